@@ -1,0 +1,36 @@
+"""Errors a user can cause, each with everything that is wrong in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    ``problems`` holds one sentence per fault, of the form *where: expected ..., got ...*. The command line
+    prints them, without a traceback, and exits with status 2.
+
+    >>> print(InputError("width: expected an integer >= 1, got 0", "lr: expected a number > 0, got -1"))
+    width: expected an integer >= 1, got 0
+    lr: expected a number > 0, got -1
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+    @classmethod
+    def gather(cls, problems: Iterable[str]) -> None:
+        """Raise one error holding all ``problems``, or return if there are none."""
+        found = tuple(problems)
+        if found:
+            raise cls(*found)
+
+
+class DataError(InputError):
+    """A data set is missing, corrupt, swapped for another one, or cannot be fetched."""
+
+
+class StoreError(InputError):
+    """The results store cannot be opened, read or written."""
