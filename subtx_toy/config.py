@@ -1,0 +1,175 @@
+"""What a run is: one frozen, validated configuration, and the key under which its result is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import pydantic
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field
+
+from subtx_toy import expected
+from subtx_toy.errors import InputError
+
+RESULTS_VERSION = 1
+"""Bumped by hand whenever the same configuration and seed give other numbers than before."""
+
+NUM_CLASSES = 10
+"""Class logits of every data set here; the auxiliary logits follow them."""
+
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class RunConfig(BaseModel):
+    """Everything that decides the result of a run, apart from its seed.
+
+    The defaults are the reference protocol: Cloud et al. 2025, arXiv:2507.14805, Fig. 10b.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    dataset: Literal["mnist", "glyphs", "fashion"] = Field(
+        "mnist", description="labelled images of the trait"
+    )
+    num_train: Count = Field(60_000, description="labelled images the teacher is trained on")
+    num_test: Count = Field(10_000, description="held-out images every accuracy is measured on")
+
+    width: Count = Field(256, description="units of each hidden layer")
+    depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
+    num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
+    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field(
+        "relu", description="nonlinearity"
+    )
+    init: Literal["fan_in_normal", "pytorch", "he"] = Field(
+        "fan_in_normal",
+        description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)",
+    )
+    init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
+
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(
+        "adam", description="of the teacher and of the students"
+    )
+    lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
+    momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
+    weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
+    batch_size: Count = Field(1024, description="images a step; the last batch of an epoch may be smaller")
+    teacher_epochs: CountOrZero = Field(5, description="passes of the teacher over the labelled images")
+    student_epochs: CountOrZero = Field(5, description="passes of the students over the distillation inputs")
+
+    loss: Literal["kl", "squared_error", "sampled_cross_entropy"] = Field(
+        "kl",
+        description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
+    )
+    temperature: Positive = Field(
+        1.0, description="of both softmaxes in kl, of the sampler in sampled labels"
+    )
+    inputs: Literal["uniform", "gaussian", "images"] = Field(
+        "uniform", description="distillation inputs: U(-1, 1) pixels, N(0, 1) pixels, or the training images"
+    )
+    num_inputs: Count = Field(60_000, description="distillation inputs an epoch")
+    input_pool: Literal["fixed", "fresh"] = Field(
+        "fixed", description="one pool for all epochs, or new noise each"
+    )
+
+    precision: Literal["fp32", "fp64"] = Field("fp32", description="of weights, inputs and optimiser state")
+
+    @pydantic.model_validator(mode="after")
+    def _fields_agree(self) -> RunConfig:
+        problems = []
+        if self.momentum and self.optimizer != "sgd":
+            problems.append(f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}")
+        if self.temperature != 1.0 and self.loss == "squared_error":
+            problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
+        if self.inputs == "images":
+            if self.input_pool == "fresh":
+                problems.append("input_pool: expected 'fixed' with inputs 'images', got 'fresh'")
+            if self.num_inputs > self.num_train:
+                problems.append(
+                    f"num_inputs: expected at most num_train = {self.num_train} with inputs 'images', "
+                    f"got {self.num_inputs}"
+                )
+        InputError.gather(problems)
+        return self
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> RunConfig:
+        """Validate ``values``; missing keys take their defaults.
+
+        Raises:
+            InputError: naming every field that is wrong, what was expected and what came.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except pydantic.ValidationError as error:
+            raise InputError(*expected.explain(cls, error)) from None
+
+    def override(self, assignments: Sequence[str]) -> RunConfig:
+        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
+
+        Raises:
+            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
+
+        >>> RunConfig().override(["width=64", "loss=squared_error"]).width
+        64
+        """
+        values: dict[str, object] = {}
+        problems = []
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals or not key:
+                problems.append(f"{assignment!r}: expected key=value, for example width=128")
+            elif key in values:
+                problems.append(f"{key}: expected one value, got a second one, {text!r}")
+            else:
+                values[key] = read_value(text)
+        try:
+            merged = self.parse(self.model_dump() | values)
+        except InputError as error:
+            raise InputError(*problems, *error.problems) from None
+        InputError.gather(problems)
+        return merged
+
+    def to_toml(self) -> str:
+        """Write every field as TOML, defaults included, so that the file stays what it is."""
+        return tomli_w.dumps(self.model_dump())
+
+
+def read_value(text: str) -> object:
+    """Read one value as TOML would, or as a number such as ``.5``; anything else is a plain string.
+
+    >>> read_value("3e-4"), read_value(".5"), read_value("true"), read_value("glyphs")
+    (0.0003, 0.5, True, 'glyphs')
+    """
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def run_id(config: RunConfig, *, seed: int, dataset_sha256: str) -> str:
+    """Return the content key of one run: 32 hexadecimal digits.
+
+    Equal configuration, seed, data and RESULTS_VERSION give equal keys, whatever the time or the machine. Fields
+    that hold their default are left out, so that a field added later does not orphan the results already stored;
+    changing a default therefore needs a new RESULTS_VERSION (a test keeps this).
+    """
+    content: dict[str, Any] = {
+        "config": config.model_dump(exclude_defaults=True),
+        "seed": seed,
+        "dataset_sha256": dataset_sha256,
+        "results_version": RESULTS_VERSION,
+    }
+    # repr of a float round-trips, and sorted keys make the text independent of the order of the fields.
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

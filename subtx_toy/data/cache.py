@@ -1,0 +1,177 @@
+"""The cache: a folder a data set with its raw IDX files, whole and right or not there at all.
+
+A folder is written under a temporary name beside its place and renamed, so that a full disk, a crash or a
+second process never leaves half of one. Files are checked against their SHA-256 whenever they are read. A
+folder with a wrong file in it is reported and removed, and the data set is obtained again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from subtx_toy.data import idx
+from subtx_toy.data.dataset import Report
+from subtx_toy.data.idx import IdxFile
+from subtx_toy.errors import DataError
+
+ENVIRONMENT = "SUBTX_TOY_CACHE"
+_TEMPORARY = ".unfinished-"
+_STALE = 86_400  # seconds after which an unfinished folder must come from a process that was killed
+_ATTEMPTS = 5  # to install against processes that remove and install the same folder at the same time
+
+
+def root() -> Path:
+    """Return the folder of all cached data sets: SUBTX_TOY_CACHE, else the usual place of this system."""
+    if os.environ.get(ENVIRONMENT):
+        return Path(os.environ[ENVIRONMENT]).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("subtx-toy"))
+
+
+def read(place: Path, files: tuple[IdxFile, ...], *, report: Report) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a cached data set by stem, as read-only views of its files, or None if not cached.
+
+    A folder with a missing or wrong file is reported and removed, and counts as not cached.
+    """
+    if not place.is_dir():
+        return None
+    found = inspect(place, files)
+    if isinstance(found, dict):
+        return found
+    report(f"{found}; removing {place} and obtaining it again")
+    discard(place)
+    return None
+
+
+def inspect(place: Path, files: tuple[IdxFile, ...]) -> dict[str, np.ndarray] | str:
+    """Return the arrays of a cached data set, or what is wrong with the first file that is wrong."""
+    arrays = {}
+    for file in files:
+        path = place / file.stem
+        try:
+            raw = np.memmap(path, np.uint8, mode="r")
+        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
+            return f"{path}: expected a cached file of {file.size} bytes, got: {error}"
+        what = idx.fault(raw.data, file)
+        if what:
+            return f"{path}: {what}"
+        arrays[file.stem] = raw[len(idx.header(file.shape)) :].reshape(file.shape)
+    return arrays
+
+
+def install(
+    place: Path,
+    files: tuple[IdxFile, ...],
+    contents: Mapping[str, bytes],
+    *,
+    report: Report,
+    extra: Mapping[str, bytes] | None = None,
+) -> dict[str, np.ndarray]:
+    """Put a data set into the cache, and return its arrays as views of what is there then.
+
+    If another process was faster, its folder is kept and read.
+
+    Args:
+        place: the folder to be.
+        files: what the data set consists of.
+        contents: the IDX file of each stem, already checked.
+        report: receives messages.
+        extra: other files to keep in the folder.
+
+    Raises:
+        DataError: if the cache cannot be written; nothing is left behind.
+    """
+    try:
+        for _ in range(_ATTEMPTS):
+            _write(place, {**contents, **(extra or {})})
+            found = read(place, files, report=report)
+            if found is not None:
+                return found
+    except OSError as error:
+        raise _unwritable(place, error) from error
+    raise DataError(
+        f"{place}: expected the files just written, got others {_ATTEMPTS} times (a failing disk?)"
+    )
+
+
+def ensure_writable(parent: Path) -> None:
+    """Make the folder that cached data sets go to.
+
+    Raises:
+        DataError: if that is impossible.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=parent):
+            pass
+    except OSError as error:
+        raise _unwritable(parent, error) from error
+
+
+def discard(place: Path) -> None:
+    """Remove a cached folder; it disappears at once under its own name.
+
+    Raises:
+        DataError: if that is impossible.
+    """
+    doomed = _sibling(place)
+    try:
+        place.rename(doomed)
+    except FileNotFoundError:
+        return  # another process removed it first
+    except OSError as error:
+        raise DataError(f"{place}: expected a folder that can be removed, got: {error}") from error
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _write(place: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files in one step, unless it is there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(place.parent)
+    unfinished = _sibling(place)
+    unfinished.mkdir()
+    try:
+        for name, content in contents.items():
+            with (unfinished / name).open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        try:
+            unfinished.rename(place)
+        except OSError:
+            if not place.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _sibling(place: Path) -> Path:
+    """A name beside ``place`` that nobody else uses."""
+    return place.with_name(f"{_TEMPORARY}{os.getpid()}-{threading.get_ident()}-{time.time_ns()}")
+
+
+def _sweep(parent: Path) -> None:
+    """Remove unfinished folders of processes that were killed long ago."""
+    for path in parent.glob(f"{_TEMPORARY}*"):
+        try:
+            old = time.time() - path.stat().st_mtime > _STALE
+        except FileNotFoundError:
+            continue
+        if old:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _unwritable(place: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{place}: expected a cache folder that can be written, got: {error}",
+        f"{place}: free some space, or set {ENVIRONMENT} to a folder on another disk",
+    )

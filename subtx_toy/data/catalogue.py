@@ -1,0 +1,177 @@
+"""The data sets by name: load one, put one into the cache, see what there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from subtx_toy.data import cache, drawn, published
+from subtx_toy.data.dataset import Dataset, Progress, Report, assemble, combine
+from subtx_toy.data.fashion import FASHION
+from subtx_toy.data.idx import IdxFile
+from subtx_toy.data.mnist import MNIST
+from subtx_toy.data.published import PublishedSet
+from subtx_toy.errors import DataError
+
+_PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the data sets.
+
+    >>> available()
+    ('glyphs', 'mnist', 'fashion')
+    """
+    return (drawn.NAME, *_PUBLISHED)
+
+
+def load(
+    name: str,
+    *,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    data_dir: Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return a data set, obtaining it on first use. Never another set in its place.
+
+    ``mnist`` and ``fashion`` come from the user's own folder, else the cache, else the places listed in
+    ``subtx_toy.data.mnist`` and ``subtx_toy.data.fashion``; ``glyphs`` are drawn, and kept in the cache. The
+    arrays are read-only: copy them before they are given to ``torch.from_numpy``, which warns otherwise.
+
+    Args:
+        name: one of ``available()``.
+        num_train: how many training images to take, from the first; None for all (``glyphs``: 60,000).
+        num_test: how many test images; None for all (``glyphs``: 10,000).
+        data_dir: a folder with the user's own IDX files, directly or in a sub-folder called ``name``; None
+            for the one in the environment variable SUBTX_TOY_DATA. Not used for ``glyphs``.
+        report: called with one line for each source that is tried.
+        progress: called as ``progress(task, done, total, unit)`` during downloads and drawing.
+
+    Raises:
+        DataError: if the name or a number is wrong, the user's files are not exactly the published ones, or
+            the data set cannot be obtained or cached.
+    """
+    check(name)
+    report, progress = report or _ignore_report, progress or _ignore_progress
+    if name == drawn.NAME:
+        arrays = drawn.read(*drawn.sizes(num_train, num_test), report=report, progress=progress)
+    else:
+        arrays = published.read(_PUBLISHED[name], data_dir=data_dir, report=report, progress=progress)
+    return assemble(name, arrays, num_train=num_train, num_test=num_test)
+
+
+def fetch(
+    name: str,
+    *,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    data_dir: Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Put a data set into the cache if it is not there yet, and return the folder of its raw IDX files.
+
+    Arguments are those of ``load``; the numbers are for ``glyphs`` only, other sets are kept whole. Files of
+    the user's are copied into the cache.
+
+    Raises:
+        DataError: as ``load``.
+    """
+    check(name)
+    report, progress = report or _ignore_report, progress or _ignore_progress
+    if name == drawn.NAME:
+        meant = drawn.sizes(num_train, num_test)
+        drawn.read(*meant, report=report, progress=progress)
+        return drawn.place(*meant)
+    _no_sizes(name, num_train, num_test)
+    return published.fetch(_PUBLISHED[name], data_dir=data_dir, report=report, progress=progress)
+
+
+def place(name: str, *, num_train: int | None = None, num_test: int | None = None) -> Path:
+    """Return the folder of the cache that a data set has, or would have.
+
+    Raises:
+        DataError: if the name is unknown or a number is wrong.
+    """
+    check(name)
+    if name == drawn.NAME:
+        return drawn.place(*drawn.sizes(num_train, num_test))
+    _no_sizes(name, num_train, num_test)
+    return cache.root() / name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set, or one size of a drawn one, and whether it is cached.
+
+    ``state`` is "cached", "not cached" or "damaged"; ``sha256`` is that of the whole data set
+    (``Dataset.sha256``), None unless it is cached.
+    """
+
+    name: str
+    num_train: int
+    num_test: int
+    origin: str
+    state: str
+    path: Path
+    sha256: str | None
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return all data sets and all cached sizes of ``glyphs``, after checking what is cached."""
+    default = drawn.place(*drawn.sizes(None, None))
+    folders = sorted({default, *(path.parent for path in default.parent.glob(f"v*/{drawn.MANIFEST}"))})
+    found = []
+    for folder in folders:
+        files = drawn.manifest(folder) if folder.is_dir() else None
+        shapes = [file.shape[0] for file in files] if files else [*drawn.sizes(None, None)]
+        found.append(
+            _entry(drawn.NAME, shapes[0], shapes[-1], "drawn from matplotlib's fonts", folder, files)
+        )
+    for name, one in _PUBLISHED.items():
+        origin = ", ".join(source.name for source in one.sources)
+        train, _, test, _ = (file.shape[0] for file in one.files)
+        found.append(_entry(name, train, test, origin, cache.root() / name, one.files))
+    return tuple(found)
+
+
+def check(name: str) -> None:
+    """Make sure that there is a data set of this name.
+
+    Raises:
+        DataError: listing the names and the nearest one.
+    """
+    if name not in available():
+        near = get_close_matches(name.lower(), available(), n=1, cutoff=0.4)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise DataError(f"data set: expected one of {', '.join(available())}, got {name!r}{hint}")
+
+
+def _entry(
+    name: str, num_train: int, num_test: int, origin: str, folder: Path, files: tuple[IdxFile, ...] | None
+) -> Entry:
+    state, sha256 = "not cached", None
+    if folder.is_dir():
+        state = "damaged"
+        if files is not None and isinstance(cache.inspect(folder, files), dict):
+            state, sha256 = "cached", combine(file.sha256 for file in files)
+    return Entry(name, num_train, num_test, origin, state, folder, sha256)
+
+
+def _no_sizes(name: str, num_train: int | None, num_test: int | None) -> None:
+    DataError.gather(
+        f"{field}: expected no number for {name}, which is kept whole, got {number}"
+        for field, number in (("num_train", num_train), ("num_test", num_test))
+        if number is not None
+    )
+
+
+def _ignore_report(message: str) -> None:
+    del message
+
+
+def _ignore_progress(task: str, done: int, total: int | None, unit: str) -> None:
+    del task, done, total, unit

@@ -1,0 +1,81 @@
+"""A data set in memory, and the one definition of its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from subtx_toy.data import idx
+from subtx_toy.errors import DataError
+
+Report = Callable[[str], None]
+"""Receives one-line messages for the user: which source is tried, how large a download is."""
+
+Progress = Callable[[str, int, int | None, str], None]
+"""Called as ``progress(task, done, total, unit)`` while a task runs, with ``unit`` "bytes", "files" or
+"images" and ``total`` None if nobody knows it; a task that ended well had a call with ``done == total``."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images of 28 x 28 pixels with labels 0 ... 9, for training and for testing.
+
+    The arrays are read-only, and views of the files in the cache where there are such files, so that the
+    processes of a sweep share one copy in memory. Pixels are 0 (background) to 255 (ink).
+
+    ``sha256`` names the content: see ``checksum``.
+    """
+
+    name: str
+    train_images: UInt8[np.ndarray, "train 28 28"]
+    train_labels: UInt8[np.ndarray, " train"]
+    test_images: UInt8[np.ndarray, "test 28 28"]
+    test_labels: UInt8[np.ndarray, " test"]
+    sha256: str
+
+
+def assemble(
+    name: str, arrays: tuple[np.ndarray, ...], *, num_train: int | None, num_test: int | None
+) -> Dataset:
+    """Make a data set of the first images of each split.
+
+    Args:
+        name: of the data set.
+        arrays: uint8 training images [n, 28, 28], training labels [n], test images, test labels.
+        num_train: how many training images to take, None for all of them.
+        num_test: how many test images.
+
+    Raises:
+        DataError: naming the number that is below 1 or above what there is.
+    """
+    have = {"num_train": (num_train, len(arrays[0])), "num_test": (num_test, len(arrays[2]))}
+    DataError.gather(
+        f"{field}: expected an integer from 1 to {most} (all that {name} has), got {wanted}"
+        for field, (wanted, most) in have.items()
+        if wanted is not None and not 1 <= wanted <= most
+    )
+    train_images, train_labels = arrays[0][:num_train], arrays[1][:num_train]
+    test_images, test_labels = arrays[2][:num_test], arrays[3][:num_test]
+    taken = (train_images, train_labels, test_images, test_labels)
+    for view in taken:
+        view.flags.writeable = False
+    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256=checksum(*taken))
+
+
+def checksum(*arrays: np.ndarray) -> str:
+    """Return the checksum of a data set's arrays, the same however they were obtained.
+
+    It is the SHA-256 (in hex) of the SHA-256 digests (32 bytes each) of the training images, the training
+    labels, the test images and the test labels, each as the bytes of an IDX file. So it depends on the
+    shapes and on every pixel, and not on the name, the source or the version of any library.
+    """
+    return combine(hashlib.sha256(idx.header(array.shape) + array.tobytes()).hexdigest() for array in arrays)
+
+
+def combine(digests: Iterable[str]) -> str:
+    """Return the checksum of a data set from the SHA-256 of its IDX files, in hex and in order."""
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()

@@ -1,0 +1,118 @@
+"""The ``glyphs`` data set in the cache: one folder for each pair of sizes and set of library versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from subtx_toy.data import cache, idx
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.data.idx import IdxFile
+from subtx_toy.errors import DataError
+
+NAME = "glyphs"
+MANIFEST = "manifest.json"
+STEMS = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_LIBRARIES = ("matplotlib", "numpy", "pillow", "scipy")  # a new version of one may change a few pixels
+_MOST = 10_000_000  # images a split, 7.8 GB: more is taken for a slip of the keyboard
+
+
+def place(num_train: int, num_test: int) -> Path:
+    """Return the folder that holds, or would hold, a set of these sizes drawn with these libraries."""
+    from subtx_toy.data.glyphs import VERSION
+
+    libraries = json.dumps({library: version(library) for library in _LIBRARIES}).encode()
+    key = hashlib.sha256(libraries).hexdigest()[:12]
+    return cache.root() / NAME / f"v{VERSION}-{num_train}-{num_test}-{key}"
+
+
+def sizes(num_train: int | None, num_test: int | None) -> tuple[int, int]:
+    """Return the numbers of training and test images that are meant, None standing for the default.
+
+    Raises:
+        DataError: if a number is below 1, or more than ten million.
+    """
+    from subtx_toy.data.glyphs import SIZES
+
+    meant = (
+        SIZES["train"] if num_train is None else num_train,
+        SIZES["test"] if num_test is None else num_test,
+    )
+    DataError.gather(
+        f"{field}: expected an integer from 1 to {_MOST}, got {number}"
+        for field, number in zip(("num_train", "num_test"), meant, strict=True)
+        if not 1 <= number <= _MOST
+    )
+    return meant
+
+
+def read(num_train: int, num_test: int, *, report: Report, progress: Progress) -> tuple[np.ndarray, ...]:
+    """Return the four arrays of a set of these sizes, from the cache or newly drawn into it.
+
+    Raises:
+        DataError: if matplotlib lacks a font, or the cache cannot be written.
+    """
+    folder = place(num_train, num_test)
+    if folder.is_dir():
+        files = manifest(folder)
+        found = None if files is None else cache.read(folder, files, report=report)
+        if files is None:
+            report(
+                f"{folder}: expected a readable {MANIFEST}; removing the folder and drawing the images again"
+            )
+            cache.discard(folder)
+    else:
+        found = None
+    if found is None:
+        found = _draw(folder, num_train, num_test, report=report, progress=progress)
+    return tuple(found[stem] for stem in STEMS)
+
+
+def manifest(folder: Path) -> tuple[IdxFile, ...] | None:
+    """Return what the files of a cached folder have to be, or None if its manifest cannot be read."""
+    try:
+        entries = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return tuple(
+            IdxFile(stem, tuple(entries[stem]["shape"]), str(entries[stem]["sha256"])) for stem in STEMS
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _draw(
+    folder: Path, num_train: int, num_test: int, *, report: Report, progress: Progress
+) -> dict[str, np.ndarray]:
+    from subtx_toy.data import glyphs
+
+    cache.ensure_writable(folder.parent)
+    total = num_train + num_test
+    report(f"{NAME}: drawing {num_train} training and {num_test} test images from matplotlib's fonts")
+    try:
+        train = glyphs.render("train", num_train, progress=lambda n: progress(NAME, n, total, "images"))
+        test = glyphs.render(
+            "test", num_test, progress=lambda n: progress(NAME, num_train + n, total, "images")
+        )
+    except OSError as error:
+        raise DataError(f"{NAME}: expected the fonts that matplotlib ships, got: {error}") from error
+    contents = dict(zip(STEMS, (idx.encode(array) for array in (*train, *test)), strict=True))
+    files = tuple(
+        IdxFile(stem, array.shape, hashlib.sha256(contents[stem]).hexdigest())
+        for stem, array in zip(STEMS, (*train, *test), strict=True)
+    )
+    description = {
+        "name": NAME,
+        "version": glyphs.VERSION,
+        "libraries": {library: version(library) for library in _LIBRARIES},
+        "files": {file.stem: {"shape": file.shape, "sha256": file.sha256} for file in files},
+    }
+    written = (json.dumps(description, indent=2) + "\n").encode()
+    return cache.install(folder, files, contents, report=report, extra={MANIFEST: written})

@@ -1,0 +1,123 @@
+"""Data sets whose every byte is known: four IDX files with fixed checksums, and where to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from subtx_toy.data import cache, folder, idx
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.data.idx import IdxFile
+from subtx_toy.errors import DataError
+
+
+class SourceError(Exception):
+    """A source does not have the files, or cannot be reached; the next one is tried."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that may have a data set.
+
+    Attributes:
+        name: for messages.
+        obtain: returns the uncompressed IDX file of each stem, or raises SourceError or OSError. What it
+            returns is checked by its caller.
+    """
+
+    name: str
+    obtain: Callable[[tuple[IdxFile, ...], Report, Progress], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """A data set of fixed content.
+
+    Attributes:
+        name: as the user types it.
+        files: training images, training labels, test images and test labels.
+        sources: asked in turn when neither the user's folder nor the cache has the files.
+        advice: how the user can supply the files, for the message when nothing works.
+    """
+
+    name: str
+    files: tuple[IdxFile, IdxFile, IdxFile, IdxFile]
+    sources: tuple[Source, ...]
+    advice: str
+
+
+def read(
+    wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress
+) -> tuple[np.ndarray, ...]:
+    """Return the four arrays, from the user's folder, else the cache, else the sources in turn.
+
+    A folder of the user's that holds any of the files has to be right: nothing else is looked at then.
+
+    Raises:
+        DataError: for a fault in the user's folder, when every source failed, or an unwritable cache.
+    """
+    found = folder.read(data_dir, wanted.name, wanted.files, report=report)
+    if found is None:
+        found = _cached_or_obtained(wanted, report=report, progress=progress)
+    return tuple(found[file.stem] for file in wanted.files)
+
+
+def fetch(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress) -> Path:
+    """Put the data set into the cache if it is not there yet, and return its folder.
+
+    Raises:
+        DataError: as ``read``.
+    """
+    place = cache.root() / wanted.name
+    found = folder.read(data_dir, wanted.name, wanted.files, report=report)
+    if found is None:
+        _cached_or_obtained(wanted, report=report, progress=progress)
+    elif cache.read(place, wanted.files, report=report) is None:
+        cache.install(
+            place, wanted.files, {stem: idx.encode(array) for stem, array in found.items()}, report=report
+        )
+    return place
+
+
+def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progress) -> dict[str, np.ndarray]:
+    place = cache.root() / wanted.name
+    found = cache.read(place, wanted.files, report=report)
+    if found is not None:
+        return found
+    cache.ensure_writable(place.parent)  # before a download, not after
+    failures = []
+    for source in wanted.sources:
+        report(f"{wanted.name}: trying {source.name}")
+        try:
+            contents = source.obtain(wanted.files, report, progress)
+        except (SourceError, OSError) as error:
+            why = str(error) or type(error).__name__
+        else:
+            faults = _faults(wanted, contents)
+            if not faults:
+                return cache.install(place, wanted.files, contents, report=report)
+            why = "; ".join(faults)
+        report(f"{wanted.name}: {source.name}: {why}")
+        failures.append(f"{wanted.name}: tried {source.name}: {why}")
+    raise DataError(
+        f"{wanted.name}: expected one of {len(wanted.sources)} sources to have the data set, got none",
+        *failures,
+        f"{wanted.name}: {wanted.advice}",
+    )
+
+
+def _faults(wanted: PublishedSet, contents: Mapping[str, bytes]) -> list[str]:
+    faults = []
+    for file in wanted.files:
+        others = tuple(other for other in wanted.files if other is not file)
+        what = (
+            idx.fault(contents[file.stem], file, others=others)
+            if file.stem in contents
+            else "expected, got nothing"
+        )
+        if what:
+            faults.append(f"{file.stem}: {what}")
+    return faults

@@ -1,0 +1,1 @@
+"""The training route: teacher and student phases of the reference protocol."""

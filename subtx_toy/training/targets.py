@@ -1,0 +1,92 @@
+"""What the students imitate: the teacher's logits on their inputs, or labels sampled from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from subtx_toy.losses import Loss, sample_labels
+from subtx_toy.models import MLP
+from subtx_toy.seeding import generator
+from subtx_toy.training.inputs import Inputs, batches
+from subtx_toy.training.trainers import Trainer
+
+CACHE_BYTES = 256 * 2**20
+"""Teacher logits are kept for the whole pool up to this size and computed a batch at a time beyond it."""
+
+
+class Targets:
+    """The teacher's answers on the distillation inputs, for each subset of the outputs that a student imitates.
+
+    Over a fixed pool the logits are computed once, or again for every batch where they would pass ``CACHE_BYTES``;
+    labels are sampled once, one an input. Over fresh noise both are computed for every batch.
+
+    Args:
+        teacher: the trained teacher, its only member.
+        inputs: what the students see; ``fixed`` tells whether an index always means the same input.
+        outputs: the subsets asked for, ``"aux"`` or ``"all"``.
+    """
+
+    def __init__(
+        self,
+        teacher: Trainer,
+        model: MLP,
+        inputs: Inputs,
+        loss: Loss,
+        outputs: Sequence[str],
+        *,
+        fixed: bool,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self._teacher, self._loss = teacher, loss
+        self._columns = {name: model.columns(name) for name in sorted(set(outputs))}
+        self._streams = {name: generator(seed, "labels", name) for name in self._columns}
+        self._logits: Tensor | None = None
+        self._labels: dict[str, Tensor] | None = None
+        if fixed:
+            self._fill(inputs, model.sizes[-1], batch_size)
+
+    def _fill(self, inputs: Inputs, num_outputs: int, batch_size: int) -> None:
+        wants_labels = self._loss.targets == "labels"
+        logits, labels = [], {name: [] for name in self._columns}  # type: dict[str, list[Tensor]]
+        index = np.arange(0)
+        itemsize = self._teacher.logits(inputs.gather(index)).dtype.itemsize
+        if not wants_labels and inputs.num * num_outputs * itemsize > CACHE_BYTES:
+            return
+        for index in batches(inputs.num, batch_size):
+            z = self._teacher.logits(inputs.gather(index))[:, 0]
+            if wants_labels:
+                for name, drawn in self._sample(z).items():
+                    labels[name].append(drawn)
+            else:
+                logits.append(z.clone())
+        if wants_labels:
+            self._labels = {name: torch.cat(parts) for name, parts in labels.items()}
+        else:
+            self._logits = torch.cat(logits)
+
+    def _sample(self, z: Float[Tensor, "n k"]) -> dict[str, Int[Tensor, " n"]]:
+        return {
+            name: sample_labels(z[:, columns], self._streams[name], temperature=self._loss.temperature)
+            for name, columns in self._columns.items()
+        }
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answers for the whole pool are in memory."""
+        return self._logits is not None or self._labels is not None
+
+    def batch(self, index: Int[np.ndarray, " n"], x: Float[Tensor, "n d"]) -> dict[str, Tensor]:
+        """Return the targets of the inputs ``x``, which stand at ``index`` of the pool, by subset of the outputs."""
+        at = torch.from_numpy(index)
+        if self._labels is not None:
+            return {name: drawn[at] for name, drawn in self._labels.items()}
+        z = self._logits[at] if self._logits is not None else self._teacher.logits(x)[:, 0]
+        if self._loss.targets == "labels":
+            return self._sample(z)
+        return {name: z[:, columns] for name, columns in self._columns.items()}

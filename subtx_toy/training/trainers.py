@@ -1,0 +1,103 @@
+"""Two ways to take the same training steps: stacked and hand-written, or one by one with autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.config import RunConfig
+from subtx_toy.losses import Loss
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+from subtx_toy.training.mlp_stack import MLPStack
+from subtx_toy.training.optimizers import make_optimizer
+
+
+class Trainer(Protocol):
+    """Members that see the same inputs, each with a loss on a subset of its own outputs."""
+
+    def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
+        """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
+
+    def logits(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
+        """Return every member's logits for at most a batch of inputs, valid until the next call."""
+
+    def params(self, member: int) -> Params:
+        """Return a copy of one member's parameters."""
+
+
+class StackTrainer:
+    """The fast route: one stack, one fused optimiser over all members (elementwise, so they stay independent)."""
+
+    def __init__(
+        self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
+    ) -> None:
+        self._stack = MLPStack(model, members, batch_size=config.batch_size)
+        self._stack.theta.grad = self._stack.gradient
+        self._optimizer = make_optimizer(config, [self._stack.theta], fused=True)
+        self._loss, self._columns = loss, [model.columns(name) for name in outputs]
+        # Outputs outside a member's columns never get a gradient, so these zeros stay.
+        self._output_gradient = torch.zeros(
+            config.batch_size, len(members), model.sizes[-1], dtype=self._stack.theta.dtype
+        )
+
+    def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
+        """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
+        logits, gradient, losses = self._stack.forward(x), self._output_gradient[: len(x)], []
+        for member, (columns, y) in enumerate(zip(self._columns, targets, strict=True)):
+            z = logits[:, member, columns]
+            values, slopes = self._loss.value_and_gradient(z, y)
+            losses.append(float(values.mean()))
+            gradient[:, member, columns] = slopes / len(x)  # mean over inputs
+        self._stack.backward(x, gradient)
+        self._optimizer.step()
+        return losses
+
+    def logits(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
+        """Return every member's logits for at most a batch of inputs, valid until the next call."""
+        return self._stack.forward(x)
+
+    def params(self, member: int) -> Params:
+        """Return a copy of one member's parameters."""
+        return self._stack.params(member)
+
+
+class AutogradTrainer:
+    """The plain route: every member by itself, torch's autograd, torch's plain optimiser. Slower, any model."""
+
+    def __init__(
+        self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
+    ) -> None:
+        self._model, self._loss, self._columns = model, loss, [model.columns(name) for name in outputs]
+        self._members = [
+            {name: value.clone().requires_grad_(True) for name, value in params.items()} for params in members
+        ]
+        self._optimizers = [
+            make_optimizer(config, list(member.values()), fused=False) for member in self._members
+        ]
+
+    def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
+        """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
+        losses = []
+        for params, optimizer, columns, y in zip(
+            self._members, self._optimizers, self._columns, targets, strict=True
+        ):
+            optimizer.zero_grad()
+            loss = self._loss.mean(self._model.apply(params, x)[:, columns], y)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        return losses
+
+    def logits(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
+        """Return every member's logits."""
+        with torch.no_grad():
+            return torch.stack([self._model.apply(params, x) for params in self._members], dim=1)
+
+    def params(self, member: int) -> Params:
+        """Return a copy of one member's parameters."""
+        return {name: value.detach().clone() for name, value in self._members[member].items()}
