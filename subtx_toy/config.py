@@ -35,27 +35,21 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    dataset: Literal["mnist", "glyphs", "fashion"] = Field(
-        "mnist", description="labelled images of the trait"
-    )
+    dataset: Literal["mnist", "glyphs", "fashion"] = Field("mnist", description="labelled images of the trait")
     num_train: Count = Field(60_000, description="labelled images the teacher is trained on")
     num_test: Count = Field(10_000, description="held-out images every accuracy is measured on")
 
     width: Count = Field(256, description="units of each hidden layer")
     depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
     num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
-    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field(
-        "relu", description="nonlinearity"
-    )
+    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field("relu", description="nonlinearity")
     init: Literal["fan_in_normal", "pytorch", "he"] = Field(
         "fan_in_normal",
         description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)",
     )
     init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
 
-    optimizer: Literal["adam", "adamw", "sgd"] = Field(
-        "adam", description="of the teacher and of the students"
-    )
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="of the teacher and of the students")
     lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
     momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
     weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
@@ -67,16 +61,12 @@ class RunConfig(BaseModel):
         "kl",
         description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
     )
-    temperature: Positive = Field(
-        1.0, description="of both softmaxes in kl, of the sampler in sampled labels"
-    )
+    temperature: Positive = Field(1.0, description="of both softmaxes in kl, of the sampler in sampled labels")
     inputs: Literal["uniform", "gaussian", "images"] = Field(
         "uniform", description="distillation inputs: U(-1, 1) pixels, N(0, 1) pixels, or the training images"
     )
     num_inputs: Count = Field(60_000, description="distillation inputs an epoch")
-    input_pool: Literal["fixed", "fresh"] = Field(
-        "fixed", description="one pool for all epochs, or new noise each"
-    )
+    input_pool: Literal["fixed", "fresh"] = Field("fixed", description="one pool for all epochs, or new noise each")
 
     precision: Literal["fp32", "fp64"] = Field("fp32", description="of weights, inputs and optimiser state")
 

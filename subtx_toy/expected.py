@@ -52,9 +52,7 @@ def explain(model: type[pydantic.BaseModel], error: pydantic.ValidationError) ->
         elif fault["type"] == "missing":
             sentences.append(f"{where}: expected {phrase(field) if field else 'a value'}, got nothing")
         else:
-            sentences.append(
-                f"{where}: expected {phrase(field) if field else fault['msg']}, got {fault['input']!r}"
-            )
+            sentences.append(f"{where}: expected {phrase(field) if field else fault['msg']}, got {fault['input']!r}")
     return sentences
 
 

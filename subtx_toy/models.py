@@ -62,9 +62,7 @@ ACTIVATIONS = {
             lambda z, a: torch.sign(a, out=z),
             smooth=False,
         ),
-        Activation(
-            "tanh", torch.tanh, lambda z, out: torch.tanh(z, out=out), _tanh_derivative_over, smooth=True
-        ),
+        Activation("tanh", torch.tanh, lambda z, out: torch.tanh(z, out=out), _tanh_derivative_over, smooth=True),
         Activation("gelu", F.gelu, lambda z, out: out.copy_(F.gelu(z)), _gelu_derivative_over, smooth=True),
         Activation(
             "softplus",

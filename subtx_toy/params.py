@@ -54,9 +54,7 @@ def unflatten(vector: Tensor, like: Mapping[str, Tensor]) -> Params:
     if vector.shape != (total,):
         raise ValueError(f"vector: expected shape ({total},), got {tuple(vector.shape)}")
     pieces = vector.split([value.numel() for value in like.values()])
-    return {
-        name: piece.reshape(value.shape) for (name, value), piece in zip(like.items(), pieces, strict=True)
-    }
+    return {name: piece.reshape(value.shape) for (name, value), piece in zip(like.items(), pieces, strict=True)}
 
 
 def _same_names(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:

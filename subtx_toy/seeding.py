@@ -11,8 +11,11 @@ sweep would hold a repeated one with probability .69. Here each stream has 256 b
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
+
+from subtx_toy.errors import InputError
 
 
 def generator(seed: int, *labels: str | int) -> np.random.Generator:
@@ -40,3 +43,29 @@ def generator(seed: int, *labels: str | int) -> np.random.Generator:
     entropy = int.from_bytes(hashlib.blake2b(name, digest_size=32, person=b"subtx_toy").digest(), "little")
     # SFC64 is the fastest of numpy's generators here: 60,000 x 784 uniform float32 in .16 s against .65 s of PCG64.
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read seeds: ``"0:10"`` is 0 to 9, ``"7"`` one seed, ``"0:3,8"`` a list of both.
+
+    Raises:
+        InputError: if a part is no integer >= 0, a range is empty, or a seed comes twice.
+
+    >>> parse_seeds("0:3,8")
+    (0, 1, 2, 8)
+    """
+    seeds: list[int] = []
+    problems = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?", part)
+        if match is None:
+            problems.append(f"seeds: expected integers >= 0 such as 0:10 or 3,5, got {part!r}")
+            continue
+        start, stop = int(match[1]), int(match[2] or int(match[1]) + 1)
+        if start >= stop:
+            problems.append(f"seeds: expected start < stop, got {part!r}")
+        seeds.extend(range(start, stop))
+    if len(set(seeds)) < len(seeds):
+        problems.append(f"seeds: expected each seed once, got {text!r}")
+    InputError.gather(problems)
+    return tuple(seeds)

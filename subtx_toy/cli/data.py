@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 import rich_click as click
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+from subtx_toy.cli.display import Display
 
-_NUM_TRAIN = click.option(
-    "--num-train", type=int, metavar="N", help="Training images, for glyphs (default 60000)."
-)
+_NUM_TRAIN = click.option("--num-train", type=int, metavar="N", help="Training images, for glyphs (default 60000).")
 _NUM_TEST = click.option("--num-test", type=int, metavar="N", help="Test images, for glyphs (default 10000).")
 
 
@@ -48,9 +41,7 @@ def list_command(*, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for entry in found:
-        click.echo(
-            f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}"
-        )
+        click.echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")
         click.echo(f"  from    {entry.origin}")
         if entry.state != "not cached":
             click.echo(f"  folder  {entry.path}")
@@ -114,66 +105,5 @@ def path_command(name: str, *, num_train: int | None, num_test: int | None) -> N
 
     folder = catalogue.place(name, num_train=num_train, num_test=num_test)
     if not folder.is_dir():
-        raise DataError(
-            f"{name}: expected a folder {folder}, got none; run `subtx-toy data fetch {name}` first"
-        )
+        raise DataError(f"{name}: expected a folder {folder}, got none; run `subtx-toy data fetch {name}` first")
     click.echo(folder)
-
-
-class Display(AbstractContextManager["Display"]):
-    """Messages and progress on stderr: moving bars on a terminal, otherwise one plain line a finished task.
-
-    Used by other commands for ``subtx_toy.data.load`` as well: pass its ``report`` and ``progress``.
-    """
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console(stderr=True, highlight=False)
-        self._terminal = self._console.is_terminal
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
-        self._bars = Progress(
-            *columns, TimeRemainingColumn(), console=self._console, transient=True, disable=not self._terminal
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Display:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-    def report(self, message: str) -> None:
-        """Show a line."""
-        if self._terminal:
-            self._console.print(message, markup=False, soft_wrap=True)
-        else:
-            click.echo(message, file=sys.stderr)
-
-    def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
-        """Show how far a task is."""
-        amount = _amount(done, total, unit)
-        if not self._terminal:
-            if done == total:
-                click.echo(f"{task}: {amount}", file=sys.stderr)
-            return
-        if task not in self._tasks:
-            self._tasks[task] = self._bars.add_task(task, total=total, amount=amount)
-        self._bars.update(self._tasks[task], completed=done, total=total, amount=amount)
-
-
-def _amount(done: int, total: int | None, unit: str) -> str:
-    """Write an amount for people.
-
-    >>> _amount(1_500_000, 20_300_000, "bytes"), _amount(500, None, "images")
-    ('1.5 of 20.3 MB', '500 images')
-    """
-    if unit == "bytes":
-        of = "" if total is None or done == total else f" of {total / 1e6:.1f}"
-        return f"{done / 1e6:.1f}{of} MB"
-    of = "" if total is None or done == total else f" of {total}"
-    return f"{done}{of} {unit}"

@@ -98,9 +98,7 @@ def install(
                 return found
     except OSError as error:
         raise _unwritable(place, error) from error
-    raise DataError(
-        f"{place}: expected the files just written, got others {_ATTEMPTS} times (a failing disk?)"
-    )
+    raise DataError(f"{place}: expected the files just written, got others {_ATTEMPTS} times (a failing disk?)")
 
 
 def ensure_writable(parent: Path) -> None:

@@ -128,9 +128,7 @@ def entries() -> tuple[Entry, ...]:
     for folder in folders:
         files = drawn.manifest(folder) if folder.is_dir() else None
         shapes = [file.shape[0] for file in files] if files else [*drawn.sizes(None, None)]
-        found.append(
-            _entry(drawn.NAME, shapes[0], shapes[-1], "drawn from matplotlib's fonts", folder, files)
-        )
+        found.append(_entry(drawn.NAME, shapes[0], shapes[-1], "drawn from matplotlib's fonts", folder, files))
     for name, one in _PUBLISHED.items():
         origin = ", ".join(source.name for source in one.sources)
         train, _, test, _ = (file.shape[0] for file in one.files)

@@ -38,9 +38,7 @@ class Dataset:
     sha256: str
 
 
-def assemble(
-    name: str, arrays: tuple[np.ndarray, ...], *, num_train: int | None, num_test: int | None
-) -> Dataset:
+def assemble(name: str, arrays: tuple[np.ndarray, ...], *, num_train: int | None, num_test: int | None) -> Dataset:
     """Make a data set of the first images of each split.
 
     Args:

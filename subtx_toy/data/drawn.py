@@ -66,9 +66,7 @@ def read(num_train: int, num_test: int, *, report: Report, progress: Progress) -
         files = manifest(folder)
         found = None if files is None else cache.read(folder, files, report=report)
         if files is None:
-            report(
-                f"{folder}: expected a readable {MANIFEST}; removing the folder and drawing the images again"
-            )
+            report(f"{folder}: expected a readable {MANIFEST}; removing the folder and drawing the images again")
             cache.discard(folder)
     else:
         found = None
@@ -81,16 +79,12 @@ def manifest(folder: Path) -> tuple[IdxFile, ...] | None:
     """Return what the files of a cached folder have to be, or None if its manifest cannot be read."""
     try:
         entries = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return tuple(
-            IdxFile(stem, tuple(entries[stem]["shape"]), str(entries[stem]["sha256"])) for stem in STEMS
-        )
+        return tuple(IdxFile(stem, tuple(entries[stem]["shape"]), str(entries[stem]["sha256"])) for stem in STEMS)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _draw(
-    folder: Path, num_train: int, num_test: int, *, report: Report, progress: Progress
-) -> dict[str, np.ndarray]:
+def _draw(folder: Path, num_train: int, num_test: int, *, report: Report, progress: Progress) -> dict[str, np.ndarray]:
     from subtx_toy.data import glyphs
 
     cache.ensure_writable(folder.parent)
@@ -98,9 +92,7 @@ def _draw(
     report(f"{NAME}: drawing {num_train} training and {num_test} test images from matplotlib's fonts")
     try:
         train = glyphs.render("train", num_train, progress=lambda n: progress(NAME, n, total, "images"))
-        test = glyphs.render(
-            "test", num_test, progress=lambda n: progress(NAME, num_train + n, total, "images")
-        )
+        test = glyphs.render("test", num_test, progress=lambda n: progress(NAME, num_train + n, total, "images"))
     except OSError as error:
         raise DataError(f"{NAME}: expected the fonts that matplotlib ships, got: {error}") from error
     contents = dict(zip(STEMS, (idx.encode(array) for array in (*train, *test)), strict=True))

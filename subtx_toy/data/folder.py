@@ -65,16 +65,10 @@ def _checked(place: Path, paths: dict[str, Path | None], files: tuple[IdxFile, .
     for file in files:
         path = paths[file.stem]
         if path is None:
-            faults.append(
-                f"{place}: expected {file.stem} or {file.stem}.gz beside the other files, got neither"
-            )
+            faults.append(f"{place}: expected {file.stem} or {file.stem}.gz beside the other files, got neither")
             continue
         try:
-            raw = (
-                gunzip(path.read_bytes(), file)
-                if path.suffix == ".gz"
-                else np.memmap(path, np.uint8, mode="r")
-            )
+            raw = gunzip(path.read_bytes(), file) if path.suffix == ".gz" else np.memmap(path, np.uint8, mode="r")
         except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
             faults.append(f"{path}: expected {file.size} bytes of {file.stem}, got: {error}")
             continue

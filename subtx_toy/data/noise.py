@@ -24,9 +24,7 @@ def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -
     Raises:
         ValueError: if ``kind`` is neither.
     """
-    buffer = (
-        out.numpy() if out.dtype == torch.float32 and out.is_contiguous() else np.empty(out.shape, np.float32)
-    )
+    buffer = out.numpy() if out.dtype == torch.float32 and out.is_contiguous() else np.empty(out.shape, np.float32)
     if kind == "uniform":
         rng.random(dtype=np.float32, out=buffer)
         buffer *= 2

@@ -49,9 +49,7 @@ class PublishedSet:
     advice: str
 
 
-def read(
-    wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress
-) -> tuple[np.ndarray, ...]:
+def read(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress) -> tuple[np.ndarray, ...]:
     """Return the four arrays, from the user's folder, else the cache, else the sources in turn.
 
     A folder of the user's that holds any of the files has to be right: nothing else is looked at then.
@@ -76,9 +74,7 @@ def fetch(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progre
     if found is None:
         _cached_or_obtained(wanted, report=report, progress=progress)
     elif cache.read(place, wanted.files, report=report) is None:
-        cache.install(
-            place, wanted.files, {stem: idx.encode(array) for stem, array in found.items()}, report=report
-        )
+        cache.install(place, wanted.files, {stem: idx.encode(array) for stem, array in found.items()}, report=report)
     return place
 
 
@@ -113,11 +109,7 @@ def _faults(wanted: PublishedSet, contents: Mapping[str, bytes]) -> list[str]:
     faults = []
     for file in wanted.files:
         others = tuple(other for other in wanted.files if other is not file)
-        what = (
-            idx.fault(contents[file.stem], file, others=others)
-            if file.stem in contents
-            else "expected, got nothing"
-        )
+        what = idx.fault(contents[file.stem], file, others=others) if file.stem in contents else "expected, got nothing"
         if what:
             faults.append(f"{file.stem}: {what}")
     return faults

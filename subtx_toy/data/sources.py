@@ -21,9 +21,7 @@ def mirror(address: str) -> Source:
 
     def obtain(files: tuple[IdxFile, ...], report: Report, progress: Progress) -> dict[str, bytes]:
         return {
-            file.stem: gunzip(
-                _download(f"{address}{file.stem}.gz", file, report=report, progress=progress), file
-            )
+            file.stem: gunzip(_download(f"{address}{file.stem}.gz", file, report=report, progress=progress), file)
             for file in files
         }
 
@@ -64,9 +62,7 @@ def _download(url: str, file: IdxFile, *, report: Report, progress: Progress) ->
                 if len(received) > file.size + _SLACK:
                     raise SourceError(f"{task}: expected at most {file.size + _SLACK} bytes, got more")
                 if time.monotonic() > give_up:
-                    raise SourceError(
-                        f"{task}: expected the file in {_PATIENCE:.0f} s, got {len(received)} bytes"
-                    )
+                    raise SourceError(f"{task}: expected the file in {_PATIENCE:.0f} s, got {len(received)} bytes")
                 progress(task, len(received), total, "bytes")
     except urllib.error.HTTPError as error:
         raise SourceError(f"{task}: {error}") from error

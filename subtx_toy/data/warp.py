@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 SIDE = 28
-_KNOT_SPACING = (
-    7  # pixels between the control points of the elastic field: bends a stroke, does not crumple it
-)
+_KNOT_SPACING = 7  # pixels between the control points of the elastic field: bends a stroke, does not crumple it
 KNOTS = SIDE // _KNOT_SPACING + 3
 _BLUR_RADIUS = 3  # twice the largest blur that is drawn in practice (.5 + 3 * .3 pixels)
 

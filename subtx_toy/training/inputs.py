@@ -48,9 +48,7 @@ class ImageInputs:
 class NoisePool:
     """A pool of noise images, drawn once; the same in every epoch and for every student of a model."""
 
-    def __init__(
-        self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
         self.num, self.dim = num, dim
         self._pool = draw_noise(kind, rng, torch.empty(num, dim, dtype=dtype))
         self._batch = torch.empty(0, dim, dtype=dtype)
@@ -64,9 +62,7 @@ class NoisePool:
 class FreshNoise:
     """Noise drawn anew at every call: ``index`` says only how many images are wanted."""
 
-    def __init__(
-        self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
         self.num, self.dim = num, dim
         self._kind, self._rng, self._dtype = kind, rng, dtype
 

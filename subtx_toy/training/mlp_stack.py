@@ -18,7 +18,9 @@ from torch import Tensor
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 
-_ALIGN_BYTES = 64  # a cache line: every block of the flat vector starts on one, so results do not depend on its neighbours
+_ALIGN_BYTES = (
+    64  # a cache line: every block of the flat vector starts on one, so results do not depend on its neighbours
+)
 
 
 def _matmul(a: Tensor, b: Tensor, out: Tensor) -> None:
@@ -50,10 +52,7 @@ class MLPStack:
         self.gradient = torch.zeros_like(self.theta)
 
         def blocks(flat: Tensor) -> list[Tensor]:
-            return [
-                flat[at : at + int(np.prod(shape))].view(shape)
-                for at, shape in zip(starts, shapes, strict=False)
-            ]
+            return [flat[at : at + int(np.prod(shape))].view(shape) for at, shape in zip(starts, shapes, strict=False)]
 
         self._weights, self._biases = blocks(self.theta)[::2], blocks(self.theta)[1::2]
         self._weight_grads, self._bias_grads = blocks(self.gradient)[::2], blocks(self.gradient)[1::2]
@@ -97,13 +96,12 @@ class MLPStack:
         first = self._z[0][:n]
         _matmul(x, self._weights[0].flatten(0, 1).T, first.flatten(1))  # x -> x W^T, all members at once
         first += self._biases[0]
-        # Member by member from here on: one member's layer stays in the cache between its steps.
-        for member in range(self.num_members):
-            for layer in range(1, self.model.num_layers):
-                a, z = self._a[layer - 1][:n, member], self._z[layer][:n, member]
-                self.model.activation.apply_into(self._z[layer - 1][:n, member], a)
-                _matmul(a, self._weights[layer][member].T, z)
-                z += self._biases[layer][member]
+        for layer in range(1, self.model.num_layers):
+            a, z = self._a[layer - 1][:n], self._z[layer][:n]
+            self.model.activation.apply_into(self._z[layer - 1][:n], a)
+            for member in range(self.num_members):
+                _matmul(a[:, member], self._weights[layer][member].T, z[:, member])
+            z += self._biases[layer]
         return self._z[-1][:n]
 
     def backward(self, x: Float[Tensor, "n d"], output_gradient: Float[Tensor, "n s k"]) -> None:
@@ -111,15 +109,13 @@ class MLPStack:
 
         Call it after ``forward`` on the same ``x``; it uses up what that call left.
         """
-        n = len(x)
-        for member in range(self.num_members):
-            grad = output_gradient[:, member]
-            for layer in range(self.model.num_layers - 1, 0, -1):
-                a, below = self._a[layer - 1][:n, member], self._grads[layer - 1][:n, member]
-                torch.sum(grad, 0, out=self._bias_grads[layer][member])
-                _matmul(grad.T, a, self._weight_grads[layer][member])
-                _matmul(grad, self._weights[layer][member], below)
-                grad = below.mul_(self.model.activation.derivative_over(self._z[layer - 1][:n, member], a))
-        first = self._grads[0][:n] if self._grads else output_gradient
-        torch.sum(first, 0, out=self._bias_grads[0])
-        _matmul(first.flatten(1).T, x, self._weight_grads[0].flatten(0, 1))
+        n, grad = len(x), output_gradient
+        for layer in range(self.model.num_layers - 1, 0, -1):
+            a, below = self._a[layer - 1][:n], self._grads[layer - 1][:n]
+            torch.sum(grad, 0, out=self._bias_grads[layer])
+            for member in range(self.num_members):
+                _matmul(grad[:, member].T, a[:, member], self._weight_grads[layer][member])
+                _matmul(grad[:, member], self._weights[layer][member], below[:, member])
+            grad = below.mul_(self.model.activation.derivative_over(self._z[layer - 1][:n], a))
+        torch.sum(grad, 0, out=self._bias_grads[0])
+        _matmul(grad.flatten(1).T, x, self._weight_grads[0].flatten(0, 1))

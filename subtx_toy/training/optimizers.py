@@ -20,6 +20,4 @@ def make_optimizer(config: RunConfig, parameters: Iterable[Tensor], *, fused: bo
         return torch.optim.Adam(parameters, lr=config.lr, weight_decay=decay, fused=fused)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=decay, fused=fused)
-    return torch.optim.SGD(
-        parameters, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=fused
-    )
+    return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=fused)

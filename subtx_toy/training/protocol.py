@@ -11,16 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from subtx_toy.config import RunConfig
 from subtx_toy.controls import cross_model_init, shared_init
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.losses import Loss, cross_entropy, distillation_loss
-from subtx_toy.metrics import accuracy
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.training.inputs import ImageInputs, batches, distillation_inputs, shuffled_batches
+from subtx_toy.training.held_out import HeldOut
+from subtx_toy.training.inputs import ImageInputs, distillation_inputs
+from subtx_toy.training.phase import run_phase
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer, Trainer
 
@@ -28,10 +31,6 @@ DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 
 ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
 """Untrained shared init; teacher; students from the shared init; students from an init of their own."""
-
-
-CURVE_IMAGES = 2_000
-"""Test images behind each point of a learning curve (sd <= .011); the arms are measured on all of them."""
 
 
 class Student(NamedTuple):
@@ -56,13 +55,16 @@ class ProtocolResult:
 
     Attributes:
         accuracy: of each arm on the test images after its last epoch, in [0, 1].
-        curves: ``<arm>.accuracy`` after 0, 1, ... epochs, on the first ``CURVE_IMAGES`` test images, and
+        curves: ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and
             ``<arm>.loss``, the mean training loss of each epoch (sum over outputs, mean over inputs, in nats where
             it is an entropy).
+        training_cpu_seconds: CPU time of this process in the epochs of both phases, without initialisation, the
+            drawing of the noise, and the measurements.
     """
 
     accuracy: dict[str, float]
     curves: dict[str, list[float]]
+    training_cpu_seconds: float
 
 
 TrainerFactory = Callable[[RunConfig, MLP, Sequence[Params], Loss, Sequence[str]], Trainer]
@@ -91,86 +93,54 @@ def run_protocol(
     model = MLP.from_config(config, input_dim=images[0].size)
     base_params = shared_init(model, config, seed=seed, dtype=dtype)
     cross_params = cross_model_init(model, config, seed=seed, dtype=dtype)
-    test = _Test(config, dataset, model, dtype)
+    held_out = HeldOut(config, dataset, model, dtype=dtype)
+
+    def after_step(phase: str, trainer: Trainer) -> Callable[[], None]:
+        return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
 
     teacher = trainer(config, model, [base_params], cross_entropy(), ["class"])
-    (reference,) = test.accuracies(teacher)
-    curves = _Curves(["teacher"], test, teacher)
+    (reference,) = held_out.accuracies(teacher)
     train_inputs = ImageInputs(images, dtype=dtype)
-    order = generator(seed, "shuffle", "teacher")
-    for _epoch in range(config.teacher_epochs):
-        for index in shuffled_batches(train_inputs.num, config.batch_size, order):
-            x, y = train_inputs.gather(index), labels[torch.from_numpy(index)]
-            curves.add_losses(teacher.step(x, [y]), len(index))
-            if watch:
-                watch("teacher", teacher)
-        curves.end_epoch()
-    final = dict(zip(["teacher"], test.accuracies(teacher), strict=True))
+    learning = run_phase(
+        teacher,
+        ["teacher"],
+        lambda index: (train_inputs.gather(index), [labels[torch.from_numpy(index)]]),
+        held_out,
+        num=train_inputs.num,
+        batch_size=config.batch_size,
+        epochs=config.teacher_epochs,
+        order=generator(seed, "shuffle", "teacher"),
+        after_step=after_step("teacher", teacher),
+    )
 
     loss = distillation_loss(config.loss, temperature=config.temperature)
+    arms = [student.arm for student in STUDENTS]
     outputs = [student.distilled_logits for student in STUDENTS]
     inputs = distillation_inputs(config, images, generator(seed, "inputs"), dtype=dtype)
     fixed = config.input_pool == "fixed"
-    targets = Targets(
-        teacher, model, inputs, loss, outputs, fixed=fixed, batch_size=config.batch_size, seed=seed
-    )
+    targets = Targets(teacher, model, inputs, loss, outputs, fixed=fixed, batch_size=config.batch_size, seed=seed)
+
+    def student_batch(index: Int[np.ndarray, " n"]) -> tuple[Tensor, list[Tensor]]:
+        x = inputs.gather(index)
+        answers = targets.batch(index, x)
+        return x, [answers[name] for name in outputs]
+
     starts = [base_params if student.shares_init else cross_params for student in STUDENTS]
     students = trainer(config, model, starts, loss, outputs)
-    student_curves = _Curves([student.arm for student in STUDENTS], test, students)
-    order = generator(seed, "shuffle", "students")
-    for _epoch in range(config.student_epochs):
-        for index in shuffled_batches(inputs.num, config.batch_size, order):
-            x = inputs.gather(index)
-            answers = targets.batch(index, x)
-            student_curves.add_losses(students.step(x, [answers[name] for name in outputs]), len(index))
-            if watch:
-                watch("students", students)
-        student_curves.end_epoch()
-    final |= dict(zip((student.arm for student in STUDENTS), test.accuracies(students), strict=True))
-    return ProtocolResult({"reference": reference} | final, curves.values | student_curves.values)
-
-
-class _Test:
-    """The test images, read in batches, and the accuracy of every member of a trainer on them."""
-
-    def __init__(self, config: RunConfig, dataset: Dataset, model: MLP, dtype: torch.dtype) -> None:
-        self._inputs, self._batch_size = ImageInputs(dataset.test_images, dtype=dtype), config.batch_size
-        self._labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
-        self._columns = model.columns("class")
-
-    def accuracies(self, trainer: Trainer, num: int | None = None) -> list[float]:
-        num = self._inputs.num if num is None else min(num, self._inputs.num)
-        logits = torch.cat(
-            [
-                trainer.logits(self._inputs.gather(index))[:, :, self._columns].clone()
-                for index in batches(num, self._batch_size)
-            ]
-        )
-        return [accuracy(logits[:, member], self._labels[:num]) for member in range(logits.shape[1])]
-
-
-class _Curves:
-    """Accuracy and mean training loss of each member of a trainer, epoch by epoch."""
-
-    def __init__(self, arms: Sequence[str], test: _Test, trainer: Trainer) -> None:
-        self.values: dict[str, list[float]] = {
-            f"{arm}.{what}": [] for arm in arms for what in ("accuracy", "loss")
-        }
-        self._arms, self._test, self._trainer = arms, test, trainer
-        self._add_accuracies()
-        self._losses: list[tuple[list[float], int]] = []
-
-    def add_losses(self, losses: list[float], num: int) -> None:
-        self._losses.append((losses, num))
-
-    def end_epoch(self) -> None:
-        # Batches differ in size, so the mean over inputs weighs each by its own.
-        losses, weights = zip(*self._losses, strict=True)
-        for arm, mean in zip(self._arms, np.average(losses, axis=0, weights=weights), strict=True):
-            self.values[f"{arm}.loss"].append(float(mean))
-        self._losses = []
-        self._add_accuracies()
-
-    def _add_accuracies(self) -> None:
-        for arm, value in zip(self._arms, self._test.accuracies(self._trainer, CURVE_IMAGES), strict=True):
-            self.values[f"{arm}.accuracy"].append(value)
+    imitation = run_phase(
+        students,
+        arms,
+        student_batch,
+        held_out,
+        num=inputs.num,
+        batch_size=config.batch_size,
+        epochs=config.student_epochs,
+        order=generator(seed, "shuffle", "students"),
+        after_step=after_step("students", students),
+    )
+    measured = [reference, *held_out.accuracies(teacher), *held_out.accuracies(students)]
+    return ProtocolResult(
+        accuracy=dict(zip(ARMS, measured, strict=True)),
+        curves=learning.curves | imitation.curves,
+        training_cpu_seconds=learning.cpu_seconds + imitation.cpu_seconds,
+    )

@@ -76,16 +76,12 @@ class AutogradTrainer:
         self._members = [
             {name: value.clone().requires_grad_(True) for name, value in params.items()} for params in members
         ]
-        self._optimizers = [
-            make_optimizer(config, list(member.values()), fused=False) for member in self._members
-        ]
+        self._optimizers = [make_optimizer(config, list(member.values()), fused=False) for member in self._members]
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
         losses = []
-        for params, optimizer, columns, y in zip(
-            self._members, self._optimizers, self._columns, targets, strict=True
-        ):
+        for params, optimizer, columns, y in zip(self._members, self._optimizers, self._columns, targets, strict=True):
             optimizer.zero_grad()
             loss = self._loss.mean(self._model.apply(params, x)[:, columns], y)
             loss.backward()  # type: ignore[no-untyped-call]

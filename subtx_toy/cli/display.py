@@ -1,0 +1,98 @@
+"""Messages and progress on stderr: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class Display(AbstractContextManager["Display"]):
+    """Messages and progress on stderr: moving bars on a terminal, otherwise one plain line a finished task.
+
+    Used by other commands for ``subtx_toy.data.load`` as well: pass its ``report`` and ``progress``.
+    """
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, highlight=False)
+        self._terminal = self._console.is_terminal
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
+        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self._terminal)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Display:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def start(self, task: str, total: int, unit: str) -> None:
+        """Announce a task before its first step is done."""
+        if self._terminal:
+            self.progress(task, 0, total, unit)
+        else:
+            click.echo(f"{task}: {total} {unit}", file=sys.stderr)
+
+    def report(self, message: str) -> None:
+        """Show a line."""
+        if self._terminal:
+            self._console.print(message, markup=False, soft_wrap=True)
+        else:
+            click.echo(message, file=sys.stderr)
+
+    def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
+        """Show how far a task is."""
+        amount = _amount(done, total, unit)
+        if not self._terminal:
+            if done == total:
+                click.echo(f"{task}: {amount}", file=sys.stderr)
+            return
+        if task not in self._tasks:
+            self._tasks[task] = self._bars.add_task(task, total=total, amount=amount)
+        self._bars.update(self._tasks[task], completed=done, total=total, amount=amount)
+
+
+def _amount(done: int, total: int | None, unit: str) -> str:
+    """Write an amount for people.
+
+    >>> _amount(1_500_000, 20_300_000, "bytes"), _amount(500, None, "images")
+    ('1.5 of 20.3 MB', '500 images')
+    """
+    if unit == "bytes":
+        of = "" if total is None or done == total else f" of {total / 1e6:.1f}"
+        return f"{done / 1e6:.1f}{of} MB"
+    of = "" if total is None or done == total else f" of {total}"
+    return f"{done}{of} {unit}"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does: what is finished is kept, and the exit code is 130."""
+    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

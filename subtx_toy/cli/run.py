@@ -1,0 +1,264 @@
+"""``subtx-toy run``: one experiment, over seeds, beside its published numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from subtx_toy.cli.display import Display, interruptible
+
+if TYPE_CHECKING:
+    from subtx_toy.comparison import ArmComparison
+    from subtx_toy.config import RunConfig
+    from subtx_toy.definition import Definition
+    from subtx_toy.record import RunRecord
+    from subtx_toy.store import Store
+    from subtx_toy.sweep.trial import Trial
+
+
+@click.command(short_help="Run one experiment over seeds, beside its published numbers.")
+@click.argument("experiment")
+@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:10 or 3,5. [default: the experiment's own]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]")
+@click.option("--store", "store_path", type=click.Path(path_type=Path), help="Results file. [env: SUBTX_TOY_STORE]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Picture to write, .png, .pdf or .svg. [default: EXPERIMENT-DATASET.png here; none with --json]",
+)
+@click.option("--no-figure", is_flag=True, help="Write no picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+def run(
+    experiment: str,
+    overrides: tuple[str, ...],
+    *,
+    seeds: str | None,
+    workers: int | None,
+    store_path: Path | None,
+    data_dir: Path | None,
+    figure: Path | None,
+    no_figure: bool,
+    as_json: bool,
+) -> int:
+    """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it beside the published numbers.
+
+    Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
+    where it was. KEY=VALUE changes a setting of the experiment: dataset, width, depth, num_aux, activation, init,
+    lr, batch_size, teacher_epochs, student_epochs, loss, temperature, optimizer, inputs, num_inputs, precision and
+    the others in its file.
+
+    Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
+    """
+    from subtx_toy import definition as definitions
+    from subtx_toy.comparison import compare
+    from subtx_toy.config import RESULTS_VERSION
+    from subtx_toy.errors import InputError
+    from subtx_toy.seeding import parse_seeds
+    from subtx_toy.store import Store, default_path
+
+    start = time.perf_counter()
+    definition = definitions.read(experiment)
+    config, chosen = definition.config, ()  # type: RunConfig, tuple[int, ...]
+    problems: list[str] = []
+    try:
+        config = definition.config.override(overrides)
+    except InputError as error:
+        problems += error.problems
+    try:
+        chosen = parse_seeds(seeds or definition.seeds)
+    except InputError as error:
+        problems += error.problems
+    InputError.gather(problems)
+    target = None
+    if not no_figure and (figure is not None or not as_json):
+        target = figure or Path(f"{definition.name}-{config.dataset}.png")
+        _check_figure(target)
+
+    with Store(store_path or default_path()) as store, interruptible():
+        trials, sha256 = _plan(config, chosen, data_dir)
+        stored = store.get([trial.run_id for trial in trials])
+        missing = [trial for trial in trials if trial.run_id not in stored]
+        failures = _run_missing(missing, store, workers or _processors(), num_stored=len(stored))
+        records = store.get([trial.run_id for trial in trials])
+        store_file = store.path
+    finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
+    if not finished:
+        raise click.ClickException("no seed finished")
+    accuracies = _accuracies(finished)
+    rows = compare(definition, config, accuracies)
+    if target is not None:
+        _draw(definition, config, rows, target)
+    if as_json:
+        document = {
+            "experiment": definition.name,
+            "dataset": config.dataset,
+            "dataset_sha256": sha256,
+            "seeds": [record.seed for record in finished],
+            "failed_seeds": [trial.seed for trial in failures],
+            "config": config.model_dump(),
+            "arms": {row.arm: _arm_document(definition, row) for row in rows},
+            "seconds": round(time.perf_counter() - start, 3),
+            "cpu_seconds": [record.cpu_seconds for record in finished],
+            "training_cpu_seconds": [record.training_cpu_seconds for record in finished],
+            "peak_rss_mib": max(record.peak_rss_mib for record in finished),
+            "run_ids": [record.run_id for record in finished],
+            "results_version": RESULTS_VERSION,
+            "store": str(store_file),
+            "figure": None if target is None else str(target),
+        }
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print_table(definition, config, rows, finished)
+        click.echo(f"records: {store_file}")
+        if target is not None:
+            click.echo(f"figure: {target}")
+    return 1 if failures else 0
+
+
+def _check_figure(path: Path) -> None:
+    """Find out before the training whether the picture can be written after it."""
+    from subtx_toy.errors import InputError
+
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(path)!r}")
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"figure: expected an existing folder, got {str(folder)!r}")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"figure: cannot write in {str(folder.resolve())!r}; name another place or use --no-figure")
+
+
+def _plan(config: RunConfig, seeds: tuple[int, ...], data_dir: Path | None) -> tuple[list[Trial], str]:
+    from subtx_toy.config import run_id
+    from subtx_toy.data import load
+    from subtx_toy.sweep.trial import Trial
+
+    with Display() as display:
+        dataset = load(
+            config.dataset,
+            num_train=config.num_train,
+            num_test=config.num_test,
+            data_dir=data_dir,
+            report=display.report,
+            progress=display.progress,
+        )
+    sha256 = dataset.sha256
+    keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed in seeds]
+    return [Trial(key, config, seed, sha256, data_dir) for key, seed in zip(keys, seeds, strict=True)], sha256
+
+
+def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored: int) -> list[Trial]:
+    """Run what is not stored yet, keep every record as it comes, and return the trials that failed."""
+    from subtx_toy.sweep.engine import run_trials
+
+    failures = []
+    with Display() as display:
+        if num_stored:
+            display.report(f"{num_stored} of {num_stored + len(trials)} seeds are stored already")
+        if trials:
+            display.start("training", len(trials), "seeds")
+        for done, outcome in enumerate(run_trials(trials, workers=workers), start=1):
+            if outcome.record is None:
+                failures.append(outcome.trial)
+                display.report(f"seed {outcome.trial.seed} failed: {outcome.error.strip()}")
+            else:
+                store.add(outcome.record)
+                display.report(_line(outcome.record))
+            display.progress("training", done, len(trials), "seeds")
+    if failures:
+        display.report(f"{len(failures)} seeds failed; the others are stored, and the same command tries again")
+    return failures
+
+
+def _line(record: RunRecord) -> str:
+    shown = {name.removesuffix(".accuracy"): value for name, value in record.metrics.items()}
+    values = ", ".join(f"{arm} {value:.4f}" for arm, value in shown.items())
+    return f"seed {record.seed}: {values} ({record.cpu_seconds:.1f} s of CPU)"
+
+
+def _processors() -> int:
+    # What this process may use, which a container or a batch system can make less than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _accuracies(records: list[RunRecord]) -> dict[str, list[float]]:
+    names = [name for name in records[0].metrics if name.endswith(".accuracy")]
+    return {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
+
+
+def _draw(definition: Definition, config: RunConfig, rows: list[ArmComparison], target: Path) -> None:
+    from subtx_toy.figures.arms import draw_arms
+    from subtx_toy.figures.files import save
+
+    save(draw_arms(rows, dataset=config.dataset, source=definition.published and definition.published.source), target)
+
+
+def _number(value: float) -> float | None:
+    """JSON has no nan."""
+    return value if math.isfinite(value) else None
+
+
+def _arm_document(definition: Definition, row: ArmComparison) -> dict[str, Any]:
+    published = None
+    if row.printed is not None and row.theirs is not None and definition.published is not None:
+        published = {
+            "mean": row.printed[0],
+            "ci95": row.printed[1],
+            "n": row.theirs.n,
+            "corrected_mean": row.theirs.mean,
+            "corrected_standard_error": row.theirs.standard_error,
+            "source": definition.published.source,
+        }
+    return {
+        "mean": row.ours.mean,
+        "ci95": _number(row.ours.ci95),
+        "n": row.ours.n,
+        "values": list(row.values),
+        "published": published,
+        "standard_errors": _number(row.standard_errors),
+        "p_value_holm": _number(row.p_value),
+        "verdict": row.verdict,
+    }
+
+
+def _print_table(
+    definition: Definition, config: RunConfig, rows: list[ArmComparison], records: list[RunRecord]
+) -> None:
+    from subtx_toy.cli.table import align, signed
+    from subtx_toy.comparison import changed_settings
+
+    body = []
+    for row in rows:
+        printed = "" if row.printed is None else f"{row.printed[0]:.4f} ±{row.printed[1]:.4f}"
+        corrected = row.theirs is not None and row.printed is not None and row.theirs.mean != row.printed[0]
+        body.append(
+            [
+                row.arm,
+                f"{row.ours.mean:.4f}",
+                "" if math.isnan(row.ours.ci95) else f"±{row.ours.ci95:.4f}",
+                str(row.ours.n),
+                printed,
+                f"{row.theirs.mean:.4f}" if corrected and row.theirs is not None else "",
+                signed(row.standard_errors),
+                "" if math.isnan(row.p_value) else f"{row.p_value:.3f}",
+                row.verdict,
+            ]
+        )
+    click.echo(f"{definition.name} on {config.dataset}: test accuracy by arm, mean over seeds, 95 % t-intervals")
+    if definition.published is not None:
+        click.echo(f"published: {definition.published.source}, n = {definition.published.n}")
+    header = ["arm", "mean", "95 % CI", "n", "published", "corrected", "diff/SE", "p Holm", "verdict"]
+    click.echo(align(header, body))
+    if definition.published is not None and (changed := changed_settings(definition, config)):
+        click.echo(f"not compared, because these settings are not the published ones: {', '.join(changed)}")
+    cpu = sum(record.training_cpu_seconds for record in records) / len(records)
+    peak = max(record.peak_rss_mib for record in records)
+    click.echo(f"training: {cpu:.1f} s of CPU a seed; peak memory of a worker: {peak:.0f} MiB")

@@ -1,0 +1,33 @@
+"""Plain tables, the same on a terminal and in a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out columns two spaces apart: the first and the last to the left, the others to the right.
+
+    >>> print(align(["arm", "mean", "verdict"], [["teacher", "0.94", "agrees"]]))
+    arm      mean  verdict
+    teacher  0.94  agrees
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if at in (0, len(row) - 1) else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign and two decimals, or nothing for nan.
+
+    >>> signed(1.234), signed(float("nan"))
+    ('+1.23', '')
+    """
+    return "" if math.isnan(value) else f"{value:+.2f}"

@@ -1,0 +1,1 @@
+"""Figures: records in, Axes out. Nothing here runs an experiment."""

@@ -1,0 +1,70 @@
+"""Accuracy by arm, ours beside the published means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from subtx_toy.comparison import ArmComparison
+from subtx_toy.figures import style
+
+_OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
+_JITTER = 0.09  # half-width of the cloud of seeds
+
+
+def draw_arms(rows: Sequence[ArmComparison], *, dataset: str, source: str | None) -> Figure:
+    """Draw each arm's mean with its 95 % t-interval, every seed as a dot, and the published mean with its interval.
+
+    Args:
+        rows: the arms, in the order of the axis.
+        dataset: what the accuracies were measured on, named on the axis.
+        source: of the published means.
+    """
+    with mpl.rc_context(style.paper()):
+        figure = Figure(layout="constrained")
+        axes = figure.add_subplot()
+        axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
+        axes.annotate("chance", (0.0, 0.1), xycoords=("axes fraction", "data"), xytext=(2, 2),
+                      textcoords="offset points", color="0.5", fontsize="small")  # fmt: skip
+        for place, row in enumerate(rows):
+            colour, left, right = style.COLOURS[row.arm], place - _OFFSET, place + _OFFSET
+            spread = np.linspace(-_JITTER, _JITTER, len(row.values)) if len(row.values) > 1 else [0.0]
+            axes.plot(left + np.asarray(spread), row.values, ".", color=colour, alpha=0.35, markersize=4, zorder=1)
+            half = 0.0 if math.isnan(row.ours.ci95) else row.ours.ci95
+            axes.errorbar(left, row.ours.mean, half, fmt="o", color=colour, markersize=5, capsize=3, zorder=3)
+            axes.annotate(_short(row.ours.mean), (left, row.ours.mean), xytext=(-7, 0), textcoords="offset points",
+                          ha="right", va="center", fontsize="small", color=colour)  # fmt: skip
+            if row.printed is not None:
+                axes.errorbar(right, row.printed[0], row.printed[1], fmt="D", color=colour, markerfacecolor="white",
+                              markersize=4.5, capsize=3, zorder=2)  # fmt: skip
+                axes.annotate(_short(row.printed[0]), (right, row.printed[0]), xytext=(7, 0),
+                              textcoords="offset points", ha="left", va="center", fontsize="small",
+                              color="0.35")  # fmt: skip
+        axes.set_xticks(range(len(rows)), [style.LABELS[row.arm] for row in rows])
+        axes.set_xlim(-0.6, len(rows) - 0.4)
+        axes.set_ylim(0, 1)
+        axes.set_ylabel(f"test accuracy on {style.DATASETS[dataset]}")
+        _legend(axes, rows, source)
+    return figure
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".lstrip("0")
+
+
+def _legend(axes: mpl.axes.Axes, rows: Sequence[ArmComparison], source: str | None) -> None:
+    ours = f"this run: mean and 95 % t-interval, n = {rows[0].ours.n} seeds (dots)"
+    handles = [axes.errorbar([], [], [], fmt="o", color="0.2", markersize=5, capsize=3, label=ours)]
+    theirs = next((row.theirs for row in rows if row.theirs is not None), None)
+    if theirs is not None and source is not None:
+        label = f"published: mean and 95 % interval, n = {theirs.n} models\n({source})"
+        handles.append(
+            axes.errorbar(
+                [], [], [], fmt="D", color="0.2", markerfacecolor="white", markersize=4.5, capsize=3, label=label
+            )
+        )
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=1)

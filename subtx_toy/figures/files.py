@@ -1,0 +1,44 @@
+"""Figures to files: whole or not at all, and the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from subtx_toy.errors import InputError
+
+# Without these, matplotlib writes the time of day or its own version into the file.
+_METADATA: dict[str, dict[str, str | None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Producer": None},
+    ".svg": {"Date": None},
+}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as .png, .pdf or .svg, through a temporary file beside ``path``.
+
+    Raises:
+        InputError: if the ending is another one, or the file cannot be written; a file that was there stays.
+    """
+    if path.suffix not in _METADATA:
+        raise InputError(f"figure: expected a name ending in {', '.join(_METADATA)}, got {str(path)!r}")
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(picture.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # temporary files are private, pictures are not
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"figure: cannot write {path}: {error.strerror}") from None

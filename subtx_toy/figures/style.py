@@ -1,0 +1,52 @@
+"""How every figure looks, as data: sizes, and one colour and label per role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tueplots import figsizes, fontsizes
+
+# A colour-blind safe set, Wong 2011, Nature Methods 8, 441. A role keeps its colour in every figure.
+COLOURS = {
+    "reference": "#7f7f7f",
+    "teacher": "#000000",
+    "student_aux": "#d55e00",
+    "student_all": "#e69f00",
+    "cross_aux": "#0072b2",
+    "cross_all": "#56b4e9",
+}
+LABELS = {
+    "reference": "reference\n(untrained)",
+    "teacher": "teacher",
+    "student_aux": "student\naux only",
+    "student_all": "student\nall logits",
+    "cross_aux": "cross-model\naux only",
+    "cross_all": "cross-model\nall logits",
+}
+DATASETS = {"mnist": "MNIST", "glyphs": "glyphs", "fashion": "Fashion-MNIST"}
+
+_WIDTH_INCHES = 5.5  # the text width of a one-column article
+
+
+def paper(*, aspect: float = 0.6) -> dict[str, Any]:
+    """Return the rcParams of a figure as wide as the text; ``aspect`` is height over width.
+
+    Fonts are between 7 and 9 points at that size, text is text and not outlines, and no LaTeX is needed.
+    """
+    size = figsizes.neurips2024(rel_width=1.0, height_to_width_ratio=aspect)
+    return {
+        **size,
+        **fontsizes.neurips2024(),
+        "figure.figsize": (_WIDTH_INCHES, _WIDTH_INCHES * aspect),
+        "figure.dpi": 100,
+        "savefig.dpi": 200,
+        "text.usetex": False,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib, so pictures agree between machines
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "subtx_toy",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+    }

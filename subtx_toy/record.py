@@ -1,0 +1,72 @@
+"""The flat record of one trial: what ran, on what, with what, and what came out."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+SCHEMA_VERSION = 1
+"""Of the record's fields; the store refuses records of a later schema than its own."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One (configuration, seed) that has finished.
+
+    Attributes:
+        run_id: content key of configuration, seed, data and RESULTS_VERSION.
+        results_version: RESULTS_VERSION of the package that made it.
+        config: every field of the configuration.
+        seed: names the random streams.
+        dataset_sha256: checksum of the labelled images used.
+        versions: of the package, Python, torch, numpy and its BLAS.
+        metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1].
+        series: learning curves by name, stored in float32.
+        wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process meanwhile.
+        training_cpu_seconds: of them, those spent in optimiser steps, with their inputs and targets.
+        peak_rss_mib: largest resident memory of the process so far, in MiB.
+    """
+
+    run_id: str
+    results_version: int
+    config: dict[str, Any]
+    seed: int
+    dataset_sha256: str
+    versions: dict[str, str]
+    metrics: dict[str, float]
+    wall_seconds: float
+    cpu_seconds: float
+    training_cpu_seconds: float
+    peak_rss_mib: float
+    series: dict[str, list[float]] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+def versions() -> dict[str, str]:
+    """Return what the numbers of this process are computed with."""
+    import torch
+
+    from subtx_toy import __version__
+
+    # Typed as returning None, because without an argument it prints.
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
+    return {
+        "subtx_toy": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "blas": f"{blas['name']} {blas['version']}",
+        "machine": platform.machine(),
+    }
+
+
+def peak_rss_mib() -> float:
+    """Return the largest resident memory this process has had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kilobytes, macOS bytes.
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

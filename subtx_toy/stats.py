@@ -1,0 +1,92 @@
+"""One definition of every interval and of every comparison with a published number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over independent seeds, or a published one.
+
+    Attributes:
+        mean: the sample mean.
+        standard_error: of the mean; nan where one value alone cannot give it.
+        n: independent values behind it.
+    """
+
+    mean: float
+    standard_error: float
+    n: int
+
+    @property
+    def ci95(self) -> float:
+        """Half-width of the two-sided 95 % interval of the mean, by Student's t with n - 1 degrees of freedom."""
+        return float(stats.t.ppf(0.975, self.n - 1)) * self.standard_error if self.n > 1 else math.nan
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Estimate a mean from independent values; the standard deviation divides by n - 1.
+
+    Raises:
+        ValueError: if there is no value.
+
+    >>> estimate([1.0, 2.0, 3.0])
+    Estimate(mean=2.0, standard_error=0.5773502691896258, n=3)
+    """
+    if len(values) == 0:
+        raise ValueError("values: expected at least one, got none")
+    n = len(values)
+    spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Estimate(float(np.mean(values)), spread, n)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus theirs, in combined standard errors, and its two-sided p-value; both nan where ours has one seed."""
+
+    value: float
+    standard_errors: float
+    p_value: float
+
+
+def difference(ours: Estimate, theirs: Estimate) -> Difference:
+    """Compare two independent means of unequal variance: Welch's t, degrees of freedom by Satterthwaite.
+
+    Reference: Welch 1947, Biometrika 34, 28-35.
+    """
+    value = ours.mean - theirs.mean
+    variances = ours.standard_error**2, theirs.standard_error**2
+    total = sum(variances)
+    if math.isnan(total):
+        return Difference(value, math.nan, math.nan)
+    if total == 0:
+        return Difference(value, math.copysign(math.inf, value) if value else 0.0, 0.0 if value else 1.0)
+    freedom = total**2 / sum(
+        variance**2 / (one.n - 1) for variance, one in zip(variances, (ours, theirs), strict=True) if variance
+    )
+    standard_errors = value / math.sqrt(total)
+    return Difference(value, standard_errors, float(2 * stats.t.sf(abs(standard_errors), freedom)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of one family so that each can be held against the family-wise level; order is kept.
+
+    A nan is left out of the family and stays nan.
+
+    Reference: Holm 1979, Scand. J. Statist. 6, 65-70.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    present = [at for at, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted, running = list(p_values), 0.0
+    for rank, at in enumerate(sorted(present, key=lambda at: p_values[at])):
+        running = max(running, min(1.0, (len(present) - rank) * p_values[at]))
+        adjusted[at] = running
+    return adjusted

@@ -1,0 +1,1 @@
+"""Many trials: the engine that runs them in processes of their own."""

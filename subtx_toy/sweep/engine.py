@@ -1,0 +1,84 @@
+"""Run trials in processes, one thread each, and hand over their records as they finish."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from subtx_toy.record import RunRecord
+from subtx_toy.sweep.trial import THREAD_VARIABLES, Trial, run_trial, start_worker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one trial ended: with a record, or with the text of the error that stopped it."""
+
+    trial: Trial
+    record: RunRecord | None
+    error: str = ""
+
+
+def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
+    """Run ``trials`` in ``workers`` processes and yield each outcome as soon as it is there, in any order.
+
+    Every trial draws from streams of its own, so records do not depend on the number of workers or on the order. At
+    most ``workers`` trials wait beside those that run. Leaving the iterator early, by an error or by Ctrl-C, stops
+    the workers at once; trials already yielded are not affected.
+    """
+    if not trials:
+        return
+    # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(trials)
+    with _one_thread_each():
+        pool = concurrent.futures.ProcessPoolExecutor(
+            min(workers, len(trials)), mp_context=context, initializer=start_worker
+        )
+        running: dict[concurrent.futures.Future[RunRecord], Trial] = {}
+        try:
+            while True:
+                for trial in waiting:
+                    running[pool.submit(run_trial, trial)] = trial
+                    if len(running) >= 2 * workers:
+                        break
+                if not running:
+                    break
+                finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in finished:
+                    yield _outcome(running.pop(future), future)
+            pool.shutdown()
+        finally:
+            # After a normal end there are no workers left; otherwise whatever they do is not wanted any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+
+
+def _outcome(trial: Trial, future: concurrent.futures.Future[RunRecord]) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return Outcome(trial, future.result())
+    if isinstance(error, BrokenProcessPool):
+        return Outcome(trial, None, "a worker process died, and this trial with it or waiting behind it")
+    return Outcome(trial, None, "".join(traceback.format_exception(error)))
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    # Children read these when they load their libraries; the coordinator has read its own already.
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
