@@ -53,7 +53,7 @@ def unflatten(vector: Tensor, like: Mapping[str, Tensor]) -> Params:
     total = sum(value.numel() for value in like.values())
     if vector.shape != (total,):
         raise ValueError(f"vector: expected shape ({total},), got {tuple(vector.shape)}")
-    pieces = vector.split([value.numel() for value in like.values()])
+    pieces = torch.split(vector, [value.numel() for value in like.values()])
     return {name: piece.reshape(value.shape) for (name, value), piece in zip(like.items(), pieces, strict=True)}
 
 

@@ -53,8 +53,7 @@ def versions() -> dict[str, str]:
 
     from subtx_toy import __version__
 
-    # Typed as returning None, because without an argument it prints.
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "subtx_toy": __version__,
         "python": platform.python_version(),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from subtx_toy.cli.arms import arm_document, arms_table
 from subtx_toy.cli.display import Display, interruptible
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def run(
             "seeds": [record.seed for record in finished],
             "failed_seeds": [trial.seed for trial in failures],
             "config": config.model_dump(),
-            "arms": {row.arm: _arm_document(definition, row) for row in rows},
+            "arms": {row.arm: arm_document(definition, row) for row in rows},
             "seconds": round(time.perf_counter() - start, 3),
             "cpu_seconds": [record.cpu_seconds for record in finished],
             "training_cpu_seconds": [record.training_cpu_seconds for record in finished],
@@ -116,7 +116,7 @@ def run(
         }
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
-        _print_table(definition, config, rows, finished)
+        click.echo(arms_table(definition, config, rows, finished))
         click.echo(f"records: {store_file}")
         if target is not None:
             click.echo(f"figure: {target}")
@@ -198,67 +198,5 @@ def _draw(definition: Definition, config: RunConfig, rows: list[ArmComparison], 
     from subtx_toy.figures.arms import draw_arms
     from subtx_toy.figures.files import save
 
-    save(draw_arms(rows, dataset=config.dataset, source=definition.published and definition.published.source), target)
-
-
-def _number(value: float) -> float | None:
-    """JSON has no nan."""
-    return value if math.isfinite(value) else None
-
-
-def _arm_document(definition: Definition, row: ArmComparison) -> dict[str, Any]:
-    published = None
-    if row.printed is not None and row.theirs is not None and definition.published is not None:
-        published = {
-            "mean": row.printed[0],
-            "ci95": row.printed[1],
-            "n": row.theirs.n,
-            "corrected_mean": row.theirs.mean,
-            "corrected_standard_error": row.theirs.standard_error,
-            "source": definition.published.source,
-        }
-    return {
-        "mean": row.ours.mean,
-        "ci95": _number(row.ours.ci95),
-        "n": row.ours.n,
-        "values": list(row.values),
-        "published": published,
-        "standard_errors": _number(row.standard_errors),
-        "p_value_holm": _number(row.p_value),
-        "verdict": row.verdict,
-    }
-
-
-def _print_table(
-    definition: Definition, config: RunConfig, rows: list[ArmComparison], records: list[RunRecord]
-) -> None:
-    from subtx_toy.cli.table import align, signed
-    from subtx_toy.comparison import changed_settings
-
-    body = []
-    for row in rows:
-        printed = "" if row.printed is None else f"{row.printed[0]:.4f} ±{row.printed[1]:.4f}"
-        corrected = row.theirs is not None and row.printed is not None and row.theirs.mean != row.printed[0]
-        body.append(
-            [
-                row.arm,
-                f"{row.ours.mean:.4f}",
-                "" if math.isnan(row.ours.ci95) else f"±{row.ours.ci95:.4f}",
-                str(row.ours.n),
-                printed,
-                f"{row.theirs.mean:.4f}" if corrected and row.theirs is not None else "",
-                signed(row.standard_errors),
-                "" if math.isnan(row.p_value) else f"{row.p_value:.3f}",
-                row.verdict,
-            ]
-        )
-    click.echo(f"{definition.name} on {config.dataset}: test accuracy by arm, mean over seeds, 95 % t-intervals")
-    if definition.published is not None:
-        click.echo(f"published: {definition.published.source}, n = {definition.published.n}")
-    header = ["arm", "mean", "95 % CI", "n", "published", "corrected", "diff/SE", "p Holm", "verdict"]
-    click.echo(align(header, body))
-    if definition.published is not None and (changed := changed_settings(definition, config)):
-        click.echo(f"not compared, because these settings are not the published ones: {', '.join(changed)}")
-    cpu = sum(record.training_cpu_seconds for record in records) / len(records)
-    peak = max(record.peak_rss_mib for record in records)
-    click.echo(f"training: {cpu:.1f} s of CPU a seed; peak memory of a worker: {peak:.0f} MiB")
+    source = None if definition.published is None else definition.published.source
+    save(draw_arms(rows, dataset=config.dataset, source=source), target)

@@ -28,7 +28,7 @@ DATASETS = {"mnist": "MNIST", "glyphs": "glyphs", "fashion": "Fashion-MNIST"}
 _WIDTH_INCHES = 5.5  # the text width of a one-column article
 
 
-def paper(*, aspect: float = 0.6) -> dict[str, Any]:
+def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
     """Return the rcParams of a figure as wide as the text; ``aspect`` is height over width.
 
     Fonts are between 7 and 9 points at that size, text is text and not outlines, and no LaTeX is needed.

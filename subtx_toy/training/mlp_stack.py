@@ -63,7 +63,7 @@ class MLPStack:
         def buffers(sizes: Sequence[int]) -> list[Tensor]:
             # A cache line beyond each row keeps rows off multiples of 4 KB, which evict each other: 3 % of a step.
             rows = [torch.empty(batch_size, len(members) * size + pad, dtype=dtype) for size in sizes]
-            return [row[:, :-pad].unflatten(1, (len(members), -1)) for row in rows]
+            return [row[:, :-pad].view(batch_size, len(members), -1) for row in rows]
 
         self._z, self._a, self._grads = (
             buffers(model.sizes[start:stop]) for start, stop in ((1, None), (1, -1), (1, -1))

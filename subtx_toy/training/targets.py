@@ -52,23 +52,15 @@ class Targets:
             self._fill(inputs, model.sizes[-1], batch_size)
 
     def _fill(self, inputs: Inputs, num_outputs: int, batch_size: int) -> None:
-        wants_labels = self._loss.targets == "labels"
-        logits, labels = [], {name: [] for name in self._columns}  # type: dict[str, list[Tensor]]
-        index = np.arange(0)
-        itemsize = self._teacher.logits(inputs.gather(index)).dtype.itemsize
-        if not wants_labels and inputs.num * num_outputs * itemsize > CACHE_BYTES:
+        itemsize = self._teacher.logits(inputs.gather(np.arange(0))).dtype.itemsize
+        if self._loss.targets == "logits" and inputs.num * num_outputs * itemsize > CACHE_BYTES:
             return
-        for index in batches(inputs.num, batch_size):
-            z = self._teacher.logits(inputs.gather(index))[:, 0]
-            if wants_labels:
-                for name, drawn in self._sample(z).items():
-                    labels[name].append(drawn)
-            else:
-                logits.append(z.clone())
-        if wants_labels:
-            self._labels = {name: torch.cat(parts) for name, parts in labels.items()}
+        answers = (self._teacher.logits(inputs.gather(index))[:, 0] for index in batches(inputs.num, batch_size))
+        if self._loss.targets == "logits":
+            self._logits = torch.cat([z.clone() for z in answers])
         else:
-            self._logits = torch.cat(logits)
+            drawn = [self._sample(z) for z in answers]
+            self._labels = {name: torch.cat([labels[name] for labels in drawn]) for name in self._columns}
 
     def _sample(self, z: Float[Tensor, "n k"]) -> dict[str, Int[Tensor, " n"]]:
         return {
