@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from subtx_toy import problem_checks
+from subtx_toy import problem_checks as checks
 from subtx_toy.errors import InputError
 from subtx_toy.functional import Apply, ModuleFunction
 from subtx_toy.losses import Loss
@@ -20,7 +20,7 @@ from subtx_toy.params import Params
 from subtx_toy.trait_loss import TraitLoss
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
     """A model at a shared initialisation, a teacher's update, and what the student is to imitate.
 
@@ -28,15 +28,15 @@ class Problem:
     one plain gradient step of size ``student_lr`` on the distillation loss between the ``distilled_logits`` of
     both: SUM over outputs, MEAN over inputs. Outputs ``[n, ..., k]`` with more axes count as n * ... inputs.
 
-    Args:
+    Attributes:
         model: an ``MLP``; a torch.nn.Module, or a ``ModuleFunction`` of one where its result is no tensor; or any
             function ``f(params, inputs) -> outputs``, deterministic and without side effects.
-        base_params: may be left out for modules, which bring their own.
+        base_params: the shared initialisation; modules bring their own if it is left out.
         inputs: of the distillation, in the form the model takes.
         distillation_loss: on logits: ``kl(tau)``, ``squared_error()`` or ``smooth_loss(...)``.
         distilled_logits: ``"all"``; ``"aux"`` or ``"class"``, split at ``num_classes``; a slice, or column numbers.
-        trait_loss: needed unless ``teacher_update`` is given.
-        teacher_update: by default minus the gradient of the trait loss at ``base_params``.
+        trait_loss: may be None if ``teacher_update`` is given.
+        teacher_update: if left out, minus the gradient of the trait loss at ``base_params``.
         num_classes: class logits come first; known for an ``MLP``.
         eps: step size of the teacher, >= 0.
         student_lr: step size of the student, > 0.
@@ -45,50 +45,135 @@ class Problem:
         InputError: naming everything that is wrong at once.
     """
 
-    model: MLP | ModuleFunction | Apply
-    base_params: Params
+    model: nn.Module | MLP | Apply
+    base_params: Params = field(default_factory=dict)
     inputs: Tensor
     distillation_loss: Loss
-    distilled_logits: str | slice | Sequence[int]
-    trait_loss: TraitLoss | None
-    teacher_update: Params
-    num_classes: int | None
+    distilled_logits: str | slice | Sequence[int] = "all"
+    trait_loss: TraitLoss | None = None
+    teacher_update: Params = field(default_factory=dict)
+    num_classes: int | None = None
     eps: float
     student_lr: float
-    columns: slice | list[int] = dataclasses.field(init=False)
-    num_outputs: int = dataclasses.field(init=False)
+    columns: slice | list[int] = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        model: nn.Module | MLP | ModuleFunction | Apply,
-        base_params: Params | None = None,
-        inputs: Tensor,
-        distillation_loss: Loss,
-        distilled_logits: str | slice | Sequence[int] = "all",
-        trait_loss: TraitLoss | None = None,
-        teacher_update: Params | None = None,
-        num_classes: int | None = None,
-        eps: float,
-        student_lr: float,
-    ) -> None:
+    def __post_init__(self) -> None:
+        model, params, num_classes = self.model, self.base_params, self.num_classes
         if isinstance(model, nn.Module):
             model = ModuleFunction(model)
+        if isinstance(model, ModuleFunction):
+            params = params or model.parameters()
         if isinstance(model, MLP) and num_classes is None:
             num_classes = model.num_classes
-        if base_params is None and isinstance(model, ModuleFunction):
-            base_params = model.parameters()
-        base_params = _copied(base_params or {})
-        set_field: Callable[[str, object], None] = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        for name in ("model", "base_params", "inputs", "distillation_loss", "distilled_logits", "trait_loss"):
-            set_field(name, locals()[name])
-        for name in ("num_classes", "eps", "student_lr"):
-            set_field(name, locals()[name])
-        problem_checks.check_given(self, teacher_update)
-        outputs = problem_checks.checked_outputs(self)
-        set_field("num_outputs", outputs.shape[-1])
-        set_field("columns", problem_checks.resolved_columns(self))
-        if teacher_update is None:
-            teacher_update = {name: -slope for name, slope in self.trait_gradient.items()}
-        set_field("teacher_update", _copied(teacher_update))
-        InputError.gather(problem_checks.not_finite("teacher_update", self.teacher_update))
+        params = {name: value.detach().clone() for name, value in params.items()}
+        update = {name: self.teacher_update[name].detach().clone() for name in params if name in self.teacher_update}
+        self._set(model=model, base_params=params, num_classes=num_classes)
+
+        dtype = next(iter(params.values())).dtype if params else None
+        faults = [*checks.numbers(self.eps, self.student_lr), *checks.loss(self.distillation_loss)]
+        faults += [*checks.parameters("base_params", params), *checks.inputs("inputs", self.inputs, dtype)]
+        if isinstance(model, ModuleFunction):
+            faults += model.obstacles()
+        if self.trait_loss is not None:
+            faults += checks.inputs("trait_loss.inputs", self.trait_loss.inputs, dtype)
+        if self.teacher_update:
+            faults += checks.same_shapes("teacher_update", self.teacher_update, params)
+            faults += checks.not_finite("teacher_update", self.teacher_update)
+        elif self.trait_loss is None:
+            faults.append("trait_loss: expected a trait loss where teacher_update is left out, got None")
+        faults += self._check_outputs() if not faults else ()
+        InputError.gather(faults)
+        self._set(teacher_update=update or {name: -slope for name, slope in self.trait_gradient().items()})
+        InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
+
+    def _set(self, **fields: object) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def _check_outputs(self) -> list[str]:
+        raw, faults = checks.forward_passes("inputs", lambda: self._apply(self.base_params, self.inputs))
+        if raw is None:
+            return faults
+        columns, faults = checks.columns(self.distilled_logits, raw.shape[-1], self.num_classes)
+        self._set(columns=columns)
+        if self.trait_loss is not None:
+            trait_inputs = self.trait_loss.inputs
+            named = "trait_loss.inputs"
+            _, more = checks.forward_passes(named, lambda: self._apply(self.base_params, trait_inputs))
+            faults += more or checks.scalar("trait_loss", lambda: self.trait_value(self.base_params))
+        return faults
+
+    def _apply(self, params: Params, inputs: Tensor) -> Tensor:
+        apply = self.model.apply if isinstance(self.model, MLP) else self.model
+        outputs: Tensor = apply(params, inputs)
+        return outputs
+
+    def outputs(self, params: Params, inputs: Tensor) -> Float[Tensor, "n k"]:
+        """Return all outputs ``[n, k]`` of the model at ``params``; further axes are flattened into n."""
+        raw = self._apply(params, inputs)
+        return raw.reshape(-1, raw.shape[-1])
+
+    def distilled(self, params: Params) -> Float[Tensor, "n k"]:
+        """Return the distilled outputs on the distillation inputs."""
+        return self.outputs(params, self.inputs)[:, self.columns]
+
+    def trait_value(self, params: Params) -> Float[Tensor, ""]:
+        """Return the trait loss at ``params``.
+
+        Raises:
+            InputError: if the problem has none.
+        """
+        if self.trait_loss is None:
+            raise InputError("trait_loss: expected a trait loss, got None")
+        return self.trait_loss.value(self.outputs(params, self.trait_loss.inputs))
+
+    def trait_gradient(self) -> Params:
+        """Return the gradient of the trait loss at ``base_params``."""
+        leaves = {name: value.requires_grad_() for name, value in _detached(self.base_params).items()}
+        slopes = torch.autograd.grad(
+            self.trait_value(leaves), list(leaves.values()), allow_unused=True, materialize_grads=True
+        )
+        return dict(zip(leaves, slopes, strict=True))
+
+    @cached_property
+    def is_trait_step(self) -> bool:
+        """Whether the teacher's update is minus the trait gradient, as the claims on the trait loss ask."""
+        if self.trait_loss is None:
+            return False
+        return all(torch.equal(-slope, self.teacher_update[name]) for name, slope in self.trait_gradient().items())
+
+    def teacher_params(self, eps: float | None = None) -> Params:
+        """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
+        step = self.eps if eps is None else eps
+        return {name: value + step * self.teacher_update[name] for name, value in self.base_params.items()}
+
+    def require_float64(self) -> None:
+        """Refuse any other precision: the claims are about remainders of order eps^2.
+
+        Raises:
+            InputError: naming the field that is not float64.
+        """
+        for name, value in self.base_params.items():
+            if value.dtype != torch.float64:
+                raise InputError(
+                    f"base_params[{name!r}]: expected torch.float64 for claims, got {value.dtype}: use problem.double()"
+                )
+
+    def double(self) -> Problem:
+        """Return the problem in float64; the trait gradient is taken anew if the teacher followed it.
+
+        Constants inside a model given as a function, and inside ``trait_loss.value``, are the caller's to convert.
+        """
+        update = {} if self.is_trait_step else {name: value.double() for name, value in self.teacher_update.items()}
+        return dataclasses.replace(
+            self,
+            model=self.model.double() if isinstance(self.model, ModuleFunction) else self.model,
+            base_params={name: value.double() for name, value in self.base_params.items()},
+            inputs=self.inputs.double() if self.inputs.is_floating_point() else self.inputs,
+            trait_loss=self.trait_loss and self.trait_loss.double(),
+            teacher_update=update,
+        )
+
+
+def _detached(params: Params) -> Params:
+    return {name: value.detach().clone() for name, value in params.items()}

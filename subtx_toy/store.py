@@ -19,6 +19,7 @@ from types import TracebackType
 import numpy as np
 import platformdirs
 
+from subtx_toy.config import RESULTS_VERSION, RunConfig
 from subtx_toy.errors import StoreError
 from subtx_toy.record import SCHEMA_VERSION, RunRecord
 
@@ -152,6 +153,24 @@ class Store:
                 row = self._connection.execute("SELECT record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
                 if row is not None:
                     found[run_id] = RunRecord(**json.loads(row[0]), series=self._series(run_id))
+        return found
+
+    def find(self, config: RunConfig) -> list[RunRecord]:
+        """Return the records of one configuration, made by this RESULTS_VERSION, in the order of their seeds.
+
+        Raises:
+            StoreError: if the file cannot be read, or the records come from data of different checksums.
+        """
+        content, found = config.model_dump(), []
+        with self._explained():
+            query = "SELECT record FROM runs WHERE dataset = ? AND results_version = ? ORDER BY seed"
+            for (text,) in self._connection.execute(query, (config.dataset, RESULTS_VERSION)):
+                fields = json.loads(text)
+                if fields["config"] == content:
+                    found.append(RunRecord(**fields, series=self._series(fields["run_id"])))
+        checksums = {record.dataset_sha256 for record in found}
+        if len(checksums) > 1:
+            raise StoreError(f"store: expected records of one data set, got checksums {sorted(checksums)}")
         return found
 
     def count(self) -> int:

@@ -28,8 +28,8 @@ def draw_arms(rows: Sequence[ArmComparison], *, dataset: str, source: str | None
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
-        axes.annotate("chance", (0.0, 0.1), xycoords=("axes fraction", "data"), xytext=(2, 2),
-                      textcoords="offset points", color="0.5", fontsize="small")  # fmt: skip
+        axes.annotate("chance", (1.0, 0.1), xycoords=("axes fraction", "data"), xytext=(0, 2),
+                      textcoords="offset points", ha="right", color="0.5", fontsize="small")  # fmt: skip
         for place, row in enumerate(rows):
             colour, left, right = style.COLOURS[row.arm], place - _OFFSET, place + _OFFSET
             spread = np.linspace(-_JITTER, _JITTER, len(row.values)) if len(row.values) > 1 else [0.0]
@@ -45,7 +45,7 @@ def draw_arms(rows: Sequence[ArmComparison], *, dataset: str, source: str | None
                               textcoords="offset points", ha="left", va="center", fontsize="small",
                               color="0.35")  # fmt: skip
         axes.set_xticks(range(len(rows)), [style.LABELS[row.arm] for row in rows])
-        axes.set_xlim(-0.6, len(rows) - 0.4)
+        axes.set_xlim(-0.7, len(rows) - 0.3)
         axes.set_ylim(0, 1)
         axes.set_ylabel(f"test accuracy on {style.DATASETS[dataset]}")
         _legend(axes, rows, source)
@@ -61,7 +61,7 @@ def _legend(axes: mpl.axes.Axes, rows: Sequence[ArmComparison], source: str | No
     handles = [axes.errorbar([], [], [], fmt="o", color="0.2", markersize=5, capsize=3, label=ours)]
     theirs = next((row.theirs for row in rows if row.theirs is not None), None)
     if theirs is not None and source is not None:
-        label = f"published: mean and 95 % interval, n = {theirs.n} models\n({source})"
+        label = f"published, as printed: mean and 95 % interval, n = {theirs.n} models\n({source})"
         handles.append(
             axes.errorbar(
                 [], [], [], fmt="D", color="0.2", markerfacecolor="white", markersize=4.5, capsize=3, label=label

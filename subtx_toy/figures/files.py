@@ -7,9 +7,11 @@ import os
 import tempfile
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from subtx_toy.errors import InputError
+from subtx_toy.figures import style
 
 # Without these, matplotlib writes the time of day or its own version into the file.
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -28,7 +30,8 @@ def save(figure: Figure, path: Path) -> None:
     if path.suffix not in _METADATA:
         raise InputError(f"figure: expected a name ending in {', '.join(_METADATA)}, got {str(path)!r}")
     picture = io.BytesIO()
-    figure.savefig(picture, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+    with mpl.rc_context(style.paper()):  # resolution and fonts are read when the file is made
+        figure.savefig(picture, format=path.suffix[1:], metadata=_METADATA[path.suffix])
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:

@@ -1,0 +1,66 @@
+"""The model's first-order expansion around its initialisation, and the products with its Jacobian."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy import params as vectors
+from subtx_toy.functional import Apply
+from subtx_toy.params import Params
+from subtx_toy.problem import Problem
+
+
+def linearize(apply: Apply, base_params: Params) -> Apply:
+    """Return f_lin with the signature of ``apply``, affine in the parameters.
+
+    f_lin(params, inputs) = f(base, inputs) + J(inputs) (params - base)
+
+    It can be differentiated again and stand in a ``Problem`` as its model.
+
+    >>> from subtx_toy.params import Params
+    >>> square = linearize(lambda params, x: params["t"] ** 2 * x, {"t": torch.tensor(3.0)})
+    >>> float(square({"t": torch.tensor(4.0)}, torch.ones(1, 1)))
+    15.0
+    """
+
+    def apply_linearized(params: Params, inputs: Tensor) -> Tensor:
+        move = vectors.difference(params, base_params)
+        outputs, change = torch.func.jvp(lambda at: apply(at, inputs), (base_params,), (move,))
+        linear: Tensor = outputs + change
+        return linear
+
+    return apply_linearized
+
+
+def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
+    """Return the distilled outputs at ``base_params``, ``[n, k]``."""
+    problem.require_float64()
+    with torch.no_grad():
+        return problem.distilled(problem.base_params)
+
+
+def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """Return the distilled outputs and J ``update``, both ``[n, k]``, at ``base_params``; one forward-mode pass."""
+    problem.require_float64()
+    outputs, Jv = torch.func.jvp(problem.distilled, (problem.base_params,), (update,))
+    return outputs.detach(), Jv.detach()
+
+
+def transposed_jacobian_product(
+    problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None
+) -> Params:
+    """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
+    problem.require_float64()
+    _, pull_back = torch.func.vjp(problem.distilled, problem.base_params if at is None else at)
+    (Jtw,) = pull_back(weights)
+    return {name: value.detach() for name, value in Jtw.items()}
+
+
+def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:
+    """Return J ``[n, k, p]`` of the distilled outputs at ``base_params``, reverse mode row by row."""
+    problem.require_float64()
+    # chunk_size=1: no batching rule exists for recurrent layers, and one row at a time needs none.
+    rows = torch.func.jacrev(problem.distilled, chunk_size=1)(problem.base_params)
+    return torch.cat([row.detach().flatten(2) for row in rows.values()], dim=-1)

@@ -1,0 +1,67 @@
+"""The engine: the same records with any number of workers, in any order, alone or among others."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from subtx_toy.config import RunConfig, run_id
+from subtx_toy.data import load
+from subtx_toy.record import RunRecord
+from subtx_toy.sweep.engine import run_trials
+from subtx_toy.sweep.trial import Trial
+
+CONFIG = RunConfig(
+    dataset="glyphs", num_train=300, num_test=200, num_inputs=256, batch_size=100, width=16,
+    teacher_epochs=1, student_epochs=1, num_aux=4,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trials() -> list[Trial]:
+    sha256 = load("glyphs", num_train=300, num_test=200).sha256
+    return [Trial(run_id(CONFIG, seed=seed, dataset_sha256=sha256), CONFIG, seed, sha256) for seed in range(4)]
+
+
+def _records(trials: list[Trial], *, workers: int) -> dict[int, RunRecord]:
+    outcomes = list(run_trials(trials, workers=workers))
+    assert [outcome.error for outcome in outcomes] == [""] * len(trials)
+    return {outcome.trial.seed: outcome.record for outcome in outcomes if outcome.record is not None}
+
+
+def _numbers(record: RunRecord) -> tuple[dict[str, float], dict[str, list[float]]]:
+    return record.metrics, record.series
+
+
+def test_records_do_not_depend_on_workers_order_or_company(trials: list[Trial]) -> None:
+    two = _records(trials, workers=2)
+    one = _records(trials[::-1], workers=1)
+    alone = _records([trials[2]], workers=1)
+    assert set(two) == set(one) == {0, 1, 2, 3}
+    for seed in two:
+        assert _numbers(two[seed]) == _numbers(one[seed])  # bit for bit
+    assert _numbers(alone[2]) == _numbers(two[2])
+    assert len({tuple(record.metrics.values()) for record in two.values()}) > 1, "seeds must differ"
+
+
+def test_a_trial_that_raises_is_an_outcome_and_the_others_finish(trials: list[Trial]) -> None:
+    bad = dataclasses.replace(trials[0], dataset_sha256="0" * 64)
+    outcomes = {outcome.trial.dataset_sha256: outcome for outcome in run_trials([bad, trials[1]], workers=2)}
+    assert "expected checksum 000" in outcomes["0" * 64].error
+    assert outcomes[trials[1].dataset_sha256].record is not None
+
+
+def test_leaving_early_leaves_no_process_behind(trials: list[Trial]) -> None:
+    iterator = run_trials(trials, workers=2)
+    next(iterator)
+    iterator.close()  # type: ignore[attr-defined]
+    for process in multiprocessing.active_children():
+        process.join(timeout=10)
+    assert multiprocessing.active_children() == []
+
+
+def test_no_trials_start_no_process(tmp_path: Path) -> None:
+    assert list(run_trials([], workers=2)) == []

@@ -1,0 +1,103 @@
+"""The layers of the package, read from its import statements: imports run downwards only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import subtx_toy
+
+ROOT = Path(subtx_toy.__file__).parent
+ROUTES = ("theory", "training", "certify")
+
+# From the bottom up; a module may import its own layer and those below it.
+LAYERS = [
+    ("errors", "tolerances", "expected", "seeding"),
+    ("config", "params", "record", "stats"),
+    ("definition", "models", "losses", "metrics", "store", "comparison"),
+    ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "controls", "data"),
+    ("theory", "training", "certify"),
+    ("experiment",),
+    ("sweep", "figures"),
+    ("cli", "__main__"),
+]
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the full names that a file imports, those inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _part(name: str) -> str:
+    """``subtx_toy.data.mnist`` belongs to ``data``."""
+    return name.split(".")[1] if name.count(".") else "__init__"
+
+
+def _own_part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def _layer(part: str) -> int:
+    return next(at for at, layer in enumerate(LAYERS) if part in layer)
+
+
+def _violations(path: Path, imported: set[str]) -> list[str]:
+    own, found = _own_part(path), []
+    for name in sorted(imported):
+        other = _part(name) if name.startswith("subtx_toy.") else ""
+        known = any(other in layer for layer in LAYERS)
+        if known and _layer(other) > _layer(own):
+            found.append(f"{own} imports {name} from a layer above")
+        if own in ROUTES and other in ROUTES and own != other:
+            found.append(f"{own} imports {name}: the routes meet only in a comparison")
+        outside = name.partition(".")[0]
+        if outside in ("click", "rich_click", "rich") and own != "cli":
+            found.append(f"{own} imports {name}: the command line stays in cli")
+        if outside in ("matplotlib", "tueplots") and own not in ("figures", "data"):
+            found.append(f"{own} imports {name}: drawing stays in figures, and fonts in data")
+        if outside == "sqlite3" and own != "store":
+            found.append(f"{own} imports {name}: SQL stays in store")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_downwards(path: Path) -> None:
+    assert any(_own_part(path) in layer for layer in LAYERS), "a new part of the package needs its layer"
+    assert _violations(path, _imports(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "imported"),
+    [
+        ("theory/x.py", "subtx_toy.training.protocol"),
+        ("models.py", "subtx_toy.experiment"),
+        ("store.py", "subtx_toy.sweep.engine"),
+        ("training/x.py", "rich_click"),
+        ("experiment.py", "matplotlib.pyplot"),
+        ("sweep/x.py", "sqlite3"),
+    ],
+)
+def test_a_planted_import_is_caught(file: str, imported: str) -> None:
+    assert _violations(ROOT / file, {imported})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_say_something_and_randomness_has_one_source(path: Path) -> None:
+    assert path.stem not in {"utils", "helpers", "core", "common", "misc"}
+    text = path.read_text(encoding="utf-8")
+    if path.name != "seeding.py":
+        for source in ("manual_seed(", "default_rng(", "np.random.seed", "torch.rand(", "torch.randn(", "randperm("):
+            assert source not in text, f"{source} beside the named streams"

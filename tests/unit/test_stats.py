@@ -1,0 +1,78 @@
+"""Intervals and comparisons against closed forms and against scipy's own tests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from subtx_toy.seeding import generator
+from subtx_toy.stats import Estimate, difference, estimate, holm
+from subtx_toy.tolerances import FP64_STATISTIC
+
+
+def test_interval_is_students_t_with_the_sample_standard_deviation() -> None:
+    values = [0.1, 0.4, 0.35, 0.8]
+    low, high = scipy_stats.t.interval(0.95, 3, loc=np.mean(values), scale=scipy_stats.sem(values))
+    ours = estimate(values)
+    assert ours.mean - ours.ci95 == pytest.approx(low, rel=FP64_STATISTIC)
+    assert ours.mean + ours.ci95 == pytest.approx(high, rel=FP64_STATISTIC)
+
+
+def test_population_standard_deviation_and_1_96_would_be_noticed() -> None:
+    values = [0.1, 0.4, 0.35, 0.8]
+    wrong = 1.96 * float(np.std(values)) / 2
+    assert estimate(values).ci95 > 1.5 * wrong
+
+
+def test_interval_covers_the_truth_as_often_as_it_says() -> None:
+    draws = generator(0, "test", "coverage").standard_normal((4000, 5))
+    covered = sum(abs(one.mean) <= one.ci95 for one in map(estimate, draws.tolist()))
+    # Binomial with p = .95: 5 standard deviations either side of 3800.
+    assert abs(covered - 3800) <= 5 * math.sqrt(4000 * 0.95 * 0.05)
+
+
+def test_one_value_has_no_interval() -> None:
+    assert math.isnan(estimate([0.5]).ci95)
+    assert math.isnan(estimate([0.5]).standard_error)
+
+
+def test_no_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        estimate([])
+
+
+def test_difference_is_welchs_test() -> None:
+    rng = generator(1, "test", "welch")
+    a, b = rng.standard_normal(12), 3 * rng.standard_normal(30) + 0.5
+    theirs = scipy_stats.ttest_ind(a, b, equal_var=False)
+    ours = difference(estimate(a.tolist()), estimate(b.tolist()))
+    assert ours.standard_errors == pytest.approx(theirs.statistic, rel=FP64_STATISTIC)
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=FP64_STATISTIC)
+    assert ours.value == pytest.approx(float(a.mean() - b.mean()), rel=FP64_STATISTIC)
+
+
+def test_difference_to_one_value_cannot_be_said() -> None:
+    assert math.isnan(difference(estimate([0.5]), Estimate(0.4, 0.01, 10)).p_value)
+
+
+def test_difference_without_any_spread_is_all_or_nothing() -> None:
+    same = Estimate(0.5, 0.0, 3)
+    assert difference(same, same).p_value == 1.0
+    assert difference(Estimate(0.6, 0.0, 3), same).p_value == 0.0
+
+
+def test_holm_multiplies_the_smallest_by_all_and_never_decreases() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_leaves_out_what_cannot_be_said() -> None:
+    adjusted = holm([0.01, math.nan, 0.04])
+    assert adjusted[0] == pytest.approx(0.02)
+    assert math.isnan(adjusted[1])
+
+
+def test_holm_stops_at_one() -> None:
+    assert holm([0.9, 0.8]) == [1.0, 1.0]

@@ -1,0 +1,158 @@
+"""The results database: whole records, found by key, and clear errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from subtx_toy import store as store_module
+from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.errors import StoreError
+from subtx_toy.record import RunRecord
+from subtx_toy.store import Store
+
+RECORD = RunRecord(
+    run_id="a" * 32,
+    results_version=RESULTS_VERSION,
+    config={"dataset": "glyphs", "lr": 3e-4},
+    seed=3,
+    dataset_sha256="f" * 64,
+    versions={"torch": "2.13.0"},
+    metrics={"teacher.accuracy": 0.1 + 0.2, "a.accuracy": 0.5},
+    wall_seconds=1.5,
+    cpu_seconds=1.25,
+    training_cpu_seconds=1.0,
+    peak_rss_mib=300.0,
+    series={"teacher.loss": [2.0, 0.5, 0.25]},
+)
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as store:
+        assert store.add(RECORD)
+    with Store(tmp_path / "r.sqlite") as store:
+        found = store.get([RECORD.run_id, "b" * 32])
+    assert found == {RECORD.run_id: RECORD}
+    assert list(found[RECORD.run_id].metrics) == list(RECORD.metrics)
+
+
+def test_series_are_float32_and_metrics_float64(tmp_path: Path) -> None:
+    record = dataclasses.replace(RECORD, series={"x": [0.1]})
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add(record)
+        back = store.get([record.run_id])[record.run_id]
+    assert back.metrics["teacher.accuracy"] == 0.1 + 0.2
+    assert back.series["x"] != [0.1]
+    assert back.series["x"] == pytest.approx([0.1], rel=1e-7)
+
+
+def test_a_second_record_of_the_same_key_changes_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as store:
+        assert store.add(RECORD)
+        assert not store.add(dataclasses.replace(RECORD, cpu_seconds=99.0, series={}))
+        assert store.count() == 1
+        assert store.get([RECORD.run_id])[RECORD.run_id] == RECORD
+
+
+def test_two_open_stores_see_each_others_records(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as one, Store(tmp_path / "r.sqlite") as two:
+        one.add(RECORD)
+        assert two.count() == 1
+        assert not two.add(RECORD)
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    with Store(tmp_path / "new" / "folder" / "r.sqlite") as store:
+        assert store.count() == 0
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add(RECORD)
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        big = dataclasses.replace(RECORD, run_id="c" * 32, series={"x": [0.0] * 100_000})
+        with pytest.raises(StoreError, match="full"):
+            store.add(big)
+        assert store.count() == 1
+        store._connection.execute("PRAGMA max_page_count = 1000000")
+        assert store.add(big)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot make the folder"):
+        Store(tmp_path / "file" / "r.sqlite")
+
+
+def test_a_folder_in_place_of_the_file_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open database file"):
+        Store(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    path.write_text("my thesis, " * 1000)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(path)
+    assert path.read_text() == "my thesis, " * 1000
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "r.sqlite")
+    connection.execute("CREATE TABLE photos (id)")
+    connection.close()
+    with pytest.raises(StoreError, match="another SQLite file"):
+        Store(tmp_path / "r.sqlite")
+
+
+def test_a_later_schema_is_refused(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as store:
+        store._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="later version"):
+        Store(tmp_path / "r.sqlite")
+
+
+def test_a_database_that_cannot_be_written_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.sqlite"
+    Store(path).close()
+    connect = sqlite3.connect
+    # The tests may run as root, for whom a file mode forbids nothing: open it the way a forbidden one behaves.
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda name, **options: connect(f"file:{name}?mode=ro", uri=True, **options)
+    )
+    with pytest.raises(StoreError, match=r"readonly|read-only"):
+        Store(path)
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_file_system", lambda _folder: "nfs4")
+    with pytest.raises(StoreError, match="network file system"):
+        Store(tmp_path / "r.sqlite")
+
+
+def test_the_place_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBTX_TOY_STORE", "/some/where.sqlite")
+    assert store_module.default_path() == Path("/some/where.sqlite")
+
+
+def test_records_are_found_by_configuration(tmp_path: Path) -> None:
+    config = RunConfig(dataset="glyphs")
+    mine = [
+        dataclasses.replace(RECORD, run_id=str(seed) * 32, seed=seed, config=config.model_dump()) for seed in (2, 0, 1)
+    ]
+    other = dataclasses.replace(RECORD, run_id="d" * 32, config=RunConfig(dataset="glyphs", width=3).model_dump())
+    old = dataclasses.replace(mine[0], run_id="e" * 32, results_version=RESULTS_VERSION - 1)
+    with Store(tmp_path / "r.sqlite") as store:
+        for record in (*mine, other, old):
+            store.add(record)
+        assert [record.seed for record in store.find(config)] == [0, 1, 2]
+        assert store.find(RunConfig(width=5)) == []
+        store.add(dataclasses.replace(mine[0], run_id="9" * 32, dataset_sha256="0" * 64))
+        with pytest.raises(StoreError, match="one data set"):
+            store.find(config)
