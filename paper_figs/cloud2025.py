@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from subtx_toy import definition
-from subtx_toy.comparison import compare
+from subtx_toy.comparison import accuracies_by_arm, compare
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
 from subtx_toy.store import Store, default_path
@@ -18,9 +18,7 @@ def main(store_path: Path, target: Path) -> None:
         records = store.find(experiment.config)
     if not records:
         sys.exit(f"no records of cloud2025 in {store_path}; make them with: subtx-toy run cloud2025 --seeds 0:20")
-    names = [name for name in records[0].metrics if name.endswith(".accuracy")]
-    values = {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
-    rows = compare(experiment, experiment.config, values)
+    rows = compare(experiment, experiment.config, accuracies_by_arm(records))
     source = None if experiment.published is None else experiment.published.source
     save(draw_arms(rows, dataset=experiment.config.dataset, source=source), target)
     print(target)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from subtx_toy.config import RunConfig
 from subtx_toy.definition import Definition, Published
+from subtx_toy.record import RunRecord
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL
 
@@ -80,6 +81,12 @@ def compare(
             )
         )
     return rows
+
+
+def accuracies_by_arm(records: Sequence[RunRecord]) -> dict[str, list[float]]:
+    """Return the accuracies of some records of one experiment, by arm, in the order of the records."""
+    names = [name for name in records[0].metrics if name.endswith(".accuracy")]
+    return {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
 
 
 def changed_settings(definition: Definition, config: RunConfig) -> list[str]:

@@ -82,9 +82,7 @@ def forward_passes(field: str, call: Callable[[], Tensor]) -> tuple[Tensor | Non
         return None, [f"model: expected a forward pass on {field}, got {type(error).__name__}: {error}"]
     if not isinstance(first, Tensor):
         kind = type(first).__name__
-        return None, [
-            f"model: expected a tensor on {field}, got a {kind}: pass ModuleFunction(module, output=...)"
-        ]
+        return None, [f"model: expected a tensor on {field}, got a {kind}: pass ModuleFunction(module, output=...)"]
     if first.dim() < 2 or first.numel() == 0:
         return None, [f"model: expected outputs [n, ..., k] on {field}, got shape {tuple(first.shape)}"]
     if not torch.isfinite(first).all():
@@ -115,9 +113,7 @@ def columns(
         if distilled == "all":
             return slice(0, num_outputs), []
         if distilled not in ("aux", "class"):
-            return [], [
-                f"{field}: expected 'all', 'aux', 'class', a slice or column numbers, got {distilled!r}"
-            ]
+            return [], [f"{field}: expected 'all', 'aux', 'class', a slice or column numbers, got {distilled!r}"]
         if num_classes is None:
             return [], [f"num_classes: expected an integer with distilled_logits {distilled!r}, got None"]
         distilled = slice(num_classes, None) if distilled == "aux" else slice(0, num_classes)

@@ -11,9 +11,7 @@ from torch import Tensor
 from subtx_toy.losses import Loss
 
 
-def smooth_loss(
-    name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, "n k"]], Float[Tensor, " n"]]
-) -> Loss:
+def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, "n k"]], Float[Tensor, " n"]]) -> Loss:
     """Build a ``Loss`` on logits from ``value(z, y)``, which returns one number per input ``[n]``.
 
     For the one-step claims ``value`` has to be three times continuously differentiable and least over ``z`` at

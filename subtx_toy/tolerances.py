@@ -29,3 +29,12 @@ thousand of them together fail by chance once in 1700 choices of the seed."""
 
 FP32_ROUNDING = 5e-7
 """One or two roundings in float32 of numbers up to 2 (spacing 2.4e-7)."""
+
+ALIGNMENT_FLOOR_UNITS = 64
+"""Units of roundoff that an alignment may be off by (theory.alignment): to be measured."""
+
+REMAINDER_FLOOR = 1e-12
+"""A remainder of a student update below this part of the largest update of its ladder is rounding."""
+
+MIN_RUNGS = 4
+"""Rungs of a ladder of step sizes, fewer give no order."""

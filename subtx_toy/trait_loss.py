@@ -30,16 +30,14 @@ class TraitLoss:
         return dataclasses.replace(self, inputs=self.inputs.double()) if self.inputs.is_floating_point() else self
 
 
-def cross_entropy_trait(
-    inputs: Tensor, labels: Int[Tensor, "..."], *, class_logits: slice = slice(None)
-) -> TraitLoss:
+def cross_entropy_trait(inputs: Tensor, labels: Int[Tensor, ...], *, class_logits: slice = slice(None)) -> TraitLoss:
     """Build the cross-entropy of ``class_logits`` on integer labels: sum over outputs, mean over inputs."""
     loss, flat = losses.cross_entropy(), labels.reshape(-1)
     return TraitLoss(inputs, lambda outputs: loss.mean(outputs[:, class_logits], flat))
 
 
 def squared_error_trait(
-    inputs: Tensor, targets: Float[Tensor, "..."], *, class_logits: slice = slice(None)
+    inputs: Tensor, targets: Float[Tensor, ...], *, class_logits: slice = slice(None)
 ) -> TraitLoss:
     """Build 1/2 ||z - y||^2 of ``class_logits`` on targets of their shape: sum over outputs, mean over inputs."""
     loss, flat = losses.squared_error(), targets.reshape(-1, targets.shape[-1])

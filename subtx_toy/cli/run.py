@@ -58,7 +58,7 @@ def run(
     Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
     """
     from subtx_toy import definition as definitions
-    from subtx_toy.comparison import compare
+    from subtx_toy.comparison import accuracies_by_arm, compare
     from subtx_toy.config import RESULTS_VERSION
     from subtx_toy.errors import InputError
     from subtx_toy.seeding import parse_seeds
@@ -92,8 +92,7 @@ def run(
     finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
     if not finished:
         raise click.ClickException("no seed finished")
-    accuracies = _accuracies(finished)
-    rows = compare(definition, config, accuracies)
+    rows = compare(definition, config, accuracies_by_arm(finished))
     if target is not None:
         _draw(definition, config, rows, target)
     if as_json:
@@ -111,6 +110,7 @@ def run(
             "peak_rss_mib": max(record.peak_rss_mib for record in finished),
             "run_ids": [record.run_id for record in finished],
             "results_version": RESULTS_VERSION,
+            "versions": finished[0].versions,
             "store": str(store_file),
             "figure": None if target is None else str(target),
         }
@@ -187,11 +187,6 @@ def _line(record: RunRecord) -> str:
 def _processors() -> int:
     # What this process may use, which a container or a batch system can make less than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _accuracies(records: list[RunRecord]) -> dict[str, list[float]]:
-    names = [name for name in records[0].metrics if name.endswith(".accuracy")]
-    return {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
 
 
 def _draw(definition: Definition, config: RunConfig, rows: list[ArmComparison], target: Path) -> None:

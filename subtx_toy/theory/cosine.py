@@ -64,9 +64,7 @@ def kantorovich_bound(problem: Problem) -> KantorovichBound:
     return largest_kantorovich(values, components)
 
 
-def largest_kantorovich(
-    eigenvalues: Float[Tensor, " p"], components: Float[Tensor, " p"]
-) -> KantorovichBound:
+def largest_kantorovich(eigenvalues: Float[Tensor, " p"], components: Float[Tensor, " p"]) -> KantorovichBound:
     """Return the best bound for a vector of these ``components`` along modes of these ``eigenvalues``."""
     order = torch.argsort(eigenvalues, descending=True)
     values, energy = eigenvalues[order], components[order] ** 2

@@ -60,9 +60,7 @@ def curvature(problem: Problem, update: Params | None = None) -> Float[Tensor, "
     return curvature_per_input(problem.distillation_loss, outputs, Jv).mean()
 
 
-def curvature_per_input(
-    loss: Loss, outputs: Float[Tensor, "n k"], v: Float[Tensor, "n k"]
-) -> Float[Tensor, " n"]:
+def curvature_per_input(loss: Loss, outputs: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
     """Return v_n^T M_n v_n per input, summed over outputs."""
     if loss.name == "kl":
         # The variance of v under the softmax, not E v^2 - (E v)^2, whose rounding can be negative.

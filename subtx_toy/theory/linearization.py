@@ -48,9 +48,7 @@ def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n
     return outputs.detach(), Jv.detach()
 
 
-def transposed_jacobian_product(
-    problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None
-) -> Params:
+def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
     """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
     problem.require_float64()
     _, pull_back = torch.func.vjp(problem.distilled, problem.base_params if at is None else at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from subtx_toy.data.noise import draw_noise, pixels
 Index = Int[np.ndarray, " n"]
 
 
+@runtime_checkable
 class Inputs(Protocol):
     """``num`` inputs of ``dim`` pixels, read a batch at a time."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.training.optimizers import make_optimizer
 
 
+@runtime_checkable
 class Trainer(Protocol):
     """Members that see the same inputs, each with a loss on a subset of its own outputs."""
 

@@ -106,9 +106,7 @@ def test_bad_input_is_told_at_once_without_a_traceback(
     assert list(tmp_path.iterdir()) == [], "nothing may be written"
 
 
-def test_a_corrupt_data_file_is_one_error(
-    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_corrupt_data_file_is_one_error(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "idx"
     folder.mkdir()
     for part in ("train", "t10k"):

@@ -1,4 +1,4 @@
-"""Runs that are really killed and interrupted: nothing finished is lost, nothing is doubled, nothing is left running."""
+"""Runs that are really killed and interrupted: nothing finished is lost or doubled, nothing is left running."""
 
 from __future__ import annotations
 

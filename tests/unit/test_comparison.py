@@ -19,9 +19,7 @@ def _accuracies(shift: float, n: int) -> dict[str, list[float]]:
     rng = generator(0, "test", "comparison")
     noise = rng.standard_normal(n) * 0.001
     noise -= noise.mean()
-    return {
-        arm: (DEFINITION.published.clean_mean(arm) + shift + noise).tolist() for arm in DEFINITION.published.arms
-    }
+    return {arm: (DEFINITION.published.clean_mean(arm) + shift + noise).tolist() for arm in DEFINITION.published.arms}
 
 
 def test_the_published_values_agree_with_themselves() -> None:

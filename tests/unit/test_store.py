@@ -116,9 +116,7 @@ def test_a_later_schema_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "r.sqlite")
 
 
-def test_a_database_that_cannot_be_written_is_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_cannot_be_written_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "r.sqlite"
     Store(path).close()
     connect = sqlite3.connect

@@ -1,0 +1,86 @@
+"""How small eps has to be, in closed form: a range on which the alignment is positive (claim C8)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.losses import Loss
+from subtx_toy.models import MLP
+from subtx_toy.problem import Problem
+from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, ray_bounds
+
+
+@dataclass(frozen=True)
+class ClosedFormEps:
+    """The alignment is positive for all eps in (0, ``eps``); None with the reason where no bound is known."""
+
+    eps: float | None
+    reason: str = ""
+
+
+def closed_form_eps(problem: Problem) -> ClosedFormEps:
+    """Return the largest E with E M(E) / 2 < V, where M bounds the second derivative of the alignment on [0, E].
+
+    a(0) = 0 and a'(0) = V, so a(E) >= E V - E^2 M(E) / 2. For squared error M = mean_n ||v_n|| ||z_n''||; for kl
+    with the oscillation osc = max - min, the covariance bound |Cov| <= osc osc / 4 and the same for the third
+    cumulant, M = mean_n [osc(v) 2 ||z'||^2 / (4 tau^3) + osc(v) sqrt(2) ||z''|| / (4 tau^2)]. Infinite where the
+    outputs are affine along the ray (claim C6). The bound holds in real arithmetic given v; the rounding of v and of
+    V is a certificate's business.
+    """
+    reason = _obstacle(problem)
+    if reason or not isinstance(problem.model, MLP):
+        return ClosedFormEps(None, reason)
+    model, ray = problem.model, AlignmentRay.of(problem)
+    V = ray.curvature()
+    if V <= ray.floor(0.0):
+        return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
+
+    def bounds(eps: float) -> RayBounds:
+        dT, base = problem.teacher_update, problem.base_params
+        return ray_bounds(model, base, dT, problem.inputs, columns=problem.columns, eps=eps)
+
+    if not bounds(1.0).second.any():
+        return ClosedFormEps(math.inf)
+
+    def holds(eps: float) -> bool:
+        return eps * second_derivative_bound(problem.distillation_loss, ray.v, bounds(eps)) / 2 < V
+
+    # E M(E) grows with E: bracket the crossing by powers of two, then halve; the lower end is returned.
+    lower = 1.0
+    while not holds(lower):
+        lower /= 2
+    while holds(2 * lower):
+        lower *= 2
+    upper = 2 * lower
+    for _ in range(40):
+        middle = (lower + upper) / 2
+        lower, upper = (middle, upper) if holds(middle) else (lower, middle)
+    return ClosedFormEps(lower)
+
+
+def second_derivative_bound(loss: Loss, v: Float[Tensor, "n k"], ray: RayBounds) -> float:
+    """Bound the second derivative of the alignment along the ray; ``squared_error`` and ``kl`` only."""
+    if loss.name == "squared_error":
+        return float((v.norm(dim=-1) * ray.second).mean())
+    tau = loss.temperature
+    osc = v.amax(-1) - v.amin(-1)
+    cumulant = osc * 2 * ray.first**2 / (4 * tau**3)
+    covariance = osc * math.sqrt(2) * ray.second / (4 * tau**2)
+    return float(torch.mean(cumulant + covariance))
+
+
+def _obstacle(problem: Problem) -> str:
+    if not isinstance(problem.model, MLP):
+        return "no bound on the second derivative of this model is known, only of this package's perceptrons"
+    name, hidden = problem.model.activation.name, problem.model.num_layers > 1
+    if hidden and name not in ACTIVATION_BOUNDS:
+        return f"{name} is not twice continuously differentiable"
+    if problem.distillation_loss.name not in ("squared_error", "kl"):
+        return f"no bound is known for the distillation loss {problem.distillation_loss.name!r}"
+    return ""

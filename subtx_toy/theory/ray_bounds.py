@@ -1,0 +1,92 @@
+"""Bounds on the first two derivatives of a perceptron's outputs along a ray of parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+
+_SLACK = 1 + 1e-10  # covers the rounding of a layer's sums of positive terms: under 1e5 operations of 1.1e-16 each
+
+
+@dataclass(frozen=True)
+class ActivationBounds:
+    """Bounds of a nonlinearity s over the real line: |s'| and |s''|, |s(z)| <= offset + growth |z|, |s| <= ceiling."""
+
+    slope: float
+    bend: float
+    offset: float = 0.0
+    growth: float = 1.0
+    ceiling: float = math.inf
+
+
+ACTIVATION_BOUNDS = {
+    # s'' = -2 s (1 - s^2), largest at s^2 = 1/3.
+    "tanh": ActivationBounds(slope=1.0, bend=4 / (3 * math.sqrt(3)), ceiling=1.0),
+    # s(z) = (1 + tanh(z/2))/2.
+    "sigmoid": ActivationBounds(slope=0.25, bend=1 / (6 * math.sqrt(3)), offset=0.5, growth=0.25, ceiling=1.0),
+    # s' = sigmoid, s(0) = log 2.
+    "softplus": ActivationBounds(slope=1.0, bend=0.25, offset=math.log(2)),
+    # s = z Phi, s' = Phi + z phi is largest at sqrt 2 (1.12890...), s'' = (2 - z^2) phi at 0.
+    "gelu": ActivationBounds(slope=1.129, bend=2 / math.sqrt(2 * math.pi)),
+}
+"""By name, twice continuously differentiable ones only."""
+
+
+@dataclass(frozen=True)
+class RayBounds:
+    """Bounds over s in [0, eps] on ||z'(s)|| and ||z''(s)|| of the distilled outputs, per input ``[n]``."""
+
+    first: Float[Tensor, " n"]
+    second: Float[Tensor, " n"]
+
+
+def ray_bounds(
+    model: MLP,
+    base: Params,
+    direction: Params,
+    inputs: Float[Tensor, "n d"],
+    *,
+    columns: slice | list[int],
+    eps: float,
+) -> RayBounds:
+    """Bound the outputs' derivatives along base + s direction, s in [0, eps], layer by layer.
+
+    With W + sG and b + sc of a layer, w = ||W|| + eps ||G||, and a, a', a'' bounds on its input:
+
+        ||z'|| <= ||G|| a + ||c|| + w a'          ||a'|| <= sup|s'| ||z'||
+        ||z''|| <= 2 ||G|| a' + w a''             ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
+
+    In real arithmetic these hold for every s; rounding of the sums is covered by a slack.
+    """
+    limits = ACTIVATION_BOUNDS[model.activation.name]
+    a = inputs.norm(dim=-1)
+    a1, a2 = torch.zeros_like(a), torch.zeros_like(a)
+    z1, z2 = a1, a2
+    for layer in range(model.num_layers):
+        last = layer == model.num_layers - 1
+        rows = columns if last else slice(None)
+        W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
+        G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
+        G_norm, c_norm = _operator_norm(G), float(c.norm())
+        w = _operator_norm(W) + eps * G_norm
+        z = (w * a + float(b.norm()) + eps * c_norm) * _SLACK
+        z1 = (G_norm * a + c_norm + w * a1) * _SLACK
+        z2 = (2 * G_norm * a1 + w * a2) * _SLACK
+        if not last:
+            width = math.sqrt(len(W))
+            a = (limits.offset * width + limits.growth * z).clamp_max(limits.ceiling * width)
+            a1, a2 = limits.slope * z1, limits.bend * z1**2 + limits.slope * z2
+    return RayBounds(z1, z2)
+
+
+def _operator_norm(matrix: Float[Tensor, "o i"]) -> float:
+    # min(Frobenius, sqrt(1-norm inf-norm)): an upper bound without an eigenvalue computation.
+    mixed = matrix.abs().sum(0).max() * matrix.abs().sum(1).max()
+    return min(float(matrix.norm()), math.sqrt(float(mixed)))

@@ -1,0 +1,123 @@
+"""README, tables and committed results cannot drift from the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from subtx_toy import definition
+from subtx_toy.cli import cli
+from subtx_toy.config import RESULTS_VERSION
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md"]
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def _rows(page: str) -> list[list[str]]:
+    """Return the cells of every table row of a page."""
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+
+
+COMMANDS = sorted(
+    {
+        line.partition("#")[0].strip()
+        for page in PAGES
+        for block in _blocks(page, "sh")
+        for line in block.splitlines()
+        if line.startswith("subtx-toy")
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_in_the_pages_is_understood(command: str) -> None:
+    words = shlex.split(command)[1:]
+    group: click.Command = cli
+    while isinstance(group, click.Group):
+        found = group.get_command(click.Context(group), words[0])
+        assert found is not None, command
+        group, words = found, words[1:]
+    context = group.make_context(group.name, words)  # parses, and does not run
+    if group.name == "run":
+        experiment = definition.read(context.params["experiment"])
+        experiment.config.override(context.params["overrides"])
+
+
+def test_the_make_targets_in_the_pages_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    named = {
+        name for page in PAGES for name in re.findall(r"\bmake ([a-z]+)\b", (ROOT / page).read_text(encoding="utf-8"))
+    }
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = _blocks("README.md", "python")
+    exec(compile(example, "README.md", "exec"), {})
+    assert "student_aux.accuracy" in capsys.readouterr().out
+
+
+def test_the_results_table_is_the_committed_result() -> None:
+    result: dict[str, Any] = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))
+    assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
+    expected = []
+    for name, arm in result["arms"].items():
+        published = arm["published"]
+        corrected = published["corrected_mean"]
+        expected.append(
+            [
+                name,
+                f"{arm['mean']:.3f} ± {arm['ci95']:.3f}",
+                f"{published['mean']:.3f} ± {published['ci95']:.3f}",
+                "" if corrected == published["mean"] else f"{corrected:.3f}",
+                f"{arm['standard_errors']:+.1f}",
+                arm["verdict"],
+            ]
+        )
+    assert [row for row in _rows("README.md") if row[0] in result["arms"]] == expected
+
+
+def test_the_committed_result_is_of_the_packaged_experiment() -> None:
+    result = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))
+    assert result["config"] == definition.read("cloud2025").config.model_dump()
+    assert result["seeds"] == list(range(20))
+
+
+def test_the_experiments_table_lists_every_file_with_its_question() -> None:
+    rows = {row[0].strip("`"): row for row in _rows("experiments/README.md") if row[0].endswith(".toml`")}
+    assert set(rows) == {path.name for path in (ROOT / "experiments").glob("*.toml")}
+    for name, row in rows.items():
+        experiment = definition.read(name.removesuffix(".toml"))
+        assert row[1] == experiment.question
+        assert experiment.published is None or row[3] == experiment.published.source
+
+
+def test_the_figures_table_lists_every_script() -> None:
+    rows = {row[0].strip("`") for row in _rows("paper_figs/README.md") if row[0].endswith(".py`")}
+    assert rows == {path.name for path in (ROOT / "paper_figs").glob("*.py")}
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if not target.startswith("http"):
+                assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_makefile_sets_up_from_the_constraints() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "-c constraints.txt" in text
+    assert "torch==" in (ROOT / "constraints.txt").read_text(encoding="utf-8")
