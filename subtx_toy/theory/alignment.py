@@ -45,7 +45,7 @@ class AlignmentRay:
 
     def per_input(self, eps: float) -> Float[Tensor, " n"]:
         """Return the alignment a_n(eps) of each input, ``[n]``; their mean is the alignment."""
-        r = self.problem.distillation_loss.gradient(self.outputs, self.targets(eps))
+        r = self.problem.distillation_loss.output_gradient(self.outputs, self.targets(eps))
         return -(self.v * r).sum(-1)
 
     def alignment(self, eps: float) -> float:

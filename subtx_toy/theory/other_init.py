@@ -41,7 +41,7 @@ def unshared_update(problem: Problem, student_init: Params) -> Params:
     """
     targets = linearization.base_outputs(problem)
     outputs = problem.distilled(student_init).detach()
-    r = problem.distillation_loss.gradient(outputs, targets)
+    r = problem.distillation_loss.output_gradient(outputs, targets)
     return linearization.transposed_jacobian_product(problem, -r / len(r), at=student_init)
 
 
