@@ -171,17 +171,16 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
                 display.report(f"seed {outcome.trial.seed} failed: {outcome.error.strip()}")
             else:
                 store.add(outcome.record)
-                display.report(_line(outcome.record))
+                display.report(_line(outcome.record, done, len(trials)))
             display.progress("training", done, len(trials), "seeds")
     if failures:
         display.report(f"{len(failures)} seeds failed; the others are stored, and the same command tries again")
     return failures
 
 
-def _line(record: RunRecord) -> str:
-    shown = {name.removesuffix(".accuracy"): value for name, value in record.metrics.items()}
-    values = ", ".join(f"{arm} {value:.4f}" for arm, value in shown.items())
-    return f"seed {record.seed}: {values} ({record.cpu_seconds:.1f} s of CPU)"
+def _line(record: RunRecord, done: int, total: int) -> str:
+    values = ", ".join(f"{name.removesuffix('.accuracy')} {value:.3f}" for name, value in record.metrics.items())
+    return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.0f} s of CPU: {values}"
 
 
 def _processors() -> int:

@@ -59,14 +59,23 @@ class AlignmentRay:
     def floor(self, eps: float) -> float:
         """Return how far rounding can move a(eps); a smaller alignment is undecided in float64.
 
-        c u mean_n sum_ij |v_ni| |M_nij| (|f_base|_nj + |f_teacher|_nj + temperature), u the unit roundoff: the
-        forward passes err by some units of their own size, however close the two are, and M carries that to dl/dz.
-        It stays away from 0 as eps -> 0, where the alignment vanishes. The constant c is measured, not proved: a
-        certificate replaces it.
+        c u mean_n sum_i |v_ni| [sum_j |M_nij| (|f_base|_nj + |f_teacher|_nj + temperature) + s_ni]
+
+        with u the unit roundoff. The forward passes err by some units of their own size, however close the two are,
+        and M carries that to dl/dz; s is the size of the terms whose difference dl/dz is, read off from targets
+        that are the outputs in another order. So the floor stays away from 0 as eps -> 0, where the alignment
+        vanishes. The constant c is measured, not proved: a certificate replaces it.
         """
         size = self.outputs.abs() + self.targets(eps).abs() + self.problem.distillation_loss.temperature
         roundoff = torch.finfo(size.dtype).eps / 2
-        return ALIGNMENT_FLOOR_UNITS * roundoff * float((self._sensitivity * size).sum(-1).mean())
+        carried = (self._sensitivity * size).sum(-1) + self._terms
+        return ALIGNMENT_FLOOR_UNITS * roundoff * float(carried.mean())
+
+    @cached_property
+    def _terms(self) -> Float[Tensor, " n"]:
+        # sum_i |v_i| s_i per input
+        reordered = self.outputs.roll(1, dims=-1)
+        return (self.v.abs() * self.problem.distillation_loss.output_gradient(self.outputs, reordered).abs()).sum(-1)
 
     @cached_property
     def _sensitivity(self) -> Float[Tensor, "n k"]:
