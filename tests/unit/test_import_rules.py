@@ -17,10 +17,10 @@ LAYERS = [
     ("errors", "tolerances", "expected", "seeding"),
     ("config", "params", "record", "stats"),
     ("definition", "models", "losses", "metrics", "store", "comparison"),
-    ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "controls", "data"),
+    ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
-    ("experiment",),
-    ("sweep", "figures"),
+    ("experiment", "claims", "one_step"),
+    ("sweep", "figures", "testing"),
     ("cli", "__main__"),
 ]
 

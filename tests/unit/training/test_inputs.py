@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from subtx_toy.config import RunConfig
+from subtx_toy.data.noise import draw_noise
+from subtx_toy.seeding import generator
+from subtx_toy.training.inputs import (
+    FreshNoise,
+    ImageInputs,
+    Inputs,
+    NoisePool,
+    batches,
+    distillation_inputs,
+    shuffled_batches,
+)
+from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
+from tests.reference.closeness import assert_close
+
+DTYPES = {torch.float32: FP32_ROUNDING, torch.float64: FP64_FORMULA}
+SEEDS = st.integers(0, 10**6)
+
+
+def pictures(num: int) -> np.ndarray:
+    return generator(0, "tests", "pictures").integers(256, size=(num, 4, 3)).astype(np.uint8)
+
+
+def every_kind(dtype: torch.dtype, *, seed: int = 1, num: int = 10) -> list[Inputs]:
+    rng = generator(seed, "tests", "inputs")
+    return [
+        ImageInputs(pictures(num), dtype=dtype),
+        NoisePool("uniform", num, 12, rng, dtype=dtype),
+        FreshNoise("gaussian", num, 12, rng, dtype=dtype),
+    ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(index=st.lists(st.integers(0, 9), max_size=30))
+def test_images_are_gathered_and_scaled_in_the_order_asked_for(dtype: torch.dtype, index: list[int]) -> None:
+    x = ImageInputs(pictures(10), dtype=dtype).gather(np.array(index, dtype=np.int64))
+    by_hand = torch.tensor(pictures(10).reshape(10, 12)[index] / 255 * 2 - 1)
+    assert x.dtype == dtype
+    assert_close(x, by_hand, DTYPES[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(seed=SEEDS, index=st.lists(st.integers(0, 9), max_size=30))
+def test_a_pool_is_one_draw_read_in_the_order_asked_for(
+    dtype: torch.dtype, seed: int, index: list[int]
+) -> None:
+    pool = NoisePool("uniform", 10, 12, generator(seed, "tests"), dtype=dtype)
+    drawn = draw_noise("uniform", generator(seed, "tests"), torch.empty(10, 12, dtype=dtype))
+    at = np.array(index, dtype=np.int64)
+    assert torch.equal(pool.gather(at), drawn[index])
+    assert torch.equal(pool.gather(at), drawn[index])
+
+
+def test_fresh_noise_continues_its_stream_and_never_repeats() -> None:
+    source = FreshNoise("uniform", 10, 12, generator(3, "tests"), dtype=torch.float64)
+    index = np.arange(4)
+    twice = torch.cat([source.gather(index).clone(), source.gather(index).clone()])
+    assert torch.equal(twice, draw_noise("uniform", generator(3, "tests"), torch.empty(8, 12).double()))
+    assert len({tuple(row.tolist()) for row in twice}) == 8
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_larger_batch_after_a_smaller_one_and_none_at_all_are_served(
+    dtype: torch.dtype, which: int
+) -> None:
+    source = every_kind(dtype)[which]
+    assert (source.num, source.dim) == (10, 12)
+    for num in (3, 10, 0, 7):
+        x = source.gather(np.arange(num))
+        assert x.shape == (num, 12)
+        assert x.dtype == dtype
+        assert torch.isfinite(x).all()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_writing_to_a_batch_does_not_change_the_source(which: int) -> None:
+    source = every_kind(torch.float64)[which]
+    index = np.arange(10)
+    before = source.gather(index).clone()
+    source.gather(index).zero_()
+    assert torch.equal(source.gather(index), before)
+
+
+def gathered(config: RunConfig) -> tuple[Inputs, Tensor]:
+    source = distillation_inputs(config, pictures(20), generator(5, "inputs"), dtype=torch.float64)
+    return source, source.gather(np.arange(config.num_inputs)).clone()
+
+
+@pytest.mark.parametrize(("kind", "pool"), [("uniform", "fixed"), ("gaussian", "fixed"), ("uniform", "fresh")])
+def test_noise_of_the_configured_kind_comes_from_the_stream_given(kind: str, pool: str) -> None:
+    config = RunConfig.parse({"inputs": kind, "input_pool": pool, "num_inputs": 8, "num_train": 20})
+    source, x = gathered(config)
+    assert (source.num, source.dim) == (8, 12)
+    assert torch.equal(x, draw_noise(kind, generator(5, "inputs"), torch.empty(8, 12).double()))
+    again = source.gather(np.arange(8))
+    assert torch.equal(again, x) == (pool == "fixed")
+
+
+def test_distillation_on_images_takes_the_first_training_images() -> None:
+    source, x = gathered(RunConfig(inputs="images", num_inputs=8, num_train=20))
+    assert (source.num, source.dim) == (8, 12)
+    assert_close(x, torch.tensor(pictures(20)[:8].reshape(8, 12) / 255 * 2 - 1), FP64_FORMULA)
+
+
+@given(st.integers(0, 60), st.integers(1, 20))
+def test_batches_are_the_indices_in_order(num: int, batch_size: int) -> None:
+    cut = list(batches(num, batch_size))
+    assert [int(at) for index in cut for at in index] == list(range(num))
+    assert all(len(index) == batch_size for index in cut[:-1])
+    assert all(1 <= len(index) <= batch_size for index in cut)
+
+
+@given(SEEDS, st.integers(0, 60), st.integers(1, 20))
+def test_an_epoch_holds_every_index_once_in_an_order_of_its_own(seed: int, num: int, batch_size: int) -> None:
+    rng = generator(seed, "tests", "order")
+    epochs = [list(shuffled_batches(num, batch_size, rng)) for _ in range(2)]
+    for epoch in epochs:
+        assert [len(index) for index in epoch] == [len(index) for index in batches(num, batch_size)]
+        assert sorted(int(at) for index in epoch for at in index) == list(range(num))
+    if num >= 20:  # two orders agree with probability 1/20! or less
+        assert any((a != b).any() for a, b in zip(*epochs, strict=True))
+
+
+@given(SEEDS, st.integers(1, 60), st.integers(1, 20), st.integers(1, 20))
+def test_the_order_does_not_depend_on_the_batch_size(seed: int, num: int, one: int, other: int) -> None:
+    orders = [
+        np.concatenate(list(shuffled_batches(num, size, generator(seed, "tests")))) for size in (one, other)
+    ]
+    np.testing.assert_array_equal(*orders)
