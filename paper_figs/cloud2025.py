@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from subtx_toy import definition
 from subtx_toy.comparison import accuracies_by_arm, compare
+from subtx_toy.definition import read_distillation
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
 from subtx_toy.store import Store, default_path
 
 
 def main(store_path: Path, target: Path) -> None:
-    experiment = definition.read("cloud2025")
+    experiment = read_distillation("cloud2025")
     with Store(store_path) as store:
         records = store.find(experiment.config)
     if not records:

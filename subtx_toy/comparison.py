@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from subtx_toy.config import RunConfig
-from subtx_toy.definition import Definition, Published
+from subtx_toy.definition import Distillation, Published
 from subtx_toy.record import RunRecord
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL
@@ -39,7 +39,7 @@ class ArmComparison:
 
 
 def compare(
-    definition: Definition, config: RunConfig, accuracies: Mapping[str, Sequence[float]]
+    definition: Distillation, config: RunConfig, accuracies: Mapping[str, Sequence[float]]
 ) -> list[ArmComparison]:
     """Compare the accuracies of each arm with the published ones.
 
@@ -89,7 +89,7 @@ def accuracies_by_arm(records: Sequence[RunRecord]) -> dict[str, list[float]]:
     return {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
 
 
-def changed_settings(definition: Definition, config: RunConfig) -> list[str]:
+def changed_settings(definition: Distillation, config: RunConfig) -> list[str]:
     """Return the settings in which ``config`` is not the experiment's own."""
     return [name for name, value in definition.config if value != getattr(config, name)]
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import pydantic
 import tomli_w
@@ -27,17 +27,72 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class RunConfig(BaseModel):
+SettingsT = TypeVar("SettingsT", bound="Settings")  # typing.Self is not understood by the run-time type checker
+
+
+class Settings(BaseModel):
+    """Frozen, validated settings of a run; the protocols' configurations add the fields.
+
+    ``protocol`` names what is run with them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    protocol: ClassVar[str]
+
+    dataset: Literal["mnist", "glyphs", "fashion"] = Field("mnist", description="labelled images of the trait")
+    num_train: Count = Field(60_000, description="labelled images the teacher is trained on, or draws from")
+    num_test: Count = Field(10_000, description="held-out images every accuracy is measured on")
+
+    @classmethod
+    def parse(cls: type[SettingsT], values: Mapping[str, object]) -> SettingsT:
+        """Validate ``values``; missing keys take their defaults.
+
+        Raises:
+            InputError: naming every field that is wrong, what was expected and what came.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except pydantic.ValidationError as error:
+            raise InputError(*expected.explain(cls, error)) from None
+
+    def override(self: SettingsT, assignments: Sequence[str]) -> SettingsT:
+        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
+
+        Raises:
+            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
+
+        >>> RunConfig().override(["width=64", "loss=squared_error"]).width
+        64
+        """
+        values: dict[str, object] = {}
+        problems = []
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals or not key:
+                problems.append(f"{assignment!r}: expected key=value, for example width=128")
+            elif key in values:
+                problems.append(f"{key}: expected one value, got a second one, {text!r}")
+            else:
+                values[key] = read_value(text)
+        try:
+            merged = self.parse(self.model_dump() | values)
+        except InputError as error:
+            raise InputError(*problems, *error.problems) from None
+        InputError.gather(problems)
+        return merged
+
+    def to_toml(self) -> str:
+        """Write every field as TOML, defaults included, so that the file stays what it is."""
+        return tomli_w.dumps(self.model_dump())
+
+
+class RunConfig(Settings):
     """Everything that decides the result of a run, apart from its seed.
 
     The defaults are the reference protocol: Cloud et al. 2025, arXiv:2507.14805, Fig. 10b.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    dataset: Literal["mnist", "glyphs", "fashion"] = Field("mnist", description="labelled images of the trait")
-    num_train: Count = Field(60_000, description="labelled images the teacher is trained on")
-    num_test: Count = Field(10_000, description="held-out images every accuracy is measured on")
+    protocol: ClassVar[str] = "distillation"
 
     width: Count = Field(256, description="units of each hidden layer")
     depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
@@ -88,48 +143,6 @@ class RunConfig(BaseModel):
         InputError.gather(problems)
         return self
 
-    @classmethod
-    def parse(cls, values: Mapping[str, object]) -> RunConfig:
-        """Validate ``values``; missing keys take their defaults.
-
-        Raises:
-            InputError: naming every field that is wrong, what was expected and what came.
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except pydantic.ValidationError as error:
-            raise InputError(*expected.explain(cls, error)) from None
-
-    def override(self, assignments: Sequence[str]) -> RunConfig:
-        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
-
-        Raises:
-            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
-
-        >>> RunConfig().override(["width=64", "loss=squared_error"]).width
-        64
-        """
-        values: dict[str, object] = {}
-        problems = []
-        for assignment in assignments:
-            key, equals, text = assignment.partition("=")
-            if not equals or not key:
-                problems.append(f"{assignment!r}: expected key=value, for example width=128")
-            elif key in values:
-                problems.append(f"{key}: expected one value, got a second one, {text!r}")
-            else:
-                values[key] = read_value(text)
-        try:
-            merged = self.parse(self.model_dump() | values)
-        except InputError as error:
-            raise InputError(*problems, *error.problems) from None
-        InputError.gather(problems)
-        return merged
-
-    def to_toml(self) -> str:
-        """Write every field as TOML, defaults included, so that the file stays what it is."""
-        return tomli_w.dumps(self.model_dump())
-
 
 def read_value(text: str) -> object:
     """Read one value as TOML would, or as a number such as ``.5``; anything else is a plain string.
@@ -147,7 +160,7 @@ def read_value(text: str) -> object:
         return text
 
 
-def run_id(config: RunConfig, *, seed: int, dataset_sha256: str) -> str:
+def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
     """Return the content key of one run: 32 hexadecimal digits.
 
     Equal configuration, seed, data and RESULTS_VERSION give equal keys, whatever the time or the machine. Fields
@@ -160,6 +173,8 @@ def run_id(config: RunConfig, *, seed: int, dataset_sha256: str) -> str:
         "dataset_sha256": dataset_sha256,
         "results_version": RESULTS_VERSION,
     }
+    if config.protocol != RunConfig.protocol:  # the first protocol's keys were made without its name
+        content["protocol"] = config.protocol
     # repr of a float round-trips, and sorted keys make the text independent of the order of the fields.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

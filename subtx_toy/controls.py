@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from subtx_toy.config import RunConfig
 from subtx_toy.models import MLP, initialise
+from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 
 
-def shared_init(model: MLP, config: RunConfig, *, seed: int, dtype: torch.dtype) -> Params:
+def shared_init(model: MLP, config: RunConfig | OneStepConfig, *, seed: int, dtype: torch.dtype) -> Params:
     """Draw the initialisation that teacher and student share."""
     return initialise(model, generator(seed, "init"), init=config.init, scale=config.init_scale, dtype=dtype)
 
 
-def cross_model_init(model: MLP, config: RunConfig, *, seed: int, dtype: torch.dtype) -> Params:
+def cross_model_init(model: MLP, config: RunConfig | OneStepConfig, *, seed: int, dtype: torch.dtype) -> Params:
     """Draw the initialisation of a cross-model student: the same law, a stream of its own.
 
     It is nobody's teacher's, unlike a random permutation of the models, which leaves one in place on average; and a
@@ -23,3 +25,26 @@ def cross_model_init(model: MLP, config: RunConfig, *, seed: int, dtype: torch.d
     """
     rng = generator(seed, "init", "cross")
     return initialise(model, rng, init=config.init, scale=config.init_scale, dtype=dtype)
+
+
+def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Params:
+    """Permute the hidden units of every layer: the same function, from another point in parameter space.
+
+    Weights into and out of a layer are permuted together.
+    """
+    permuted = {name: value.clone() for name, value in params.items()}
+    for layer in range(model.num_layers - 1):
+        order = torch.from_numpy(rng.permutation(model.sizes[layer + 1]))
+        here, above = f"layers.{layer}", f"layers.{layer + 1}"
+        permuted[f"{here}.weight"] = permuted[f"{here}.weight"][order]
+        permuted[f"{here}.bias"] = permuted[f"{here}.bias"][order]
+        permuted[f"{above}.weight"] = permuted[f"{above}.weight"][:, order]
+    return permuted
+
+
+def perturbed(params: Params, rng: np.random.Generator, *, spread: float) -> Params:
+    """Add N(0, spread^2) to every parameter."""
+    return {
+        name: value + spread * torch.from_numpy(rng.standard_normal(tuple(value.shape))).to(value.dtype)
+        for name, value in params.items()
+    }

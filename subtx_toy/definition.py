@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from subtx_toy import expected
-from subtx_toy.config import RunConfig
+from subtx_toy.config import RunConfig, Settings
 from subtx_toy.errors import InputError
+from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.seeding import parse_seeds
 
 _PACKAGED = Path(__file__).parent / "_experiments"  # in an installed wheel
@@ -74,21 +77,64 @@ class Published(BaseModel):
 
 
 class Definition(BaseModel):
-    """One experiment file."""
+    """One experiment file; ``Distillation`` and ``OneStep`` add the configuration of their protocol."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(description="the file's own name")
+    protocol: str = Field(RunConfig.protocol, description="what is run")
     question: str = Field(description="what the experiment asks, one sentence")
     seeds: str = Field("0:10", description="seeds of a run that names none")
-    config: RunConfig = Field(description="settings of the run")
-    published: Published | None = Field(None, description="numbers to compare with")
+    config: Settings = Field(description="settings of the run")
+    grid: list[dict[str, list[Any]]] = Field([], description="tables of settings with the values each of them takes")
 
     @pydantic.field_validator("seeds")
     @classmethod
     def _seeds_can_be_read(cls, text: str) -> str:
         parse_seeds(text)
         return text
+
+    def configs(self, assignments: Sequence[str] = ()) -> list[Settings]:
+        """Return every configuration of the experiment: all combinations within each table of the grid.
+
+        ``key=value`` assignments hold in all of them, and take the place of the grid's values.
+
+        Raises:
+            InputError: naming every setting that is wrong.
+        """
+        base = self.config.override(assignments)
+        named = {assignment.partition("=")[0] for assignment in assignments}
+        found = [base] if not self.grid else []
+        for table in self.grid:
+            axes = {key: values for key, values in table.items() if key not in named}
+            for values in itertools.product(*axes.values()):
+                config = base.parse(base.model_dump() | dict(zip(axes, values, strict=True)))
+                if config not in found:
+                    found.append(config)
+        return found
+
+
+class Distillation(Definition):
+    """An experiment of the reference protocol, with published accuracies by arm where there are any."""
+
+    config: RunConfig = Field(description="settings of the run")
+    published: Published | None = Field(None, description="numbers to compare with")
+
+    @pydantic.field_validator("grid")
+    @classmethod
+    def _one_configuration(cls, grid: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:
+        if grid:
+            raise InputError("grid: expected none with protocol 'distillation', whose arms are one configuration's")
+        return grid
+
+
+class OneStep(Definition):
+    """An experiment of one plain gradient step of teacher and student."""
+
+    config: OneStepConfig = Field(description="settings of the run")
+
+
+_PROTOCOLS: dict[object, type[Definition]] = {RunConfig.protocol: Distillation, OneStepConfig.protocol: OneStep}
 
 
 def names() -> tuple[str, ...]:
@@ -117,10 +163,30 @@ def read(experiment: str) -> Definition:
         raise InputError(f"experiment: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"experiment: {path} is not valid TOML: {error}") from None
+    protocol = values.get("protocol", RunConfig.protocol)
+    model = _PROTOCOLS.get(protocol) if isinstance(protocol, str) else None
+    if model is None:
+        raise InputError(f"{path}: protocol: expected one of {sorted(map(str, _PROTOCOLS))}, got {protocol!r}")
     try:
-        return Definition.model_validate({"name": path.stem, **values})
+        definition = model.model_validate({"name": path.stem, **values})
+        definition.configs()
     except pydantic.ValidationError as error:
-        raise InputError(*(f"{path}: {fault}" for fault in expected.explain(Definition, error))) from None
+        raise InputError(*(f"{path}: {fault}" for fault in expected.explain(model, error))) from None
+    except InputError as error:
+        raise InputError(*(f"{path}: grid: {fault}" for fault in error.problems)) from None
+    return definition
+
+
+def read_distillation(experiment: str) -> Distillation:
+    """Read an experiment of the reference protocol, as ``read``.
+
+    Raises:
+        InputError: as ``read``, and if the experiment is of another protocol.
+    """
+    definition = read(experiment)
+    if not isinstance(definition, Distillation):
+        raise InputError(f"{experiment}: protocol: expected {RunConfig.protocol!r}, got {definition.protocol!r}")
+    return definition
 
 
 def _folder() -> Path:

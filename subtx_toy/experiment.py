@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
+from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings, run_id
 from subtx_toy.data import Dataset
+from subtx_toy.one_step import run_one_step
+from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.record import RunRecord, peak_rss_mib, versions
 from subtx_toy.training.protocol import run_protocol
 
 
-def run_experiment(config: RunConfig, dataset: Dataset, *, seed: int) -> RunRecord:
-    """Train and measure all arms of one seed.
+def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecord:
+    """Run the protocol of ``config`` with one seed and measure.
 
     The metrics depend on the configuration, the seed and the data alone; times and memory do not take part in the
     record's ``run_id``.
@@ -23,6 +25,7 @@ def run_experiment(config: RunConfig, dataset: Dataset, *, seed: int) -> RunReco
 
     Raises:
         ValueError: if the data set is not the one that ``config`` names.
+        TypeError: if no protocol has such a configuration.
     """
     sizes = (dataset.name, len(dataset.train_images), len(dataset.test_images))
     if sizes != (config.dataset, config.num_train, config.num_test):
@@ -31,7 +34,15 @@ def run_experiment(config: RunConfig, dataset: Dataset, *, seed: int) -> RunReco
             f"got {sizes}"
         )
     wall, cpu = time.perf_counter(), time.process_time()
-    result = run_protocol(config, dataset, seed=seed)
+    series: dict[str, list[float]] = {}
+    if isinstance(config, OneStepConfig):
+        metrics, training = run_one_step(config, dataset, seed=seed), time.process_time() - cpu
+    elif isinstance(config, RunConfig):
+        result = run_protocol(config, dataset, seed=seed)
+        metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()}
+        series, training = result.curves, result.training_cpu_seconds
+    else:
+        raise TypeError(f"config: expected a RunConfig or a OneStepConfig, got {type(config).__name__}")
     return RunRecord(
         run_id=run_id(config, seed=seed, dataset_sha256=dataset.sha256),
         results_version=RESULTS_VERSION,
@@ -39,10 +50,10 @@ def run_experiment(config: RunConfig, dataset: Dataset, *, seed: int) -> RunReco
         seed=seed,
         dataset_sha256=dataset.sha256,
         versions=versions(),
-        metrics={f"{arm}.accuracy": value for arm, value in result.accuracy.items()},
-        series=result.curves,
+        metrics=metrics,
+        series=series,
         wall_seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
-        training_cpu_seconds=result.training_cpu_seconds,
+        training_cpu_seconds=training,
         peak_rss_mib=peak_rss_mib(),
     )

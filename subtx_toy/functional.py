@@ -54,8 +54,8 @@ class ModuleFunction:
         named = self.module.named_parameters()
         return {name: value.detach().clone() for name, value in named if value.requires_grad}
 
-    def __call__(self, params: Params, inputs: Tensor) -> Tensor:
-        """Return the outputs of the module at ``params``."""
+    def __call__(self, params: Params, inputs: Tensor) -> Any:
+        """Return the outputs of the module at ``params``: a tensor, if ``output`` picks the right one."""
         named = self.module.named_parameters()
         frozen = {name: value.detach() for name, value in named if not value.requires_grad}
         constants = frozen | dict(self.module.named_buffers())

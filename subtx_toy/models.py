@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.config import NUM_CLASSES, RunConfig
+from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.params import Params
 
 
@@ -96,7 +97,7 @@ class MLP:
     num_classes: int = NUM_CLASSES
 
     @classmethod
-    def from_config(cls, config: RunConfig, *, input_dim: int) -> MLP:
+    def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int) -> MLP:
         """Build the net that ``config`` describes, for inputs of ``input_dim`` pixels."""
         hidden = (config.width,) * config.depth
         return cls((input_dim, *hidden, NUM_CLASSES + config.num_aux), ACTIVATIONS[config.activation])

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -97,20 +98,22 @@ class Problem:
         columns, faults = checks.columns(self.distilled_logits, raw.shape[-1], self.num_classes)
         self._set(columns=columns)
         if self.trait_loss is not None:
-            trait_inputs = self.trait_loss.inputs
-            named = "trait_loss.inputs"
-            _, more = checks.forward_passes(named, lambda: self._apply(self.base_params, trait_inputs))
-            faults += more or checks.scalar("trait_loss", lambda: self.trait_value(self.base_params))
+            trait = self.trait_loss
+            raw, more = checks.forward_passes("trait_loss.inputs", lambda: self._apply(self.base_params, trait.inputs))
+            faults += more
+            if raw is not None:
+                outputs = raw.reshape(-1, raw.shape[-1])
+                faults += checks.scalar("trait_loss", lambda: trait.value(outputs))
         return faults
 
-    def _apply(self, params: Params, inputs: Tensor) -> Tensor:
+    def _apply(self, params: Params, inputs: Tensor) -> Any:
+        # Whatever the model returns; the constructor has seen that it is a tensor.
         apply = self.model.apply if isinstance(self.model, MLP) else self.model
-        outputs: Tensor = apply(params, inputs)
-        return outputs
+        return apply(params, inputs)
 
     def outputs(self, params: Params, inputs: Tensor) -> Float[Tensor, "n k"]:
         """Return all outputs ``[n, k]`` of the model at ``params``; further axes are flattened into n."""
-        raw = self._apply(params, inputs)
+        raw: Tensor = self._apply(params, inputs)
         return raw.reshape(-1, raw.shape[-1])
 
     def distilled(self, params: Params) -> Float[Tensor, "n k"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ def inputs(field: str, given: Tensor, dtype: torch.dtype | None) -> Iterator[str
             yield f"{field}: expected {dtype} like base_params, got {given.dtype}"
 
 
-def forward_passes(field: str, call: Callable[[], Tensor]) -> tuple[Tensor | None, list[str]]:
+def forward_passes(field: str, call: Callable[[], Any]) -> tuple[Tensor | None, list[str]]:
     """Run the model twice; return its outputs, or None and what is wrong with them."""
     try:
         first, second = call(), call()
@@ -93,7 +94,7 @@ def forward_passes(field: str, call: Callable[[], Tensor]) -> tuple[Tensor | Non
     return first, []
 
 
-def scalar(field: str, call: Callable[[], Tensor]) -> list[str]:
+def scalar(field: str, call: Callable[[], Any]) -> list[str]:
     """Check that a loss gives one finite number."""
     try:
         value = call()

@@ -19,7 +19,7 @@ from types import TracebackType
 import numpy as np
 import platformdirs
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.config import RESULTS_VERSION, Settings
 from subtx_toy.errors import StoreError
 from subtx_toy.record import SCHEMA_VERSION, RunRecord
 
@@ -155,7 +155,7 @@ class Store:
                     found[run_id] = RunRecord(**json.loads(row[0]), series=self._series(run_id))
         return found
 
-    def find(self, config: RunConfig) -> list[RunRecord]:
+    def find(self, config: Settings) -> list[RunRecord]:
         """Return the records of one configuration, made by this RESULTS_VERSION, in the order of their seeds.
 
         Raises:

@@ -36,9 +36,7 @@ def cross_entropy_trait(inputs: Tensor, labels: Int[Tensor, ...], *, class_logit
     return TraitLoss(inputs, lambda outputs: loss.mean(outputs[:, class_logits], flat))
 
 
-def squared_error_trait(
-    inputs: Tensor, targets: Float[Tensor, ...], *, class_logits: slice = slice(None)
-) -> TraitLoss:
+def squared_error_trait(inputs: Tensor, targets: Float[Tensor, ...], *, class_logits: slice = slice(None)) -> TraitLoss:
     """Build 1/2 ||z - y||^2 of ``class_logits`` on targets of their shape: sum over outputs, mean over inputs."""
     loss, flat = losses.squared_error(), targets.reshape(-1, targets.shape[-1])
     return TraitLoss(inputs, lambda outputs: loss.mean(outputs[:, class_logits], flat.to(outputs.dtype)))

@@ -26,9 +26,7 @@ torch.set_num_threads(1)
 hypothesis.settings.register_profile(
     "ci", max_examples=50, deadline=None, database=None, derandomize=True, print_blob=True
 )
-hypothesis.settings.register_profile(
-    "thorough", max_examples=2000, deadline=None, database=None, print_blob=True
-)
+hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci"))
 
 

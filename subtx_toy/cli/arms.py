@@ -5,16 +5,39 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from subtx_toy.cli.presentation import Presentation
 from subtx_toy.cli.table import align, signed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from subtx_toy.comparison import ArmComparison
     from subtx_toy.config import RunConfig
-    from subtx_toy.definition import Definition
+    from subtx_toy.definition import Distillation
     from subtx_toy.record import RunRecord
 
 
-def arms_table(definition: Definition, config: RunConfig, rows: list[ArmComparison], records: list[RunRecord]) -> str:
+def present(definition: Distillation, config: RunConfig, records: list[RunRecord]) -> Presentation:
+    """Compare the arms with the published ones, and show them."""
+    from subtx_toy.comparison import accuracies_by_arm, compare
+
+    rows = compare(definition, config, accuracies_by_arm(records))
+
+    def draw(target: Path) -> None:
+        from subtx_toy.figures.arms import draw_arms
+        from subtx_toy.figures.files import save
+
+        source = None if definition.published is None else definition.published.source
+        save(draw_arms(rows, dataset=config.dataset, source=source), target)
+
+    document = {
+        "config": config.model_dump(),
+        "arms": {row.arm: arm_document(definition, row) for row in rows},
+    }
+    return Presentation(arms_table(definition, config, rows, records), document, draw)
+
+
+def arms_table(definition: Distillation, config: RunConfig, rows: list[ArmComparison], records: list[RunRecord]) -> str:
     """Lay out the arms beside the published ones, with what the run cost."""
     from subtx_toy.comparison import changed_settings
 
@@ -48,7 +71,7 @@ def arms_table(definition: Definition, config: RunConfig, rows: list[ArmComparis
     return "\n".join(lines)
 
 
-def arm_document(definition: Definition, row: ArmComparison) -> dict[str, Any]:
+def arm_document(definition: Distillation, row: ArmComparison) -> dict[str, Any]:
     """Return what ``--json`` says of one arm; ``ci95`` is the half-width of the interval."""
     published = None
     if row.printed is not None and row.theirs is not None and definition.published is not None:

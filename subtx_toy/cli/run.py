@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from subtx_toy.cli.arms import arm_document, arms_table
 from subtx_toy.cli.display import Display, interruptible
 
 if TYPE_CHECKING:
-    from subtx_toy.comparison import ArmComparison
-    from subtx_toy.config import RunConfig
+    from subtx_toy.cli.presentation import Presentation
+    from subtx_toy.config import Settings
     from subtx_toy.definition import Definition
     from subtx_toy.record import RunRecord
     from subtx_toy.store import Store
@@ -58,69 +57,78 @@ def run(
     Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
     """
     from subtx_toy import definition as definitions
-    from subtx_toy.comparison import accuracies_by_arm, compare
-    from subtx_toy.config import RESULTS_VERSION
     from subtx_toy.errors import InputError
     from subtx_toy.seeding import parse_seeds
     from subtx_toy.store import Store, default_path
 
     start = time.perf_counter()
     definition = definitions.read(experiment)
-    config, chosen = definition.config, ()  # type: RunConfig, tuple[int, ...]
+    configs: list[Settings] = []
+    chosen: tuple[int, ...] = ()
     problems: list[str] = []
     try:
-        config = definition.config.override(overrides)
+        configs = definition.configs(overrides)
     except InputError as error:
         problems += error.problems
     try:
-        chosen = parse_seeds(seeds or definition.seeds)
+        chosen = parse_seeds(definition.seeds if seeds is None else seeds)
     except InputError as error:
         problems += error.problems
     InputError.gather(problems)
     target = None
     if not no_figure and (figure is not None or not as_json):
-        target = figure or Path(f"{definition.name}-{config.dataset}.png")
+        target = figure or Path(f"{definition.name}-{configs[0].dataset}.png")
         _check_figure(target)
 
     with Store(store_path or default_path()) as store, interruptible():
-        trials, sha256 = _plan(config, chosen, data_dir)
+        trials = _plan(configs, chosen, data_dir)
         stored = store.get([trial.run_id for trial in trials])
         missing = [trial for trial in trials if trial.run_id not in stored]
         failures = _run_missing(missing, store, workers or _processors(), num_stored=len(stored))
         records = store.get([trial.run_id for trial in trials])
-        store_file = store.path
     finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
     if not finished:
-        raise click.ClickException("no seed finished")
-    rows = compare(definition, config, accuracies_by_arm(finished))
+        raise click.ClickException("no trial finished")
+    presentation = _present(definition, configs, finished)
     if target is not None:
-        _draw(definition, config, rows, target)
+        presentation.draw(target)
     if as_json:
         document = {
             "experiment": definition.name,
-            "dataset": config.dataset,
-            "dataset_sha256": sha256,
-            "seeds": [record.seed for record in finished],
-            "failed_seeds": [trial.seed for trial in failures],
-            "config": config.model_dump(),
-            "arms": {row.arm: arm_document(definition, row) for row in rows},
+            "dataset": configs[0].dataset,
+            "dataset_sha256": finished[0].dataset_sha256,
+            "seeds": sorted({record.seed for record in finished}),
+            "failed_seeds": sorted({trial.seed for trial in failures}),
+            **presentation.document,
             "seconds": round(time.perf_counter() - start, 3),
             "cpu_seconds": [record.cpu_seconds for record in finished],
             "training_cpu_seconds": [record.training_cpu_seconds for record in finished],
             "peak_rss_mib": max(record.peak_rss_mib for record in finished),
             "run_ids": [record.run_id for record in finished],
-            "results_version": RESULTS_VERSION,
+            "results_version": finished[0].results_version,
             "versions": finished[0].versions,
-            "store": str(store_file),
+            "store": str(store.path),
             "figure": None if target is None else str(target),
         }
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
-        click.echo(arms_table(definition, config, rows, finished))
-        click.echo(f"records: {store_file}")
+        click.echo(presentation.table)
+        click.echo(f"records: {store.path}")
         if target is not None:
             click.echo(f"figure: {target}")
     return 1 if failures else 0
+
+
+def _present(definition: Definition, configs: list[Settings], records: list[RunRecord]) -> Presentation:
+    from subtx_toy.cli import arms, one_step
+    from subtx_toy.config import RunConfig
+    from subtx_toy.definition import Distillation, OneStep
+
+    if isinstance(definition, Distillation) and isinstance(configs[0], RunConfig):
+        return arms.present(definition, configs[0], records)
+    if isinstance(definition, OneStep):
+        return one_step.present(definition, records)
+    raise TypeError(f"definition: expected one of a known protocol, got {type(definition).__name__}")
 
 
 def _check_figure(path: Path) -> None:
@@ -136,23 +144,29 @@ def _check_figure(path: Path) -> None:
         raise InputError(f"figure: cannot write in {str(folder.resolve())!r}; name another place or use --no-figure")
 
 
-def _plan(config: RunConfig, seeds: tuple[int, ...], data_dir: Path | None) -> tuple[list[Trial], str]:
+def _plan(configs: list[Settings], seeds: tuple[int, ...], data_dir: Path | None) -> list[Trial]:
     from subtx_toy.config import run_id
     from subtx_toy.data import load
     from subtx_toy.sweep.trial import Trial
 
+    checksums: dict[tuple[str, int, int], str] = {}
+    trials = []
     with Display() as display:
-        dataset = load(
-            config.dataset,
-            num_train=config.num_train,
-            num_test=config.num_test,
-            data_dir=data_dir,
-            report=display.report,
-            progress=display.progress,
-        )
-    sha256 = dataset.sha256
-    keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed in seeds]
-    return [Trial(key, config, seed, sha256, data_dir) for key, seed in zip(keys, seeds, strict=True)], sha256
+        for config in configs:
+            wanted = (config.dataset, config.num_train, config.num_test)
+            if wanted not in checksums:
+                checksums[wanted] = load(
+                    config.dataset,
+                    num_train=config.num_train,
+                    num_test=config.num_test,
+                    data_dir=data_dir,
+                    report=display.report,
+                    progress=display.progress,
+                ).sha256
+            sha256 = checksums[wanted]
+            keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed in seeds]
+            trials += [Trial(key, config, seed, sha256, data_dir) for key, seed in zip(keys, seeds, strict=True)]
+    return trials
 
 
 def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored: int) -> list[Trial]:
@@ -162,9 +176,9 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
     failures = []
     with Display() as display:
         if num_stored:
-            display.report(f"{num_stored} of {num_stored + len(trials)} seeds are stored already")
+            display.report(f"{num_stored} of {num_stored + len(trials)} trials are stored already")
         if trials:
-            display.start("training", len(trials), "seeds")
+            display.start("training", len(trials), "trials")
         for done, outcome in enumerate(run_trials(trials, workers=workers), start=1):
             if outcome.record is None:
                 failures.append(outcome.trial)
@@ -172,25 +186,20 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
             else:
                 store.add(outcome.record)
                 display.report(_line(outcome.record, done, len(trials)))
-            display.progress("training", done, len(trials), "seeds")
+            display.progress("training", done, len(trials), "trials")
     if failures:
-        display.report(f"{len(failures)} seeds failed; the others are stored, and the same command tries again")
+        display.report(f"{len(failures)} trials failed; the others are stored, and the same command tries again")
     return failures
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:
-    values = ", ".join(f"{name.removesuffix('.accuracy')} {value:.3f}" for name, value in record.metrics.items())
-    return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.0f} s of CPU: {values}"
+    accuracies = {
+        name.removesuffix(".accuracy"): value for name, value in record.metrics.items() if name.endswith(".accuracy")
+    }
+    values = ", ".join(f"{arm} {value:.3f}" for arm, value in accuracies.items())
+    return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
 
 
 def _processors() -> int:
     # What this process may use, which a container or a batch system can make less than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _draw(definition: Definition, config: RunConfig, rows: list[ArmComparison], target: Path) -> None:
-    from subtx_toy.figures.arms import draw_arms
-    from subtx_toy.figures.files import save
-
-    source = None if definition.published is None else definition.published.source
-    save(draw_arms(rows, dataset=config.dataset, source=source), target)

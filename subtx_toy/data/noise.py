@@ -12,7 +12,7 @@ def pixels(images: UInt8[np.ndarray, "n h w"], out: Float[Tensor, "n d"]) -> Flo
     """Write grey levels 0..255, flattened and mapped to [-1, 1] as x = 2 u / 255 - 1, to ``out`` and return it."""
     # The type is named because bytes times a Python float would be computed in float64.
     grid = out.numpy()
-    np.multiply(images.reshape(len(images), -1), 2 / 255, out=grid, dtype=grid.dtype)
+    np.multiply(images.reshape(grid.shape), 2 / 255, out=grid, dtype=grid.dtype)
     return out.sub_(1)
 
 

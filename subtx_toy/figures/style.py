@@ -23,6 +23,14 @@ LABELS = {
     "cross_aux": "cross-model\naux only",
     "cross_all": "cross-model\nall logits",
 }
+# Where a student starts; shared and cross keep the colours of the arms that start there.
+START_COLOURS = {"shared": "#d55e00", "cross": "#0072b2", "permuted": "#009e73", "perturbed": "#cc79a7"}
+START_LABELS = {
+    "shared": "shared init",
+    "cross": "cross-model",
+    "permuted": "permuted units",
+    "perturbed": "perturbed",
+}
 DATASETS = {"mnist": "MNIST", "glyphs": "glyphs", "fashion": "Fashion-MNIST"}
 
 _WIDTH_INCHES = 5.5  # the text width of a one-column article

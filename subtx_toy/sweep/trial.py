@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from subtx_toy.config import RunConfig
+from subtx_toy.config import Settings
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
@@ -26,7 +26,7 @@ class Trial:
     """
 
     run_id: str
-    config: RunConfig
+    config: Settings
     seed: int
     dataset_sha256: str
     data_dir: Path | None = None

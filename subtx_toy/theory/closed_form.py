@@ -38,7 +38,7 @@ def closed_form_eps(problem: Problem) -> ClosedFormEps:
         return ClosedFormEps(None, reason)
     model, ray = problem.model, AlignmentRay.of(problem)
     V = ray.curvature()
-    if V <= ray.floor(0.0):
+    if ray.floor(0.0) >= V:
         return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
 
     def bounds(eps: float) -> RayBounds:

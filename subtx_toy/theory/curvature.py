@@ -36,7 +36,7 @@ def ggn_operator(problem: Problem) -> Callable[[Float[Tensor, " p"]], Float[Tens
     """Return the product with G on flat vectors ``[p]``; the reverse pass is traced once, for repeated use."""
     problem.require_float64()
     base = problem.base_params
-    outputs, pull_back = torch.func.vjp(problem.distilled, base)
+    outputs, pull_back = torch.func.vjp(problem.distilled, base)[:2]
     sizes = [value.numel() for value in base.values()]
 
     def product(vector: Float[Tensor, " p"]) -> Float[Tensor, " p"]:

@@ -27,9 +27,8 @@ def linearize(apply: Apply, base_params: Params) -> Apply:
 
     def apply_linearized(params: Params, inputs: Tensor) -> Tensor:
         move = vectors.difference(params, base_params)
-        outputs, change = torch.func.jvp(lambda at: apply(at, inputs), (base_params,), (move,))
-        linear: Tensor = outputs + change
-        return linear
+        expansion: tuple[Tensor, Tensor] = torch.func.jvp(lambda at: apply(at, inputs), (base_params,), (move,))[:2]
+        return expansion[0] + expansion[1]
 
     return apply_linearized
 
@@ -44,14 +43,14 @@ def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
 def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
     """Return the distilled outputs and J ``update``, both ``[n, k]``, at ``base_params``; one forward-mode pass."""
     problem.require_float64()
-    outputs, Jv = torch.func.jvp(problem.distilled, (problem.base_params,), (update,))
+    outputs, Jv = torch.func.jvp(problem.distilled, (problem.base_params,), (update,))[:2]
     return outputs.detach(), Jv.detach()
 
 
 def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
     """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
     problem.require_float64()
-    _, pull_back = torch.func.vjp(problem.distilled, problem.base_params if at is None else at)
+    pull_back = torch.func.vjp(problem.distilled, problem.base_params if at is None else at)[1]
     (Jtw,) = pull_back(weights)
     return {name: value.detach() for name, value in Jtw.items()}
 

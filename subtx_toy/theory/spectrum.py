@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,4 +103,4 @@ def estimated_traces(problem: Problem, *, num_samples: int = 64, seed: int = 0) 
 
 def expected_random_cosine(traces: Traces, num_params: int) -> float:
     """Return sqrt(r_eff / p), the cosine of G u and u that a random direction u is expected to have (claim C7)."""
-    return (traces.effective_rank.mean / num_params) ** 0.5
+    return math.sqrt(traces.effective_rank.mean / num_params)

@@ -51,7 +51,7 @@ def test_json_is_one_document_with_every_arm(store: Path, capsys: pytest.Capture
     # The same command again: nothing is trained, the numbers are those stored.
     code, again, err = _run(["cloud2025", *TINY, "--seeds", "0:2", "--json", "--store", str(store)], capsys)
     assert code == 0
-    assert "2 of 2 seeds are stored already" in err
+    assert "2 of 2 trials are stored already" in err
     assert "training" not in err
     assert json.loads(again)["arms"] == document["arms"]
 

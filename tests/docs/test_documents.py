@@ -52,7 +52,7 @@ def test_every_command_in_the_pages_is_understood(command: str) -> None:
     context = group.make_context(group.name, words)  # parses, and does not run
     if group.name == "run":
         experiment = definition.read(context.params["experiment"])
-        experiment.config.override(context.params["overrides"])
+        experiment.configs(context.params["overrides"])
 
 
 def test_the_make_targets_in_the_pages_exist() -> None:
@@ -101,7 +101,8 @@ def test_the_experiments_table_lists_every_file_with_its_question() -> None:
     for name, row in rows.items():
         experiment = definition.read(name.removesuffix(".toml"))
         assert row[1] == experiment.question
-        assert experiment.published is None or row[3] == experiment.published.source
+        published = experiment.published if isinstance(experiment, definition.Distillation) else None
+        assert row[3] == ("none" if published is None else published.source)
 
 
 def test_the_figures_table_lists_every_script() -> None:

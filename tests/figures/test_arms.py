@@ -8,9 +8,9 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from subtx_toy import definition
 from subtx_toy.comparison import compare
 from subtx_toy.config import RESULTS_VERSION
+from subtx_toy.definition import read_distillation
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
 from subtx_toy.figures.arms import draw_arms
@@ -19,7 +19,7 @@ from subtx_toy.record import RunRecord
 from subtx_toy.store import Store
 from subtx_toy.training.protocol import ARMS
 
-DEFINITION = definition.read("cloud2025")
+DEFINITION = read_distillation("cloud2025")
 
 
 def _figure(n: int = 3) -> mpl.figure.Figure:
@@ -34,7 +34,9 @@ def test_every_role_has_a_colour_and_a_label_of_its_own() -> None:
 
 def test_the_figure_says_n_the_interval_the_data_set_and_the_source() -> None:
     (axes,) = _figure().axes
-    texts = " ".join(text.get_text() for text in axes.get_legend().get_texts())
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = " ".join(text.get_text() for text in legend.get_texts())
     for part in ("n = 3 seeds", "95 % t-interval", "n = 100 models", "a source"):
         assert part in texts
     assert axes.get_ylabel() == "test accuracy on MNIST"
@@ -78,7 +80,8 @@ def test_the_script_draws_from_records_alone(tmp_path: Path, capsys: pytest.Capt
         for seed in range(2):
             record = RunRecord(
                 run_id=str(seed) * 32, results_version=RESULTS_VERSION,
-                config=DEFINITION.config.model_dump(), seed=seed, dataset_sha256="0" * 64, versions={}, metrics={f"{arm}.accuracy": 0.1 * seed for arm in ARMS},
+                config=DEFINITION.config.model_dump(), seed=seed, dataset_sha256="0" * 64, versions={},
+                metrics={f"{arm}.accuracy": 0.1 * seed for arm in ARMS},
                 wall_seconds=1.0, cpu_seconds=1.0, training_cpu_seconds=1.0, peak_rss_mib=1.0,
             )  # fmt: skip
             store.add(record)

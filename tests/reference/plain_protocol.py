@@ -144,9 +144,7 @@ def plain_run(config: RunConfig, dataset: Dataset, *, seed: int) -> PlainRun:
         run.accuracy[arm] = accuracy(net)
 
     def cut(order: np.ndarray) -> list[np.ndarray]:
-        return [
-            order[start : start + config.batch_size] for start in range(0, len(order), config.batch_size)
-        ]
+        return [order[start : start + config.batch_size] for start in range(0, len(order), config.batch_size)]
 
     # The teacher learns the labels.
     run.accuracy["reference"] = accuracy(base)
@@ -166,9 +164,7 @@ def plain_run(config: RunConfig, dataset: Dataset, *, seed: int) -> PlainRun:
             return draw_labels(config, logits, streams[which])
         return logits
 
-    epochs = orders(
-        config.num_inputs, config.student_epochs, generator(seed, "shuffle", "students")
-    )
+    epochs = orders(config.num_inputs, config.student_epochs, generator(seed, "shuffle", "students"))
     seen: dict[str, list[list[tuple[Tensor, Tensor]]]] = {"aux": [], "all": []}
     inputs_rng = generator(seed, "inputs")
     if config.input_pool == "fixed":

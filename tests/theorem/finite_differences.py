@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -40,7 +41,7 @@ def tanh_perceptron(sizes: tuple[int, ...], inputs: np.ndarray) -> Callable[[np.
 
     def outputs(vector: np.ndarray) -> np.ndarray:
         x, at = inputs, 0
-        for d_in, d_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for d_in, d_out in itertools.pairwise(sizes):
             W = vector[at : at + d_in * d_out].reshape(d_out, d_in)
             b = vector[at + d_in * d_out : at + d_in * d_out + d_out]
             at += d_in * d_out + d_out
@@ -64,4 +65,4 @@ def dense_output_hessian(problem: Problem) -> np.ndarray:
 
 def ggn_from(J: np.ndarray, M: np.ndarray) -> np.ndarray:
     """Return mean_n J_n^T M_n J_n ``[p, p]``."""
-    return np.mean([Jn.T @ Mn @ Jn for Jn, Mn in zip(J, M, strict=True)], axis=0)
+    return np.asarray(np.mean([Jn.T @ Mn @ Jn for Jn, Mn in zip(J, M, strict=True)], axis=0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.functional import ModuleFunction
 from subtx_toy.losses import Loss
@@ -28,7 +28,8 @@ class Cnn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.avg_pool2d(torch.tanh(self.first(x)), 2)
-        return self.head(torch.tanh(self.second(x)).mean((2, 3)))
+        outputs: Tensor = self.head(torch.tanh(self.second(x)).mean((2, 3)))
+        return outputs
 
 
 class ResidualMlp(nn.Module):
@@ -42,7 +43,8 @@ class ResidualMlp(nn.Module):
         x = self.embed(x)
         for normalise, block in zip(self.norms, self.blocks, strict=True):
             x = x + F.gelu(block(normalise(x)))
-        return self.head(x)
+        outputs: Tensor = self.head(x)
+        return outputs
 
 
 class Recurrent(nn.Module):
@@ -66,7 +68,8 @@ class Attention(nn.Module):
         self.head = nn.Linear(4, NUM_OUTPUTS)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.encoder(self.embed(tokens)).mean(1))
+        outputs: Tensor = self.head(self.encoder(self.embed(tokens)).mean(1))
+        return outputs
 
 
 class Tied(nn.Module):
@@ -76,7 +79,8 @@ class Tied(nn.Module):
         self.second.weight = self.first.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.tanh(self.second(torch.tanh(self.first(x)))))
+        outputs: Tensor = self.head(torch.tanh(self.second(torch.tanh(self.first(x)))))
+        return outputs
 
 
 @dataclass(frozen=True)

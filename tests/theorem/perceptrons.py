@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -55,8 +56,15 @@ class Description:
 
 
 def descriptions(*, losses: tuple[str, ...] = tuple(LOSSES)) -> st.SearchStrategy[Description]:
-    """Draw smooth perceptron problems that are not degenerate: at least two auxiliary logits."""
-    return st.builds(
+    """Draw smooth perceptron problems that are not degenerate.
+
+    A softmax needs two logits, and auxiliary logits a hidden layer that they share with the class logits.
+    """
+
+    def seen(description: Description) -> Description:
+        return description if description.hidden else dataclasses.replace(description, distilled="all")
+
+    drawn = st.builds(
         Description,
         seed=st.integers(0, 2**20),
         hidden=st.lists(st.integers(1, 6), max_size=3).map(tuple),
@@ -66,3 +74,4 @@ def descriptions(*, losses: tuple[str, ...] = tuple(LOSSES)) -> st.SearchStrateg
         num_aux=st.integers(2, 4),
         num_inputs=st.integers(1, 8),
     )
+    return drawn.map(seen)

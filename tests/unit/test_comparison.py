@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from subtx_toy import definition
 from subtx_toy.comparison import compare
+from subtx_toy.definition import read_distillation
 from subtx_toy.seeding import generator
 
-DEFINITION = definition.read("cloud2025")
+DEFINITION = read_distillation("cloud2025")
 
 
 def _accuracies(shift: float, n: int) -> dict[str, list[float]]:

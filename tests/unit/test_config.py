@@ -255,9 +255,7 @@ def test_an_unreadable_override_is_refused_even_where_the_rest_is_valid(assignme
 
 
 @given(valid_values(), st.data())
-def test_the_key_does_not_depend_on_the_order_of_the_fields(
-    values: dict[str, object], data: st.DataObject
-) -> None:
+def test_the_key_does_not_depend_on_the_order_of_the_fields(values: dict[str, object], data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(values.items()))))
     assert key(RunConfig.parse(shuffled)) == key(RunConfig.parse(values))
 

@@ -9,7 +9,7 @@ import pytest
 
 from subtx_toy import definition
 from subtx_toy.config import RunConfig
-from subtx_toy.definition import Published, PublishedArm
+from subtx_toy.definition import Distillation, Published, PublishedArm
 from subtx_toy.errors import InputError
 
 
@@ -27,7 +27,7 @@ def test_an_experiment_is_found_by_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('question = "What now?"\n[config]\nwidth = 8\n')
     assert definition.read(str(path)).name == "mine"
-    assert definition.read(str(path)).config.width == 8
+    assert definition.read_distillation(str(path)).config.width == 8
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
@@ -81,7 +81,9 @@ def test_correction_takes_out_one_model_in_n() -> None:
 
 
 def test_corrected_control_of_the_reference_experiment() -> None:
-    published = definition.read("cloud2025").published
+    experiment = definition.read("cloud2025")
+    assert isinstance(experiment, Distillation)
+    published = experiment.published
     assert published is not None
     assert published.clean_mean("cross_aux") == pytest.approx(0.1017, abs=5e-5)
     assert published.clean_mean("cross_all") == pytest.approx(0.7413, abs=5e-5)
@@ -90,3 +92,33 @@ def test_corrected_control_of_the_reference_experiment() -> None:
 def test_a_contaminating_arm_must_exist() -> None:
     with pytest.raises(ValueError, match="contaminated_by"):
         _published(cross=PublishedArm(mean=0.7, ci95=0.01, contaminated_by="nobody"))
+
+
+def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'protocol = "one-step"\nquestion = "?"\n[config]\neps = 0.1\n'
+        "[[grid]]\neps = [0.1, 0.2]\nwidth = [2, 3]\n[[grid]]\nstudent_lr = [1.0, 2.0]\nwidth = [2]\n"
+    )
+    experiment = definition.read(str(path))
+    found = [config.model_dump() for config in experiment.configs()]
+    assert [(one["eps"], one["width"], one["student_lr"]) for one in found] == [
+        (0.1, 2, 1.0), (0.1, 3, 1.0), (0.2, 2, 1.0), (0.2, 3, 1.0), (0.1, 2, 2.0),
+    ]  # fmt: skip
+    assert {config.model_dump()["width"] for config in experiment.configs(["width=5"])} == {5}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('protocol = "two-step"\n', "protocol: expected one of ['distillation', 'one-step'], got 'two-step'"),
+        ('protocol = "one-step"\n[[grid]]\nwidth = [0]\n', "grid: width: expected an integer >= 1, got 0"),
+        ("[[grid]]\nwidth = [2]\n", "grid: expected none with protocol 'distillation'"),
+    ],
+)
+def test_a_wrong_protocol_or_grid_is_one_clear_error(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('question = "?"\n' + text + "[config]\n")
+    with pytest.raises(InputError) as caught:
+        definition.read(str(path))
+    assert sentence in str(caught.value)

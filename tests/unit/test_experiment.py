@@ -26,7 +26,8 @@ def _dataset() -> Dataset:
     prototypes = rng.integers(0, 128, (10, 28, 28))
 
     def images(labels: np.ndarray) -> np.ndarray:
-        return (prototypes[labels] + rng.integers(0, 128, (len(labels), 28, 28))).astype(np.uint8)
+        pixels: np.ndarray = (prototypes[labels] + rng.integers(0, 128, (len(labels), 28, 28))).astype(np.uint8)
+        return pixels
 
     train, test = (rng.integers(0, 10, num).astype(np.uint8) for num in (300, 200))
     return Dataset("glyphs", images(train), train, images(test), test, "0" * 64)

@@ -124,9 +124,7 @@ def planted(loss: Loss, change: Callable[[Tensor, Tensor, Pair], Pair]) -> Loss:
         pytest.param(lambda _z, _y, pair: (pair[0], pair[1].T), id="transposed"),
     ],
 )
-def test_a_planted_error_in_the_gradient_is_caught(
-    name: str, change: Callable[[Tensor, Tensor, Pair], Pair]
-) -> None:
+def test_a_planted_error_in_the_gradient_is_caught(name: str, change: Callable[[Tensor, Tensor, Pair], Pair]) -> None:
     loss = LOSSES[name](2.0)
     z, y, _ = drawn(loss, 0, 5, 5)
     with pytest.raises(AssertionError):
@@ -144,9 +142,7 @@ def test_a_planted_error_in_the_gradient_is_caught(
         pytest.param(lambda _z, _y, pair: (pair[0].flip(0), pair[1]), id="inputs in reverse"),
     ],
 )
-def test_a_planted_error_in_the_value_is_caught(
-    name: str, change: Callable[[Tensor, Tensor, Pair], Pair]
-) -> None:
+def test_a_planted_error_in_the_value_is_caught(name: str, change: Callable[[Tensor, Tensor, Pair], Pair]) -> None:
     loss = LOSSES[name](2.0)
     z, y, _ = drawn(loss, 0, 5, 5)
     with pytest.raises(AssertionError):
@@ -167,11 +163,11 @@ def test_the_other_direction_of_kl_is_caught() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda _z, v, Mv: -Mv, id="wrong sign"),
-        pytest.param(lambda z, v, Mv: Mv / len(z), id="divided by n"),
-        pytest.param(lambda _z, v, Mv: 2 * Mv, id="one 1/tau missing"),
-        pytest.param(lambda _z, v, Mv: Mv.T, id="transposed"),
-        pytest.param(lambda z, v, Mv: torch.softmax(z, -1) * v, id="without the outer product, at tau 1"),
+        pytest.param(lambda _z, _v, Mv: -Mv, id="wrong sign"),
+        pytest.param(lambda z, _v, Mv: Mv / len(z), id="divided by n"),
+        pytest.param(lambda _z, _v, Mv: 2 * Mv, id="one 1/tau missing"),
+        pytest.param(lambda _z, _v, Mv: Mv.T, id="transposed"),
+        pytest.param(lambda z, v, _Mv: torch.softmax(z, -1) * v, id="without the outer product, at tau 1"),
     ],
 )
 def test_a_planted_error_in_the_hessian_is_caught(
@@ -179,9 +175,7 @@ def test_a_planted_error_in_the_hessian_is_caught(
 ) -> None:
     loss = LOSSES[name](2.0)
     z, y, v = drawn(loss, 0, 5, 5)
-    wrong = dataclasses.replace(
-        loss, hessian_product=lambda z, y, v: change(z, v, loss.hessian_product(z, y, v))
-    )
+    wrong = dataclasses.replace(loss, hessian_product=lambda z, y, v: change(z, v, loss.hessian_product(z, y, v)))
     with pytest.raises(AssertionError):
         assert_hessian_product_matches(wrong, z, y, v)
 
@@ -206,9 +200,7 @@ def test_repeating_every_input_changes_no_mean_and_no_gradient(
     z, y, _ = drawn(loss, seed, n, k)
     again_z, again_y = torch.cat([z] * times), torch.cat([y] * times)
     assert_close(loss.mean(again_z, again_y), loss.mean(z, y), FP64_FORMULA)
-    assert_close(
-        loss.output_gradient(again_z, again_y), torch.cat([loss.output_gradient(z, y)] * times), FP64_FORMULA
-    )
+    assert_close(loss.output_gradient(again_z, again_y), torch.cat([loss.output_gradient(z, y)] * times), FP64_FORMULA)
 
 
 @pytest.mark.parametrize("name", LOSSES)

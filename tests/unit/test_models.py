@@ -156,9 +156,7 @@ def test_the_derivative_of_another_activation_is_caught(name: str, wrong: str) -
 
 @pytest.mark.parametrize("name", NAMES)
 @given(SEEDS, st.integers(1, 5), st.integers(1, 9))
-def test_values_and_derivatives_are_written_to_strided_buffers(
-    name: str, seed: int, rows: int, width: int
-) -> None:
+def test_values_and_derivatives_are_written_to_strided_buffers(name: str, seed: int, rows: int, width: int) -> None:
     activation = ACTIVATIONS[name]
     buffers = points(seed, 2, rows, width + 3)
     z, out = buffers[0, :, :width], buffers[1, :, :width]
@@ -207,10 +205,7 @@ def test_the_shape_is_that_of_the_configuration() -> None:
     model = MLP.from_config(config, input_dim=5)
     assert model == MLP((5, 7, 7, 7, 12), ACTIVATIONS["gelu"])
     assert model.num_layers == 4
-    shapes = {
-        name: tuple(value.shape)
-        for name, value in initialise(model, generator(0), init="he").items()
-    }
+    shapes = {name: tuple(value.shape) for name, value in initialise(model, generator(0), init="he").items()}
     assert shapes["layers.0.weight"] == (7, 5)
     assert shapes["layers.3.weight"] == (12, 7)
     assert shapes["layers.3.bias"] == (12,)

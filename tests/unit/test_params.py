@@ -42,7 +42,9 @@ def test_the_inner_product_does_not_depend_on_the_order_of_the_names(pair: tuple
 def test_axpy_and_difference_are_those_of_the_flat_vectors(pair: tuple[Params, Params], scale: float) -> None:
     a, b = pair
     assert_close(flatten(axpy(scale, a, b)), scale * flatten(a) + flatten(b), FP64_FORMULA)
-    assert_close(flatten(axpy(torch.tensor(scale, dtype=torch.float64), a, b)), scale * flatten(a) + flatten(b), FP64_FORMULA)
+    assert_close(
+        flatten(axpy(torch.tensor(scale, dtype=torch.float64), a, b)), scale * flatten(a) + flatten(b), FP64_FORMULA
+    )
     assert_close(flatten(difference(a, b)), flatten(a) - flatten(b), FP64_FORMULA)
 
 

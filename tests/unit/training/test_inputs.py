@@ -10,6 +10,7 @@ from torch import Tensor
 from subtx_toy.config import RunConfig
 from subtx_toy.data.noise import draw_noise
 from subtx_toy.seeding import generator
+from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from subtx_toy.training.inputs import (
     FreshNoise,
     ImageInputs,
@@ -19,7 +20,6 @@ from subtx_toy.training.inputs import (
     distillation_inputs,
     shuffled_batches,
 )
-from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from tests.reference.closeness import assert_close
 
 DTYPES = {torch.float32: FP32_ROUNDING, torch.float64: FP64_FORMULA}
@@ -50,9 +50,7 @@ def test_images_are_gathered_and_scaled_in_the_order_asked_for(dtype: torch.dtyp
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(seed=SEEDS, index=st.lists(st.integers(0, 9), max_size=30))
-def test_a_pool_is_one_draw_read_in_the_order_asked_for(
-    dtype: torch.dtype, seed: int, index: list[int]
-) -> None:
+def test_a_pool_is_one_draw_read_in_the_order_asked_for(dtype: torch.dtype, seed: int, index: list[int]) -> None:
     pool = NoisePool("uniform", 10, 12, generator(seed, "tests"), dtype=dtype)
     drawn = draw_noise("uniform", generator(seed, "tests"), torch.empty(10, 12, dtype=dtype))
     at = np.array(index, dtype=np.int64)
@@ -70,9 +68,7 @@ def test_fresh_noise_continues_its_stream_and_never_repeats() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_larger_batch_after_a_smaller_one_and_none_at_all_are_served(
-    dtype: torch.dtype, which: int
-) -> None:
+def test_a_larger_batch_after_a_smaller_one_and_none_at_all_are_served(dtype: torch.dtype, which: int) -> None:
     source = every_kind(dtype)[which]
     assert (source.num, source.dim) == (10, 12)
     for num in (3, 10, 0, 7):
@@ -133,7 +129,7 @@ def test_an_epoch_holds_every_index_once_in_an_order_of_its_own(seed: int, num: 
 
 @given(SEEDS, st.integers(1, 60), st.integers(1, 20), st.integers(1, 20))
 def test_the_order_does_not_depend_on_the_batch_size(seed: int, num: int, one: int, other: int) -> None:
-    orders = [
+    ours, theirs = (
         np.concatenate(list(shuffled_batches(num, size, generator(seed, "tests")))) for size in (one, other)
-    ]
-    np.testing.assert_array_equal(*orders)
+    )
+    np.testing.assert_array_equal(ours, theirs)

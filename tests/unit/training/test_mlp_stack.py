@@ -11,8 +11,8 @@ from torch import Tensor
 from subtx_toy.models import ACTIVATIONS, MLP, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.tolerances import FP64_FORMULA
+from subtx_toy.training.mlp_stack import MLPStack
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 
 NAMES = list(ACTIVATIONS)
@@ -25,10 +25,7 @@ def shape(depth: int, *, width: int = 5, activation: str = "tanh") -> MLP:
 
 
 def members_of(model: MLP, seed: int, num: int) -> list[Params]:
-    return [
-        initialise(model, generator(seed, "tests", member), init="pytorch", scale=1.5)
-        for member in range(num)
-    ]
+    return [initialise(model, generator(seed, "tests", member), init="pytorch", scale=1.5) for member in range(num)]
 
 
 def arrays(model: MLP, seed: int, n: int, num: int) -> tuple[Tensor, Tensor]:
@@ -69,9 +66,7 @@ def test_forgetting_the_derivative_of_the_activation_is_caught() -> None:
     model = dataclasses.replace(shape(2), activation=forgetful)
     members = members_of(model, 0, 2)
     with pytest.raises(AssertionError):
-        assert_gradients_match(
-            model, MLPStack(model, members, batch_size=5), members, *arrays(model, 0, 5, 2)
-        )
+        assert_gradients_match(model, MLPStack(model, members, batch_size=5), members, *arrays(model, 0, 5, 2))
 
 
 def test_two_members_that_changed_places_are_caught() -> None:
@@ -91,19 +86,13 @@ def test_a_gradient_averaged_over_the_members_is_caught() -> None:
             super().backward(x, output_gradient / self.num_members)
 
     with pytest.raises(AssertionError):
-        assert_gradients_match(
-            model, Averaging(model, members, batch_size=5), members, *arrays(model, 0, 5, 2)
-        )
+        assert_gradients_match(model, Averaging(model, members, batch_size=5), members, *arrays(model, 0, 5, 2))
 
 
 @given(SEEDS, DEPTHS, st.integers(1, 4), st.sampled_from([torch.float32, torch.float64]))
-def test_parameters_come_back_to_the_bit_as_copies(
-    seed: int, depth: int, num: int, dtype: torch.dtype
-) -> None:
+def test_parameters_come_back_to_the_bit_as_copies(seed: int, depth: int, num: int, dtype: torch.dtype) -> None:
     model = shape(depth)
-    members = [
-        {name: value.to(dtype) for name, value in params.items()} for params in members_of(model, seed, num)
-    ]
+    members = [{name: value.to(dtype) for name, value in params.items()} for params in members_of(model, seed, num)]
     stack = MLPStack(model, members, batch_size=3)
     for at, params in enumerate(members):
         assert same_bits(stack.params(at), params)
@@ -115,9 +104,7 @@ def test_parameters_come_back_to_the_bit_as_copies(
 
 
 @given(SEEDS, DEPTHS, st.integers(2, 4), st.data())
-def test_loading_a_member_changes_that_member_alone(
-    seed: int, depth: int, num: int, data: st.DataObject
-) -> None:
+def test_loading_a_member_changes_that_member_alone(seed: int, depth: int, num: int, data: st.DataObject) -> None:
     model, at = shape(depth), data.draw(st.integers(0, num - 1))
     members = members_of(model, seed, num)
     stack = MLPStack(model, members, batch_size=3)

@@ -10,11 +10,11 @@ from subtx_toy.losses import Loss, kl, sample_labels, sampled_cross_entropy, squ
 from subtx_toy.models import MLP, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.tolerances import FP64_FORMULA
 from subtx_toy.training import targets as targets_module
 from subtx_toy.training.inputs import FreshNoise, Inputs, NoisePool
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer
-from subtx_toy.tolerances import FP64_FORMULA
 from tests.reference.closeness import assert_close
 
 SEED, NUM, DIM, BATCH = 4, 50, 12, 8
@@ -108,9 +108,7 @@ def test_labels_over_fresh_noise_are_drawn_batch_by_batch(temperature: float) ->
         x, found = answers(targets, inputs, np.arange(num))
         z = MODEL.apply(teacher_params(), x)
         for name, logits in (("all", z), ("aux", z[:, 10:])):
-            assert torch.equal(
-                found[name], sample_labels(logits, streams[name], temperature=temperature)
-            )
+            assert torch.equal(found[name], sample_labels(logits, streams[name], temperature=temperature))
 
 
 def test_nothing_is_drawn_from_fresh_noise_before_the_students_ask() -> None:
@@ -127,6 +125,4 @@ def test_the_cache_is_what_the_teacher_answered_when_it_was_filled() -> None:
     targets = Targets(teacher, MODEL, inputs, kl(), OUTPUTS, fixed=True, batch_size=BATCH, seed=SEED)
     x = inputs.gather(np.arange(BATCH)).clone()
     teacher.step(x, [torch.zeros(BATCH, 10).double()])
-    assert_close(
-        targets.batch(np.arange(BATCH), x)["all"], MODEL.apply(teacher_params(), x), FP64_FORMULA
-    )
+    assert_close(targets.batch(np.arange(BATCH), x)["all"], MODEL.apply(teacher_params(), x), FP64_FORMULA)

@@ -13,9 +13,9 @@ from subtx_toy.losses import Loss, cross_entropy, distillation_loss
 from subtx_toy.models import MLP, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
 from subtx_toy.training.optimizers import make_optimizer
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer
-from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 
 DIM, BATCH = 9, 8
@@ -37,10 +37,7 @@ def configuration(**values: object) -> RunConfig:
 
 
 def starts(model: MLP, seed: int, num: int) -> list[Params]:
-    return [
-        initialise(model, generator(seed, "tests", member), init="pytorch", scale=2.0)
-        for member in range(num)
-    ]
+    return [initialise(model, generator(seed, "tests", member), init="pytorch", scale=2.0) for member in range(num)]
 
 
 def stream(loss: Loss, model: MLP, seed: int, outputs: Sequence[str]) -> list[Batch]:
@@ -57,12 +54,16 @@ def stream(loss: Loss, model: MLP, seed: int, outputs: Sequence[str]) -> list[Ba
     return drawn
 
 
+def scalar(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
 def assert_same_steps(ours: Trainer, theirs: Trainer, batches: list[Batch], num: int) -> None:
     """Take the same steps with both; hold losses, parameters and logits of every member after each."""
     for x, targets in batches:
         losses = zip(ours.step(x, targets), theirs.step(x, targets), strict=True)
         for member, (our_loss, their_loss) in enumerate(losses):
-            assert_close(torch.tensor(our_loss), torch.tensor(their_loss), FP64_STEP, "loss")
+            assert_close(scalar(our_loss), scalar(their_loss), FP64_STEP, "loss")
             assert_params_close(ours.params(member), theirs.params(member), FP64_STEP)
         assert_close(ours.logits(x), theirs.logits(x), FP64_STEP, "logits")
     assert len(ours.logits(x)[0]) == num
@@ -75,8 +76,8 @@ def test_the_stacked_steps_are_those_of_autograd(optimizer: str, loss_name: str,
     config = configuration(loss=loss_name, activation=activation, **OPTIMIZERS[optimizer])
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss(loss_name)
     members = starts(model, 0, 4)
-    pair = (kind(config, model, members, loss, OUTPUTS) for kind in (StackTrainer, AutogradTrainer))
-    assert_same_steps(*pair, stream(loss, model, 0, OUTPUTS), 4)
+    stack, plain = (kind(config, model, members, loss, OUTPUTS) for kind in (StackTrainer, AutogradTrainer))
+    assert_same_steps(stack, plain, stream(loss, model, 0, OUTPUTS), 4)
 
 
 @given(
@@ -92,8 +93,8 @@ def test_the_two_routes_agree_for_any_number_of_members_and_any_outputs(
     config = configuration(activation=activation, depth=depth, **OPTIMIZERS[optimizer])
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl", temperature=2.0)
     members = starts(model, seed, len(outputs))
-    pair = (kind(config, model, members, loss, outputs) for kind in (StackTrainer, AutogradTrainer))
-    assert_same_steps(*pair, stream(loss, model, seed, outputs), len(outputs))
+    stack, plain = (kind(config, model, members, loss, outputs) for kind in (StackTrainer, AutogradTrainer))
+    assert_same_steps(stack, plain, stream(loss, model, seed, outputs), len(outputs))
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.0101}, {"weight_decay": 1e-3}, {"optimizer": "adamw"}])
@@ -124,11 +125,9 @@ def test_one_step_of_sgd_is_the_formula(kind: type[StackTrainer] | type[Autograd
         class_logits = model.apply(leaves, x)[:, :10]
         value = torch.nn.functional.cross_entropy(class_logits, targets[member])
         slopes = torch.autograd.grad(value, list(leaves.values()))
-        stepped = {
-            name: params[name] - 0.5 * slope for name, slope in zip(params, slopes, strict=True)
-        }
+        stepped = {name: params[name] - 0.5 * slope for name, slope in zip(params, slopes, strict=True)}
         assert_params_close(trainer.params(member), stepped, FP64_FORMULA)
-        assert_close(torch.tensor(reported[member]).double(), value, FP64_FORMULA)
+        assert_close(scalar(reported[member]), value, FP64_FORMULA)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -147,21 +146,18 @@ def test_a_member_alone_takes_the_steps_it_takes_among_others(
         losses = together.step(x, targets)
         for at, trainer in enumerate(alone):
             (own,) = trainer.step(x, [targets[at]])
-            assert_close(torch.tensor(losses[at]), torch.tensor(own), FP64_STEP)
+            assert_close(scalar(losses[at]), scalar(own), FP64_STEP)
             assert_params_close(together.params(at), trainer.params(0), FP64_STEP)
 
 
-@pytest.mark.parametrize("kind", [StackTrainer, AutogradTrainer])
 @given(seed=st.integers(0, 10**6), at=st.integers(0, 3))
-def test_what_the_others_are_and_imitate_does_not_change_a_bit_of_a_member(
-    kind: type[StackTrainer] | type[AutogradTrainer], seed: int, at: int
-) -> None:
+def test_what_the_others_are_and_imitate_does_not_change_a_bit_of_a_member(seed: int, at: int) -> None:
     config = configuration()
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl")
     members, others = starts(model, seed, 4), starts(model, seed + 1, 4)
     others[at] = members[at]
-    one, other = (kind(config, model, those, loss, OUTPUTS) for those in (members, others))
-    for x, targets in stream(loss, model, seed, OUTPUTS):
+    one, other = (StackTrainer(config, model, those, loss, OUTPUTS) for those in (members, others))
+    for x, targets in stream(loss, model, seed, OUTPUTS)[:2]:
         changed = [y if member == at else 2 * y for member, y in enumerate(targets)]
         assert one.step(x, targets)[at] == other.step(x, changed)[at]
         assert same_bits(one.params(at), other.params(at))

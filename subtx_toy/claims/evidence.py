@@ -1,0 +1,209 @@
+"""Everything the claims ask about one problem, from both routes, each quantity computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy import params as vectors
+from subtx_toy.params import Params
+from subtx_toy.problem import Problem
+from subtx_toy.seeding import generator
+from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
+from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
+from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
+from subtx_toy.training.one_step import student_step
+
+StudentStep = Callable[[Problem, float], Params]
+
+NUM_RUNGS, RUNG_RATIO = 6, 4.0
+"""Rungs of the ladder of step sizes, and the factor between two of them."""
+
+_TOP, _LOWEST_TOP = 2.0**-4, 2.0**-24  # of 1 / ||dT||
+_LINEAR = 0.1  # the outputs bend by at most this part of their change at the top of the ladder
+_PROBE = 2.0**-40  # of 1 / ||dT||: a remainder of second order is far below rounding there
+
+UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
+
+
+class _RememberingRay(AlignmentRay):
+    """A ray that computes the teacher's outputs once an eps."""
+
+    def targets(self, eps: float) -> Float[Tensor, "n k"]:
+        seen: dict[float, Tensor] = self.__dict__.setdefault("seen", {})
+        if eps not in seen:
+            seen[eps] = super().targets(eps)
+        return seen[eps]
+
+
+class Evidence:
+    """Quantities of one problem by both routes, lazily and once.
+
+    The theory route gives ``ray``, ``V``, ``G_dT`` and the spectrum; the training route gives ``update(eps)`` and
+    what follows from it. Planted errors and controls go in here: ``student_step`` replaces the student that is
+    observed, and keywords replace quantities of the theory route by name, as ``Evidence(problem, V=1.01 * V)``.
+
+    Args:
+        problem: in float64.
+        seed: of the random numbers that some claims draw.
+        student_step: the observed update of the student at an eps.
+        thorough: whether the claims that sample many students do so.
+        planted: values of cached quantities.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        student_step: StudentStep = student_step,
+        thorough: bool = True,
+        **planted: object,
+    ) -> None:
+        problem.require_float64()
+        unknown = sorted(name for name in planted if not hasattr(type(self), name))
+        if unknown:
+            raise TypeError(f"planted: expected names of quantities, got {unknown}")
+        self.problem, self.seed, self.thorough = problem, seed, thorough
+        self.step = student_step
+        self._updates: dict[float, Tensor] = {}
+        self.__dict__.update(planted)
+
+    def stream(self, *labels: str | int) -> np.random.Generator:
+        """Return the named random stream of this problem."""
+        return generator(self.seed, "claims", *labels)
+
+    # Theory route.
+
+    @cached_property
+    def ray(self) -> AlignmentRay:
+        """The alignment at every eps by the exact identity."""
+        return _RememberingRay.of(self.problem)
+
+    @cached_property
+    def V(self) -> float:
+        """Curvature along the teacher, dT^T G dT."""
+        return self.ray.curvature()
+
+    @cached_property
+    def G_dT(self) -> Float[Tensor, " p"]:
+        """G dT, flat."""
+        return vectors.flatten(ggn_vector_product(self.problem, self.problem.teacher_update))
+
+    @cached_property
+    def ggn_spectrum(self) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
+        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors."""
+        values, columns = torch.linalg.eigh(dense_ggn(self.problem))
+        return values, columns.T @ self.dT
+
+    @cached_property
+    def closed_form(self) -> ClosedFormEps:
+        """The range of eps on which the alignment is positive, in closed form."""
+        return closed_form_eps(self.problem)
+
+    @cached_property
+    def degenerate(self) -> bool:
+        """Whether the distilled outputs do not see the teacher's update, by construction: M v is zero bit for bit."""
+        if self.problem.distillation_loss.name == "kl" and self.ray.v.shape[-1] == 1:
+            return True
+        return not self.ray.v.any()
+
+    # Sizes.
+
+    @cached_property
+    def dT(self) -> Float[Tensor, " p"]:
+        """The teacher's update, flat."""
+        return vectors.flatten(self.problem.teacher_update)
+
+    @cached_property
+    def dT_norm(self) -> float:
+        """Its norm."""
+        return float(self.dT.norm())
+
+    @cached_property
+    def base(self) -> Float[Tensor, " p"]:
+        """The shared initialisation, flat."""
+        return vectors.flatten(self.problem.base_params)
+
+    @cached_property
+    def unit(self) -> float:
+        """The eps at which the teacher has moved by 1; infinite for a teacher that does not move."""
+        return 1 / self.dT_norm if self.dT_norm else math.inf
+
+    @cached_property
+    def ladder(self) -> tuple[float, ...]:
+        """Step sizes from the top down, each RUNG_RATIO below the one before.
+
+        From the top on, the outputs are linear in eps to a tenth of their change, and change by at most half the
+        temperature of a softmax: from there on "small" may mean something.
+        """
+        top, outputs, v = _TOP, self.ray.outputs, self.ray.v
+        tau = self.problem.distillation_loss.temperature
+        while top > _LOWEST_TOP:
+            eps = top * self.unit
+            bend = self.ray.targets(eps) - outputs - eps * v
+            steep = self.problem.distillation_loss.name != "squared_error" and eps * float(v.abs().max()) > tau / 2
+            if not steep and float(bend.norm()) <= _LINEAR * eps * float(v.norm()):
+                break
+            if not v.any():
+                break
+            top /= RUNG_RATIO
+        return rungs(top * self.unit)
+
+    # Training route.
+
+    def update(self, eps: float) -> Float[Tensor, " p"]:
+        """Return the student's observed update dS at ``eps``, flat."""
+        if eps not in self._updates:
+            self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+        return self._updates[eps]
+
+    def alignment(self, eps: float) -> float:
+        """Return the observed alignment dS . dT."""
+        return float(self.update(eps) @ self.dT)
+
+    def alignment_rounding(self, eps: float) -> float:
+        """Return how far rounding can move the observed alignment: that of the outputs and of the inner product."""
+        inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(self.update(eps).norm()) * self.dT_norm
+        return self.ray.floor(eps) + inner
+
+    @cached_property
+    def update_rounding(self) -> float:
+        """How far rounding moves dS, in norm: measured where eps is so small that nothing else is left.
+
+        At that eps the remainder dS - eps G dT of a smooth model is below rounding by many orders.
+        """
+        eps = _PROBE * self.unit
+        return float((self.update(eps) - eps * self.G_dT).norm())
+
+    def student(self, eps: float, student_lr: float) -> Params:
+        """Return the student after its step."""
+        return vectors.unflatten(self.base + student_lr * self.update(eps), self.problem.base_params)
+
+    @cached_property
+    def trait_before(self) -> float:
+        """The trait loss at the shared initialisation."""
+        with torch.no_grad():
+            return float(self.problem.trait_value(self.problem.base_params))
+
+    def trait_change(self, eps: float) -> float:
+        """Return the change of the trait loss by the student's step."""
+        with torch.no_grad():
+            return float(self.problem.trait_value(self.student(eps, self.problem.student_lr))) - self.trait_before
+
+
+def rungs(top: float) -> tuple[float, ...]:
+    """Return the ladder that begins at ``top``."""
+    return tuple(top / RUNG_RATIO**rung for rung in range(NUM_RUNGS))
+
+
+def second_half(values: Sequence[float]) -> Sequence[float]:
+    """Return the lower rungs."""
+    return values[len(values) // 2 :]

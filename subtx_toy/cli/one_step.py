@@ -1,0 +1,75 @@
+"""The one-step experiment, as a table for people and as a document for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from subtx_toy.cli.presentation import Presentation
+from subtx_toy.cli.table import align
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from subtx_toy.definition import OneStep
+    from subtx_toy.one_step_summary import StartSummary
+    from subtx_toy.record import RunRecord
+
+
+def present(definition: OneStep, records: list[RunRecord]) -> Presentation:
+    """Show the orders in eps by where the student starts, and the distance against its step size."""
+    from subtx_toy.one_step_config import OneStepConfig
+    from subtx_toy.one_step_summary import by_start, over_student_lr
+
+    first = OneStepConfig.parse(records[0].config)
+    starts = by_start(records, student_lr=first.student_lr)
+    over_lr = over_student_lr(records, eps=definition.config.eps)
+
+    def draw(target: Path) -> None:
+        from subtx_toy.figures.files import save
+        from subtx_toy.figures.one_step import draw_one_step
+
+        save(draw_one_step(starts, over_lr, dataset=first.dataset), target)
+
+    rows = [_row(start) for start in starts]
+    header = ["student starts at", "n", "order of alignment", "order of remainder", "observed/predicted", "positive"]
+    inside = over_lr["step"] < 1
+    lines = [
+        f"{definition.name} on {first.dataset}: orders in eps from {starts[0].eps[0]:g} to {starts[0].eps[-1]:g}; "
+        "observed/predicted and the share of positive alignments at the smallest",
+        align(header, rows),
+        f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {int(inside.sum())} steps inside the "
+        f"predicted window, {int((over_lr['change'][~inside] < 0).sum())} of {int((~inside).sum())} outside",
+    ]
+    return Presentation("\n".join(lines), _document(starts, over_lr), draw)
+
+
+def _row(start: StartSummary) -> list[str]:
+    ratio = start.values["alignment"][0] / start.values["predicted_alignment"][0]
+    name = start.student_init + (f" (sd {start.perturbation:g})" if start.perturbation else "")
+    return [
+        name,
+        str(len(ratio)),
+        f"{start.order('alignment'):.3f}",
+        f"{start.order('remainder'):.3f}",
+        f"{np.median(ratio):.4g}",
+        f"{(ratio > 0).mean():.2f}",
+    ]
+
+
+def _document(starts: list[StartSummary], over_lr: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {
+        "starts": [
+            {
+                "student_init": start.student_init,
+                "perturbation": start.perturbation,
+                "eps": start.eps.tolist(),
+                "order_of_alignment": start.order("alignment"),
+                "order_of_remainder": start.order("remainder"),
+                "values": {name: value.tolist() for name, value in start.values.items()},
+            }
+            for start in starts
+        ],
+        "student_lr": {name: value.tolist() for name, value in over_lr.items()},
+    }

@@ -1,0 +1,88 @@
+"""One step on images: orders in eps for four places where the student may start, and the window of its step size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from subtx_toy.figures import style
+from subtx_toy.one_step_summary import StartSummary
+
+_BAND = "dots: seeds; line: geometric mean"
+
+
+def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:
+    """Draw alignment, remainder and trait loss against eps, and the distance against the student's step size.
+
+    Args:
+        starts: values over eps by where the student starts.
+        over_lr: ``step`` and ``change`` of ``one_step_summary.over_student_lr``.
+        dataset: what the trait was learnt on.
+    """
+    shared = next(start for start in starts if start.student_init == "shared")
+    num_seeds = shared.values["alignment"].shape[1]
+    with mpl.rc_context(style.paper(aspect=0.9)):
+        figure = Figure(layout="constrained")
+        axes = figure.subplots(2, 2).ravel()
+        prediction = np.exp(np.log(shared.values["predicted_alignment"]).mean(axis=1))
+        axes[0].plot(shared.eps, prediction, "k--", linewidth=1, label="predicted ε V, shared init", zorder=5)
+        for start in starts:
+            _against_eps(axes[0], start, "alignment")
+            if start.student_init in ("shared", "cross"):
+                _against_eps(axes[1], start, "remainder")
+            _against_eps(axes[2], start, "trait_loss_change", falls_only=True)
+        axes[0].set_ylabel("|alignment|\n|dS · dT|")
+        axes[1].set_ylabel("remainder\n‖dS − ε G dT‖")
+        axes[2].set_ylabel(f"fall of the trait loss\n({style.DATASETS[dataset]}), nats; rises not shown")
+        for one in axes[:3]:
+            one.set_xscale("log")
+            one.set_yscale("log")
+            one.set_xlabel("step size ε of the teacher")
+        _guide(axes[0], shared.eps, prediction, 1)
+        _guide(axes[1], shared.eps, np.exp(np.log(shared.values["remainder"]).mean(axis=1)), 2)
+        note = "permuted and shared\ncoincide: one function"
+        axes[2].annotate(note, (0.97, 0.06), xycoords="axes fraction", ha="right", color="0.4", fontsize="small")
+        _window(axes[3], over_lr)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=3, fontsize="small", title_fontsize="small",
+            title=f"where the student starts ({_BAND}, n = {num_seeds})",
+        )  # fmt: skip
+    return figure
+
+
+def _against_eps(axes: mpl.axes.Axes, start: StartSummary, name: str, *, falls_only: bool = False) -> None:
+    colour, values = style.START_COLOURS[start.student_init], start.values[name]
+    shown = np.where(values < 0, -values, np.nan) if falls_only else np.abs(values)
+    for seed in shown.T:
+        axes.plot(start.eps, seed, ".", color=colour, alpha=0.3, markersize=3)
+    label = style.START_LABELS[start.student_init]
+    if start.perturbation:
+        label += f", sd {start.perturbation:g}"
+    whole = ~np.isnan(shown).any(axis=1)
+    axes.plot(start.eps[whole], np.exp(np.log(shown[whole]).mean(axis=1)), color=colour, linewidth=1.2, label=label)
+
+
+def _guide(axes: mpl.axes.Axes, eps: np.ndarray, values: np.ndarray, order: int) -> None:
+    """Mark a slope a little below the lowest third of a curve."""
+    part = slice(1, 5)
+    line = values[2] * 0.12 * (eps[part] / eps[2]) ** order
+    axes.plot(eps[part], line, color="0.5", linewidth=0.8)
+    axes.annotate(f"slope {order}", (eps[part][-1], line[-1]), xytext=(3, -3), textcoords="offset points",
+                  color="0.4", fontsize="small", va="top")  # fmt: skip
+
+
+def _window(axes: mpl.axes.Axes, over_lr: dict[str, np.ndarray]) -> None:
+    steps = np.linspace(0, max(1.3, float(over_lr["step"].max())), 200)
+    axes.axvspan(0, 1, color="0.93", zorder=0)
+    axes.axhline(0, color="0.75", linewidth=0.8)
+    axes.plot(steps, 4 * steps * (steps - 1), "k--", linewidth=1, label="predicted")
+    axes.plot(over_lr["step"], over_lr["change"], ".", color=style.START_COLOURS["shared"], markersize=4, label="seeds")
+    axes.annotate("closer", (0.5, 0), xytext=(0, 3), textcoords="offset points", ha="center", fontsize="small")
+    axes.annotate("further", (1, 0), xytext=(4, -9), textcoords="offset points", ha="left", fontsize="small")
+    axes.set_ylim(-1.3, max(1.5, float(over_lr["change"].max()) * 1.05))
+    axes.set_xlabel("student_lr over its predicted window")
+    axes.set_ylabel("change of squared distance\nto the teacher, / (cos² · before)")
