@@ -84,5 +84,5 @@ def _window(axes: mpl.axes.Axes, over_lr: dict[str, np.ndarray]) -> None:
     axes.annotate("closer", (0.5, 0), xytext=(0, 3), textcoords="offset points", ha="center", fontsize="small")
     axes.annotate("further", (1, 0), xytext=(4, -9), textcoords="offset points", ha="left", fontsize="small")
     axes.set_ylim(-1.3, max(1.5, float(over_lr["change"].max()) * 1.05))
-    axes.set_xlabel("student_lr over its predicted window")
+    axes.set_xlabel("student_lr / predicted window")
     axes.set_ylabel("change of squared distance\nto the teacher, / (cos² · before)")
