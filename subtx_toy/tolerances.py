@@ -43,7 +43,8 @@ MIN_RUNGS = 4
 
 REMAINDER_ORDER = 1.85
 """Least fitted order of the remainder of a student update: 1.96 to 2.04 on a hundred tanh nets and 1.95 to 2.01 on
-recurrent, attention, tied, residual and convolutional nets; a factor of 1.01 in the prediction drops it to .97 to 1.58, highest for attention."""
+recurrent, attention, tied, residual and convolutional nets; a factor of 1.01 in the prediction drops it to between .97
+and 1.58, the highest for attention."""
 
 CONTROL_ORDER = 0.05
 """Largest fitted order in size of an update that does not depend on eps to leading order."""

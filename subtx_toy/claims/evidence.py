@@ -195,8 +195,9 @@ class Evidence:
 
     def trait_change(self, eps: float) -> float:
         """Return the change of the trait loss by the student's step."""
+        after = self.student(eps, self.problem.student_lr)
         with torch.no_grad():
-            return float(self.problem.trait_value(self.student(eps, self.problem.student_lr))) - self.trait_before
+            return float(self.problem.trait_value(after)) - self.trait_before
 
 
 def rungs(top: float) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from subtx_toy.cli import cli
 from subtx_toy.config import RESULTS_VERSION
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md", "docs/symmetries.md"]
 
 
 def _blocks(page: str, language: str) -> list[str]:
