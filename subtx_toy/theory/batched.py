@@ -56,48 +56,46 @@ def _predict(problems: Sequence[Problem], eps: float | None) -> tuple[Tensor, Te
     assert isinstance(first.model, MLP)
     base = _stacked([one.base_params for one in problems])
     update = _stacked([one.teacher_update for one in problems])
-    x = torch.stack([one.inputs for one in problems])
+    x = torch.stack([one.inputs for one in problems]).mT.contiguous()
     steps = x.new_tensor([one.eps if eps is None else eps for one in problems])[:, None, None]
     teacher = {
         name: torch.addcmul(value, update[name], steps if value.dim() == 3 else steps[:, 0])
         for name, value in base.items()
     }
-    num, n = len(x), x.shape[1]
-    rows = tuple(
-        outputs[..., first.columns].flatten(0, 1)
-        for outputs in (*_outputs_and_product(first.model, base, update, x), _outputs(first.model, teacher, x))
+    outputs, product = _outputs_and_product(first.model, base, update, x)
+    z, v, y = (
+        found[:, first.columns].mT.flatten(0, 1) for found in (outputs, product, _outputs(first.model, teacher, x))
     )
-    z, v, y = rows
     r = first.distillation_loss.output_gradient(z, y)
     per_input = curvature_per_input(first.distillation_loss, z, v)
-    return per_input.view(num, n).mean(1), -(v * r).sum(-1).view(num, n).mean(1)
+    return per_input.view(len(x), -1).mean(1), -(v * r).sum(-1).view(len(x), -1).mean(1)
 
 
-def _outputs(model: MLP, params: Params, x: Float[Tensor, "s n d"]) -> Float[Tensor, "s n k"]:
+def _outputs(model: MLP, params: Params, a: Float[Tensor, "s d n"]) -> Float[Tensor, "s k n"]:
     for layer in range(model.num_layers):
-        x = _affine(params, layer, x)
+        a = _affine(params, layer, a)
         if layer < model.num_layers - 1:
-            x = model.activation.apply(x)
-    return x
+            a = model.activation.apply(a)
+    return a
 
 
 def _outputs_and_product(
-    model: MLP, base: Params, update: Params, a: Float[Tensor, "s n d"]
-) -> tuple[Float[Tensor, "s n k"], Float[Tensor, "s n k"]]:
+    model: MLP, base: Params, update: Params, a: Float[Tensor, "s d n"]
+) -> tuple[Float[Tensor, "s k n"], Float[Tensor, "s k n"]]:
     # z = W a + b  and  v = dW a + db + W a',   then  a = s(z)  and  a' = s'(z) v
     z = v = tangent = a
     for layer in range(model.num_layers):
         z, v = _affine(base, layer, a), _affine(update, layer, a)
         if layer:
-            v.baddbmm_(tangent, base[f"layers.{layer}.weight"].mT)
+            v.baddbmm_(base[f"layers.{layer}.weight"], tangent)
         if layer < model.num_layers - 1:
             a = model.activation.apply(z)
             tangent = v.mul_(model.activation.derivative_over(z, a))
     return z, v
 
 
-def _affine(params: Params, layer: int, x: Float[Tensor, "s n i"]) -> Float[Tensor, "s n o"]:
-    return torch.baddbmm(params[f"layers.{layer}.bias"][:, None], x, params[f"layers.{layer}.weight"].mT)
+def _affine(params: Params, layer: int, a: Float[Tensor, "s i n"]) -> Float[Tensor, "s o n"]:
+    return torch.baddbmm(params[f"layers.{layer}.bias"][:, :, None], params[f"layers.{layer}.weight"], a)
 
 
 def _stacked(many: Sequence[Params]) -> Params:

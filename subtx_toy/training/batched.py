@@ -1,7 +1,7 @@
-"""One gradient step of thousands of small perceptron problems at once, by automatic differentiation of the losses.
+"""One gradient step of thousands of small perceptron problems at once, by a backward pass written out by hand.
 
-Problems of one shape are stacked along a first axis s. They share nothing, so one backward pass through the sum of
-their losses gives each its own gradient. Each loss is the MEAN over its n inputs of the SUM over distilled outputs.
+Problems of one shape are stacked along a first axis s and one product a layer serves them all. Each one's loss is the
+MEAN over its n inputs of the SUM over distilled outputs; its slope in the outputs is automatic differentiation's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
+from subtx_toy.losses import Loss
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
@@ -35,6 +36,7 @@ class BatchedObservation:
     student_update_norm: Float[Tensor, " s"]
 
 
+@torch.no_grad()
 def observe(problems: Sequence[Problem], eps: float | None = None) -> BatchedObservation:
     """Take the step of teacher and student in every problem; ``eps`` is each problem's own by default.
 
@@ -49,38 +51,48 @@ def observe(problems: Sequence[Problem], eps: float | None = None) -> BatchedObs
 def _observe(problems: Sequence[Problem], eps: float | None) -> tuple[Tensor, Tensor]:
     first = problems[0]
     assert isinstance(first.model, MLP)
-    model, loss, names = first.model, first.distillation_loss, list(first.base_params)
+    model, names = first.model, list(first.base_params)
     base = {name: torch.stack([one.base_params[name] for one in problems]) for name in names}
     update = {name: torch.stack([one.teacher_update[name] for one in problems]) for name in names}
-    steps = torch.tensor([one.eps if eps is None else eps for one in problems], dtype=torch.float64)
-    x = torch.stack([one.inputs for one in problems])
+    steps = torch.tensor([one.eps if eps is None else eps for one in problems], dtype=first.inputs.dtype)
+    teacher = {name: base[name] + steps.view(-1, *(1,) * (move.dim() - 1)) * move for name, move in update.items()}
+    x = torch.stack([one.inputs for one in problems]).mT.contiguous()
+    targets = _forward(model, teacher, x)[0][-1]
+    z, a = _forward(model, base, x)
 
-    def distilled(params: Params) -> Tensor:
-        return _outputs(model, params, x)[..., first.columns].flatten(0, 1)
+    # Minus the gradient of the mean loss in the outputs; outputs that are not distilled have none.
+    r = torch.zeros_like(targets)
+    r[:, first.columns] = _slope(first.distillation_loss, z[-1][:, first.columns], targets[:, first.columns])
+    r /= -x.shape[-1]
+    along, square = steps.new_zeros(len(problems)), steps.new_zeros(len(problems))
+    for layer in range(model.num_layers - 1, -1, -1):
+        weight, bias = f"layers.{layer}.weight", f"layers.{layer}.bias"
+        for name, dS in ((weight, torch.bmm(r, a[layer].mT)), (bias, r.sum(-1))):
+            along += (dS * update[name]).flatten(1).sum(1)
+            square += (dS * dS).flatten(1).sum(1)
+        if layer:
+            slopes = model.activation.derivative_over(z[layer - 1], a[layer])
+            r = torch.bmm(base[weight].mT, r).mul_(slopes)
+    return along, square.sqrt_()
 
-    with torch.no_grad():
-        teacher = {name: base[name] + _beside(steps, move) * move for name, move in update.items()}
-        targets = distilled(teacher)
-    leaves = {name: value.requires_grad_() for name, value in base.items()}
-    per_input = loss.value_and_gradient(distilled(leaves), targets)[0]
-    total = per_input.sum() / x.shape[1]  # mean over each problem's inputs, sum over the problems
-    slopes = torch.autograd.grad(total, list(leaves.values()))
-    dS = torch.cat([-slope.flatten(1) for slope in slopes], dim=1)  # [s, p]
-    dT = torch.cat([update[name].flatten(1) for name in names], dim=1)
-    return (dS * dT).sum(1), dS.norm(dim=1)
 
-
-def _outputs(model: MLP, params: Params, x: Float[Tensor, "s n d"]) -> Float[Tensor, "s n k"]:
+def _forward(model: MLP, params: Params, x: Float[Tensor, "s d n"]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return each layer's pre-activations and its inputs, ``[s, units, n]``."""
+    z, a = [], [x]
     for layer in range(model.num_layers):
-        weight, bias = params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"]
-        x = torch.matmul(x, weight.mT) + bias[:, None]
+        z.append(torch.baddbmm(params[f"layers.{layer}.bias"][:, :, None], params[f"layers.{layer}.weight"], a[-1]))
         if layer < model.num_layers - 1:
-            x = model.activation.apply(x)
-    return x
+            a.append(model.activation.apply(z[-1]))
+    return z, a
 
 
-def _beside(steps: Float[Tensor, " s"], value: Tensor) -> Tensor:
-    return steps.to(value.dtype).view(-1, *(1,) * (value.dim() - 1))
+@torch.enable_grad()
+def _slope(loss: Loss, z: Float[Tensor, "s k n"], y: Float[Tensor, "s k n"]) -> Float[Tensor, "s k n"]:
+    """Differentiate the loss by its value; its own formula for the gradient is the theory route's."""
+    rows = [outputs.mT.flatten(0, 1) for outputs in (z, y)]
+    leaf = rows[0].requires_grad_()
+    (slope,) = torch.autograd.grad(loss.value_and_gradient(leaf, rows[1])[0].sum(), leaf)
+    return slope.unflatten(0, (len(z), -1)).mT
 
 
 def _mismatches(problems: Sequence[Problem]) -> list[str]:
