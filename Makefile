@@ -22,10 +22,10 @@ demo: setup  ## reproduce the published MNIST result: 10 seeds, about 5 minutes 
 	$(BIN)/subtx-toy run cloud2025 --seeds 0:10 --store out/results.sqlite --figure out/cloud2025-mnist.png
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest -q -n auto
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 thorough: setup  ## the tests with 2,000 examples a property, and the slow ones
-	SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto --run-slow
+	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto --run-slow
 
 lint: setup  ## check the style
 	$(BIN)/ruff check

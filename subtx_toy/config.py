@@ -150,6 +150,8 @@ def read_value(text: str) -> object:
     >>> read_value("3e-4"), read_value(".5"), read_value("true"), read_value("glyphs")
     (0.0003, 0.5, True, 'glyphs')
     """
+    if "\n" in text:  # would be read as several lines of TOML, and all but the first be lost
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

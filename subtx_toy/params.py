@@ -14,7 +14,7 @@ Params: TypeAlias = dict[str, Tensor]
 
 def inner(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
     """Return the Euclidean inner product of two parameter dictionaries with the same names, a scalar."""
-    _same_names(a, b)
+    _same_space(a, b)
     return torch.stack([(a[name] * b[name]).sum() for name in a]).sum()
 
 
@@ -25,7 +25,7 @@ def norm(a: Mapping[str, Tensor]) -> Tensor:
 
 def axpy(scale: float | Tensor, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Params:
     """Return ``scale * a + b``."""
-    _same_names(a, b)
+    _same_space(a, b)
     return {name: scale * a[name] + b[name] for name in a}
 
 
@@ -57,7 +57,10 @@ def unflatten(vector: Tensor, like: Mapping[str, Tensor]) -> Params:
     return {name: piece.reshape(value.shape) for (name, value), piece in zip(like.items(), pieces, strict=True)}
 
 
-def _same_names(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
+def _same_space(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
     if a.keys() != b.keys():
         odd = sorted(a.keys() ^ b.keys())
         raise ValueError(f"parameters: expected the same names on both sides, got {odd} on one side only")
+    for name in a:
+        if a[name].shape != b[name].shape:  # broadcasting would hide it
+            raise ValueError(f"parameters[{name!r}]: expected one shape, got {a[name].shape} and {b[name].shape}")

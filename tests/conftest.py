@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# BLAS reads these once, when numpy is loaded; so they stand before every other import.
+# BLAS reads these when numpy is loaded. The pytest plugin of jaxtyping loads it before this file, so they serve the
+# processes that tests start; for this one, set them in the shell.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 # The plain implementations are imported as ``tests.reference``; importlib mode leaves sys.path alone.

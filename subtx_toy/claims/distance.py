@@ -30,14 +30,14 @@ def moves_toward(evidence: Evidence) -> Outcome:
         if alignment <= evidence.alignment_rounding(eps):
             after, rounding = distance(evidence, eps, evidence.problem.student_lr)
             if evidence.degenerate:
-                checks.append(Inequality(before, after + rounding, what=f"never closer, at eps = {eps:.3g}"))
+                checks.append(Inequality(before - after, rounding, what=f"closer by, at eps = {eps:.3g}"))
             continue
         window = exact_distance_window(alignment, size, eps)
         for part in (*_INSIDE, *_OUTSIDE):
             after, rounding = distance(evidence, eps, part * window)
             what = f"student_lr {part} of the window, at eps = {eps:.3g}"
-            sides = (after, before) if part < 1 else (before, after)
-            checks.append(Inequality(*sides, rounding, what))
+            change = after - before if part < 1 else before - after
+            checks.append(Inequality(change, 0.0, rounding, f"{'' if part < 1 else 'minus '}change of distance, {what}"))
     if evidence.degenerate:
         return outcome(checks)
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.

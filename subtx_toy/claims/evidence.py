@@ -55,6 +55,7 @@ class Evidence:
         seed: of the random numbers that some claims draw.
         student_step: the observed update of the student at an eps.
         thorough: whether the claims that sample many students do so.
+        snippet: text that builds the problem, for messages.
         planted: values of cached quantities.
     """
 
@@ -65,13 +66,14 @@ class Evidence:
         seed: int = 0,
         student_step: StudentStep = student_step,
         thorough: bool = True,
+        snippet: str = "",
         **planted: object,
     ) -> None:
         problem.require_float64()
         unknown = sorted(name for name in planted if not hasattr(type(self), name))
         if unknown:
             raise TypeError(f"planted: expected names of quantities, got {unknown}")
-        self.problem, self.seed, self.thorough = problem, seed, thorough
+        self.problem, self.seed, self.thorough, self.snippet = problem, seed, thorough, snippet
         self.step = student_step
         self._updates: dict[float, Tensor] = {}
         self.__dict__.update(planted)

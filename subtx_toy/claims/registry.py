@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from subtx_toy.claims import alignment, distance, trait, update
+from subtx_toy.claims import (
+    alignment,
+    batch,
+    cosine,
+    distance,
+    eps_range,
+    loss_family,
+    other_init,
+    sampled_labels,
+    trait,
+    update,
+)
 from subtx_toy.claims.claim import Claim
 
 _ORDER = ("C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C10", "C13", "C14", "C15", "C16")
-_found = {claim.id: claim for module in (alignment, distance, trait, update) for claim in module.CLAIMS}
+_MODULES = (alignment, batch, cosine, distance, eps_range, loss_family, other_init, sampled_labels, trait, update)
+_found = {claim.id: claim for module in _MODULES for claim in module.CLAIMS}
 
-CLAIMS: dict[str, Claim] = {id: _found[id] for id in _ORDER if id in _found}
+CLAIMS: dict[str, Claim] = {id: _found[id] for id in _ORDER}
 """By id."""

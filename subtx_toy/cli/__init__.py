@@ -9,6 +9,7 @@ import rich_click as click
 from subtx_toy import __version__
 from subtx_toy.cli.data import data
 from subtx_toy.cli.run import run
+from subtx_toy.cli.verify import verify
 from subtx_toy.errors import InputError
 
 click.rich_click.TEXT_MARKUP = "ansi"  # brackets in help texts are brackets
@@ -31,6 +32,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(data)
+cli.add_command(verify)
 
 
 def main() -> None:

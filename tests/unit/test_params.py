@@ -92,3 +92,9 @@ def test_the_arguments_are_not_modified(pair: tuple[Params, Params]) -> None:
     before = {name: value.clone() for name, value in a.items()}
     axpy(2.0, a, b), difference(a, b), cosine(a, b), flatten(a)
     assert same_bits(a, before)
+
+
+def test_two_shapes_are_refused_instead_of_broadcast() -> None:
+    a, b = {"w": torch.ones(2, 3)}, {"w": torch.ones(3)}
+    with pytest.raises(ValueError, match="one shape"):
+        inner(a, b)

@@ -1,0 +1,110 @@
+"""The problems that claims are verified on: drawn, or given by the user."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydantic
+
+from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.loading import load_object
+from subtx_toy.drawn_problem import ProblemSpec, draw_spec
+from subtx_toy.errors import InputError
+from subtx_toy.problem import Problem
+from subtx_toy.seeding import generator
+
+THOROUGH_EVERY = 64
+"""Claims that sample many students do so on one problem of so many."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One problem: how to build it, and text that builds it again.
+
+    Attributes:
+        build: a fresh ``Problem``.
+        snippet: for messages and counterexamples.
+        index: its place among the instances; expensive claims look at some only.
+        spec: of a problem in words; None for the user's own.
+        shrinkable: whether a smaller problem serves as well, as for drawn ones.
+    """
+
+    build: Callable[[], Problem]
+    snippet: str
+    index: int = 0
+    spec: ProblemSpec | None = None
+    shrinkable: bool = False
+
+    @classmethod
+    def of(cls, spec: ProblemSpec, *, index: int = 0, shrinkable: bool = False) -> Instance:
+        """Wrap a description."""
+        return cls(spec.build, spec.snippet(), index, spec, shrinkable)
+
+    def evidence(self) -> Evidence:
+        """Build the problem and the evidence on it."""
+        seed = 0 if self.spec is None else self.spec.seed
+        return Evidence(self.build(), seed=seed, thorough=self.index % THOROUGH_EVERY == 0, snippet=self.snippet)
+
+
+def drawn(num: int, *, seed: int) -> Iterator[Instance]:
+    """Draw ``num`` problems; the first ones do not depend on how many there are."""
+    for index in range(num):
+        yield Instance.of(draw_spec(generator(seed, "verify", index)), index=index, shrinkable=True)
+
+
+def given(reference: str) -> Instance:
+    """Read a problem from a TOML file of ``ProblemSpec`` fields, or from a factory ``module:name``, ``file.py:name``.
+
+    Raises:
+        InputError: naming what was expected and what came.
+    """
+    if reference.endswith(".toml"):
+        return Instance.of(_read_spec(Path(reference)))
+    expected = "a TOML file or a factory of a Problem"
+    factory = load_object("problem", reference, expected=expected)
+    if not callable(factory):
+        raise InputError(f"problem: expected {expected}, got {type(factory).__name__} at {reference!r}")
+    try:
+        problem = factory()
+    except InputError as error:
+        raise InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
+    except Exception as error:  # a user's factory can raise anything
+        raise InputError(f"problem {reference!r}: expected a Problem, got {type(error).__name__}: {error}") from error
+    if not isinstance(problem, Problem):
+        raise InputError(f"problem {reference!r}: expected a Problem, got {type(problem).__name__}")
+    return Instance(lambda: problem, f"# the problem returned by {reference}")
+
+
+_SPEC = pydantic.TypeAdapter(ProblemSpec)
+
+
+def _read_spec(path: Path) -> ProblemSpec:
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"problem: cannot read {str(path)!r}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"problem: expected TOML in {str(path)!r}, got {error}") from error
+    known = [one.name for one in dataclasses.fields(ProblemSpec)]
+    faults = []
+    for name in sorted(set(fields) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        faults.append(f"{name}: unknown key" + (f"; did you mean {near[0]!r}?" if near else f" of {sorted(known)}"))
+    InputError.gather(faults)
+    try:
+        spec = _SPEC.validate_python(fields)
+    except pydantic.ValidationError as error:
+        raise InputError(
+            *(f"{'.'.join(map(str, one['loc']))}: {one['msg']}, got {one['input']!r}" for one in error.errors())
+        ) from error
+    try:
+        spec.build()
+    except (ValueError, KeyError, IndexError, RuntimeError) as error:
+        told = error.problems if isinstance(error, InputError) else (f"{type(error).__name__}: {error}",)
+        raise InputError(*(f"problem {str(path)!r}: {one}" for one in told)) from error
+    return spec

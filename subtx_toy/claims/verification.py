@@ -1,0 +1,140 @@
+"""Run claims over problems and say, for each, whether it holds."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from subtx_toy.claims.claim import Claim, Judgement, Verdict
+from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.instance import Instance
+from subtx_toy.claims.shrinking import shrink
+from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.errors import InputError
+
+
+@dataclass
+class Summary:
+    """What became of one claim over all problems.
+
+    Attributes:
+        claim: the claim.
+        counts: problems by verdict.
+        worst_margin: least signed slack (rhs - lhs) / (|lhs| + |rhs|) over the checks that decided, in [-1, 1];
+            not negative where the claim held; None where nothing was decided.
+        ratios: predicted over observed, one a problem that gives one.
+        bound: the largest rounding floor among the undecided.
+        reasons: why problems were not applicable or undecided, with how often.
+        violation: the violating instance of fewest parameters, and why.
+    """
+
+    claim: Claim
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    worst_margin: float | None = None
+    ratios: list[float] = field(default_factory=list)
+    bound: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    violation: tuple[int, Instance, str] | None = None
+
+    @property
+    def instances(self) -> int:
+        """Problems looked at."""
+        return sum(self.counts.values())
+
+    @property
+    def applicable(self) -> int:
+        """Problems that meet the hypotheses."""
+        return self.instances - self.counts["not applicable"]
+
+    @property
+    def verdict(self) -> Verdict:
+        """``violated`` if one problem violates it, else ``holds`` if one decides, else what is left."""
+        order: Sequence[Verdict] = ("violated", "holds", "undecided")
+        return next((one for one in order if self.counts[one]), "not applicable")
+
+    def ratio(self) -> tuple[float, float, float] | None:
+        """Return least, median and largest predicted over observed."""
+        if not self.ratios:
+            return None
+        return float(np.min(self.ratios)), float(np.median(self.ratios)), float(np.max(self.ratios))
+
+    def add(self, judgement: Judgement, instance: Instance, evidence: Evidence) -> None:
+        """Count one problem."""
+        self.counts[judgement.verdict] += 1
+        if judgement.verdict in ("not applicable", "undecided"):
+            # The sentence without its numbers, which differ from problem to problem.
+            self.reasons[judgement.reason.partition(" at eps")[0].partition(", rounding")[0]] += 1
+        if judgement.outcome is None:
+            return
+        ratio, worst = judgement.outcome.ratio, judgement.outcome.worst
+        if not np.isnan(ratio):
+            self.ratios.append(ratio)
+        if judgement.verdict == "undecided":
+            self.bound = max(self.bound, worst.floor)
+            return
+        self.worst_margin = worst.margin if self.worst_margin is None else min(self.worst_margin, worst.margin)
+        if judgement.verdict == "violated":
+            size = sum(value.numel() for value in evidence.problem.base_params.values())
+            if self.violation is None or size < self.violation[0]:
+                self.violation = size, instance, judgement.reason
+
+    def counterexample(self) -> tuple[str, str] | None:
+        """Return the smallest violating problem as text, shrunk if it was drawn, and the check that it violates."""
+        if self.violation is None:
+            return None
+        _, instance, reason = self.violation
+        if instance.spec is None or not instance.shrinkable:  # a given problem is what the user asked about
+            return instance.snippet, reason
+        spec = shrink(instance.spec, lambda candidate: _violates(self.claim, candidate))
+        return spec.snippet(), self.claim.judge(Instance.of(spec).evidence()).reason or reason
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All summaries, and how fast they came.
+
+    Attributes:
+        summaries: one a claim.
+        num_checks: claims evaluated on problems that meet their hypotheses.
+        cpu_seconds: of this process.
+    """
+
+    summaries: list[Summary]
+    num_checks: int
+    cpu_seconds: float
+
+    @property
+    def checks_per_second(self) -> float:
+        """Evaluated claims a CPU second."""
+        return self.num_checks / self.cpu_seconds if self.cpu_seconds else 0.0
+
+
+def verify(
+    claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda done: None
+) -> Verification:
+    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
+
+    Raises:
+        InputError: if a problem is not in float64.
+    """
+    start = time.process_time()
+    summaries = [Summary(claim) for claim in claims]
+    for done, instance in enumerate(instances, start=1):
+        evidence = instance.evidence()
+        for summary in summaries:
+            if instance.index % summary.claim.every == 0:
+                summary.add(summary.claim.judge(evidence), instance, evidence)
+        progress(done)
+    num_checks = sum(summary.applicable for summary in summaries)
+    return Verification(summaries, num_checks, time.process_time() - start)
+
+
+def _violates(claim: Claim, spec: ProblemSpec) -> bool:
+    try:
+        return claim.judge(Instance.of(spec).evidence()).verdict == "violated"
+    except InputError:
+        return False  # sizes that do not go together
