@@ -14,6 +14,8 @@ from subtx_toy.store import Store, default_path
 
 def main(store_path: Path, target: Path) -> None:
     experiment = read_distillation("cloud2025")
+    if not store_path.exists():
+        sys.exit(f"no results database {store_path}")
     with Store(store_path) as store:
         records = store.find(experiment.config)
     if not records:

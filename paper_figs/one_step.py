@@ -15,6 +15,8 @@ from subtx_toy.store import Store, default_path
 
 def main(store_path: Path, target: Path) -> None:
     experiment = definition.read("one-step")
+    if not store_path.exists():
+        sys.exit(f"no results database {store_path}")
     with Store(store_path) as store:
         records = [record for config in experiment.configs() for record in store.find(config)]
     if not records:

@@ -10,7 +10,7 @@ from subtx_toy.config import RunConfig
 from subtx_toy.definition import Distillation, Published
 from subtx_toy.record import RunRecord
 from subtx_toy.stats import Estimate, difference, estimate, holm
-from subtx_toy.tolerances import FAMILY_WISE_LEVEL
+from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class ArmComparison:
         theirs: what ours is compared with: the printed mean, corrected where the control was contaminated.
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
         p_value: Welch's, adjusted by Holm over the arms.
-        verdict: ``agrees``, ``differs``, ``nothing published``, ``needs 2 seeds``, or ``not compared`` where the
-            configuration is not the published one.
+        verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``nothing published``; ``needs 5
+            seeds``; or ``not compared`` where the configuration is not the published one.
     """
 
     arm: str
@@ -64,8 +64,8 @@ def compare(
             verdict = "nothing published"
         elif changed:
             verdict = "not compared"
-        elif math.isnan(p_value):
-            verdict = "needs 2 seeds"
+        elif len(accuracies[arm]) < MIN_SEEDS:
+            verdict = f"needs {MIN_SEEDS} seeds"
         else:
             verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
         rows.append(
@@ -97,4 +97,4 @@ def changed_settings(definition: Distillation, config: RunConfig) -> list[str]:
 def _published_estimate(published: Published | None, arm: str) -> Estimate | None:
     if published is None or arm not in published.arms:
         return None
-    return Estimate(published.clean_mean(arm), published.clean_standard_error(arm), published.n)
+    return Estimate(published.clean_mean(arm), published.standard_error(arm), published.n)

@@ -18,11 +18,16 @@ from subtx_toy.errors import InputError
 RESULTS_VERSION = 1
 """Bumped by hand whenever the same configuration and seed give other numbers than before."""
 
+ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
+"""Untrained shared init; teacher; students from the shared init; students from an init of their own."""
+
 NUM_CLASSES = 10
 """Class logits of every data set here; the auxiliary logits follow them."""
 
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+_MOST = 10**8  # of anything counted; more would not fit into a machine's memory
+
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -154,7 +159,7 @@ def read_value(text: str) -> object:
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, thousands of digits, or thousands of brackets
         pass
     try:
         return float(text)

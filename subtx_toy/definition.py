@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from subtx_toy import expected
-from subtx_toy.config import RunConfig, Settings
+from subtx_toy.config import ARMS, RunConfig, Settings
 from subtx_toy.errors import InputError
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.seeding import parse_seeds
@@ -31,8 +30,8 @@ class PublishedArm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    mean: float = Field(description="as printed")
-    ci95: Annotated[float, Field(gt=0)] = Field(description="half-width, as printed")
+    mean: Annotated[float, Field(ge=0, le=1)] = Field(description="as printed")
+    ci95: Annotated[float, Field(gt=0, le=1)] = Field(description="half-width, as printed")
     contaminated_by: str | None = Field(None, description="the arm that one model in n really belongs to")
 
 
@@ -43,20 +42,32 @@ class Published(BaseModel):
 
     source: str = Field(description="author, year, identifier, figure or table")
     n: Annotated[int, Field(ge=2)] = Field(description="independent models behind each mean")
-    critical_value: Annotated[float, Field(gt=0)] = Field(1.96, description="half-width over standard error")
+    critical_value: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1.96, description="half-width over standard error"
+    )
     arms: dict[str, PublishedArm] = Field(description="by arm")
 
     @pydantic.model_validator(mode="after")
     def _arms_exist(self) -> Published:
-        InputError.gather(
+        problems = [
+            f"published.arms.{name}: unknown arm{expected.nearest(name, ARMS)}"
+            for name in self.arms
+            if name not in ARMS
+        ]
+        problems += [
             f"published.arms.{name}.contaminated_by: expected one of {sorted(self.arms)}, got {arm.contaminated_by!r}"
             for name, arm in self.arms.items()
             if arm.contaminated_by is not None and arm.contaminated_by not in self.arms
-        )
+        ]
+        InputError.gather(problems)
         return self
 
     def standard_error(self, arm: str) -> float:
-        """Return the standard error of the printed mean."""
+        """Return the standard error of the printed mean, which is that of ``clean_mean`` too.
+
+        A contaminated sample holds its contaminated models, so the spread that was printed has their number's
+        variance in it already; a simulation in the tests shows it.
+        """
         return self.arms[arm].ci95 / self.critical_value
 
     def clean_mean(self, arm: str) -> float:
@@ -66,14 +77,6 @@ class Published(BaseModel):
         """
         printed, other = self.arms[arm].mean, self.arms[arm].contaminated_by
         return printed if other is None else (self.n * printed - self.arms[other].mean) / (self.n - 1)
-
-    def clean_standard_error(self, arm: str) -> float:
-        """Return the standard error of ``clean_mean``.
-
-        The number of models left in place has variance 1 too, so the correction itself is uncertain by its own size.
-        """
-        correction = self.arms[arm].mean - self.clean_mean(arm)
-        return math.hypot(self.standard_error(arm), correction)
 
 
 class Definition(BaseModel):
@@ -163,6 +166,8 @@ def read(experiment: str) -> Definition:
         raise InputError(f"experiment: cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"experiment: {path} is not valid TOML: {error}") from None
+    if "name" in values:
+        raise InputError(f"{path}: name: unknown key; an experiment is named by its file")
     protocol = values.get("protocol", RunConfig.protocol)
     model = _PROTOCOLS.get(protocol) if isinstance(protocol, str) else None
     if model is None:

@@ -14,24 +14,29 @@ from pydantic.fields import FieldInfo
 _NOUNS = {int: "an integer", float: "a finite number", str: "a text", bool: "true or false", dict: "a table"}
 
 
-def phrase(field: FieldInfo) -> str:
-    """Say in words what values a field takes, for example ``an integer >= 1``."""
+def phrase(field: FieldInfo, value: object = None) -> str:
+    """Say in words what values a field takes, for example ``an integer >= 1``.
+
+    A largest value is named only where ``value`` is beyond it: most are far out of sight.
+    """
     annotation = field.annotation
     if typing.get_origin(annotation) is typing.Literal:
         return "one of " + ", ".join(repr(value) for value in typing.get_args(annotation))
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return "a table"
     noun = _NOUNS.get(typing.get_origin(annotation) or annotation, "another kind of value")  # type: ignore[arg-type]
-    return " ".join([noun, " and ".join(_bounds(field))]).strip()
+    return " ".join([noun, " and ".join(_bounds(field, value))]).strip()
 
 
-def _bounds(field: FieldInfo) -> Iterator[str]:
+def _bounds(field: FieldInfo, value: object) -> Iterator[str]:
     for rule in field.metadata:
         if isinstance(rule, annotated_types.Ge):
             yield f">= {rule.ge}"
         elif isinstance(rule, annotated_types.Gt):
             yield f"> {rule.gt}"
-        elif isinstance(rule, annotated_types.Le):
+        elif isinstance(rule, annotated_types.Le) and isinstance(value, int | float) and value > rule.le:  # type: ignore[operator]
             yield f"<= {rule.le}"
         elif isinstance(rule, annotated_types.Lt):
             yield f"< {rule.lt}"
@@ -49,10 +54,14 @@ def explain(model: type[pydantic.BaseModel], error: pydantic.ValidationError) ->
         if fault["type"] == "extra_forbidden":
             known = list(_owner(model, fault["loc"]).model_fields)
             sentences.append(f"{where}: unknown key{nearest(str(fault['loc'][-1]), known)}")
+        elif fault["type"] == "model_type":
+            sentences.append(f"{where}: expected a table, got {fault['input']!r}")
         elif fault["type"] == "missing":
             sentences.append(f"{where}: expected {phrase(field) if field else 'a value'}, got nothing")
         else:
-            sentences.append(f"{where}: expected {phrase(field) if field else fault['msg']}, got {fault['input']!r}")
+            sentences.append(
+                f"{where}: expected {phrase(field, fault['input']) if field else fault['msg']}, got {fault['input']!r}"
+            )
     return sentences
 
 

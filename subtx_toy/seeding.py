@@ -45,6 +45,10 @@ def generator(seed: int, *labels: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
 
 
+_SEED_DIGITS = 18  # below 2**63, what the results database can hold
+_MANY_SEEDS = 1_000_000
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Read seeds: ``"0:10"`` is 0 to 9, ``"7"`` one seed, ``"0:3,8"`` a list of both.
 
@@ -61,10 +65,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         if match is None:
             problems.append(f"seeds: expected integers >= 0 such as 0:10 or 3,5, got {part!r}")
             continue
+        if max(map(len, (match[1], match[2] or ""))) > _SEED_DIGITS:
+            problems.append(f"seeds: expected at most {_SEED_DIGITS} digits, got {len(part)} characters")
+            continue
         start, stop = int(match[1]), int(match[2] or int(match[1]) + 1)
         if start >= stop:
             problems.append(f"seeds: expected start < stop, got {part!r}")
-        seeds.extend(range(start, stop))
+        elif len(seeds) + stop - start > _MANY_SEEDS:
+            problems.append(f"seeds: expected at most {_MANY_SEEDS} of them, got {part!r}")
+        else:
+            seeds.extend(range(start, stop))
     if len(set(seeds)) < len(seeds):
         problems.append(f"seeds: expected each seed once, got {text!r}")
     InputError.gather(problems)

@@ -19,7 +19,7 @@ from types import TracebackType
 import numpy as np
 import platformdirs
 
-from subtx_toy.config import RESULTS_VERSION, Settings
+from subtx_toy.config import RESULTS_VERSION, Settings, run_id
 from subtx_toy.errors import StoreError
 from subtx_toy.record import SCHEMA_VERSION, RunRecord
 
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS series (
 def default_path() -> Path:
     """Return where results are kept: SUBTX_TOY_STORE, else a file in the user's data folder."""
     named = os.environ.get("SUBTX_TOY_STORE")
-    return Path(named) if named else platformdirs.user_data_path("subtx-toy") / "results.sqlite"
+    return Path(named).expanduser() if named else platformdirs.user_data_path("subtx-toy") / "results.sqlite"
 
 
 class Store:
@@ -98,7 +98,7 @@ class Store:
 
     def _prepare(self) -> None:
         execute = self._connection.execute
-        execute("PRAGMA journal_mode = WAL")
+        self._use_write_ahead_log()
         execute("PRAGMA foreign_keys = ON")
         with self._transaction():  # also shows at once whether the file can be written
             found = execute("PRAGMA user_version").fetchone()[0]
@@ -113,6 +113,17 @@ class Store:
             for statement in _TABLES.strip().rstrip(";").split(";\n"):
                 execute(statement)
             execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _use_write_ahead_log(self) -> None:
+        # SQLite does not wait when two processes change the journal of a new file at once: it says "locked".
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def add(self, record: RunRecord) -> bool:
         """Write one finished trial; return whether it was new. A trial that is there already is left as it is.
@@ -149,10 +160,10 @@ class Store:
         """
         found = {}
         with self._explained():
-            for run_id in run_ids:  # by primary key, 10 microseconds each
-                row = self._connection.execute("SELECT record FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            for key in run_ids:  # by primary key, 10 microseconds each
+                row = self._connection.execute("SELECT record FROM runs WHERE run_id = ?", (key,)).fetchone()
                 if row is not None:
-                    found[run_id] = RunRecord(**json.loads(row[0]), series=self._series(run_id))
+                    found[key] = self._record(key, row[0])
         return found
 
     def find(self, config: Settings) -> list[RunRecord]:
@@ -161,13 +172,14 @@ class Store:
         Raises:
             StoreError: if the file cannot be read, or the records come from data of different checksums.
         """
-        content, found = config.model_dump(), []
+        found = []
         with self._explained():
-            query = "SELECT record FROM runs WHERE dataset = ? AND results_version = ? ORDER BY seed"
-            for (text,) in self._connection.execute(query, (config.dataset, RESULTS_VERSION)):
-                fields = json.loads(text)
-                if fields["config"] == content:
-                    found.append(RunRecord(**fields, series=self._series(fields["run_id"])))
+            query = "SELECT run_id, record FROM runs WHERE dataset = ? AND results_version = ? ORDER BY seed"
+            for key, text in self._connection.execute(query, (config.dataset, RESULTS_VERSION)).fetchall():
+                record = self._record(key, text)
+                # By the key and not by the stored fields, which lack those that the configuration has got since.
+                if key == run_id(config, seed=record.seed, dataset_sha256=record.dataset_sha256):
+                    found.append(record)
         checksums = {record.dataset_sha256 for record in found}
         if len(checksums) > 1:
             raise StoreError(f"store: expected records of one data set, got checksums {sorted(checksums)}")
@@ -178,8 +190,14 @@ class Store:
         with self._explained():
             return int(self._connection.execute("SELECT count(*) FROM runs").fetchone()[0])
 
-    def _series(self, run_id: str) -> dict[str, list[float]]:
-        rows = self._connection.execute("SELECT name, data FROM series WHERE run_id = ? ORDER BY name", (run_id,))
+    def _record(self, key: str, text: str) -> RunRecord:
+        try:
+            return RunRecord(**json.loads(text), series=self._series(key))
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"store: the record {key} in {self.path} is damaged: {error}") from None
+
+    def _series(self, key: str) -> dict[str, list[float]]:
+        rows = self._connection.execute("SELECT name, data FROM series WHERE run_id = ? ORDER BY name", (key,))
         return {name: np.frombuffer(data, "<f4").tolist() for name, data in rows}
 
     def close(self) -> None:

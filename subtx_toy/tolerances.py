@@ -6,6 +6,10 @@ FAMILY_WISE_LEVEL = 0.05
 """Level of a family of comparisons with published numbers, after Holm: over six arms the first one needs 2.6
 combined standard errors. The usual level, fixed before any run."""
 
+MIN_SEEDS = 5
+"""Fewer seeds get no verdict against a published number: below, Student's t needs 2.8 and more standard errors for what
+a large sample tells with 2, and nearly everything would agree."""
+
 FP64_STATISTIC = 1e-9
 """Relative, a statistic of float64 numbers against scipy's: two dozen roundings and a quantile found by root search."""
 
@@ -76,10 +80,6 @@ FP32_ADAM_KINKED_RUN = 0.1
 REMAINDER_GROWTH = 4.0
 """Factor by which remainder / eps^q may be larger on the lower half of a ladder than its largest value on the upper
 half. A remainder c eps^q + d eps^(q+1) keeps it below 1.2 whatever c and d; one of order q - 1 multiplies it by 64."""
-
-MEASURED_ROUNDING = 16.0
-"""Factor on one measured rounding error of a student update, for its spread between step sizes: the largest of eight
-measured on 300 drawn problems was at most 6 times a single one."""
 
 USER_BOUND_ROUNDING = 1e-9
 """Relative: sides of a user's bound that are this close are undecided in float64; small models give sums of fewer than

@@ -42,7 +42,9 @@ def dichotomy(evidence: Evidence) -> Outcome:
 def zero_checks(evidence: Evidence, every: tuple[float, ...]) -> list[Inequality]:
     """Assert that the alignment is zero, up to rounding, at each eps."""
     return [
-        Inequality(abs(evidence.alignment(eps)), evidence.alignment_rounding(eps), what=f"|alignment| at eps = {eps:.3g}")
+        Inequality(
+            abs(evidence.alignment(eps)), evidence.alignment_rounding(eps), what=f"|alignment| at eps = {eps:.3g}"
+        )
         for eps in every
     ]
 

@@ -62,7 +62,7 @@ def _some_input_against(evidence: Evidence) -> str:
 CLAIMS = (
     Claim(
         id="C7b",
-        statement="If the alignment of each input alone is positive, every batch, re-weighting and multiset is aligned.",
+        statement="If every input alone is aligned, so is every batch, re-weighting and multiset of them.",
         prediction="the weighted mean of a_n = -<v_n, dl/dz>",
         observation="dS . dT of students on a random multiset and on two random re-weightings",
         source="this package; the alignment is linear in the weights",

@@ -9,28 +9,41 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from subtx_toy.claims.claim import Outcome
+from subtx_toy.claims.alignment import dichotomy
+from subtx_toy.claims.claim import Inequality, Outcome, outcome
+from subtx_toy.claims.distance import distance
 from subtx_toy.claims.evidence import Evidence, StudentStep
 from subtx_toy.claims.loss_family import repulsive
 from subtx_toy.claims.other_init import StudentFrom, cross_init
+from subtx_toy.claims.update import second_order
 from subtx_toy.controls import permuted_units
 from subtx_toy.losses import Loss
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
+from subtx_toy.theory.one_step import exact_distance_window
 from subtx_toy.training.one_step import student_step
 
-SMOOTHING, WEIGHT_DECAY, HOTTER = 0.1, 0.1, 2.0
-"""Label smoothing, decay of the parameters towards 0, and the student's temperature over the teacher's."""
+SMOOTHING, WEIGHT_DECAY, OVERSHOOT = 0.1, 0.1, 3.0
+"""Label smoothing, decay of the parameters towards 0, and the student's step over the window of claim C1b."""
 
 
 @dataclass(frozen=True)
 class BrokenStudent:
-    """A student and the claim that it fails; ``breaks`` returns None where it cannot be had."""
+    """A student and what it fails.
+
+    Attributes:
+        id: short and fixed.
+        statement: what is done to the student.
+        claim: id of the claim that fails.
+        evaluate: the checks that fail, hypotheses not asked.
+        breaks: evidence with this student in place of the claim's own; None where it cannot be had.
+    """
 
     id: str
     statement: str
     claim: str
+    evaluate: Callable[[Evidence], Outcome]
     breaks: Callable[[Evidence], Evidence | None]
 
 
@@ -39,7 +52,9 @@ def observed_by(evidence: Evidence, step: StudentStep) -> Evidence:
     return Evidence(evidence.problem, seed=evidence.seed, student_step=step, snippet=evidence.snippet)
 
 
-def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1.0) -> Callable[[Evidence], Evidence | None]:
+def with_targets(
+    change: Callable[[Tensor, float], Tensor], *, hotter: float = 1.0
+) -> Callable[[Evidence], Evidence | None]:
     """Build a student whose softmax targets are ``change(logits, temperature)``, probabilities; kl only."""
 
     def step(problem: Problem, eps: float) -> Params:
@@ -89,10 +104,13 @@ def _cross(evidence: Evidence) -> Evidence | None:
 
 
 def _permuted(evidence: Evidence) -> Evidence | None:
-    model = evidence.problem.model
-    if not isinstance(model, MLP) or model.num_layers == 1:
+    model, base = evidence.problem.model, evidence.problem.base_params
+    if not isinstance(model, MLP) or max(model.sizes[1:-1], default=1) == 1:
         return None
-    start = permuted_units(model, evidence.problem.base_params, evidence.stream("control", "permuted"))
+    rng = evidence.stream("control", "permuted")
+    start = permuted_units(model, base, rng)
+    while all(torch.equal(start[name], base[name]) for name in base):  # the identity is no control
+        start = permuted_units(model, base, rng)
     return observed_by(evidence, StudentFrom(start))
 
 
@@ -121,15 +139,26 @@ def _overshoots(evidence: Evidence) -> Evidence:
     return evidence
 
 
+def closer(evidence: Evidence) -> Outcome:
+    """Check that a step of OVERSHOOT times the window of C1b ends closer to the teacher, which it cannot."""
+    eps = evidence.ladder[0]
+    window = exact_distance_window(evidence.alignment(eps), float(evidence.update(eps).norm()), eps)
+    before, _ = distance(evidence, eps, 0.0)
+    after, rounding = distance(evidence, eps, OVERSHOOT * window)
+    return outcome([Inequality(after - before, 0.0, rounding, f"change of distance at {OVERSHOOT} windows")])
+
+
 BROKEN = (
-    BrokenStudent("temperature", "the student's softmax is twice as hot as the teacher's", "C2", with_targets(_soft, hotter=HOTTER)),
-    BrokenStudent("argmax", "the student learns the teacher's most likely label", "C2", with_targets(_argmax)),
-    BrokenStudent("smoothing", "the teacher's probabilities are smoothed by a tenth", "C2", with_targets(_smoothed)),
-    BrokenStudent("weight_decay", "the student's parameters decay towards 0", "C2", _decays),
-    BrokenStudent("cross_model", "the student starts from an initialisation of its own", "C4", _cross),
-    BrokenStudent("permuted_units", "the student's hidden units are permuted: the same function elsewhere", "C2", _permuted),
-    BrokenStudent("repulsive", "the student flees its teacher's outputs", "C2", _flees),
-    BrokenStudent("first_layer", "the student trains its first layer only", "C2", _first_layer),
-    BrokenStudent("large_student_lr", "the student's step is three times the window of C1b", "closer", _overshoots),
+    BrokenStudent(
+        "temperature", "softmax twice as hot as the teacher's", "C2", dichotomy, with_targets(_soft, hotter=2.0)
+    ),
+    BrokenStudent("argmax", "learns the teacher's most likely label", "C2", dichotomy, with_targets(_argmax)),
+    BrokenStudent("smoothing", "labels smoothed by a tenth", "C2", dichotomy, with_targets(_smoothed)),
+    BrokenStudent("weight_decay", "parameters decay towards 0", "C2", dichotomy, _decays),
+    BrokenStudent("cross_model", "starts from an initialisation of its own", "C4", second_order, _cross),
+    BrokenStudent("permuted_units", "hidden units permuted, the same function", "C2", dichotomy, _permuted),
+    BrokenStudent("repulsive", "flees its teacher's outputs", "C2", dichotomy, _flees),
+    BrokenStudent("first_layer", "trains its first layer only", "C2", dichotomy, _first_layer),
+    BrokenStudent("large_student_lr", "a step of three windows", "C1b", closer, _overshoots),
 )
 """One line each."""

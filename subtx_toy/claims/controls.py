@@ -1,40 +1,22 @@
-"""Negative controls: students that break a hypothesis and must fail the claim, on a problem built for it."""
+"""Negative controls: students that break a hypothesis and must fail the claim on a problem built for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scipy import stats
 
-from subtx_toy.claims import constructed
-from subtx_toy.claims.broken_students import BROKEN
+from subtx_toy.claims.broken_students import BROKEN, BrokenStudent
 from subtx_toy.claims.claim import Verdict
+from subtx_toy.claims.constructed import CONSTRUCTED
 from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.hypotheses import ONE_STEP, SEEN
 from subtx_toy.claims.instance import Instance
-from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.problem import Problem
 
 
-@dataclass(frozen=True)
-class Control:
-    """A student that must fail a claim.
-
-    Attributes:
-        id: short and fixed.
-        statement: what is done to the student.
-        claim: id of the claim that fails.
-        constructed: evidence on the problem built to fail.
-        drawn: the same student on any problem; None where it cannot be had there.
-    """
-
-    id: str
-    statement: str
-    claim: str
-    constructed: Callable[[], Evidence]
-    drawn: Callable[[Evidence], Evidence | None]
-
-
-@dataclass(frozen=True)
+@dataclass
 class ControlResult:
     """How a control fared.
 
@@ -42,13 +24,12 @@ class ControlResult:
         control: which.
         verdict: of its claim on the constructed problem, hypotheses not asked; it must be ``violated``.
         failures, num_drawn: drawn problems on which the claim is violated, of how many.
-        interval: Clopper and Pearson's 95 % interval of that rate.
     """
 
-    control: Control
+    control: BrokenStudent
     verdict: Verdict
-    failures: int
-    num_drawn: int
+    failures: int = 0
+    num_drawn: int = 0
 
     @property
     def failed_as_it_must(self) -> bool:
@@ -57,7 +38,7 @@ class ControlResult:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Clopper and Pearson's 95 % interval of the rate.
+        """Clopper and Pearson's 95 % interval of the rate of failure; nothing is known without a draw.
 
         Reference: Clopper and Pearson 1934, Biometrika 26, 404-413.
         """
@@ -67,24 +48,29 @@ class ControlResult:
         return float(found.low), float(found.high)
 
 
-def run_control(control: Control, instances: Iterable[Instance] = ()) -> ControlResult:
-    """Evaluate the claim on the constructed problem, and on drawn ones for the rate."""
-    evaluate = CLAIMS[control.claim].evaluate
-    verdict = evaluate(control.constructed()).worst.verdict
-    failures = num_drawn = 0
+def constructed_verdict(control: BrokenStudent, problem: Problem | None = None) -> Verdict:
+    """Return the verdict on the problem built for the control, or on another one."""
+    evidence = Evidence(CONSTRUCTED[control.id]() if problem is None else problem)
+    broken = control.breaks(evidence)
+    if broken is None:
+        raise ValueError(f"{control.id}: expected a problem on which the student can be had")
+    return control.evaluate(broken).worst.verdict
+
+
+def run_controls(instances: Iterable[Instance] = ()) -> list[ControlResult]:
+    """Judge every control on its constructed problem, and count its failures on drawn ones.
+
+    The rate is over problems that meet the hypotheses of the one-step claims, with V not zero by construction, and
+    on which the student can be had.
+    """
+    results = [ControlResult(control, constructed_verdict(control)) for control in BROKEN]
     for instance in instances:
         evidence = instance.evidence()
-        if any(one.unmet(evidence) for one in CLAIMS[control.claim].hypotheses) or evidence.degenerate:
+        if any(one.unmet(evidence) for one in (*ONE_STEP, SEEN)):
             continue
-        broken = control.drawn(evidence)
-        if broken is not None:
-            num_drawn += 1
-            failures += evaluate(broken).worst.verdict == "violated"
-    return ControlResult(control, verdict, failures, num_drawn)
-
-
-CONTROLS = tuple(
-    Control(student.id, student.statement, student.claim, getattr(constructed, student.id), student.breaks)
-    for student in BROKEN
-)
-"""All of them."""
+        for result in results:
+            broken = result.control.breaks(evidence)
+            if broken is not None:
+                result.num_drawn += 1
+                result.failures += result.control.evaluate(broken).worst.verdict == "violated"
+    return results

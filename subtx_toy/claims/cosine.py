@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+
 from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
-from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.hypotheses import ONE_STEP, SEEN
 from subtx_toy.claims.order import order_checks
 from subtx_toy.theory.cosine import largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.spectrum import Eigenvalue
-from subtx_toy.tolerances import LIMIT_ROUNDING, MEASURED_ROUNDING
+from subtx_toy.tolerances import LIMIT_ROUNDING
 
 
 def cosine_bounds(evidence: Evidence) -> Outcome:
@@ -22,6 +24,8 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
     )
     values, components = evidence.ggn_spectrum
     top = float(values[-1])
+    # An eigenvalue at rounding level is none; the bound holds on every leading set of modes.
+    values = torch.where(values > len(values) * UNIT_ROUNDOFF * top, values, 0.0)
     # What is observed stands at a finite eps: two rungs tell how far from the limit it is.
     observed = cosines[-2] + abs(cosines[-2] - cosines[-3]) + rounding[-2]
     bounds = {
@@ -38,7 +42,7 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
 
 def _cosine_rounding(evidence: Evidence, eps: float) -> float:
     size = float(evidence.update(eps).norm())
-    update = MEASURED_ROUNDING * evidence.update_rounding / size
+    update = evidence.update_rounding / size
     return evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + update
 
 

@@ -7,7 +7,7 @@ from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.hypotheses import ONE_STEP
 from subtx_toy.claims.order import order_checks
 from subtx_toy.theory.one_step import exact_distance_window
-from subtx_toy.tolerances import MEASURED_ROUNDING, TERMS_ROUNDING
+from subtx_toy.tolerances import TERMS_ROUNDING
 
 _INSIDE, _OUTSIDE = (0.5, 0.9), (1.1, 2.0)  # parts of the window
 
@@ -37,21 +37,23 @@ def moves_toward(evidence: Evidence) -> Outcome:
             after, rounding = distance(evidence, eps, part * window)
             what = f"student_lr {part} of the window, at eps = {eps:.3g}"
             change = after - before if part < 1 else before - after
-            checks.append(Inequality(change, 0.0, rounding, f"{'' if part < 1 else 'minus '}change of distance, {what}"))
+            checks.append(
+                Inequality(change, 0.0, rounding, f"{'' if part < 1 else 'minus '}change of distance, {what}")
+            )
     if evidence.degenerate:
         return outcome(checks)
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.
     limit = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
     windows = [exact_distance_window(evidence.alignment(e), float(evidence.update(e).norm()), e) for e in ladder]
-    rounding = [_window_rounding(evidence, eps) for eps in ladder]
+    relative = [_window_rounding(evidence, eps) for eps in ladder]
     gaps = [window / limit - 1 for window in windows]
-    checks += order_checks(ladder, gaps, rounding, order=1, what="window / its limit - 1")
-    return outcome(checks, predicted=limit, observed=windows[-1] if rounding[-1] < 1e-3 else float("nan"))
+    checks += order_checks(ladder, gaps, relative, order=1, what="window / its limit - 1")
+    return outcome(checks, predicted=limit, observed=windows[-1] if relative[-1] < 1e-3 else float("nan"))
 
 
 def _window_rounding(evidence: Evidence, eps: float) -> float:
     relative = evidence.alignment_rounding(eps) / (eps * evidence.V)
-    return relative + 2 * MEASURED_ROUNDING * evidence.update_rounding / (eps * float(evidence.G_dT.norm()))
+    return relative + 2 * evidence.update_rounding / (eps * float(evidence.G_dT.norm()))
 
 
 CLAIMS = (

@@ -57,7 +57,7 @@ CLAIMS = (
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=positive_in_closed_form,
         hypotheses=(MOVING, SMOOTH, STANDARD_LOSS, SEEN, BOUNDED),
-        every=4,
+        every=8,
     ),
     Claim(
         id="C10",

@@ -18,6 +18,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
+from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.one_step import student_step
 
@@ -27,8 +28,7 @@ NUM_RUNGS, RUNG_RATIO = 6, 4.0
 """Rungs of the ladder of step sizes, and the factor between two of them."""
 
 _TOP, _LOWEST_TOP = 2.0**-4, 2.0**-24  # of 1 / ||dT||
-_LINEAR = 0.1  # the outputs bend by at most this part of their change at the top of the ladder
-_PROBE = 2.0**-40  # of 1 / ||dT||: a remainder of second order is far below rounding there
+_LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
 
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 
@@ -90,12 +90,12 @@ class Evidence:
         return _RememberingRay.of(self.problem)
 
     @cached_property
-    def V(self) -> float:
+    def V(self) -> float:  # noqa: N802, the symbol of the theory
         """Curvature along the teacher, dT^T G dT."""
         return self.ray.curvature()
 
     @cached_property
-    def G_dT(self) -> Float[Tensor, " p"]:
+    def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """G dT, flat."""
         return vectors.flatten(ggn_vector_product(self.problem, self.problem.teacher_update))
 
@@ -120,12 +120,12 @@ class Evidence:
     # Sizes.
 
     @cached_property
-    def dT(self) -> Float[Tensor, " p"]:
+    def dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """The teacher's update, flat."""
         return vectors.flatten(self.problem.teacher_update)
 
     @cached_property
-    def dT_norm(self) -> float:
+    def dT_norm(self) -> float:  # noqa: N802
         """Its norm."""
         return float(self.dT.norm())
 
@@ -143,18 +143,15 @@ class Evidence:
     def ladder(self) -> tuple[float, ...]:
         """Step sizes from the top down, each RUNG_RATIO below the one before.
 
-        From the top on, the outputs are linear in eps to a tenth of their change, and change by at most half the
-        temperature of a softmax: from there on "small" may mean something.
+        From the top on the slopes of the loss in the outputs, dl/dz, are linear in eps to a tenth: from there on
+        "small" may mean something.
         """
-        top, outputs, v = _TOP, self.ray.outputs, self.ray.v
-        tau = self.problem.distillation_loss.temperature
-        while top > _LOWEST_TOP:
+        loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, _TOP
+        slope = loss.hessian_product(outputs, outputs, self.ray.v)
+        while slope.any() and top > _LOWEST_TOP:
             eps = top * self.unit
-            bend = self.ray.targets(eps) - outputs - eps * v
-            steep = self.problem.distillation_loss.name != "squared_error" and eps * float(v.abs().max()) > tau / 2
-            if not steep and float(bend.norm()) <= _LINEAR * eps * float(v.norm()):
-                break
-            if not v.any():
+            bend = loss.output_gradient(outputs, self.ray.targets(eps)) + eps * slope
+            if float(bend.norm()) <= _LINEAR * eps * float(slope.norm()):
                 break
             top /= RUNG_RATIO
         return rungs(top * self.unit)
@@ -178,12 +175,21 @@ class Evidence:
 
     @cached_property
     def update_rounding(self) -> float:
-        """How far rounding moves dS, in norm: measured where eps is so small that nothing else is left.
+        """How far rounding moves dS, in norm: errors of dl/dz as in ``AlignmentRay.floor``, pulled back by J.
 
-        At that eps the remainder dS - eps G dT of a smooth model is below rounding by many orders.
+        The errors of the outputs are given random signs; their sizes are those of the base, so it speaks of small eps.
+        It is bounded from the sizes and not measured: a softmax that is saturated is quantised, and shows no error at
+        one eps and a large one at the next.
         """
-        eps = _PROBE * self.unit
-        return float((self.update(eps) - eps * self.G_dT).norm())
+        loss, outputs = self.problem.distillation_loss, self.ray.outputs
+        size = 2 * outputs.abs() + loss.temperature
+        basis = torch.eye(outputs.shape[-1], dtype=outputs.dtype)
+        columns = [loss.hessian_product(outputs, outputs, e.expand_as(outputs)).abs() for e in basis]
+        carried = sum(column * size[:, [at]] for at, column in enumerate(columns))
+        terms = loss.output_gradient(outputs, outputs.roll(1, dims=-1)).abs()
+        signs = torch.from_numpy(self.stream("rounding").choice([-1.0, 1.0], tuple(outputs.shape)))
+        pulled = transposed_jacobian_product(self.problem, signs * (carried + terms) / len(outputs))
+        return ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(vectors.norm(pulled))
 
     def student(self, eps: float, student_lr: float) -> Params:
         """Return the student after its step."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from subtx_toy import params as vectors
 from subtx_toy.claims.alignment import dichotomy, first_order
 from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import Evidence
@@ -75,7 +74,7 @@ CLAIMS = (
         tolerance="REMAINDER_GROWTH",
         evaluate=other_losses,
         hypotheses=(MOVING, SMOOTH, STANDARD_LOSS, Hypothesis("there are two distilled outputs or more", _no_softmax)),
-        every=8,
+        every=16,
     ),
     Claim(
         id="C15",

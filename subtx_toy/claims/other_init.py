@@ -18,7 +18,7 @@ from subtx_toy.models import MLP, initialise
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.theory.other_init import probability_of_negative_alignment, unshared_update
-from subtx_toy.tolerances import CONTROL_ORDER, MEASURED_ROUNDING, Z_BOUND
+from subtx_toy.tolerances import CONTROL_ORDER, Z_BOUND
 from subtx_toy.training.one_step import student_step
 
 _NUM_DRAWS = 200
@@ -33,6 +33,7 @@ class StudentFrom:
     student_init: Params
 
     def __call__(self, problem: Problem, eps: float) -> Params:
+        """Return the student's update."""
         return student_step(problem, eps, student_init=self.student_init)
 
 
@@ -52,7 +53,7 @@ def unshared(evidence: Evidence) -> Outcome:
     size = float(limit.norm())
     ladder = rungs(evidence.ladder[0])
     observed = [vectors.flatten(student_step(evidence.problem, eps, student_init=start)) for eps in ladder]
-    rounding = [MEASURED_ROUNDING * evidence.update_rounding + 1e-13 * size] * len(ladder)
+    rounding = [evidence.update_rounding + 1e-13 * size] * len(ladder)
     gaps = [float((update - limit).norm()) for update in observed]
     checks = order_checks(ladder, gaps, rounding, order=1, what="||dS - its limit without eps and dT||")
     lowest, above = float(observed[-1].norm()), float(observed[-3].norm())
@@ -94,8 +95,9 @@ def _odds(evidence: Evidence) -> Inequality:
     return Inequality(float(z), Z_BOUND, what=f"standard errors of {negative} of {_NUM_DRAWS} negative against {p:.3f}")
 
 
-def _spread(value: Float[Tensor, "..."]) -> float:
-    return float(value.norm()) / value.numel() ** 0.5
+def _spread(value: Float[Tensor, ...]) -> float:
+    size: float = value.numel() ** 0.5
+    return float(value.norm()) / size
 
 
 CLAIMS = (

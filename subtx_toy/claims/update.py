@@ -8,7 +8,7 @@ from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.hypotheses import ONE_STEP
 from subtx_toy.theory.remainder import FittedOrder
-from subtx_toy.tolerances import MEASURED_ROUNDING, MIN_RUNGS, REMAINDER_ORDER
+from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_ORDER
 
 
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
@@ -16,7 +16,7 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
 
     Its slope is infinite where no rung is above rounding, and None where some are but too few.
     """
-    floor = MEASURED_ROUNDING * evidence.update_rounding
+    floor = evidence.update_rounding
     sizes = [float((evidence.update(eps) - eps * evidence.G_dT).norm()) for eps in evidence.ladder]
     above = [(eps, size) for eps, size in zip(evidence.ladder, sizes, strict=True) if size > floor]
     if not above:
@@ -31,7 +31,7 @@ def second_order(evidence: Evidence) -> Outcome:
     """Check that the remainder of the update falls at least as eps^REMAINDER_ORDER, or is zero to rounding."""
     order = remainder_order(evidence)
     if order is None:
-        floor = MEASURED_ROUNDING * evidence.update_rounding
+        floor = evidence.update_rounding
         return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
     eps = evidence.ladder[-1]
     check = Inequality(REMAINDER_ORDER, order.slope, what="least order <= fitted order of ||dS - eps G dT||")

@@ -93,5 +93,5 @@ def load_claim(reference: str) -> Claim:
 
 
 def _condition(met: Callable[[Problem], bool]) -> Hypothesis:
-    name = inspect.getdoc(met) or getattr(met, "__name__", "a condition of the user's")
+    name = inspect.getdoc(met) or str(getattr(met, "__name__", "a condition of the user's"))
     return Hypothesis(name.partition("\n")[0], lambda evidence: "" if met(evidence.problem) else "not met")

@@ -114,7 +114,7 @@ class Verification:
 
 
 def verify(
-    claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda done: None
+    claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda _done: None
 ) -> Verification:
     """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
 

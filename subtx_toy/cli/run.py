@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-figure", is_flag=True, help="Write no picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.option("--settings", "list_settings", is_flag=True, help="List every KEY with what it takes, and stop.")
 def run(
     experiment: str,
     overrides: tuple[str, ...],
@@ -46,13 +48,13 @@ def run(
     figure: Path | None,
     no_figure: bool,
     as_json: bool,
+    list_settings: bool,
 ) -> int:
     """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it beside the published numbers.
 
     Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
-    where it was. KEY=VALUE changes a setting of the experiment: dataset, width, depth, num_aux, activation, init,
-    lr, batch_size, teacher_epochs, student_epochs, loss, temperature, optimizer, inputs, num_inputs, precision and
-    the others in its file.
+    where it was. KEY=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
+    student_epochs; --settings lists them all.
 
     Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
     """
@@ -63,6 +65,9 @@ def run(
 
     start = time.perf_counter()
     definition = definitions.read(experiment)
+    if list_settings:
+        click.echo(_settings(definition))
+        return 0
     configs: list[Settings] = []
     chosen: tuple[int, ...] = ()
     problems: list[str] = []
@@ -90,8 +95,6 @@ def run(
     if not finished:
         raise click.ClickException("no trial finished")
     presentation = _present(definition, configs, finished)
-    if target is not None:
-        presentation.draw(target)
     if as_json:
         document = {
             "experiment": definition.name,
@@ -114,9 +117,23 @@ def run(
     else:
         click.echo(presentation.table)
         click.echo(f"records: {store.path}")
-        if target is not None:
+    if target is not None:  # after the numbers, which a full disk must not hide
+        presentation.draw(target)
+        if not as_json:
             click.echo(f"figure: {target}")
     return 1 if failures else 0
+
+
+def _settings(definition: Definition) -> str:
+    from subtx_toy.cli.table import align
+    from subtx_toy.expected import phrase
+
+    config = definition.config
+    rows = [
+        [name, str(getattr(config, name)), f"{field.description}: {phrase(field)}"]
+        for name, field in type(config).model_fields.items()
+    ]
+    return align(["key", f"in {definition.name}", "what it is, and what it takes"], rows)
 
 
 def _present(definition: Definition, configs: list[Settings], records: list[RunRecord]) -> Presentation:
@@ -137,11 +154,13 @@ def _check_figure(path: Path) -> None:
 
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(path)!r}")
-    folder = path.parent
-    if not folder.is_dir():
-        raise InputError(f"figure: expected an existing folder, got {str(folder)!r}")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"figure: cannot write in {str(folder.resolve())!r}; name another place or use --no-figure")
+    try:
+        if path.is_dir():
+            raise InputError(f"figure: expected the name of a file, got the folder {str(path)!r}")
+        with tempfile.TemporaryFile(dir=path.parent):  # the mode of a folder does not tell, least of all to root
+            pass
+    except OSError as error:
+        raise InputError(f"figure: cannot write {str(path)!r}: {error.strerror}; or use --no-figure") from None
 
 
 def _plan(configs: list[Settings], seeds: tuple[int, ...], data_dir: Path | None) -> list[Trial]:
@@ -173,7 +192,8 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
     """Run what is not stored yet, keep every record as it comes, and return the trials that failed."""
     from subtx_toy.sweep.engine import run_trials
 
-    failures = []
+    failures: list[Trial] = []
+    told: set[str] = set()
     with Display() as display:
         if num_stored:
             display.report(f"{num_stored} of {num_stored + len(trials)} trials are stored already")
@@ -182,7 +202,11 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
         for done, outcome in enumerate(run_trials(trials, workers=workers), start=1):
             if outcome.record is None:
                 failures.append(outcome.trial)
-                display.report(f"seed {outcome.trial.seed} failed: {outcome.error.strip()}")
+                reason = outcome.error.strip()
+                display.report(f"seed {outcome.trial.seed} failed: {reason.splitlines()[-1]}")
+                if reason not in told and len(reason.splitlines()) > 1:  # where it happened, once
+                    told.add(reason)
+                    display.report(reason)
             else:
                 store.add(outcome.record)
                 display.report(_line(outcome.record, done, len(trials)))

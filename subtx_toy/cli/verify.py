@@ -13,13 +13,19 @@ from subtx_toy.cli.table import align
 
 if TYPE_CHECKING:
     from subtx_toy.claims.claim import Claim
+    from subtx_toy.claims.controls import ControlResult
     from subtx_toy.claims.instance import Instance
     from subtx_toy.claims.verification import Summary
 
 
+_MOST_CONTROLS = 200  # problems behind the controls' rates: intervals of 14 points at most
+
+
 @click.command(short_help="Check the one-step claims on drawn problems, or on your own.")
 @click.argument("problem", required=False)
-@click.option("--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]")
+@click.option(
+    "--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]"
+)
 @click.option("--instances", type=click.IntRange(min=1), default=200, show_default=True, help="Problems to draw.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the tables.")
@@ -52,13 +58,14 @@ def verify(
     """
     import torch
 
+    from subtx_toy.claims.controls import run_controls
     from subtx_toy.claims.instance import drawn, given
     from subtx_toy.claims.registry import CLAIMS
     from subtx_toy.claims.verification import verify as verify_claims
     from subtx_toy.errors import InputError
 
-    given_instances = context.get_parameter_source("instances") is not click.core.ParameterSource.DEFAULT
-    if problem is not None and given_instances:
+    source = context.get_parameter_source("instances")
+    if problem is not None and source is not None and source.name != "DEFAULT":
         raise InputError("instances: expected no number beside a problem of your own, got both")
     torch.set_num_threads(1)
     claims = _choose(chosen) if chosen is not None else list(CLAIMS.values())
@@ -67,20 +74,22 @@ def verify(
         return 0
     sources: Iterable[Instance] = drawn(instances, seed=seed) if problem is None else [given(problem)]
     total = instances if problem is None else 1
+    num_controls = min(instances, _MOST_CONTROLS)
     with Display() as display, interruptible():
         display.start("verifying", total, "problems")
         found = verify_claims(
             claims, sources, progress=lambda done: display.progress("verifying", done, total, "problems")
         )
         counterexamples = {one.claim.id: one.counterexample() for one in found.summaries}
-    failed = any(counterexamples.values())
+        controls = [] if chosen is not None or problem is not None else run_controls(drawn(num_controls, seed=seed))
+    failed = any(counterexamples.values()) or not all(control.failed_as_it_must for control in controls)
     if as_json:
         document = {
             "problem": problem or "drawn",
             "seed": seed,
             "instances": total,
             "claims": [_document(one, counterexamples[one.claim.id]) for one in found.summaries],
-            "controls": [],
+            "controls": [_control_document(one) for one in controls],
             "checks": found.num_checks,
             "cpu_seconds": round(found.cpu_seconds, 3),
             "checks_per_second": round(found.checks_per_second, 1),
@@ -90,6 +99,9 @@ def verify(
     header = ["claim", "instances", "applicable", "undecided", "worst margin", "predicted/observed", "verdict"]
     click.echo(align(header, [_row(one) for one in found.summaries]))
     click.echo(f"{found.num_checks} checks, {found.checks_per_second:.0f} a CPU second")
+    if controls:
+        header = ["control", "claim", "built to fail", "failed drawn", "95 % interval", "student"]
+        click.echo("\n" + align(header, [_control_row(one) for one in controls]))
     for id, counterexample in counterexamples.items():
         if counterexample is not None:
             snippet, reason = counterexample
@@ -104,7 +116,8 @@ def _choose(text: str) -> list[Claim]:
     from subtx_toy.claims.user import load_claim
     from subtx_toy.errors import InputError
 
-    claims, faults = [], []
+    claims: list[Claim] = []
+    faults: list[str] = []
     for name in (part.strip() for part in text.split(",")):
         if name in CLAIMS:
             claims.append(CLAIMS[name])
@@ -118,7 +131,9 @@ def _choose(text: str) -> list[Claim]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             faults.append(f"claims: expected one of {', '.join(CLAIMS)}, or file.py:name, got {name!r}{hint}")
     ids = [one.id for one in claims]
-    faults += [f"claims: expected each id once, got {id!r} twice" for id in sorted({i for i in ids if ids.count(i) > 1})]
+    faults += [
+        f"claims: expected each id once, got {id!r} twice" for id in sorted({i for i in ids if ids.count(i) > 1})
+    ]
     InputError.gather(faults)
     return claims
 
@@ -177,5 +192,27 @@ def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str,
         "undecided_bound": one.bound or None,
         "reasons": dict(one.reasons.most_common(5)),
         "every": one.claim.every,
-        "counterexample": None if counterexample is None else dict(zip(("snippet", "check"), counterexample, strict=True)),
+        "counterexample": None
+        if counterexample is None
+        else dict(zip(("snippet", "check"), counterexample, strict=True)),
+    }
+
+
+def _control_row(one: ControlResult) -> list[str]:
+    low, high = one.interval
+    built = "failed" if one.failed_as_it_must else "DID NOT FAIL"
+    rate = f"{one.failures} of {one.num_drawn}"
+    return [one.control.id, one.control.claim, built, rate, f"{low:.3f} to {high:.3f}", one.control.statement]
+
+
+def _control_document(one: ControlResult) -> dict[str, Any]:
+    return {
+        "id": one.control.id,
+        "statement": one.control.statement,
+        "claim": one.control.claim,
+        "verdict": one.verdict,
+        "failed_as_it_must": one.failed_as_it_must,
+        "failures": one.failures,
+        "num_drawn": one.num_drawn,
+        "interval": list(one.interval),
     }

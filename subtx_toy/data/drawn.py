@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,7 +80,10 @@ def manifest(folder: Path) -> tuple[IdxFile, ...] | None:
     """Return what the files of a cached folder have to be, or None if its manifest cannot be read."""
     try:
         entries = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return tuple(IdxFile(stem, tuple(entries[stem]["shape"]), str(entries[stem]["sha256"])) for stem in STEMS)
+        return tuple(
+            IdxFile(stem, tuple(map(operator.index, entries[stem]["shape"])), str(entries[stem]["sha256"]))
+            for stem in STEMS
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -7,7 +7,8 @@ import contextlib
 import multiprocessing
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
@@ -28,44 +29,52 @@ def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
     """Run ``trials`` in ``workers`` processes and yield each outcome as soon as it is there, in any order.
 
     Every trial draws from streams of its own, so records do not depend on the number of workers or on the order. At
-    most ``workers`` trials wait beside those that run. Leaving the iterator early, by an error or by Ctrl-C, stops
-    the workers at once; trials already yielded are not affected.
+    most ``workers`` trials wait beside those that run. If a worker dies, the trials that were under way are run again
+    one by one, so that a trial that kills its worker is told from its neighbours. Leaving the iterator early, by an
+    error or by Ctrl-C, stops the workers at once; trials already yielded are not affected.
     """
-    if not trials:
-        return
+    waiting = deque(trials)
+    with _one_thread_each():
+        while waiting:
+            for trial in (yield from _run_in_pool(waiting, workers)):
+                if (yield from _run_in_pool(deque([trial]), 1)):
+                    yield Outcome(trial, None, "its worker process died, with other trials beside it and again alone")
+
+
+def _run_in_pool(waiting: deque[Trial], workers: int) -> Generator[Outcome, None, list[Trial]]:
+    """Run what is waiting until all is done or a worker dies; return the trials that were under way then."""
     # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
     context = multiprocessing.get_context("spawn")
-    waiting = iter(trials)
-    with _one_thread_each():
-        pool = concurrent.futures.ProcessPoolExecutor(
-            min(workers, len(trials)), mp_context=context, initializer=start_worker
-        )
-        running: dict[concurrent.futures.Future[RunRecord], Trial] = {}
-        try:
-            while True:
-                for trial in waiting:
-                    running[pool.submit(run_trial, trial)] = trial
-                    if len(running) >= 2 * workers:
-                        break
-                if not running:
-                    break
-                finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-                for future in finished:
-                    yield _outcome(running.pop(future), future)
-            pool.shutdown()
-        finally:
-            # After a normal end there are no workers left; otherwise whatever they do is not wanted any more.
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()
+    not_ours = set(multiprocessing.active_children())
+    pool = concurrent.futures.ProcessPoolExecutor(
+        min(workers, len(waiting)), mp_context=context, initializer=start_worker
+    )
+    running: dict[concurrent.futures.Future[RunRecord], Trial] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < 2 * workers:
+                running[pool.submit(run_trial, waiting[0])] = waiting[0]
+                waiting.popleft()
+            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in finished:
+                if isinstance(future.exception(), BrokenProcessPool):
+                    return list(running.values())
+                yield _outcome(running.pop(future), future)
+        pool.shutdown()
+    except BrokenProcessPool:  # submit() finds the pool broken before any future does
+        return list(running.values())
+    finally:
+        # After a normal end there are no workers left; otherwise whatever they do is not wanted any more.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - not_ours:
+            process.terminate()
+    return []
 
 
 def _outcome(trial: Trial, future: concurrent.futures.Future[RunRecord]) -> Outcome:
     error = future.exception()
     if error is None:
         return Outcome(trial, future.result())
-    if isinstance(error, BrokenProcessPool):
-        return Outcome(trial, None, "a worker process died, and this trial with it or waiting behind it")
     return Outcome(trial, None, "".join(traceback.format_exception(error)))
 
 

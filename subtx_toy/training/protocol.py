@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
+from subtx_toy.config import ARMS, RunConfig
 from subtx_toy.controls import cross_model_init, shared_init
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.losses import Loss, cross_entropy, distillation_loss
@@ -28,9 +28,6 @@ from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer, Trainer
 
 DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
-
-ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
-"""Untrained shared init; teacher; students from the shared init; students from an init of their own."""
 
 
 class Student(NamedTuple):

@@ -37,14 +37,14 @@ class StackTrainer:
     def __init__(
         self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
     ) -> None:
-        self._stack = MLPStack(model, members, batch_size=config.batch_size)
+        # Buffers for the largest batch there can be, which a large batch_size does not reach.
+        rows = min(config.batch_size, max(config.num_train, config.num_inputs, config.num_test))
+        self._stack = MLPStack(model, members, batch_size=rows)
         self._stack.theta.grad = self._stack.gradient
         self._optimizer = make_optimizer(config, [self._stack.theta], fused=True)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
-        self._output_gradient = torch.zeros(
-            config.batch_size, len(members), model.sizes[-1], dtype=self._stack.theta.dtype
-        )
+        self._output_gradient = torch.zeros(rows, len(members), model.sizes[-1], dtype=self._stack.theta.dtype)
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""

@@ -88,8 +88,20 @@ def test_table_and_figure(
         (["none.toml"], ["experiment: cannot read none.toml: No such file or directory"]),
         (["cloud2025", "dataset=mnits"], ["dataset: expected one of 'mnist', 'glyphs', 'fashion', got 'mnits'"]),
         (["cloud2025", "--figure", "x.jpeg"], ["figure: expected a name ending in .png, .pdf or .svg"]),
-        (["cloud2025", "--figure", "no/such/x.png"], ["figure: expected an existing folder"]),
+        (
+            ["cloud2025", "--figure", "no/such/x.png"],
+            ["figure: cannot write 'no/such/x.png': No such file or directory"],
+        ),
+        (["cloud2025", "--figure", "/x" + 300 * "y" + ".png"], ["File name too long"]),
+        (["cloud2025", "--data-dir", 300 * "y"], ["data_dir: expected a folder with IDX files"]),
+        (["cloud2025", "--data-dir", "nowhere"], ["data_dir: expected a folder with IDX files, got nowhere"]),
         (["cloud2025", "--store", "/dev/null/r.sqlite"], ["store: cannot make the folder"]),
+        (["cloud2025", "--seeds", ""], ["seeds: expected integers"]),
+        (["cloud2025", "--seeds", "99999999999999999999"], ["seeds: expected at most 18 digits"]),
+        (["cloud2025", "--seeds", "0:100000000000"], ["seeds: expected at most 1000000 of them"]),
+        (["cloud2025", "width=" + 5001 * "1"], ["width: expected an integer >= 1 and <= 100000000, got inf"]),
+        (["cloud2025", "width=" + 3000 * "["], ["width: expected an integer"]),
+        (["cloud2025", "dataset=glyphs", "num_test=0"], ["num_test: expected an integer >= 1"]),
     ],
 )
 def test_bad_input_is_told_at_once_without_a_traceback(

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from subtx_toy.comparison import compare
-from subtx_toy.config import RESULTS_VERSION
+from subtx_toy.config import ARMS, RESULTS_VERSION, run_id
 from subtx_toy.definition import read_distillation
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
@@ -17,7 +17,6 @@ from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
 from subtx_toy.record import RunRecord
 from subtx_toy.store import Store
-from subtx_toy.training.protocol import ARMS
 
 DEFINITION = read_distillation("cloud2025")
 
@@ -74,12 +73,15 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
 def test_the_script_draws_from_records_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = runpy.run_path(str(Path(__file__).parents[2] / "paper_figs" / "cloud2025.py"))
     store_path, target = tmp_path / "r.sqlite", tmp_path / "x.pdf"
+    with pytest.raises(SystemExit, match="no results database"):
+        script["main"](store_path, target)
+    Store(store_path).close()
     with pytest.raises(SystemExit, match="no records"):
         script["main"](store_path, target)
     with Store(store_path) as store:
         for seed in range(2):
             record = RunRecord(
-                run_id=str(seed) * 32, results_version=RESULTS_VERSION,
+                run_id=run_id(DEFINITION.config, seed=seed, dataset_sha256="0" * 64), results_version=RESULTS_VERSION,
                 config=DEFINITION.config.model_dump(), seed=seed, dataset_sha256="0" * 64, versions={},
                 metrics={f"{arm}.accuracy": 0.1 * seed for arm in ARMS},
                 wall_seconds=1.0, cpu_seconds=1.0, training_cpu_seconds=1.0, peak_rss_mib=1.0,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from subtx_toy import definition
 from subtx_toy.config import RunConfig
 from subtx_toy.definition import Distillation, Published, PublishedArm
 from subtx_toy.errors import InputError
+from subtx_toy.seeding import generator
+from subtx_toy.tolerances import Z_BOUND
 
 
 @pytest.mark.parametrize("name", definition.names())
@@ -71,13 +73,28 @@ def _published(**arms: PublishedArm) -> Published:
 def test_correction_takes_out_one_model_in_n() -> None:
     # 99 clean models at .7 and one at .9 print .702.
     source = _published(
-        student=PublishedArm(mean=0.9, ci95=0.01, contaminated_by=None),
-        cross=PublishedArm(mean=0.702, ci95=0.0196, contaminated_by="student"),
+        student_all=PublishedArm(mean=0.9, ci95=0.01, contaminated_by=None),
+        cross_all=PublishedArm(mean=0.702, ci95=0.0196, contaminated_by="student_all"),
     )
-    assert source.clean_mean("cross") == pytest.approx(0.7)
-    assert source.clean_standard_error("cross") == pytest.approx(math.hypot(0.01, 0.002))
-    assert source.clean_mean("student") == 0.9
-    assert source.clean_standard_error("student") == pytest.approx(0.01 / 1.96)
+    assert source.clean_mean("cross_all") == pytest.approx(0.7)
+    assert source.standard_error("cross_all") == pytest.approx(0.01)
+    assert source.clean_mean("student_all") == 0.9
+
+
+def test_the_printed_spread_holds_the_contamination_already() -> None:
+    # Permutations of 100 models, as the source drew its control: the spread of the corrected mean over many such
+    # samples is that which one sample prints. Adding the contamination's own size again would put it 30 % too high.
+    rng = generator(0, "test", "contamination")
+    corrected, printed = [], []
+    for _ in range(2000):
+        own = rng.permutation(100) == np.arange(100)
+        sample = np.where(own, 0.528 + 0.11 * rng.standard_normal(100), 0.1017 + 0.0256 * rng.standard_normal(100))
+        corrected.append((100 * sample.mean() - 0.528) / 99)
+        printed.append(sample.std() / 10)
+    spread, mean_square = np.std(corrected), np.sqrt(np.mean(np.square(printed)))
+    # The spread of 2,000 numbers is known to 1.6 %, a little less well for these tails.
+    assert abs(spread / mean_square - 1) < 0.08
+    assert abs(np.mean(corrected) - 0.1017) < Z_BOUND * spread / 2000**0.5
 
 
 def test_corrected_control_of_the_reference_experiment() -> None:
@@ -91,7 +108,7 @@ def test_corrected_control_of_the_reference_experiment() -> None:
 
 def test_a_contaminating_arm_must_exist() -> None:
     with pytest.raises(ValueError, match="contaminated_by"):
-        _published(cross=PublishedArm(mean=0.7, ci95=0.01, contaminated_by="nobody"))
+        _published(cross_all=PublishedArm(mean=0.7, ci95=0.01, contaminated_by="nobody"))
 
 
 def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
@@ -119,6 +136,30 @@ def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
 def test_a_wrong_protocol_or_grid_is_one_clear_error(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "bad.toml"
     path.write_text('question = "?"\n' + text + "[config]\n")
+    with pytest.raises(InputError) as caught:
+        definition.read(str(path))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('name = "../x"\n[config]\n', "name: unknown key"),
+        ("", "config: expected a table, got nothing"),
+        ('[config]\n[published]\nsource = "x"\nn = 9\n[published.arms]\nteacher = 3\n', "expected a table, got 3"),
+        (
+            '[config]\n[published]\nsource = "x"\nn = 9\n[published.arms.teachr]\nmean = 0.5\nci95 = 0.1\n',
+            "published.arms.teachr: unknown arm; did you mean 'teacher'?",
+        ),
+        (
+            '[config]\n[published]\nsource = "x"\nn = 9\n[published.arms.teacher]\nmean = nan\nci95 = inf\n',
+            "published.arms.teacher.mean",
+        ),
+    ],
+)
+def test_other_faults_of_a_file_are_told_in_words(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('question = "?"\n' + text)
     with pytest.raises(InputError) as caught:
         definition.read(str(path))
     assert sentence in str(caught.value)

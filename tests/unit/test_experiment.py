@@ -45,8 +45,7 @@ def test_a_record_says_what_ran_and_what_came_out(record: RunRecord) -> None:
     assert record.seed == 7
     assert {"subtx_toy", "python", "torch", "numpy", "blas"} <= set(record.versions)
     assert list(record.metrics) == [
-        f"{arm}.accuracy"
-        for arm in ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
+        f"{arm}.accuracy" for arm in ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
     ]
     assert all(0 <= value <= 1 for value in record.metrics.values())
     assert 0 < record.training_cpu_seconds <= record.cpu_seconds

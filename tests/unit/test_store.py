@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import multiprocessing
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from subtx_toy import store as store_module
-from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.errors import StoreError
 from subtx_toy.record import RunRecord
 from subtx_toy.store import Store
@@ -141,16 +143,48 @@ def test_the_place_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 def test_records_are_found_by_configuration(tmp_path: Path) -> None:
     config = RunConfig(dataset="glyphs")
-    mine = [
-        dataclasses.replace(RECORD, run_id=str(seed) * 32, seed=seed, config=config.model_dump()) for seed in (2, 0, 1)
-    ]
-    other = dataclasses.replace(RECORD, run_id="d" * 32, config=RunConfig(dataset="glyphs", width=3).model_dump())
+
+    def record(config: RunConfig, seed: int, sha256: str = "f" * 64) -> RunRecord:
+        key = run_id(config, seed=seed, dataset_sha256=sha256)
+        return dataclasses.replace(RECORD, run_id=key, seed=seed, config=config.model_dump(), dataset_sha256=sha256)
+
+    mine = [record(config, seed) for seed in (2, 0, 1)]
+    other = record(RunConfig(dataset="glyphs", width=3), 0)
     old = dataclasses.replace(mine[0], run_id="e" * 32, results_version=RESULTS_VERSION - 1)
     with Store(tmp_path / "r.sqlite") as store:
-        for record in (*mine, other, old):
-            store.add(record)
-        assert [record.seed for record in store.find(config)] == [0, 1, 2]
+        for one in (*mine, other, old):
+            store.add(one)
+        assert [one.seed for one in store.find(config)] == [0, 1, 2]
         assert store.find(RunConfig(width=5)) == []
-        store.add(dataclasses.replace(mine[0], run_id="9" * 32, dataset_sha256="0" * 64))
+        store.add(record(config, 0, "0" * 64))
         with pytest.raises(StoreError, match="one data set"):
             store.find(config)
+
+
+def test_records_made_before_a_setting_existed_are_still_found(tmp_path: Path) -> None:
+    config = RunConfig(dataset="glyphs")
+    older = {name: value for name, value in config.model_dump().items() if name != "input_pool"}
+    key = run_id(config, seed=3, dataset_sha256=RECORD.dataset_sha256)
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add(dataclasses.replace(RECORD, run_id=key, config=older))
+        assert [record.run_id for record in store.find(config)] == [key]
+
+
+def test_a_damaged_record_is_one_clear_error(tmp_path: Path) -> None:
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add(RECORD)
+        for text in ("{", '{"other": 1}'):
+            store._connection.execute("UPDATE runs SET record = ?", (text,))
+            with pytest.raises(StoreError, match=f"record {RECORD.run_id} .* damaged"):
+                store.get([RECORD.run_id])
+
+
+def _open_store(path: Path) -> None:
+    Store(path).close()
+
+
+def test_many_processes_may_make_one_store_at_once(tmp_path: Path) -> None:
+    with concurrent.futures.ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for attempt in range(10):
+            for opened in [pool.submit(_open_store, tmp_path / f"{attempt}.sqlite") for _ in range(4)]:
+                opened.result()

@@ -52,9 +52,7 @@ class Tiny:
 
         return Source(name, obtain)
 
-    def write(
-        self, folder: Path, *, packed: bool = False, changed: Mapping[str, bytes] | None = None
-    ) -> Path:
+    def write(self, folder: Path, *, packed: bool = False, changed: Mapping[str, bytes] | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for stem, content in {**self.contents, **(changed or {})}.items():
             if packed:

@@ -42,9 +42,7 @@ def test_the_second_load_asks_no_source_and_shares_the_files(tiny: Tiny, cache_d
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "missing"])
-def test_a_damaged_file_is_reported_and_the_set_obtained_again(
-    tiny: Tiny, cache_dir: Path, damage: str
-) -> None:
+def test_a_damaged_file_is_reported_and_the_set_obtained_again(tiny: Tiny, cache_dir: Path, damage: str) -> None:
     read(tiny)
     path = cache_dir / "mnist" / IMAGES
     good = path.read_bytes()
@@ -108,9 +106,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_reported_and_left_clean(
-    tiny: Tiny, small_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported_and_left_clean(tiny: Tiny, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTX_TOY_CACHE", str(small_disk))
     with pytest.raises(DataError, match="No space left on device"):
         read(tiny)

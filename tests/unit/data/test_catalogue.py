@@ -38,16 +38,12 @@ def test_the_first_so_many_are_loaded(tiny: Tiny) -> None:
 
 
 def test_more_than_there_is_names_the_field() -> None:
-    with pytest.raises(
-        DataError, match=r"^num_test: expected an integer from 1 to 20 \(all that mnist has\), got 21$"
-    ):
+    with pytest.raises(DataError, match=r"^num_test: expected an integer from 1 to 20 \(all that mnist has\), got 21$"):
         data.load("mnist", num_test=21)
 
 
 def test_a_published_set_cannot_be_fetched_in_part() -> None:
-    with pytest.raises(
-        DataError, match="num_train: expected no number for mnist, which is kept whole, got 5"
-    ):
+    with pytest.raises(DataError, match="num_train: expected no number for mnist, which is kept whole, got 5"):
         data.fetch("mnist", num_train=5)
 
 

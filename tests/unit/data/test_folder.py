@@ -49,9 +49,7 @@ def test_the_spelling_with_a_dot_is_understood(tiny: Tiny, tmp_path: Path) -> No
     assert tiny.asked == []
 
 
-def test_the_environment_names_a_folder_too(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_names_a_folder_too(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTX_TOY_DATA", str(tiny.write(tmp_path / "own")))
     catalogue.load("mnist")
     assert tiny.asked == []
@@ -113,9 +111,7 @@ def test_every_wrong_file_is_reported_at_once(tiny: Tiny, tmp_path: Path, cache_
 
 
 @pytest.mark.parametrize(("one", "other"), [(TRAIN_IMAGES, TRAIN_LABELS), (TRAIN_IMAGES, TEST_IMAGES)])
-def test_exchanged_files_are_recognised(
-    tiny: Tiny, tmp_path: Path, cache_dir: Path, one: str, other: str
-) -> None:
+def test_exchanged_files_are_recognised(tiny: Tiny, tmp_path: Path, cache_dir: Path, one: str, other: str) -> None:
     own = tiny.write(tmp_path / "own", changed={one: tiny.contents[other], other: tiny.contents[one]})
     problems = refused(own, tiny, cache_dir)
     assert len(problems) == 2
@@ -139,8 +135,6 @@ def test_a_damaged_gzip_file_is_refused(tiny: Tiny, tmp_path: Path, cache_dir: P
 
 
 def test_a_gzip_file_of_another_length_is_refused(tiny: Tiny, tmp_path: Path, cache_dir: Path) -> None:
-    own = tiny.write(
-        tmp_path / "own", packed=True, changed={TRAIN_LABELS: tiny.contents[TRAIN_LABELS] + bytes(10**6)}
-    )
+    own = tiny.write(tmp_path / "own", packed=True, changed={TRAIN_LABELS: tiny.contents[TRAIN_LABELS] + bytes(10**6)})
     (problem,) = refused(own, tiny, cache_dir)
     assert problem == f"{own / TRAIN_LABELS}.gz: expected 38 bytes, got 39 (too long)"

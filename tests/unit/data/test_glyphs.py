@@ -96,9 +96,7 @@ def test_an_undistorted_look_is_the_identity_and_a_quarter_turn_turns() -> None:
     turned = warp.sample_points(**{**still, "angle": np.full(1, np.pi / 2)}) + np.float32(13.5)
     np.testing.assert_allclose(warp.bilinear(image, which, turned)[0], np.rot90(image[0]), atol=2e-3)
     moved = warp.sample_points(**{**still, "shift": np.array([[2.0, -3.0]])}) + np.float32(13.5)
-    np.testing.assert_allclose(
-        warp.bilinear(image, which, moved)[0, 2:-1, 1:-3], image[0, :-3, 4:], atol=2e-3
-    )
+    np.testing.assert_allclose(warp.bilinear(image, which, moved)[0, 2:-1, 1:-3], image[0, :-3, 4:], atol=2e-3)
 
 
 def test_blur_keeps_the_ink_and_spreads_it_by_sigma() -> None:

@@ -58,6 +58,5 @@ def test_content_of_another_file_of_the_set_is_called_exchanged() -> None:
     other = IdxFile("t10k-images-idx3-ubyte", (2, 28, 28), hashlib.sha256(RAW).hexdigest())
     wanted = IdxFile("train-images-idx3-ubyte", (2, 28, 28), "00")
     assert idx.fault(RAW, wanted, others=(other,)) == (
-        "expected the content of train-images-idx3-ubyte, "
-        "got that of t10k-images-idx3-ubyte (files exchanged?)"
+        "expected the content of train-images-idx3-ubyte, got that of t10k-images-idx3-ubyte (files exchanged?)"
     )

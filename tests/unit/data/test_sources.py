@@ -48,11 +48,7 @@ def test_wrong_content_is_refused_and_not_cached(tiny: Tiny, cache_dir: Path) ->
 
 def test_when_nothing_works_each_source_and_the_way_out_are_named(tiny: Tiny, cache_dir: Path) -> None:
     with pytest.raises(DataError) as caught:
-        read(
-            tiny.with_sources(
-                tiny.dead_source("no network", name="one"), tiny.dead_source("no pip", name="two")
-            )
-        )
+        read(tiny.with_sources(tiny.dead_source("no network", name="one"), tiny.dead_source("no pip", name="two")))
     assert caught.value.problems == (
         "mnist: expected one of 2 sources to have the data set, got none",
         "mnist: tried one: no network",
@@ -93,9 +89,7 @@ def test_a_system_folder_that_is_missing_or_broken_is_reported(tiny: Tiny, tmp_p
     missing = sources.system_folder(tmp_path / "missing")
     place = tiny.write(tmp_path / "system", packed=True)
     (place / f"{IMAGES}.gz").write_bytes(b"\x1f\x8b")
-    with pytest.raises(
-        DataError, match=r"missing: no such folder\n.*system: a truncated or corrupt gzip file"
-    ):
+    with pytest.raises(DataError, match=r"missing: no such folder\n.*system: a truncated or corrupt gzip file"):
         read(tiny.with_sources(missing, sources.system_folder(place)))
 
 

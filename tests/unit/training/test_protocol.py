@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
+from subtx_toy.config import ARMS, RunConfig
 from subtx_toy.controls import cross_model_init, shared_init
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.losses import Loss, distillation_loss
@@ -21,7 +21,7 @@ from subtx_toy.tolerances import (
 )
 from subtx_toy.training import phase as phase_module
 from subtx_toy.training import protocol
-from subtx_toy.training.protocol import ARMS, STUDENTS, ProtocolResult, TrainerFactory, run_protocol
+from subtx_toy.training.protocol import STUDENTS, ProtocolResult, TrainerFactory, run_protocol
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 from tests.reference.plain_protocol import PlainRun, plain_run
