@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.data import catalogue
+from subtx_toy.data.mnist import MNIST
+from subtx_toy.data.published import Source
 
 ARMS = ["reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all"]
 TINY = [
@@ -151,3 +155,32 @@ def test_help_is_quick_and_loads_no_torch() -> None:
 def test_every_help_page_shows_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.call([*command, "--help"]) == 0
     assert "Example:" in capsys.readouterr().out
+
+
+def test_a_data_set_that_cannot_be_had_is_one_error_and_no_other_set_takes_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> dict[str, bytes]:
+        raise OSError(101, "Network is unreachable")
+
+    nowhere = dataclasses.replace(MNIST, sources=(Source("a mirror", fail), Source("a package", fail)))
+    monkeypatch.setitem(catalogue._PUBLISHED, "mnist", nowhere)
+    monkeypatch.setenv("SUBTX_TOY_CACHE", str(tmp_path / "cache"))
+    code, out, err = _run(["cloud2025", "--store", str(tmp_path / "r.sqlite"), "--no-figure"], capsys)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+    for part in ("error: mnist", "a mirror", "a package", "Network is unreachable", "--data-dir"):
+        assert part in err
+
+
+def test_more_distillation_images_than_there_are_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _run(["cloud2025", "inputs=images", "num_train=300", "num_inputs=301"], capsys)
+    assert code == 2
+    assert "num_inputs: expected at most num_train = 300 with inputs 'images', got 301" in err
+
+
+def test_real_images_as_distillation_inputs_run_end_to_end(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["cloud2025", *TINY, "inputs=images", "--seeds", "0", "--store", str(store), "--no-figure"]
+    code, out, err = _run(command, capsys)
+    assert code == 0, err
+    assert "student_aux" in out
