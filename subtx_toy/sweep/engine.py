@@ -16,6 +16,9 @@ from subtx_toy.record import RunRecord
 from subtx_toy.sweep.trial import THREAD_VARIABLES, Trial, run_trial, start_worker
 
 
+_PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one trial ended: with a record, or with the text of the error that stopped it."""
@@ -66,8 +69,13 @@ def _run_in_pool(waiting: deque[Trial], workers: int) -> Generator[Outcome, None
     finally:
         # After a normal end there are no workers left; otherwise whatever they do is not wanted any more.
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - not_ours:
+        ours = set(multiprocessing.active_children()) - not_ours
+        for process in ours:
             process.terminate()
+        for process in ours:
+            process.join(_PATIENCE_SECONDS)
+            if process.is_alive():
+                process.kill()
     return []
 
 
