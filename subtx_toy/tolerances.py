@@ -90,3 +90,12 @@ LIMIT_ROUNDING = 1e-9
 
 TERMS_ROUNDING = 64
 """Units of roundoff, times the sizes added up, by which rounding may move a loss or a distance: as for alignments."""
+
+VISIBLE = 100
+"""Roundings that a predicted effect has to exceed at the top of a ladder, or the claim on it is undecided: below, an
+error of one part in a hundred would not show.
+"""
+
+BATCHED_ROUTE = 1e-13
+"""Relative, curvature and norms of stacked problems against those of one problem: sums of up to some hundred terms in
+another order. An update is a difference of outputs of size 1, so its own rounding is 1 / eps times larger."""

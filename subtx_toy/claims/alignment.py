@@ -7,7 +7,7 @@ from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.hypotheses import CONSISTENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
 from subtx_toy.claims.order import order_checks, small_eps
 from subtx_toy.models import MLP
-from subtx_toy.tolerances import TERMS_ROUNDING
+from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
 _PAPER = "Cloud et al. 2025, arXiv:2507.14805"
 FAR = (1.0, 16.0, 256.0)
@@ -22,6 +22,8 @@ def first_order(evidence: Evidence) -> Outcome:
     floor = 0.0 if evidence.degenerate else rounding[0] / ladder[0]
     checks = [Inequality(0.0, V, floor, "curvature V is not negative")]
     checks += order_checks(ladder, remainders, rounding, order=2, what="alignment - eps V")
+    if not evidence.degenerate and ladder[0] * V < VISIBLE * rounding[0]:
+        checks.append(Inequality(0.0, 0.0, rounding[0], "eps V is near rounding"))
     at = small_eps(ladder, remainders, V)
     if evidence.alignment(at) <= evidence.alignment_rounding(at):
         return outcome(checks)

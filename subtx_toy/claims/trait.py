@@ -6,7 +6,7 @@ from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import RUNG_RATIO, UNIT_ROUNDOFF, Evidence, rungs
 from subtx_toy.claims.hypotheses import ONE_STEP, TRAIT_STEP
 from subtx_toy.claims.order import order_checks, small_eps
-from subtx_toy.tolerances import TERMS_ROUNDING
+from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
 
 def trait_ladder(evidence: Evidence) -> tuple[float, ...]:
@@ -31,6 +31,8 @@ def trait_loss_falls(evidence: Evidence) -> Outcome:
     checks = order_checks(ladder, remainders, rounding, order=2, what="change of trait loss + eps student_lr V")
     if evidence.degenerate:
         return outcome(checks)
+    if ladder[0] * slope < VISIBLE * rounding[0]:
+        checks.append(Inequality(0.0, 0.0, rounding[0], "eps student_lr V is near rounding"))
     eps = small_eps(ladder, remainders, slope)
     change, floor = evidence.trait_change(eps), trait_rounding(evidence, eps)
     checks.append(Inequality(change, 0.0, floor, f"change of trait loss at eps = {eps:.3g}"))

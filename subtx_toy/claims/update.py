@@ -8,7 +8,7 @@ from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.hypotheses import ONE_STEP
 from subtx_toy.theory.remainder import FittedOrder
-from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_ORDER
+from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_ORDER, VISIBLE
 
 
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
@@ -33,6 +33,9 @@ def second_order(evidence: Evidence) -> Outcome:
     if order is None:
         floor = evidence.update_rounding
         return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
+    top = evidence.ladder[0] * float(evidence.G_dT.norm())
+    if not evidence.degenerate and top < VISIBLE * evidence.update_rounding:
+        return outcome([Inequality(0.0, 0.0, evidence.update_rounding, "eps G dT is near rounding")])
     eps = evidence.ladder[-1]
     check = Inequality(REMAINDER_ORDER, order.slope, what="least order <= fitted order of ||dS - eps G dT||")
     if evidence.degenerate:

@@ -71,7 +71,7 @@ class Summary:
         if judgement.outcome is None:
             return
         ratio, worst = judgement.outcome.ratio, judgement.outcome.worst
-        if not np.isnan(ratio):
+        if judgement.verdict != "undecided" and not np.isnan(ratio):
             self.ratios.append(ratio)
         if judgement.verdict == "undecided":
             self.bound = max(self.bound, worst.floor)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from subtx_toy.record import RunRecord
 from subtx_toy.sweep.trial import THREAD_VARIABLES, Trial, run_trial, start_worker
 
-
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 
 

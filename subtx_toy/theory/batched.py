@@ -22,8 +22,8 @@ from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.theory.curvature import curvature_per_input
 
-CHUNK = 64
-"""Problems stacked at once: their activations stay in the second-level cache. From 32 to 256 measured alike."""
+CHUNK = 128
+"""Problems stacked at once: their activations stay in the second-level cache. Fastest of 16 to 1,000 at width 16."""
 
 
 @dataclass(frozen=True, eq=False)

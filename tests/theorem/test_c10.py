@@ -1,0 +1,26 @@
+"""Claim C10: the closed form ends before the first sign change."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+
+from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.theory.closed_form import ClosedFormEps
+from subtx_toy.theory.observed_eps import observed_eps
+from tests.theorem.planted import TURNING, judge_all, outcome_of, seeds, spec_of
+
+
+@settings(max_examples=8)  # a scan over 460 eps each
+@given(seeds)
+def test_c10_is_violated_by_no_drawn_problem(seed: int) -> None:
+    judge_all(CLAIMS["C10"], spec_of(seed))
+
+
+def test_c10_is_violated_by_a_closed_form_beyond_the_first_sign_change() -> None:
+    problem = TURNING.build()
+    assert CLAIMS["C10"].judge(Evidence(problem)).verdict == "holds"
+    turn = observed_eps(problem).eps
+    assert turn is not None
+    planted = Evidence(problem, closed_form=ClosedFormEps(1.01 * turn))
+    assert outcome_of("C10", planted).worst.verdict == "violated"
