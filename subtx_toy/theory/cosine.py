@@ -69,7 +69,9 @@ def largest_kantorovich(eigenvalues: Float[Tensor, " p"], components: Float[Tens
     order = torch.argsort(eigenvalues, descending=True)
     values, energy = eigenvalues[order], components[order] ** 2
     # Modes above all that the vector excites do not count; a component at rounding level is none.
-    excited = (energy > torch.finfo(energy.dtype).eps ** 2 * energy.sum()) & (values > 0)
+    # An eigenvalue at rounding level is left out with the modes below it, which only lowers the bound.
+    finfo_eps = torch.finfo(energy.dtype).eps
+    excited = (energy > finfo_eps**2 * energy.sum()) & (values > finfo_eps * values[0]) & (values > 0)
     if not excited.any():
         return KantorovichBound(0.0, 0.0, math.inf, 0)
     condition = values[excited][0] / values[excited]

@@ -67,3 +67,11 @@ def test_dropping_faint_modes_only_sharpens_the_bound() -> None:
     assert best.mass == pytest.approx((2 / 3) ** 0.5)
     everything = 2 * 1e-9**0.5 / (1 + 1e-9)
     assert best.value > 1000 * everything
+
+
+def test_an_eigenvalue_far_below_rounding_does_not_spoil_the_bound() -> None:
+    components = torch.ones(3, dtype=torch.float64)
+    tiny = largest_kantorovich(torch.tensor([1.0, 0.5, 1e-320], dtype=torch.float64), components)
+    none = largest_kantorovich(torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64), components)
+    assert tiny == none
+    assert 0 < tiny.value < 1
