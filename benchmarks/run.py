@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from pathlib import Path
 
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"  # read once, when numpy is loaded
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import checks  # noqa: E402, the verbs stand beside this file
+from benchmarks import checks  # noqa: E402
 
 VERBS = {"checks": checks}
 """A verb is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments)``."""
