@@ -1,0 +1,53 @@
+"""Property tests of one-step claims on your own models: strategies, named assertions and a hunt for counterexamples.
+
+``problems``, ``problem_specs``, ``mlps`` and ``imitation_losses`` are hypothesis strategies that build what they
+promise; ``assert_...`` are the claims, one function each; ``hunt`` looks for a counterexample to a bound. Names are
+loaded on first use; the strategies and ``hunt`` need hypothesis, which ``pip install hypothesis`` brings, the
+assertions do not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from subtx_toy.testing.assertions import (
+        assert_aligned_to_first_order,
+        assert_alignment_is_exact,
+        assert_dichotomy,
+        assert_ggn_matches_dense,
+        assert_moves_toward_teacher,
+        assert_remainder_is_second_order,
+        assert_trait_loss_falls,
+    )
+    from subtx_toy.testing.construction import build_problem
+    from subtx_toy.testing.hunting import Hunt, hunt
+    from subtx_toy.testing.strategies import imitation_losses, mlps, problem_specs, problems
+
+__all__ = [
+    "Hunt",
+    "assert_aligned_to_first_order",
+    "assert_alignment_is_exact",
+    "assert_dichotomy",
+    "assert_ggn_matches_dense",
+    "assert_moves_toward_teacher",
+    "assert_remainder_is_second_order",
+    "assert_trait_loss_falls",
+    "build_problem",
+    "hunt",
+    "imitation_losses",
+    "mlps",
+    "problem_specs",
+    "problems",
+]
+
+_HOMES = {"build_problem": "construction", "hunt": "hunting", "Hunt": "hunting"} | dict.fromkeys(
+    ("imitation_losses", "mlps", "problem_specs", "problems"), "strategies"
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'assertions')}"), name)

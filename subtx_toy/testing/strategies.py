@@ -1,0 +1,98 @@
+"""Hypothesis strategies for small one-step problems; each builds what it promises, nothing is filtered.
+
+A hypothesis of the claims is a keyword: True builds it in, False builds its opposite in, None leaves it open. What
+cannot be built raises ``InvalidArgument`` when a value is drawn. Values shrink to the smallest problem there is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+from subtx_toy.losses import Loss, kl, squared_error
+from subtx_toy.models import ACTIVATIONS, MLP
+from subtx_toy.problem import Problem
+from subtx_toy.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
+from subtx_toy.testing.construction import build_problem
+from subtx_toy.testing.specs import TEMPERATURES, Draw, activations, problem_specs, require_sizes
+
+__all__ = ["imitation_losses", "mlps", "problem_specs", "problems"]
+
+
+def imitation_losses(*, softmax: bool | None = None) -> st.SearchStrategy[Loss]:
+    """Draw a distillation loss on logits, three times continuously differentiable and least where both agree.
+
+    Args:
+        softmax: whether it compares softmaxes, and so does not see a constant added to all logits.
+
+    Shrinks to squared error, or to kl at temperature 1. The cosine distance is smooth away from zero logits only.
+    """
+    on_logits = st.one_of(st.builds(squared_error), st.builds(cosine_distance))
+    tempered = (kl, reverse_kl, probability_squared_error)
+    on_softmaxes = st.one_of([st.builds(loss, st.sampled_from(TEMPERATURES)) for loss in tempered])
+    if softmax is None:
+        return on_logits | on_softmaxes
+    return on_softmaxes if softmax else on_logits
+
+
+@st.composite
+def mlps(  # noqa: D417
+    draw: Draw, *, smooth: bool | None = True, min_hidden: int = 0, max_hidden: int = 3, max_width: int = 6
+) -> MLP:
+    """Draw the shape of a perceptron with ``min_hidden`` to ``max_hidden`` hidden layers, all widths >= 1.
+
+    Args:
+        smooth: whether its activation is twice continuously differentiable.
+
+    Shrinks to one input, no hidden layer, one class logit and one auxiliary logit.
+    """
+    require_sizes(max_width=max_width, hidden=(min_hidden, max_hidden))
+    widths = st.integers(1, max_width)
+    hidden = draw(st.lists(widths, min_size=min_hidden, max_size=max_hidden))
+    num_classes = draw(widths)
+    activation = ACTIVATIONS[draw(st.sampled_from(activations(smooth)))]
+    return MLP((draw(widths), *hidden, num_classes + draw(widths)), activation, num_classes=num_classes)
+
+
+@st.composite
+def problems(  # noqa: D417
+    draw: Draw,
+    *,
+    smooth: bool | None = True,
+    degenerate: bool | None = None,
+    affine_on_ray: bool | None = None,
+    trait_step: bool | None = None,
+    gentle: bool = False,
+    distillation_losses: st.SearchStrategy[Loss] | None = None,
+) -> Problem:
+    """Draw a problem, of a ``problem_specs`` of the same keywords; small, in float64.
+
+    Args:
+        smooth, degenerate, trait_step: as there.
+        affine_on_ray: as there, or a deeper model whose teacher moved only its last layer, in a random direction.
+        gentle: ``student_lr`` is 1 / (2 lambda_max) of G, so the student moves toward the teacher for small eps.
+        distillation_losses: draws the distillation loss, by default squared error or kl; ``degenerate`` and
+            ``gentle`` are built for those two, so neither goes with it. Several logits are distilled then, since the
+            cosine of one logit is constant, and what its rounding leaves of it is no loss.
+    """
+    if distillation_losses is not None and (degenerate is not None or gentle):
+        raise InvalidArgument("distillation_losses: expected None with degenerate or gentle, which are built for kl")
+    last_layer_only = bool(affine_on_ray) and degenerate is not True and trait_step is not True and draw(st.booleans())
+    specs = problem_specs(
+        smooth=smooth,
+        degenerate=degenerate,
+        affine_on_ray=None if last_layer_only else affine_on_ray,
+        trait_step=False if last_layer_only else trait_step,
+        several_logits=distillation_losses is not None,
+    )
+    changes: dict[str, st.SearchStrategy[Any]] = {}
+    if last_layer_only:
+        changes["last_layer_only"] = st.just(True)
+    if gentle:
+        changes["gentle"] = st.just(True)
+    if distillation_losses is not None:
+        changes["loss"] = distillation_losses
+    problem: Problem = draw(st.builds(build_problem, specs, **changes))
+    return problem

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from subtx_toy import testing
+from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.errors import InputError
+from subtx_toy.losses import kl, squared_error
+from subtx_toy.params import Params
+from subtx_toy.problem import Problem
+from subtx_toy.testing import imitation_losses, problems
+from subtx_toy.theory.curvature import ggn_vector_product
+from subtx_toy.theory.one_step import predicted_distance
+from subtx_toy.training.one_step import student_step
+from tests.theorem.modules import FOREIGN, foreign_problem
+
+# beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the .random. module:hypothesis.errors.HypothesisDeprecationWarning"
+)
+
+Assertion = Callable[..., None]
+SOME = settings(max_examples=settings().max_examples // 4)  # of the profile: a problem takes many steps
+STUDENT_ASSERTIONS = [
+    testing.assert_aligned_to_first_order,
+    testing.assert_alignment_is_exact,
+    testing.assert_remainder_is_second_order,
+    testing.assert_moves_toward_teacher,
+    testing.assert_trait_loss_falls,
+]
+GENERIC = ProblemSpec(hidden=(4,), input_dim=3, num_classes=2, num_aux=3, num_inputs=5, num_trait_inputs=4)
+
+
+@SOME
+@given(problem=problems())
+def test_alignment_and_remainder_hold(problem: Problem) -> None:
+    testing.assert_aligned_to_first_order(problem)
+    testing.assert_remainder_is_second_order(problem)
+
+
+@SOME
+@given(problem=problems(distillation_losses=imitation_losses()))
+def test_alignment_holds_for_every_imitation_loss(problem: Problem) -> None:
+    testing.assert_aligned_to_first_order(problem)
+
+
+@SOME
+@given(problem=problems(smooth=None))
+def test_what_needs_no_smoothness_holds_on_kinked_models_too(problem: Problem) -> None:
+    testing.assert_alignment_is_exact(problem)
+    testing.assert_ggn_matches_dense(problem)
+
+
+@SOME
+@given(blind=problems(degenerate=True), seeing=problems(degenerate=False))
+def test_dichotomy_holds(blind: Problem, seeing: Problem) -> None:
+    testing.assert_dichotomy(blind, degenerate=True)
+    testing.assert_dichotomy(seeing)
+
+
+@SOME
+@given(problem=problems(degenerate=False, gentle=True))
+def test_gentle_students_move_toward_the_teacher(problem: Problem) -> None:
+    testing.assert_moves_toward_teacher(problem)
+
+
+@SOME
+@given(problem=problems(trait_step=True))
+def test_trait_loss_falls(problem: Problem) -> None:
+    testing.assert_trait_loss_falls(problem)
+
+
+def foreign(name: str, loss: str) -> Problem:
+    problem = foreign_problem(name, squared_error() if loss == "squared_error" else kl(2.0))
+    return dataclasses.replace(problem, student_lr=predicted_distance(problem).sufficient / 4)
+
+
+@pytest.mark.parametrize("assertion", STUDENT_ASSERTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("name", FOREIGN)
+def test_assertions_hold_on_foreign_modules(assertion: Assertion, name: str) -> None:
+    assertion(foreign(name, "kl"))
+
+
+def scaled(factor: float) -> Callable[[Problem, float], Params]:
+    return lambda problem, eps: {name: factor * value for name, value in student_step(problem, eps).items()}
+
+
+def summed(problem: Problem, eps: float) -> Params:
+    """A student that forgets to divide by n."""
+    return scaled(float(len(problem.distilled(problem.base_params))))(problem, eps)
+
+
+def cross_model(problem: Problem, eps: float) -> Params:
+    """A student that starts from other parameters."""
+    other = {name: value.flip(0) + 0.1 for name, value in problem.base_params.items()}
+    return student_step(problem, eps, student_init=other)
+
+
+PLANTED = {"wrong sign": scaled(-1.0), "1.01": scaled(1.01), "no 1/n": summed, "cross-model": cross_model}
+
+
+@pytest.mark.parametrize("assertion", STUDENT_ASSERTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("planted", PLANTED)
+@pytest.mark.parametrize("loss", ["squared_error", "kl"])
+def test_assertions_fail_on_planted_errors(assertion: Assertion, planted: str, loss: str) -> None:
+    spec = dataclasses.replace(GENERIC, loss=loss, trait="cross_entropy")
+    for problem in (testing.build_problem(spec, gentle=True), foreign("tied", loss)):
+        assertion(problem)
+        with pytest.raises(AssertionError, match=r"predicted \S+, observed \S+, ratio \S+"):
+            assertion(problem, student=PLANTED[planted])
+
+
+@SOME
+@given(problem=problems(degenerate=False, gentle=True, trait_step=True), name=st.sampled_from(["wrong sign", "1.01"]))
+def test_planted_factors_are_caught_on_every_problem(problem: Problem, name: str) -> None:
+    for assertion in STUDENT_ASSERTIONS:
+        with pytest.raises(AssertionError):
+            assertion(problem, student=PLANTED[name])
+
+
+def test_dichotomy_fails_on_planted_errors() -> None:
+    with pytest.raises(AssertionError, match=r"expected > 0: predicted .* ratio -1$"):
+        testing.assert_dichotomy(GENERIC.build(), student=scaled(-1.0))
+    testing.assert_dichotomy(GENERIC.build(), student=scaled(1.01))  # says nothing of sizes
+    # This other start pulls against the teacher, at every small eps alike.
+    opposed = GENERIC.build(inputs=torch.ones(1, 3).double())
+    away = {name: value + opposed.teacher_update[name] for name, value in opposed.base_params.items()}
+    with pytest.raises(AssertionError, match="expected > 0"):
+        testing.assert_dichotomy(
+            opposed, student=lambda problem, eps: student_step(problem, eps, student_init=away)
+        )  # fmt: skip
+    blind = dataclasses.replace(GENERIC, hidden=(), distilled_logits="aux").build()
+    with pytest.raises(AssertionError, match=r"predicted 0, observed .*, ratio none"):
+        testing.assert_dichotomy(
+            blind,
+            degenerate=True,
+            student=lambda problem, eps: {k: eps * v for k, v in problem.teacher_update.items()},
+        )
+    with pytest.raises(AssertionError, match="predicted 0"):
+        testing.assert_dichotomy(GENERIC.build(), degenerate=True)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1.01, 5.0])
+def test_products_with_a_planted_factor_do_not_match_the_dense_matrix(factor: float) -> None:
+    def product(problem: Problem, v: Params) -> Params:
+        return {name: factor * value for name, value in ggn_vector_product(problem, v).items()}
+
+    with pytest.raises(AssertionError, match="predicted"):
+        testing.assert_ggn_matches_dense(GENERIC.build(), product=product)
+
+
+def test_a_student_beyond_the_window_and_a_free_teacher_are_told_apart() -> None:
+    problem = GENERIC.build()
+    window = predicted_distance(problem).window
+    with pytest.raises(AssertionError, match=r"student_lr: expected below .* got"):
+        testing.assert_moves_toward_teacher(dataclasses.replace(problem, student_lr=1.01 * window))
+    with pytest.raises(InputError, match="expected minus the trait gradient"):
+        testing.assert_trait_loss_falls(dataclasses.replace(GENERIC, teacher="random").build())
+
+
+def test_a_teacher_that_stands_still_asserts_nothing() -> None:
+    still = dataclasses.replace(GENERIC, num_classes=1, trait="cross_entropy").build()
+    testing.assert_aligned_to_first_order(still)
+    testing.assert_remainder_is_second_order(still)
+    testing.assert_dichotomy(still, degenerate=True)

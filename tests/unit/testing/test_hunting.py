@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+
+from subtx_toy import params as vectors
+from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.testing import hunt, problem_specs
+from subtx_toy.theory.alignment import exact_alignment
+from subtx_toy.theory.cosine import predicted_cosine
+from subtx_toy.theory.curvature import curvature, ggn_vector_product
+
+# beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the .random. module:hypothesis.errors.HypothesisDeprecationWarning"
+)
+
+SEEING = problem_specs(degenerate=False)
+
+
+def test_a_true_bound_survives_and_its_tightness_shows() -> None:
+    """Cauchy-Schwarz: V <= ||G dT|| ||dT||, with equality on one-dimensional ranges."""
+
+    def margin(spec: ProblemSpec) -> float:
+        return 1 - predicted_cosine(spec.build()) + 1e-9
+
+    found = hunt(margin, SEEING, max_examples=100)
+    assert found.counterexample is None
+    assert found.num_tried >= 100
+    assert 0 <= found.least_margin < 0.01
+
+
+def test_a_false_bound_is_refuted_by_a_small_problem() -> None:
+    """Claimed: ||G dT|| <= 5 V. A large teacher's update makes V small against it, or the other way round."""
+
+    def margin(spec: ProblemSpec) -> float:
+        problem = spec.build()
+        size = float(vectors.norm(ggn_vector_product(problem, problem.teacher_update)))
+        return 1 - size / (5 * float(curvature(problem)))
+
+    spec = hunt(margin, SEEING).counterexample
+    assert spec is not None
+    assert margin(spec) < 0
+    assert spec.hidden == ()
+    assert spec.num_inputs == 1
+    assert spec.snippet().endswith(".build()")
+
+
+def test_alignment_can_turn_negative_beyond_small_eps() -> None:
+    def margin(spec: ProblemSpec) -> float:
+        return exact_alignment(spec.build(), 3.0)
+
+    spec = hunt(margin, SEEING, max_examples=500).counterexample
+    assert spec is not None
+    assert len(spec.hidden) == 1  # without a hidden layer it never is
+
+
+def test_the_target_leads_into_a_corner_that_blind_drawing_misses() -> None:
+    numbers = st.lists(st.integers(0, 1000), min_size=3, max_size=3)
+    found = hunt(lambda three: 2800.0 - sum(three), numbers, max_examples=1000)
+    assert found.counterexample is not None
+    assert sum(found.counterexample) == 2801
+
+
+def test_a_margin_that_is_no_number_counts_as_refuted_and_a_hunt_repeats() -> None:
+    assert hunt(lambda _: float("nan"), st.integers()).counterexample == 0
+    first, second = (hunt(lambda number: 1000.0 - number, st.integers(0, 10**6)) for _ in range(2))
+    assert first == second
+    assert first.counterexample == 1001
