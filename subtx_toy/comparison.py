@@ -85,8 +85,7 @@ def compare(
 
 def accuracies_by_arm(records: Sequence[RunRecord]) -> dict[str, list[float]]:
     """Return the accuracies of some records of one experiment, by arm, in the order of the records."""
-    names = [name for name in records[0].metrics if name.endswith(".accuracy")]
-    return {name.removesuffix(".accuracy"): [record.metrics[name] for record in records] for name in names}
+    return {arm: [record.accuracies[arm] for record in records] for arm in records[0].accuracies}
 
 
 def changed_settings(definition: Distillation, config: RunConfig) -> list[str]:

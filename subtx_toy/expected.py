@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import annotated_types
 import pydantic
@@ -81,11 +81,11 @@ def _field(model: type[pydantic.BaseModel], loc: Sequence[int | str]) -> FieldIn
     return _owner(model, loc).model_fields.get(str(loc[-1])) if loc else None
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
-    """Return a hint that names the closest of ``words``, or nothing when none is close.
+def nearest(word: str, words: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return a hint that names the closest of ``words``, or nothing when none is closer than ``cutoff`` in [0, 1].
 
     >>> nearest("widht", ["width", "depth"])
     "; did you mean 'width'?"
     """
-    close = difflib.get_close_matches(word, words, n=1)
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""

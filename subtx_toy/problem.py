@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from subtx_toy import params as vectors
 from subtx_toy import problem_checks as checks
 from subtx_toy.errors import InputError
 from subtx_toy.functional import Apply, ModuleFunction
@@ -66,7 +67,7 @@ class Problem:
             params = params or model.parameters()
         if isinstance(model, MLP) and num_classes is None:
             num_classes = model.num_classes
-        params = {name: value.detach().clone() for name, value in params.items()}
+        params = _detached(params)
         update = {name: self.teacher_update[name].detach().clone() for name in params if name in self.teacher_update}
         self._set(model=model, base_params=params, num_classes=num_classes)
 
@@ -147,8 +148,7 @@ class Problem:
 
     def teacher_params(self, eps: float | None = None) -> Params:
         """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
-        step = self.eps if eps is None else eps
-        return {name: value + step * self.teacher_update[name] for name, value in self.base_params.items()}
+        return vectors.axpy(self.eps if eps is None else eps, self.teacher_update, self.base_params)
 
     def require_float64(self) -> None:
         """Refuse any other precision: the claims are about remainders of order eps^2.

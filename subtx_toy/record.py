@@ -46,6 +46,13 @@ class RunRecord:
     series: dict[str, list[float]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """The final accuracies by arm; empty for protocols without arms."""
+        return {
+            name.removesuffix(".accuracy"): value for name, value in self.metrics.items() if name.endswith(".accuracy")
+        }
+
 
 def versions() -> dict[str, str]:
     """Return what the numbers of this process are computed with."""

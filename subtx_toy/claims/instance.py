@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.loading import load_object
 from subtx_toy.drawn_problem import ProblemSpec, draw_spec
 from subtx_toy.errors import InputError
+from subtx_toy.expected import nearest
 from subtx_toy.problem import Problem
 from subtx_toy.seeding import generator
 
@@ -91,11 +91,10 @@ def _read_spec(path: Path) -> ProblemSpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"problem: expected TOML in {str(path)!r}, got {error}") from error
     known = [one.name for one in dataclasses.fields(ProblemSpec)]
-    faults = []
-    for name in sorted(set(fields) - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        faults.append(f"{name}: unknown key" + (f"; did you mean {near[0]!r}?" if near else f" of {sorted(known)}"))
-    InputError.gather(faults)
+    InputError.gather(
+        f"{name}: unknown key" + (nearest(name, known) or f" of {sorted(known)}")
+        for name in sorted(set(fields) - set(known))
+    )
     try:
         spec = _SPEC.validate_python(fields)
     except pydantic.ValidationError as error:

@@ -217,10 +217,7 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:
-    accuracies = {
-        name.removesuffix(".accuracy"): value for name, value in record.metrics.items() if name.endswith(".accuracy")
-    }
-    values = ", ".join(f"{arm} {value:.3f}" for arm, value in accuracies.items())
+    values = ", ".join(f"{arm} {value:.3f}" for arm, value in record.accuracies.items())
     return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
 
 

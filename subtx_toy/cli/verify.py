@@ -110,11 +110,10 @@ def verify(
 
 
 def _choose(text: str) -> list[Claim]:
-    import difflib
-
     from subtx_toy.claims.registry import CLAIMS
     from subtx_toy.claims.user import load_claim
     from subtx_toy.errors import InputError
+    from subtx_toy.expected import nearest
 
     claims: list[Claim] = []
     faults: list[str] = []
@@ -127,8 +126,7 @@ def _choose(text: str) -> list[Claim]:
             except InputError as error:
                 faults += error.problems
         else:
-            near = difflib.get_close_matches(name, CLAIMS, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = nearest(name, CLAIMS, cutoff=0.5)
             faults.append(f"claims: expected one of {', '.join(CLAIMS)}, or file.py:name, got {name!r}{hint}")
     ids = [one.id for one in claims]
     faults += [

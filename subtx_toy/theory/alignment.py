@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy import params as vectors
 from subtx_toy.problem import Problem
 from subtx_toy.theory import linearization
 from subtx_toy.theory.curvature import curvature_per_input
@@ -39,9 +38,8 @@ class AlignmentRay:
 
     def targets(self, eps: float) -> Float[Tensor, "n k"]:
         """Return the teacher's distilled outputs at ``eps``."""
-        step = vectors.axpy(eps, self.problem.teacher_update, self.problem.base_params)
         with torch.no_grad():
-            return self.problem.distilled(step)
+            return self.problem.distilled(self.problem.teacher_params(eps))
 
     def per_input(self, eps: float) -> Float[Tensor, " n"]:
         """Return the alignment a_n(eps) of each input, ``[n]``; their mean is the alignment."""

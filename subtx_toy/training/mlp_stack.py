@@ -18,9 +18,8 @@ from torch import Tensor
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 
-_ALIGN_BYTES = (
-    64  # a cache line: every block of the flat vector starts on one, so results do not depend on its neighbours
-)
+# A cache line: every block of the flat vector starts on one, so results do not depend on its neighbours.
+_ALIGN_BYTES = 64
 
 
 def _matmul(a: Tensor, b: Tensor, out: Tensor) -> None:

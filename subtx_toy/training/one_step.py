@@ -40,7 +40,7 @@ class Observation:
 
 def teacher_step(problem: Problem, eps: float | None = None) -> Params:
     """Return the teacher, base_params + eps * teacher_update; ``eps`` is the problem's own by default."""
-    return vectors.axpy(problem.eps if eps is None else eps, problem.teacher_update, problem.base_params)
+    return problem.teacher_params(eps)
 
 
 def student_step(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Params:

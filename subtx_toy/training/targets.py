@@ -52,7 +52,7 @@ class Targets:
             self._fill(inputs, model.sizes[-1], batch_size)
 
     def _fill(self, inputs: Inputs, num_outputs: int, batch_size: int) -> None:
-        itemsize = self._teacher.logits(inputs.gather(np.arange(0))).dtype.itemsize
+        itemsize = next(iter(self._teacher.params(0).values())).dtype.itemsize
         if self._loss.targets == "logits" and inputs.num * num_outputs * itemsize > CACHE_BYTES:
             return
         answers = (self._teacher.logits(inputs.gather(index))[:, 0] for index in batches(inputs.num, batch_size))
