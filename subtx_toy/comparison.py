@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from subtx_toy.config import RunConfig
-from subtx_toy.definition import Distillation, Published
+from subtx_toy.definition import Distillation
+from subtx_toy.published import Published
 from subtx_toy.record import RunRecord
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS

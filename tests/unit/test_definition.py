@@ -9,8 +9,9 @@ import pytest
 
 from subtx_toy import definition
 from subtx_toy.config import RunConfig
-from subtx_toy.definition import Distillation, Published, PublishedArm
+from subtx_toy.definition import Distillation
 from subtx_toy.errors import InputError
+from subtx_toy.published import Published, PublishedArm
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import Z_BOUND
 
