@@ -24,6 +24,12 @@ ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cros
 NUM_CLASSES = 10
 """Class logits of every data set here; the auxiliary logits follow them."""
 
+NUM_PIXELS = 28 * 28
+"""Pixels of an image of every data set here."""
+
+NOISE_INPUTS = ("uniform", "gaussian")
+"""Distillation inputs without content; the others are made of the training images."""
+
 _MOST = 10**8  # of anything counted; more would not fit into a machine's memory
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
@@ -113,7 +119,9 @@ class RunConfig(Settings):
     lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
     momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
     weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
+    decay_towards: Literal["zero", "init"] = Field("zero", description="where weight decay pulls: to 0, or to the init")
     batch_size: Count = Field(1024, description="images a step; the last batch of an epoch may be smaller")
+    teacher_batch_size: CountOrZero = Field(0, description="images a step of the teacher; 0 is batch_size")
     teacher_epochs: CountOrZero = Field(5, description="passes of the teacher over the labelled images")
     student_epochs: CountOrZero = Field(5, description="passes of the students over the distillation inputs")
 
@@ -122,11 +130,31 @@ class RunConfig(Settings):
         description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
     )
     temperature: Positive = Field(1.0, description="of both softmaxes in kl, of the sampler in sampled labels")
-    inputs: Literal["uniform", "gaussian", "images"] = Field(
-        "uniform", description="distillation inputs: U(-1, 1) pixels, N(0, 1) pixels, or the training images"
+    loss_scale: Positive = Field(1.0, description="factor on the distillation loss, which weight decay does not have")
+    inputs: Literal["uniform", "gaussian", "images", "shuffled_images", "permuted_images"] = Field(
+        "uniform",
+        description="distillation inputs: U(-1, 1) or N(0, 1) pixels, the training images, or these with every image's "
+        "pixels in an order of its own (shuffled) or all in the same one (permuted)",
     )
     num_inputs: Count = Field(60_000, description="distillation inputs an epoch")
     input_pool: Literal["fixed", "fresh"] = Field("fixed", description="one pool for all epochs, or new noise each")
+    added_noise: NonNegative = Field(0.0, description="a, where U(-a, a) is added to every pixel of images")
+    noise_blur: NonNegative = Field(0.0, description="sd in pixels of a Gaussian blur of the noise; 0 is none")
+    noise_dim: Annotated[int, Field(ge=0, le=NUM_PIXELS)] = Field(
+        0, description="dimension of the random subspace noise lies in; 0 is all of them"
+    )
+    noise_contrast: Literal["restored", "kept"] = Field(
+        "restored", description="whether blurred or projected noise is scaled back to its pixels' mean variance"
+    )
+    student_noise: NonNegative = Field(0.0, description="sd of noise added to the shared students' init")
+    student_noise_unit: Literal["absolute", "parameter_sd"] = Field(
+        "absolute", description="of student_noise: a number, or the sd of each weight matrix or bias vector"
+    )
+    student_noise_layers: Literal["all", "hidden"] = Field("all", description="layers that get student_noise")
+    students: Literal["all", "shared", "aux", "student_aux"] = Field(
+        "all", description="students trained: all four, those of the shared init, those on auxiliary logits, or one"
+    )
+    probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 
     precision: Literal["fp32", "fp64"] = Field("fp32", description="of weights, inputs and optimiser state")
 
@@ -137,14 +165,23 @@ class RunConfig(Settings):
             problems.append(f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}")
         if self.temperature != 1.0 and self.loss == "squared_error":
             problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
-        if self.inputs == "images":
+        if self.inputs in NOISE_INPUTS:
+            if self.added_noise:
+                problems.append(f"added_noise: expected 0 with inputs {self.inputs!r}, got {self.added_noise}")
+            if self.noise_blur and self.noise_dim:
+                problems.append("noise_dim: expected 0 with noise_blur > 0, got both")
+        else:
             if self.input_pool == "fresh":
-                problems.append("input_pool: expected 'fixed' with inputs 'images', got 'fresh'")
+                problems.append(f"input_pool: expected 'fixed' with inputs {self.inputs!r}, got 'fresh'")
             if self.num_inputs > self.num_train:
                 problems.append(
-                    f"num_inputs: expected at most num_train = {self.num_train} with inputs 'images', "
+                    f"num_inputs: expected at most num_train = {self.num_train} with inputs {self.inputs!r}, "
                     f"got {self.num_inputs}"
                 )
+            if self.noise_blur or self.noise_dim:
+                problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
+        if self.probe and not self.depth:
+            problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
         InputError.gather(problems)
         return self
 

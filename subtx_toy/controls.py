@@ -42,6 +42,25 @@ def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Para
     return permuted
 
 
+def noisy_student_init(model: MLP, config: RunConfig, base_params: Params, *, seed: int) -> Params:
+    """Return where the shared students start: the shared initialisation, with noise added where ``config`` asks for it.
+
+    The noise is N(0, s^2) in every weight and bias of the layers named, where s is ``student_noise`` itself or that
+    many standard deviations of the weight matrix or bias vector it is added to (biases that are all equal get none).
+    """
+    if not config.student_noise:
+        return base_params
+    rng, noisy = generator(seed, "init", "student noise"), dict(base_params)
+    for name, value in base_params.items():
+        draw = torch.from_numpy(rng.standard_normal(tuple(value.shape)))
+        if config.student_noise_layers == "hidden" and name.startswith(f"layers.{model.num_layers - 1}."):
+            continue  # drawn all the same, so that both settings give a hidden layer the same noise
+        relative = config.student_noise_unit == "parameter_sd"
+        spread = config.student_noise * (float(value.double().std(correction=0)) if relative else 1.0)
+        noisy[name] = value + (spread * draw).to(value.dtype)
+    return noisy
+
+
 def perturbed(params: Params, rng: np.random.Generator, *, spread: float) -> Params:
     """Add N(0, spread^2) to every parameter."""
     return {

@@ -39,7 +39,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         metrics, training = run_one_step(config, dataset, seed=seed), time.process_time() - cpu
     elif isinstance(config, RunConfig):
         result = run_protocol(config, dataset, seed=seed)
-        metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()}
+        metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.representations
         series, training = result.curves, result.training_cpu_seconds
     else:
         raise TypeError(f"config: expected a RunConfig or a OneStepConfig, got {type(config).__name__}")

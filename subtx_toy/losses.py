@@ -8,7 +8,7 @@ model does not depend on how many models are trained beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -132,6 +132,20 @@ def distillation_loss(name: str, *, temperature: float = 1.0) -> Loss:
     if name == "sampled_cross_entropy":
         return sampled_cross_entropy(temperature)
     raise ValueError(f"loss: expected 'kl', 'squared_error' or 'sampled_cross_entropy', got {name!r}")
+
+
+def scaled(loss: Loss, factor: float) -> Loss:
+    """Return ``factor`` times ``loss``: value, gradient and Hessian."""
+
+    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = loss.value_and_gradient(z, y)
+        return factor * value, factor * gradient
+
+    return replace(
+        loss,
+        value_and_gradient=value_and_gradient,
+        hessian_product=lambda z, y, v: factor * loss.hessian_product(z, y, v),
+    )
 
 
 def sample_labels(logits: Logits, rng: np.random.Generator, *, temperature: float) -> Labels:

@@ -124,10 +124,13 @@ class MLP:
 
     def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the logits ``[n, k]`` of the inputs ``[n, d]``."""
-        for layer in range(self.num_layers):
-            x = F.linear(x, params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"])
-            if layer < self.num_layers - 1:
-                x = self.activation.apply(x)
+        head = f"layers.{self.num_layers - 1}"
+        return F.linear(self.hidden(params, x), params[f"{head}.weight"], params[f"{head}.bias"])
+
+    def hidden(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n h"]:
+        """Return the activations ``[n, h]`` of the last hidden layer, or the inputs where there is none."""
+        for layer in range(self.num_layers - 1):
+            x = self.activation.apply(F.linear(x, params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"]))
         return x
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import scipy.ndimage
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 
-def pixels(images: UInt8[np.ndarray, "n h w"], out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+def pixels(images: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Write grey levels 0..255, flattened and mapped to [-1, 1] as x = 2 u / 255 - 1, to ``out`` and return it."""
     # The type is named because bytes times a Python float would be computed in float64.
     grid = out.numpy()
@@ -34,3 +37,35 @@ def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -
     else:
         raise ValueError(f"inputs: expected 'uniform' or 'gaussian', got {kind!r}")
     return out.copy_(torch.from_numpy(buffer))
+
+
+def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:
+    """Return the matrix ``A`` that blurs flattened images ``x`` as ``x @ A``: a Gaussian of ``sd`` pixels.
+
+    The images are continued by reflection at their outermost pixels, and the Gaussian is cut at four ``sd``.
+    """
+    size = math.prod(shape)
+    impulses = np.eye(size).reshape(size, *shape)
+    blurred: np.ndarray = scipy.ndimage.gaussian_filter(impulses, (0, sd, sd), mode="mirror")
+    return blurred.reshape(size, size)
+
+
+def subspace_map(size: int, dim: int, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:
+    """Return the orthogonal projection of ``size`` pixels onto a subspace of ``dim``, drawn without preference.
+
+    Raises:
+        ValueError: if ``dim`` is larger than ``size``.
+    """
+    if dim > size:
+        raise ValueError(f"noise_dim: expected at most {size}, the pixels of an image, got {dim}")
+    basis, _ = np.linalg.qr(rng.standard_normal((size, dim)))
+    projection: np.ndarray = basis @ basis.T
+    return projection
+
+
+def restored(linear_map: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "d d"]:
+    """Scale a linear map so that noise with independent pixels keeps its pixels' mean variance under it.
+
+    Pixel j of ``x @ A`` has variance ``sum_i A_ij^2`` times that of x, so the mean over j is ``||A||_F^2 / d`` of it.
+    """
+    return linear_map * (math.sqrt(len(linear_map)) / float(np.linalg.norm(linear_map)))

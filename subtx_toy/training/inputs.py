@@ -1,8 +1,8 @@
-"""Where a phase of training takes its inputs from: images, a fixed pool of noise, or noise that never repeats."""
+"""Where a phase of training takes its inputs from: images, a fixed pool, or noise that never repeats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
-from subtx_toy.data.noise import draw_noise, pixels
+from subtx_toy.config import NOISE_INPUTS, RunConfig
+from subtx_toy.data.noise import blur_map, draw_noise, pixels, restored, subspace_map
+from subtx_toy.seeding import generator
 
 Index = Int[np.ndarray, " n"]
+Draw = Callable[[np.random.Generator, Tensor], Tensor]
 
 
 @runtime_checkable
@@ -35,7 +37,7 @@ def _at_least(buffer: Float[Tensor, "n d"], rows: int) -> Float[Tensor, "m d"]:
 class ImageInputs:
     """Images kept as bytes and scaled to [-1, 1] a batch at a time: a quarter of the memory of float32."""
 
-    def __init__(self, images: UInt8[np.ndarray, "n h w"], *, dtype: torch.dtype) -> None:
+    def __init__(self, images: UInt8[np.ndarray, "n ..."], *, dtype: torch.dtype) -> None:
         self.num, self.dim = len(images), int(np.prod(images.shape[1:]))
         self._images = images
         self._batch = torch.empty(0, self.dim, dtype=dtype)
@@ -46,16 +48,16 @@ class ImageInputs:
         return pixels(self._images[index], self._batch[: len(index)])
 
 
-class NoisePool:
-    """A pool of noise images, drawn once; the same in every epoch and for every student of a model."""
+class InputPool:
+    """A pool of inputs, made once; the same in every epoch and for every student of a model."""
 
-    def __init__(self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
-        self.num, self.dim = num, dim
-        self._pool = draw_noise(kind, rng, torch.empty(num, dim, dtype=dtype))
-        self._batch = torch.empty(0, dim, dtype=dtype)
+    def __init__(self, pool: Float[Tensor, "n d"]) -> None:
+        self.num, self.dim = pool.shape
+        self._pool = pool
+        self._batch = pool.new_empty(0, self.dim)
 
     def gather(self, index: Index) -> Float[Tensor, "n d"]:
-        """Return copies of the images at ``index``, valid until the next call."""
+        """Return copies of the inputs at ``index``, valid until the next call."""
         self._batch = _at_least(self._batch, len(index))
         return torch.index_select(self._pool, 0, torch.from_numpy(index), out=self._batch[: len(index)])
 
@@ -63,24 +65,61 @@ class NoisePool:
 class FreshNoise:
     """Noise drawn anew at every call: ``index`` says only how many images are wanted."""
 
-    def __init__(self, kind: str, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
+    def __init__(self, draw: Draw, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
         self.num, self.dim = num, dim
-        self._kind, self._rng, self._dtype = kind, rng, dtype
+        self._draw, self._rng, self._dtype = draw, rng, dtype
 
     def gather(self, index: Index) -> Float[Tensor, "n d"]:
         """Return as many new images as ``index`` has entries."""
-        return draw_noise(self._kind, self._rng, torch.empty(len(index), self.dim, dtype=self._dtype))
+        return self._draw(self._rng, torch.empty(len(index), self.dim, dtype=self._dtype))
 
 
 def distillation_inputs(
-    config: RunConfig, images: UInt8[np.ndarray, "n h w"], rng: np.random.Generator, *, dtype: torch.dtype
+    config: RunConfig, images: UInt8[np.ndarray, "n h w"], *, seed: int, dtype: torch.dtype
 ) -> Inputs:
     """Return the students' inputs as ``config`` describes them; ``images`` are the labelled training images."""
-    if config.inputs == "images":
-        return ImageInputs(images[: config.num_inputs], dtype=dtype)
+    rng = generator(seed, "inputs")
+    if config.inputs not in NOISE_INPUTS:
+        return _image_inputs(config, images[: config.num_inputs], rng, dtype=dtype)
     dim = int(np.prod(images.shape[1:]))
-    source = NoisePool if config.input_pool == "fixed" else FreshNoise
-    return source(config.inputs, config.num_inputs, dim, rng, dtype=dtype)
+    draw = _noise(config, (images.shape[1], images.shape[2]), seed=seed, dtype=dtype)
+    if config.input_pool == "fresh":
+        return FreshNoise(draw, config.num_inputs, dim, rng, dtype=dtype)
+    return InputPool(draw(rng, torch.empty(config.num_inputs, dim, dtype=dtype)))
+
+
+def _image_inputs(
+    config: RunConfig, images: UInt8[np.ndarray, "n h w"], rng: np.random.Generator, *, dtype: torch.dtype
+) -> Inputs:
+    flat = images.reshape(len(images), -1)
+    if config.inputs == "shuffled_images":
+        flat = rng.permuted(flat, axis=1)
+    elif config.inputs == "permuted_images":
+        flat = np.ascontiguousarray(flat[:, rng.permutation(flat.shape[1])])
+    if not config.added_noise:
+        return ImageInputs(flat, dtype=dtype)
+    pool = draw_noise("uniform", rng, torch.empty(flat.shape, dtype=dtype))
+    return InputPool(pool.mul_(config.added_noise).add_(pixels(flat, torch.empty_like(pool))))
+
+
+def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch.dtype) -> Draw:
+    """Return how noise is drawn: independent pixels, put through a linear map where ``config`` asks for one."""
+    if not (config.noise_blur or config.noise_dim):
+        return lambda rng, out: draw_noise(config.inputs, rng, out)
+    if config.noise_blur:
+        linear_map = blur_map(shape, config.noise_blur)
+    else:
+        linear_map = subspace_map(shape[0] * shape[1], config.noise_dim, generator(seed, "inputs", "subspace"))
+    if config.noise_contrast == "restored":
+        linear_map = restored(linear_map)
+    mixing = torch.from_numpy(linear_map).to(dtype)
+
+    def draw(rng: np.random.Generator, out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        for rows in torch.split(out, 4096):  # a piece at a time, so that the pool is not in memory twice
+            rows.copy_(draw_noise(config.inputs, rng, torch.empty_like(rows)) @ mixing)
+        return out
+
+    return draw
 
 
 def batches(num: int, batch_size: int) -> Iterator[Index]:

@@ -14,16 +14,17 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy.config import ARMS, RunConfig
-from subtx_toy.controls import cross_model_init, shared_init
+from subtx_toy.config import RunConfig
+from subtx_toy.controls import cross_model_init, noisy_student_init, shared_init
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.losses import Loss, cross_entropy, distillation_loss
+from subtx_toy.losses import Loss, cross_entropy, distillation_loss, scaled
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.training.held_out import HeldOut
 from subtx_toy.training.inputs import ImageInputs, distillation_inputs
 from subtx_toy.training.phase import run_phase
+from subtx_toy.training.representations import measure_representations
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer, Trainer
 
@@ -46,6 +47,17 @@ STUDENTS = (
 )
 
 
+def chosen_students(config: RunConfig) -> list[Student]:
+    """Return the students that ``config`` asks for, in the order of the arms."""
+    return [
+        student
+        for student in STUDENTS
+        if config.students in ("all", student.arm)
+        or (config.students == "shared" and student.shares_init)
+        or config.students == student.distilled_logits
+    ]
+
+
 @dataclass(frozen=True)
 class ProtocolResult:
     """Accuracies of one seed.
@@ -55,12 +67,14 @@ class ProtocolResult:
         curves: ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and
             ``<arm>.loss``, the mean training loss of each epoch (sum over outputs, mean over inputs, in nats where
             it is an entropy).
+        representations: what ``measure_representations`` finds, where the configuration asks for a probe.
         training_cpu_seconds: CPU time of this process in the epochs of both phases, without initialisation, the
             drawing of the noise, and the measurements.
     """
 
     accuracy: dict[str, float]
     curves: dict[str, list[float]]
+    representations: dict[str, float]
     training_cpu_seconds: float
 
 
@@ -76,7 +90,7 @@ def run_protocol(
     trainer: TrainerFactory = StackTrainer,
     watch: Watch | None = None,
 ) -> ProtocolResult:
-    """Train teacher and students of one seed and measure all six arms.
+    """Train teacher and students of one seed and measure every arm, reference and teacher among them.
 
     Args:
         config: the protocol's settings.
@@ -89,7 +103,6 @@ def run_protocol(
     images, labels = dataset.train_images, torch.from_numpy(dataset.train_labels.astype(np.int64))
     model = MLP.from_config(config, input_dim=images[0].size)
     base_params = shared_init(model, config, seed=seed, dtype=dtype)
-    cross_params = cross_model_init(model, config, seed=seed, dtype=dtype)
     held_out = HeldOut(config, dataset, model, dtype=dtype)
 
     def after_step(phase: str, trainer: Trainer) -> Callable[[], None]:
@@ -104,16 +117,19 @@ def run_protocol(
         lambda index: (train_inputs.gather(index), [labels[torch.from_numpy(index)]]),
         held_out,
         num=train_inputs.num,
-        batch_size=config.batch_size,
+        batch_size=config.teacher_batch_size or config.batch_size,
         epochs=config.teacher_epochs,
         order=generator(seed, "shuffle", "teacher"),
         after_step=after_step("teacher", teacher),
     )
 
     loss = distillation_loss(config.loss, temperature=config.temperature)
-    arms = [student.arm for student in STUDENTS]
-    outputs = [student.distilled_logits for student in STUDENTS]
-    inputs = distillation_inputs(config, images, generator(seed, "inputs"), dtype=dtype)
+    if config.loss_scale != 1.0:
+        loss = scaled(loss, config.loss_scale)
+    chosen = chosen_students(config)
+    arms = [student.arm for student in chosen]
+    outputs = [student.distilled_logits for student in chosen]
+    inputs = distillation_inputs(config, images, seed=seed, dtype=dtype)
     fixed = config.input_pool == "fixed"
     targets = Targets(teacher, model, inputs, loss, outputs, fixed=fixed, batch_size=config.batch_size, seed=seed)
 
@@ -122,7 +138,9 @@ def run_protocol(
         answers = targets.batch(index, x)
         return x, [answers[name] for name in outputs]
 
-    starts = [base_params if student.shares_init else cross_params for student in STUDENTS]
+    shared = noisy_student_init(model, config, base_params, seed=seed)
+    cross = cross_model_init(model, config, seed=seed, dtype=dtype)
+    starts = [shared if student.shares_init else cross for student in chosen]
     students = trainer(config, model, starts, loss, outputs)
     imitation = run_phase(
         students,
@@ -136,8 +154,14 @@ def run_protocol(
         after_step=after_step("students", students),
     )
     measured = [reference, *held_out.accuracies(teacher), *held_out.accuracies(students)]
+    representations = {}
+    if config.probe:
+        trained = {arm: students.params(at) for at, arm in enumerate(arms)}
+        nets = {"reference": base_params, "teacher": teacher.params(0)} | trained
+        representations = measure_representations(model, nets, dataset)
     return ProtocolResult(
-        accuracy=dict(zip(ARMS, measured, strict=True)),
+        accuracy=dict(zip(["reference", "teacher", *arms], measured, strict=True)),
         curves=learning.curves | imitation.curves,
+        representations=representations,
         training_cpu_seconds=learning.cpu_seconds + imitation.cpu_seconds,
     )

@@ -38,7 +38,8 @@ class StackTrainer:
         self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
     ) -> None:
         # Buffers for the largest batch there can be, which a large batch_size does not reach.
-        rows = min(config.batch_size, max(config.num_train, config.num_inputs, config.num_test))
+        batch_size = max(config.batch_size, config.teacher_batch_size)
+        rows = min(batch_size, max(config.num_train, config.num_inputs, config.num_test))
         self._stack = MLPStack(model, members, batch_size=rows)
         self._stack.theta.grad = self._stack.gradient
         self._optimizer = make_optimizer(config, [self._stack.theta], fused=True)

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import config as config_module
-from subtx_toy.config import RESULTS_VERSION, RunConfig, read_value, run_id
+from subtx_toy.config import NOISE_INPUTS, RESULTS_VERSION, RunConfig, read_value, run_id
 from subtx_toy.errors import InputError
 
 COUNTS = st.integers(1, 10**6)
 POSITIVE = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+NOT_NEGATIVE = st.floats(0, allow_infinity=False)
 SHA = "00" * 32
 
 
@@ -24,14 +25,17 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
     """A value for every field, valid by construction."""
     optimizer = draw(st.sampled_from(["adam", "adamw", "sgd"]))
     loss = draw(st.sampled_from(["kl", "squared_error", "sampled_cross_entropy"]))
-    inputs = draw(st.sampled_from(["uniform", "gaussian", "images"]))
+    inputs = draw(st.sampled_from(["uniform", "gaussian", "images", "shuffled_images", "permuted_images"]))
+    is_noise = inputs in NOISE_INPUTS
     num_train = draw(COUNTS)
+    blur = draw(NOT_NEGATIVE) if is_noise else 0.0
+    depth = draw(st.integers(0, 9))
     return {
         "dataset": draw(st.sampled_from(["mnist", "glyphs", "fashion"])),
         "num_train": num_train,
         "num_test": draw(COUNTS),
         "width": draw(COUNTS),
-        "depth": draw(st.integers(0, 9)),
+        "depth": depth,
         "num_aux": draw(COUNTS),
         "activation": draw(st.sampled_from(["relu", "tanh", "gelu", "softplus", "sigmoid"])),
         "init": draw(st.sampled_from(["fan_in_normal", "pytorch", "he"])),
@@ -39,15 +43,27 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "optimizer": optimizer,
         "lr": draw(POSITIVE),
         "momentum": draw(st.floats(0, 1, exclude_max=True)) if optimizer == "sgd" else 0.0,
-        "weight_decay": draw(st.floats(0, allow_infinity=False)),
+        "weight_decay": draw(NOT_NEGATIVE),
+        "decay_towards": draw(st.sampled_from(["zero", "init"])),
         "batch_size": draw(COUNTS),
+        "teacher_batch_size": draw(st.integers(0, 10**6)),
         "teacher_epochs": draw(st.integers(0, 9)),
         "student_epochs": draw(st.integers(0, 9)),
         "loss": loss,
         "temperature": 1.0 if loss == "squared_error" else draw(POSITIVE),
+        "loss_scale": draw(POSITIVE),
         "inputs": inputs,
-        "num_inputs": draw(st.integers(1, num_train)) if inputs == "images" else draw(COUNTS),
-        "input_pool": "fixed" if inputs == "images" else draw(st.sampled_from(["fixed", "fresh"])),
+        "num_inputs": draw(COUNTS) if is_noise else draw(st.integers(1, num_train)),
+        "input_pool": draw(st.sampled_from(["fixed", "fresh"])) if is_noise else "fixed",
+        "added_noise": 0.0 if is_noise else draw(NOT_NEGATIVE),
+        "noise_blur": blur,
+        "noise_dim": draw(st.integers(0, 784)) if is_noise and not blur else 0,
+        "noise_contrast": draw(st.sampled_from(["restored", "kept"])),
+        "student_noise": draw(NOT_NEGATIVE),
+        "student_noise_unit": draw(st.sampled_from(["absolute", "parameter_sd"])),
+        "student_noise_layers": draw(st.sampled_from(["all", "hidden"])),
+        "students": draw(st.sampled_from(["all", "shared", "aux", "student_aux"])),
+        "probe": draw(st.booleans()) if depth else False,
         "precision": draw(st.sampled_from(["fp32", "fp64"])),
     }
 
@@ -220,7 +236,8 @@ def test_override_values_are_read_as_toml_or_as_plain_text(text: str, value: obj
 @given(valid_values())
 def test_overrides_by_the_text_of_every_field_give_that_configuration(values: dict[str, object]) -> None:
     assert set(values) == set(RunConfig.model_fields)
-    assert RunConfig().override([f"{name}={value}" for name, value in values.items()]) == RunConfig.parse(values)
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    assert RunConfig().override([f"{name}={text}" for name, text in texts.items()]) == RunConfig.parse(values)
 
 
 def test_overrides_keep_what_they_do_not_name_and_change_nothing_in_place() -> None:
@@ -278,12 +295,21 @@ OTHER_VALUES: dict[str, object] = {
     "input_pool": "fresh",
     "precision": "fp64",
     "momentum": 0.5,
+    "decay_towards": "init",
+    "noise_contrast": "kept",
+    "student_noise_unit": "parameter_sd",
+    "student_noise_layers": "hidden",
+    "students": "shared",
+    "probe": True,
 }
+
+BASES = {"momentum": RunConfig(optimizer="sgd"), "added_noise": RunConfig(inputs="images")}
+"""Where a setting may be changed alone; elsewhere the defaults."""
 
 
 @pytest.mark.parametrize("name", list(RunConfig.model_fields))
 def test_the_key_depends_on_every_field(name: str) -> None:
-    base = RunConfig(optimizer="sgd") if name == "momentum" else RunConfig()
+    base = BASES.get(name, RunConfig())
     other = OTHER_VALUES.get(name, 7)
     assert key(RunConfig.parse(base.model_dump() | {name: other})) != key(base)
 
@@ -292,7 +318,7 @@ def test_a_field_at_its_default_does_not_enter_the_key() -> None:
     assert key(RunConfig.parse({"width": 256, "momentum": -0.0})) == key(RunConfig())
 
 
-PINNED = {1: "1fdd7148affbe65a"}
+PINNED = {1: "cfc9e4b771bf7139"}
 """Digest of the defaults of each RESULTS_VERSION."""
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,8 @@ from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from subtx_toy.training.inputs import (
     FreshNoise,
     ImageInputs,
+    InputPool,
     Inputs,
-    NoisePool,
     batches,
     distillation_inputs,
     shuffled_batches,
@@ -34,8 +36,8 @@ def every_kind(dtype: torch.dtype, *, seed: int = 1, num: int = 10) -> list[Inpu
     rng = generator(seed, "tests", "inputs")
     return [
         ImageInputs(pictures(num), dtype=dtype),
-        NoisePool("uniform", num, 12, rng, dtype=dtype),
-        FreshNoise("gaussian", num, 12, rng, dtype=dtype),
+        InputPool(draw_noise("uniform", rng, torch.empty(num, 12, dtype=dtype))),
+        FreshNoise(partial(draw_noise, "gaussian"), num, 12, rng, dtype=dtype),
     ]
 
 
@@ -51,15 +53,14 @@ def test_images_are_gathered_and_scaled_in_the_order_asked_for(dtype: torch.dtyp
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(seed=SEEDS, index=st.lists(st.integers(0, 9), max_size=30))
 def test_a_pool_is_one_draw_read_in_the_order_asked_for(dtype: torch.dtype, seed: int, index: list[int]) -> None:
-    pool = NoisePool("uniform", 10, 12, generator(seed, "tests"), dtype=dtype)
     drawn = draw_noise("uniform", generator(seed, "tests"), torch.empty(10, 12, dtype=dtype))
-    at = np.array(index, dtype=np.int64)
+    pool, at = InputPool(drawn.clone()), np.array(index, dtype=np.int64)
     assert torch.equal(pool.gather(at), drawn[index])
     assert torch.equal(pool.gather(at), drawn[index])
 
 
 def test_fresh_noise_continues_its_stream_and_never_repeats() -> None:
-    source = FreshNoise("uniform", 10, 12, generator(3, "tests"), dtype=torch.float64)
+    source = FreshNoise(partial(draw_noise, "uniform"), 10, 12, generator(3, "tests"), dtype=torch.float64)
     index = np.arange(4)
     twice = torch.cat([source.gather(index).clone(), source.gather(index).clone()])
     assert torch.equal(twice, draw_noise("uniform", generator(3, "tests"), torch.empty(8, 12).double()))
@@ -88,7 +89,7 @@ def test_writing_to_a_batch_does_not_change_the_source(which: int) -> None:
 
 
 def gathered(config: RunConfig) -> tuple[Inputs, Tensor]:
-    source = distillation_inputs(config, pictures(20), generator(5, "inputs"), dtype=torch.float64)
+    source = distillation_inputs(config, pictures(20), seed=5, dtype=torch.float64)
     return source, source.gather(np.arange(config.num_inputs)).clone()
 
 

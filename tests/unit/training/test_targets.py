@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from subtx_toy.config import RunConfig
+from subtx_toy.data.noise import draw_noise
 from subtx_toy.losses import Loss, kl, sample_labels, sampled_cross_entropy, squared_error
 from subtx_toy.models import MLP, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP64_FORMULA
 from subtx_toy.training import targets as targets_module
-from subtx_toy.training.inputs import FreshNoise, Inputs, NoisePool
+from subtx_toy.training.inputs import FreshNoise, InputPool, Inputs
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer
 from tests.reference.closeness import assert_close
@@ -28,8 +31,10 @@ def teacher_params() -> Params:
 
 
 def noise(*, fresh: bool = False) -> Inputs:
-    source = FreshNoise if fresh else NoisePool
-    return source("uniform", NUM, DIM, generator(SEED, "inputs"), dtype=torch.float64)
+    rng, draw = generator(SEED, "inputs"), partial(draw_noise, "uniform")
+    if fresh:
+        return FreshNoise(draw, NUM, DIM, rng, dtype=torch.float64)
+    return InputPool(draw(rng, torch.empty(NUM, DIM, dtype=torch.float64)))
 
 
 def make(loss: Loss, inputs: Inputs, *, fixed: bool = True, seed: int = SEED) -> Targets:
