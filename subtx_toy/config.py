@@ -130,7 +130,7 @@ class RunConfig(Settings):
         description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
     )
     temperature: Positive = Field(1.0, description="of both softmaxes in kl, of the sampler in sampled labels")
-    loss_scale: Positive = Field(1.0, description="factor on the distillation loss, which weight decay does not have")
+    loss_scale: Positive = Field(1.0, description="factor on the losses of both phases, but not on weight decay")
     inputs: Literal["uniform", "gaussian", "images", "shuffled_images", "permuted_images"] = Field(
         "uniform",
         description="distillation inputs: U(-1, 1) or N(0, 1) pixels, the training images, or these with every image's "
@@ -146,6 +146,7 @@ class RunConfig(Settings):
     noise_contrast: Literal["restored", "kept"] = Field(
         "restored", description="whether blurred or projected noise is scaled back to its pixels' mean variance"
     )
+    noise_limit: NonNegative = Field(0.0, description="noise pixels are cut off at +-this; 0 is no limit")
     student_noise: NonNegative = Field(0.0, description="sd of noise added to the shared students' init")
     student_noise_unit: Literal["absolute", "parameter_sd"] = Field(
         "absolute", description="of student_noise: a number, or the sd of each weight matrix or bias vector"
@@ -180,6 +181,8 @@ class RunConfig(Settings):
                 )
             if self.noise_blur or self.noise_dim:
                 problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
+            if self.noise_limit:
+                problems.append(f"noise_limit: expected 0 with inputs {self.inputs!r}, got {self.noise_limit}")
         if self.probe and not self.depth:
             problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
         InputError.gather(problems)

@@ -28,7 +28,8 @@ class RunRecord:
         metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1].
         series: learning curves by name, stored in float32.
         wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process meanwhile.
-        training_cpu_seconds: of them, those spent in optimiser steps, with their inputs and targets.
+        training_cpu_seconds: spent in optimiser steps, with their inputs and targets; a teacher's steps are counted
+            even where an earlier run of the same process took them.
         peak_rss_mib: largest resident memory of the process so far, in MiB.
     """
 

@@ -42,11 +42,11 @@ def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -
 def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:
     """Return the matrix ``A`` that blurs flattened images ``x`` as ``x @ A``: a Gaussian of ``sd`` pixels.
 
-    The images are continued by reflection at their outermost pixels, and the Gaussian is cut at four ``sd``.
+    The images are continued by reflection at their outermost pixels, and the Gaussian is cut at three ``sd``.
     """
     size = math.prod(shape)
     impulses = np.eye(size).reshape(size, *shape)
-    blurred: np.ndarray = scipy.ndimage.gaussian_filter(impulses, (0, sd, sd), mode="mirror")
+    blurred: np.ndarray = scipy.ndimage.gaussian_filter(impulses, (0, sd, sd), mode="mirror", truncate=3.0)
     return blurred.reshape(size, size)
 
 

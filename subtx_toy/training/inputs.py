@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
@@ -104,8 +105,9 @@ def _image_inputs(
 
 def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch.dtype) -> Draw:
     """Return how noise is drawn: independent pixels, put through a linear map where ``config`` asks for one."""
+    limit = config.noise_limit or math.inf
     if not (config.noise_blur or config.noise_dim):
-        return lambda rng, out: draw_noise(config.inputs, rng, out)
+        return lambda rng, out: draw_noise(config.inputs, rng, out).clamp_(-limit, limit)
     if config.noise_blur:
         linear_map = blur_map(shape, config.noise_blur)
     else:
@@ -116,7 +118,7 @@ def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch
 
     def draw(rng: np.random.Generator, out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         for rows in torch.split(out, 4096):  # a piece at a time, so that the pool is not in memory twice
-            rows.copy_(draw_noise(config.inputs, rng, torch.empty_like(rows)) @ mixing)
+            torch.mm(draw_noise(config.inputs, rng, torch.empty_like(rows)), mixing, out=rows).clamp_(-limit, limit)
         return out
 
     return draw

@@ -22,13 +22,15 @@ from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.training.held_out import HeldOut
-from subtx_toy.training.inputs import ImageInputs, distillation_inputs
+from subtx_toy.training.inputs import distillation_inputs
 from subtx_toy.training.phase import run_phase
 from subtx_toy.training.representations import measure_representations
 from subtx_toy.training.targets import Targets
+from subtx_toy.training.teacher import Teacher, TeacherCache, train_teacher
 from subtx_toy.training.trainers import StackTrainer, Trainer
 
 DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
+_TEACHERS = TeacherCache()  # of this process
 
 
 class Student(NamedTuple):
@@ -69,7 +71,7 @@ class ProtocolResult:
             it is an entropy).
         representations: what ``measure_representations`` finds, where the configuration asks for a probe.
         training_cpu_seconds: CPU time of this process in the epochs of both phases, without initialisation, the
-            drawing of the noise, and the measurements.
+            drawing of the noise, and the measurements; the teacher's were perhaps spent for an earlier run.
     """
 
     accuracy: dict[str, float]
@@ -100,32 +102,27 @@ def run_protocol(
         watch: called with the phase, ``"teacher"`` or ``"students"``, and its trainer after every step.
     """
     dtype = DTYPES[config.precision]
-    images, labels = dataset.train_images, torch.from_numpy(dataset.train_labels.astype(np.int64))
+    images = dataset.train_images
     model = MLP.from_config(config, input_dim=images[0].size)
     base_params = shared_init(model, config, seed=seed, dtype=dtype)
     held_out = HeldOut(config, dataset, model, dtype=dtype)
+    learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)
+    if config.loss_scale != 1.0:
+        learning_loss, loss = scaled(learning_loss, config.loss_scale), scaled(loss, config.loss_scale)
 
     def after_step(phase: str, trainer: Trainer) -> Callable[[], None]:
         return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
 
-    teacher = trainer(config, model, [base_params], cross_entropy(), ["class"])
-    (reference,) = held_out.accuracies(teacher)
-    train_inputs = ImageInputs(images, dtype=dtype)
-    learning = run_phase(
-        teacher,
-        ["teacher"],
-        lambda index: (train_inputs.gather(index), [labels[torch.from_numpy(index)]]),
-        held_out,
-        num=train_inputs.num,
-        batch_size=config.teacher_batch_size or config.batch_size,
-        epochs=config.teacher_epochs,
-        order=generator(seed, "shuffle", "teacher"),
-        after_step=after_step("teacher", teacher),
-    )
+    def train() -> Teacher:
+        learner = trainer(config, model, [base_params], learning_loss, ["class"])
+        after = after_step("teacher", learner)
+        return train_teacher(config, dataset, held_out, learner, seed=seed, dtype=dtype, after_step=after)
 
-    loss = distillation_loss(config.loss, temperature=config.temperature)
-    if config.loss_scale != 1.0:
-        loss = scaled(loss, config.loss_scale)
+    # Only plain runs share a teacher: another trainer is another computation, and a watch wants to see every step.
+    plain = trainer is StackTrainer and watch is None
+    taught = _TEACHERS.get(config, dataset, seed=seed, train=train) if plain else train()
+    teacher = trainer(config, model, [taught.params], learning_loss, ["class"])
+
     chosen = chosen_students(config)
     arms = [student.arm for student in chosen]
     outputs = [student.distilled_logits for student in chosen]
@@ -153,15 +150,15 @@ def run_protocol(
         order=generator(seed, "shuffle", "students"),
         after_step=after_step("students", students),
     )
-    measured = [reference, *held_out.accuracies(teacher), *held_out.accuracies(students)]
+    measured = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
     representations = {}
     if config.probe:
         trained = {arm: students.params(at) for at, arm in enumerate(arms)}
-        nets = {"reference": base_params, "teacher": teacher.params(0)} | trained
+        nets = {"reference": base_params, "teacher": taught.params} | trained
         representations = measure_representations(model, nets, dataset)
     return ProtocolResult(
         accuracy=dict(zip(["reference", "teacher", *arms], measured, strict=True)),
-        curves=learning.curves | imitation.curves,
+        curves=taught.phase.curves | imitation.curves,
         representations=representations,
-        training_cpu_seconds=learning.cpu_seconds + imitation.cpu_seconds,
+        training_cpu_seconds=taught.phase.cpu_seconds + imitation.cpu_seconds,
     )

@@ -58,6 +58,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "added_noise": 0.0 if is_noise else draw(NOT_NEGATIVE),
         "noise_blur": blur,
         "noise_dim": draw(st.integers(0, 784)) if is_noise and not blur else 0,
+        "noise_limit": draw(NOT_NEGATIVE) if is_noise else 0.0,
         "noise_contrast": draw(st.sampled_from(["restored", "kept"])),
         "student_noise": draw(NOT_NEGATIVE),
         "student_noise_unit": draw(st.sampled_from(["absolute", "parameter_sd"])),
@@ -318,7 +319,7 @@ def test_a_field_at_its_default_does_not_enter_the_key() -> None:
     assert key(RunConfig.parse({"width": 256, "momentum": -0.0})) == key(RunConfig())
 
 
-PINNED = {1: "cfc9e4b771bf7139"}
+PINNED = {1: "c8c971e003505a1b"}
 """Digest of the defaults of each RESULTS_VERSION."""
 
 
