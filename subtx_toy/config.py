@@ -21,6 +21,9 @@ RESULTS_VERSION = 1
 ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
 """Untrained shared init; teacher; students from the shared init; students from an init of their own."""
 
+STUDENT_ARMS = ARMS[2:]
+"""The arms that imitate a teacher."""
+
 NUM_CLASSES = 10
 """Class logits of every data set here; the auxiliary logits follow them."""
 

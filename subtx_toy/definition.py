@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from subtx_toy.config import RunConfig, Settings
 from subtx_toy.errors import InputError
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.published import Published
+from subtx_toy.published_sweep import PublishedSweep
 from subtx_toy.seeding import parse_seeds
 
 _PACKAGED = Path(__file__).parent / "_experiments"  # in an installed wheel
@@ -26,6 +27,9 @@ class Definition(BaseModel):
     """One experiment file; ``Distillation`` and ``OneStep`` add the configuration of their protocol."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    quick: ClassVar[tuple[str, ...]] = ()
+    """Assignments that make a run small enough for a test, on data that needs no download."""
 
     name: str = Field(description="the file's own name")
     protocol: str = Field(RunConfig.protocol, description="what is run")
@@ -63,24 +67,60 @@ class Definition(BaseModel):
 class Distillation(Definition):
     """An experiment of the reference protocol, with published accuracies by arm where there are any."""
 
+    quick: ClassVar[tuple[str, ...]] = ("dataset=glyphs", "num_train=600", "num_test=200", "num_inputs=600")
+
     config: RunConfig = Field(description="settings of the run")
     published: Published | None = Field(None, description="numbers to compare with")
 
-    @pydantic.field_validator("grid")
-    @classmethod
-    def _one_configuration(cls, grid: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:
-        if grid:
-            raise InputError("grid: expected none with protocol 'distillation', whose arms are one configuration's")
-        return grid
+
+class Axis(BaseModel):
+    """What a figure of a sweep has from left to right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    setting: str | None = Field(None, description="the setting on the axis; none names every point by its settings")
+    label: str = Field("", description="what it is, with its unit")
+    scale: Literal["linear", "log", "category"] = Field("category", description="of the axis")
+
+
+class DistillationSweep(Definition):
+    """A grid of configurations of the reference protocol, with published values at some of its points."""
+
+    quick: ClassVar[tuple[str, ...]] = ("dataset=glyphs", "num_train=600", "num_test=200", "num_inputs=600")
+
+    config: RunConfig = Field(description="settings that every point shares")
+    axis: Axis = Field(Axis(), description="the axis of the figure")
+    published: PublishedSweep | None = Field(None, description="numbers to compare with")
+
+    @pydantic.model_validator(mode="after")
+    def _points_are_on_the_grid(self) -> DistillationSweep:
+        configs = self.configs()
+        points = self.published.points if self.published else []
+        InputError.gather(
+            [
+                f"published.points.at: {point.at} is no point of the grid"
+                for point in points
+                if self.point(point.at) not in configs
+            ]
+        )
+        return self
+
+    def point(self, at: Mapping[str, Any]) -> Settings:
+        """Return the configuration at one point, given by the settings that are not the experiment's own."""
+        return self.config.parse(self.config.model_dump() | dict(at))
 
 
 class OneStep(Definition):
     """An experiment of one plain gradient step of teacher and student."""
 
+    quick: ClassVar[tuple[str, ...]] = ("dataset=glyphs", "num_trait=64", "num_inputs=32", "width=16")
+
     config: OneStepConfig = Field(description="settings of the run")
 
 
 _PROTOCOLS: dict[object, type[Definition]] = {RunConfig.protocol: Distillation, OneStepConfig.protocol: OneStep}
+_SWEEPS: dict[type[Definition], type[Definition]] = {Distillation: DistillationSweep}
+"""What a file with a grid is, where that is another kind of experiment."""
 
 
 def names() -> tuple[str, ...]:
@@ -115,6 +155,8 @@ def read(experiment: str) -> Definition:
     model = _PROTOCOLS.get(protocol) if isinstance(protocol, str) else None
     if model is None:
         raise InputError(f"{path}: protocol: expected one of {sorted(map(str, _PROTOCOLS))}, got {protocol!r}")
+    if values.get("grid"):
+        model = _SWEEPS.get(model, model)
     try:
         definition = model.model_validate({"name": path.stem, **values})
         definition.configs()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.argument("experiment")
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:10 or 3,5. [default: the experiment's own]")
+@click.option("--quick", is_flag=True, help="A small run on drawn digits, to try things: 2 seeds unless you name some.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]")
 @click.option("--store", "store_path", type=click.Path(path_type=Path), help="Results file. [env: SUBTX_TOY_STORE]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
@@ -42,6 +43,7 @@ def run(
     overrides: tuple[str, ...],
     *,
     seeds: str | None,
+    quick: bool,
     workers: int | None,
     store_path: Path | None,
     data_dir: Path | None,
@@ -71,12 +73,15 @@ def run(
     configs: list[Settings] = []
     chosen: tuple[int, ...] = ()
     problems: list[str] = []
+    if quick:
+        named = {override.partition("=")[0] for override in overrides}
+        overrides = (*overrides, *(one for one in definition.quick if one.partition("=")[0] not in named))
     try:
         configs = definition.configs(overrides)
     except InputError as error:
         problems += error.problems
     try:
-        chosen = parse_seeds(definition.seeds if seeds is None else seeds)
+        chosen = parse_seeds(seeds or ("0:2" if quick else definition.seeds))
     except InputError as error:
         problems += error.problems
     InputError.gather(problems)
@@ -94,7 +99,7 @@ def run(
     finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
     if not finished:
         raise click.ClickException("no trial finished")
-    presentation = _present(definition, configs, finished)
+    presentation = _present(definition, overrides, configs, finished)
     if as_json:
         document = {
             "experiment": definition.name,
@@ -136,13 +141,17 @@ def _settings(definition: Definition) -> str:
     return align(["key", f"in {definition.name}", "what it is, and what it takes"], rows)
 
 
-def _present(definition: Definition, configs: list[Settings], records: list[RunRecord]) -> Presentation:
-    from subtx_toy.cli import arms, one_step
+def _present(
+    definition: Definition, overrides: tuple[str, ...], configs: list[Settings], records: list[RunRecord]
+) -> Presentation:
+    from subtx_toy.cli import arms, one_step, points
     from subtx_toy.config import RunConfig
-    from subtx_toy.definition import Distillation, OneStep
+    from subtx_toy.definition import Distillation, DistillationSweep, OneStep
 
     if isinstance(definition, Distillation) and isinstance(configs[0], RunConfig):
         return arms.present(definition, configs[0], records)
+    if isinstance(definition, DistillationSweep):
+        return points.present(definition, definition.config.override(overrides), records)
     if isinstance(definition, OneStep):
         return one_step.present(definition, records)
     raise TypeError(f"definition: expected one of a known protocol, got {type(definition).__name__}")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy.config import RunConfig
-from subtx_toy.controls import cross_model_init, shared_init
+from subtx_toy.controls import cross_model_init, noisy_student_init, shared_init
 from subtx_toy.models import MLP, initialise
 from subtx_toy.params import flatten
 from subtx_toy.seeding import generator
@@ -82,3 +82,49 @@ def test_the_scale_multiplies_weights_and_biases() -> None:
     four = draw(RunConfig(init="pytorch", init_scale=4.0), 1)
     for a, b in zip(one, four, strict=True):
         assert same_bits({name: 4 * value for name, value in a.items()}, b)
+
+
+def _noise(seed: int = 0, **values: object) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Return a large initialisation, and what noise adds to it."""
+    config = RunConfig.parse({"width": 100, "student_noise": 0.3} | values)
+    model = MLP.from_config(config, input_dim=60)
+    base = shared_init(model, config, seed=seed, dtype=F64)
+    noisy = noisy_student_init(model, config, base, seed=seed)
+    return base, {name: noisy[name] - base[name] for name in base}
+
+
+def test_no_noise_leaves_the_student_at_the_very_same_point() -> None:
+    config = RunConfig(width=5)
+    model = MLP.from_config(config, input_dim=12)
+    base = shared_init(model, config, seed=0, dtype=F64)
+    assert noisy_student_init(model, config, base, seed=0) is base
+
+
+def test_absolute_noise_has_its_standard_deviation_in_every_weight_and_bias() -> None:
+    _base, added = _noise()
+    everything = flatten(added)
+    assert_within_z(everything.square().mean(), 0.09, 0.09 * (2 / len(everything)) ** 0.5)
+    assert all((value != 0).all() for value in added.values())
+
+
+def test_relative_noise_is_in_units_of_each_weight_matrix_and_leaves_equal_biases_alone() -> None:
+    base, added = _noise(student_noise_unit="parameter_sd")
+    for name, value in added.items():
+        if name.endswith("bias"):
+            assert not value.any()
+        else:
+            ratio = value.std() / base[name].std()
+            assert_within_z(ratio, 0.3, 0.3 / (2 * value.numel()) ** 0.5)
+
+
+def test_noise_on_hidden_layers_leaves_the_last_one_alone_and_is_the_same_elsewhere() -> None:
+    (_, everywhere), (_, hidden) = _noise(), _noise(student_noise_layers="hidden")
+    for name, value in hidden.items():
+        if name.startswith("layers.2."):
+            assert not value.any()
+        else:
+            assert torch.equal(value, everywhere[name])
+
+
+def test_another_seed_adds_other_noise() -> None:
+    assert not same_bits(_noise()[1], _noise(seed=1)[1])

@@ -15,8 +15,8 @@ ROUTES = ("theory", "training", "certify")
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
     ("errors", "tolerances", "expected", "seeding"),
-    ("config", "one_step_config", "params", "published", "record", "stats"),
-    ("definition", "models", "losses", "metrics", "store", "comparison"),
+    ("config", "one_step_config", "params", "published", "published_sweep", "record", "stats"),
+    ("definition", "models", "losses", "metrics", "store", "comparison", "sweep_comparison"),
     ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
     ("one_step", "one_step_summary"),

@@ -17,6 +17,7 @@ from subtx_toy.losses import (
     kl,
     sample_labels,
     sampled_cross_entropy,
+    scaled,
     squared_error,
 )
 from subtx_toy.seeding import generator
@@ -357,3 +358,15 @@ def test_the_mean_gradient_on_many_sampled_labels_is_that_of_kl() -> None:
     assert_within_z(gradients.mean(0), kl(tau).output_gradient(z, y)[0], error)
     with pytest.raises(AssertionError):
         assert_within_z(gradients.mean(0), tau * kl(tau).output_gradient(z, y)[0], error)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(SEEDS, st.floats(0.01, 100))
+def test_a_scaled_loss_is_scaled_in_value_gradient_and_hessian(name: str, seed: int, factor: float) -> None:
+    loss = LOSSES[name](1.5)
+    z, y, v = drawn(loss, seed, 3, 4)
+    ours = scaled(loss, factor)
+    for found, plain in zip(ours.value_and_gradient(z, y), loss.value_and_gradient(z, y), strict=True):
+        assert_close(found / factor, plain, FP64_FORMULA)
+    assert_close(ours.hessian_product(z, y, v) / factor, loss.hessian_product(z, y, v), FP64_FORMULA)
+    assert_close(ours.mean(z, y) / factor, loss.mean(z, y), FP64_FORMULA)

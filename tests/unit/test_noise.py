@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.data.noise import draw_noise, pixels
+from subtx_toy.data.noise import blur_map, draw_noise, pixels, restored, subspace_map
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from tests.reference.closeness import assert_close, assert_within_z
@@ -86,3 +86,41 @@ def test_consecutive_draws_continue_one_stream() -> None:
 def test_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^inputs: expected 'uniform' or 'gaussian', got 'images'$"):
         draw_noise("images", generator(0), torch.empty(1, 1))
+
+
+@pytest.mark.parametrize("sd", [0.5, 1.0, 2.0])
+def test_the_blur_is_a_convolution_with_a_reflected_border(sd: float) -> None:
+    height, width = 9, 11
+    image = generator(0, "tests", "blur").standard_normal((height, width))
+    radius = int(3 * sd + 0.5)
+    at = np.arange(-radius, radius + 1)
+    kernel = np.exp(-(at[:, None] ** 2 + at[None, :] ** 2) / (2 * sd**2))
+    kernel /= kernel.sum()
+    padded = np.pad(image, radius, mode="reflect")
+    by_hand = [
+        [
+            np.sum(padded[row : row + 2 * radius + 1, column : column + 2 * radius + 1] * kernel)
+            for column in range(width)
+        ]
+        for row in range(height)
+    ]
+    ours = image.ravel() @ blur_map((height, width), sd)
+    assert_close(torch.tensor(ours), torch.tensor(by_hand).flatten(), FP64_FORMULA)
+
+
+@given(seed=st.integers(0, 2**40), dim=st.integers(0, 12))
+def test_a_subspace_map_is_an_orthogonal_projection_of_that_rank(seed: int, dim: int) -> None:
+    found = torch.tensor(subspace_map(12, dim, generator(seed, "tests", "subspace")))
+    assert_close(found @ found, found, FP64_FORMULA)
+    assert_close(found.T, found, FP64_FORMULA)
+    assert_close(found.trace(), torch.tensor(float(dim)).double(), FP64_FORMULA)
+
+
+def test_a_subspace_larger_than_the_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="noise_dim: expected at most 12"):
+        subspace_map(12, 13, generator(0, "tests", "subspace"))
+
+
+def test_a_restored_map_keeps_the_mean_variance_of_independent_pixels() -> None:
+    found = restored(blur_map((5, 6), 1.5))
+    assert float(np.square(found).sum(axis=0).mean()) == pytest.approx(1.0, rel=FP64_FORMULA)

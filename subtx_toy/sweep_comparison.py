@@ -1,0 +1,121 @@
+"""A sweep beside its published numbers: every point, every metric, and one verdict each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from subtx_toy.config import STUDENT_ARMS, RunConfig
+from subtx_toy.definition import DistillationSweep
+from subtx_toy.published_sweep import full_name
+from subtx_toy.record import RunRecord
+from subtx_toy.stats import Estimate, difference, estimate, holm
+from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
+
+
+class Finding(NamedTuple):
+    """What one seed of one configuration gave."""
+
+    config: RunConfig
+    seed: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PointComparison:
+    """One metric at one point of a sweep.
+
+    Attributes:
+        at: the settings of the point that are not the experiment's own.
+        metric: ``<arm>.accuracy``, ``<arm>.hidden_cosine`` or ``<arm>.probe_accuracy``.
+        values: ours, one a seed.
+        ours: their mean with its interval.
+        source: of the published mean, if not the sweep's own.
+        theirs: the published mean with its standard error; None where nothing is published.
+        standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
+        p_value: Welch's, adjusted by Holm over the sweep.
+        verdict: ``agrees``, ``differs``, ``nothing published`` or ``needs 5 seeds``.
+    """
+
+    at: Mapping[str, Any]
+    metric: str
+    values: tuple[float, ...]
+    ours: Estimate
+    source: str | None
+    theirs: Estimate | None
+    standard_errors: float
+    p_value: float
+    verdict: str
+
+
+def compare_sweep(
+    definition: DistillationSweep, findings: Sequence[Finding], *, base: RunConfig | None = None
+) -> list[PointComparison]:
+    """Compare what was found with what is published, point by point in the order of the findings.
+
+    Args:
+        definition: the experiment, with its grid and its published numbers.
+        findings: one a configuration and seed.
+        base: the settings that every point shares, if they are not the experiment's own; then nothing is comparable.
+
+    Returns:
+        A row for each published metric of each point that was run; where nothing is published, one for the accuracy
+        of the first student.
+    """
+    base = base or definition.config
+    published = definition.published if base == definition.config else None
+    by_config: dict[RunConfig, list[Finding]] = {}
+    for finding in findings:
+        by_config.setdefault(finding.config, []).append(finding)
+    rows: list[PointComparison] = []
+    for config, here in by_config.items():
+        at = {name: value for name, value in config if value != getattr(base, name)}
+        known: list[tuple[str, list[float] | None, str | None]] = [
+            (full_name(name), value, point.source)
+            for point in (published.points if published else [])
+            if definition.point(point.at) == config
+            for name, value in point.values.items()
+        ]
+        if not known:
+            known.append((_main_metric(here[0]), None, None))
+        for metric, value, source in known:
+            values = tuple(finding.metrics[metric] for finding in sorted(here, key=lambda one: one.seed))
+            ours = estimate(values)
+            theirs = published.estimate(value, ours) if published and value else None
+            found = difference(ours, theirs) if theirs else None
+            rows.append(
+                PointComparison(
+                    at=at,
+                    metric=metric,
+                    values=values,
+                    ours=ours,
+                    source=source,
+                    theirs=theirs,
+                    standard_errors=found.standard_errors if found else math.nan,
+                    p_value=found.p_value if found else math.nan,
+                    verdict="",
+                )
+            )
+    adjusted = holm([row.p_value for row in rows])
+    return [_judged(row, p_value) for row, p_value in zip(rows, adjusted, strict=True)]
+
+
+def _judged(row: PointComparison, p_value: float) -> PointComparison:
+    if row.theirs is None:
+        verdict = "nothing published"
+    elif len(row.values) < MIN_SEEDS:
+        verdict = f"needs {MIN_SEEDS} seeds"
+    else:
+        verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
+    return PointComparison(**(vars(row) | {"p_value": p_value, "verdict": verdict}))
+
+
+def _main_metric(finding: Finding) -> str:
+    return next(name for name in finding.metrics if name.endswith(".accuracy") and name.split(".")[0] in STUDENT_ARMS)
+
+
+def findings(records: Sequence[RunRecord]) -> list[Finding]:
+    """Return what some records of the reference protocol found."""
+    return [Finding(RunConfig.parse(record.config), record.seed, record.metrics) for record in records]
