@@ -1,0 +1,48 @@
+"""The figure of a sweep: what it shows for every packaged one, from made-up findings."""
+
+from __future__ import annotations
+
+import pytest
+
+from subtx_toy import definition
+from subtx_toy.config import RunConfig
+from subtx_toy.definition import DistillationSweep
+from subtx_toy.figures.points import draw_points
+from subtx_toy.published_sweep import full_name
+from subtx_toy.sweep_comparison import Finding, compare_sweep
+
+SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
+
+
+def _sweep(name: str) -> DistillationSweep:
+    found = definition.read(name)
+    assert isinstance(found, DistillationSweep)
+    return found
+
+
+def _findings(sweep: DistillationSweep, n: int) -> list[Finding]:
+    metrics = {"student_aux.accuracy": 0.3, "teacher.accuracy": 0.9}
+    for point in sweep.published.points if sweep.published else []:
+        metrics |= {full_name(metric): value[0] for metric, value in point.values.items()}
+    configs = [config for config in sweep.configs() if isinstance(config, RunConfig)]
+    return [Finding(config, seed, metrics) for config in configs for seed in range(n)]
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_packaged_sweep_can_be_drawn_and_says_what_it_shows(name: str) -> None:
+    sweep = _sweep(name)
+    (axes,) = draw_points(sweep, compare_sweep(sweep, _findings(sweep, 3)), dataset="mnist").axes
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = " ".join(text.get_text() for text in legend.get_texts())
+    assert "n = 3" in texts
+    assert "95 % t-interval" in texts
+    assert axes.get_xlabel() == sweep.axis.label != ""
+    if sweep.published is not None:
+        assert f"published (n = {sweep.published.n})" in texts
+    assert "MNIST" in axes.get_ylabel()
+
+
+def test_one_seed_can_be_drawn() -> None:
+    sweep = _sweep("width")
+    assert draw_points(sweep, compare_sweep(sweep, _findings(sweep, 1)), dataset="mnist").axes
