@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.cli.presentation import Presentation
+from subtx_toy.cli.presentation import Presentation, number
 from subtx_toy.cli.table import align, signed
 
 if TYPE_CHECKING:
@@ -85,16 +85,11 @@ def arm_document(definition: Distillation, row: ArmComparison) -> dict[str, Any]
         }
     return {
         "mean": row.ours.mean,
-        "ci95": _number(row.ours.ci95),
+        "ci95": number(row.ours.ci95),
         "n": row.ours.n,
         "values": list(row.values),
         "published": published,
-        "standard_errors": _number(row.standard_errors),
-        "p_value_holm": _number(row.p_value),
+        "standard_errors": number(row.standard_errors),
+        "p_value_holm": number(row.p_value),
         "verdict": row.verdict,
     }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no nan."""
-    return value if math.isfinite(value) else None

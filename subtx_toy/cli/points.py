@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.cli.presentation import Presentation
+from subtx_toy.cli.presentation import Presentation, number
 from subtx_toy.cli.table import align, signed
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def points_table(
     definition: DistillationSweep, base: RunConfig, rows: list[PointComparison], records: list[RunRecord]
 ) -> str:
     """Lay out every point beside the published one, with what the run cost."""
+    from subtx_toy.check_table import place
+
     body = [
         [
             place(row),
@@ -63,32 +65,18 @@ def points_table(
     return "\n".join(lines)
 
 
-def place(row: PointComparison) -> str:
-    """Name a point by its settings.
-
-    >>> from types import SimpleNamespace
-    >>> place(SimpleNamespace(at={"width": 64, "loss": "kl"})), place(SimpleNamespace(at={}))
-    ('width=64 loss=kl', '(the base)')
-    """
-    return " ".join(f"{name}={value}" for name, value in row.at.items()) or "(the base)"
-
-
 def _document(row: PointComparison) -> dict[str, Any]:
     return {
         "at": dict(row.at),
         "metric": row.metric,
         "mean": row.ours.mean,
-        "ci95": _number(row.ours.ci95),
+        "ci95": number(row.ours.ci95),
         "n": row.ours.n,
         "values": list(row.values),
         "published": None
         if row.theirs is None
         else {"mean": row.theirs.mean, "standard_error": row.theirs.standard_error, "source": row.source},
-        "standard_errors": _number(row.standard_errors),
-        "p_value": _number(row.p_value),
+        "standard_errors": number(row.standard_errors),
+        "p_value": number(row.p_value),
         "verdict": row.verdict,
     }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None  # JSON has neither nan nor inf

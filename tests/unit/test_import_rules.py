@@ -16,7 +16,17 @@ ROUTES = ("theory", "training", "certify")
 LAYERS = [
     ("errors", "tolerances", "expected", "seeding"),
     ("config", "one_step_config", "params", "published", "published_sweep", "record", "stats"),
-    ("definition", "models", "losses", "metrics", "store", "comparison", "sweep_comparison"),
+    (
+        "definition",
+        "models",
+        "losses",
+        "metrics",
+        "store",
+        "comparison",
+        "sweep_comparison",
+        "committed",
+        "check_table",
+    ),
     ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
     ("one_step", "one_step_summary"),
