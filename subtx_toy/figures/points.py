@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -14,6 +15,16 @@ from subtx_toy.sweep_comparison import PointComparison
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _MARKERS = "os^v"
+_OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
+_PUBLISHED: dict[str, Any] = {
+    "fmt": "D",
+    "color": "0.25",
+    "markerfacecolor": "white",
+    "markersize": 5,
+    "capsize": 2,
+    "linewidth": 0.8,
+    "zorder": 4,
+}
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
 
 
@@ -77,19 +88,30 @@ def _draw_line(
 ) -> None:
     arm, measure = metric.split(".")
     colour = style.COLOURS[arm]
+    apart = 0.0 if joined else _OFFSET
     for place, row in rows:
-        axes.plot([place] * len(row.values), row.values, ".", color=colour, alpha=0.3, markersize=3, zorder=1)
+        axes.plot([place - apart] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
         if row.theirs is not None:
             bar = 1.96 * row.theirs.standard_error
-            axes.errorbar(place, row.theirs.mean, bar, fmt="D", color="0.35", markeredgecolor=colour,
-                          markerfacecolor="white", markersize=4.5, capsize=2, linewidth=0.8, zorder=2)  # fmt: skip
+            axes.errorbar(place + apart, row.theirs.mean, bar, **_PUBLISHED)
     means = [row.ours.mean for _place, row in rows]
     bars = [0.0 if math.isnan(row.ours.ci95) else row.ours.ci95 for _place, row in rows]
     line = _LINES[measure] if joined else ""
     what = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
     what += f", {rest}" if rest else ""
-    axes.errorbar([place for place, _row in rows], means, bars, fmt=marker, linestyle=line, color=colour, markersize=4,
-                  capsize=3, linewidth=1.2, label=what, zorder=3)  # fmt: skip
+    axes.errorbar(
+        [place - apart for place, _row in rows],
+        means,
+        bars,
+        fmt=marker,
+        linestyle=line,
+        color=colour,
+        markersize=4,
+        capsize=3,
+        linewidth=1.2,
+        label=what,
+        zorder=3,
+    )
 
 
 def _places(definition: DistillationSweep, rows: Sequence[PointComparison]) -> list[float]:
@@ -103,7 +125,7 @@ def _places(definition: DistillationSweep, rows: Sequence[PointComparison]) -> l
 def _text(definition: DistillationSweep, row: PointComparison) -> str:
     setting = definition.axis.setting
     if setting is not None:
-        return str(row.at.get(setting, getattr(definition.config, setting))).replace("_", " ")
+        return str(row.at.get(setting, getattr(definition.config, setting))).replace("_", "\n")
     return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
 
 
@@ -127,6 +149,4 @@ def _published_label(axes: mpl.axes.Axes, definition: DistillationSweep) -> None
     published = definition.published
     if published is not None:
         label = f"published (n = {published.n}), 95 %\n{published.source.partition(',')[0]}"
-        axes.errorbar(
-            [], [], [], fmt="D", color="0.35", markerfacecolor="white", markersize=4.5, capsize=2, label=label
-        )
+        axes.errorbar([], [], [], label=label, **_PUBLISHED)

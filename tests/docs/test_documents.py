@@ -12,6 +12,7 @@ import click
 import pytest
 
 from subtx_toy import definition
+from subtx_toy.check_table import insert, read_checked
 from subtx_toy.cli import cli
 from subtx_toy.config import RESULTS_VERSION, RunConfig
 
@@ -123,3 +124,13 @@ def test_the_makefile_sets_up_from_the_constraints() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "-c constraints.txt" in text
     assert "torch==" in (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+
+def test_the_check_table_is_that_of_the_committed_sweeps() -> None:
+    page = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    assert insert(page, read_checked(ROOT / "docs/results/sweeps")) == page, "run python paper_figs/check_table.py"
+
+
+def test_every_committed_sweep_is_of_a_packaged_experiment() -> None:
+    names = {path.stem for path in (ROOT / "docs/results/sweeps").glob("*.csv")}
+    assert names == set(read_checked(ROOT / "docs/results/sweeps"))
