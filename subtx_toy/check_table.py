@@ -59,12 +59,11 @@ def _summary(checked: Checked) -> str:
         compared = [row for row in rows if row.theirs is not None]
         seeds = sorted({row.ours.n for row in rows})
         agree = sum(row.verdict == "agrees" for row in compared)
-        largest = max((row.standard_errors for row in compared), key=abs, default=math.nan)
+        apart = [row.standard_errors for row in compared if math.isfinite(row.standard_errors)]
+        largest = f"{max(apart, key=abs):+.1f}" if apart else ""
         why = [sweep.published.cause, sweep.published.differs_in] if sweep.published else []
         told = "; ".join(part for part in why if part)
-        lines.append(
-            f"| `{name}` | {', '.join(map(str, seeds))} | {len(compared)} | {agree} | {largest:+.1f} | {told} |"
-        )
+        lines.append(f"| `{name}` | {', '.join(map(str, seeds))} | {len(compared)} | {agree} | {largest} | {told} |")
     return "\n".join(lines)
 
 
