@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import pydantic
@@ -217,14 +217,19 @@ def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
     that hold their default are left out, so that a field added later does not orphan the results already stored;
     changing a default therefore needs a new RESULTS_VERSION (a test keeps this).
     """
+    return run_ids(config, seeds=[seed], dataset_sha256=dataset_sha256)[0]
+
+
+def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> list[str]:
+    """Return the content keys of one configuration with some seeds, each as ``run_id`` gives it."""
     content: dict[str, Any] = {
         "config": config.model_dump(exclude_defaults=True),
-        "seed": seed,
         "dataset_sha256": dataset_sha256,
         "results_version": RESULTS_VERSION,
     }
     if config.protocol != RunConfig.protocol:  # the first protocol's keys were made without its name
         content["protocol"] = config.protocol
     # repr of a float round-trips, and sorted keys make the text independent of the order of the fields.
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).removesuffix("}")
+    # "seed" comes after every other key, so that what all seeds share is written once.
+    return [hashlib.blake2b(f'{text},"seed":{seed}}}'.encode(), digest_size=16).hexdigest() for seed in seeds]

@@ -34,3 +34,7 @@ class DataError(InputError):
 
 class StoreError(InputError):
     """The results store cannot be opened, read or written."""
+
+
+class WorkerError(InputError):
+    """A worker is not fit to compute for its coordinator, or the workers are gone or cannot be had."""

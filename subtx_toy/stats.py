@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,12 @@ class Estimate:
     @property
     def ci95(self) -> float:
         """Half-width of the two-sided 95 % interval of the mean, by Student's t with n - 1 degrees of freedom."""
-        return float(stats.t.ppf(0.975, self.n - 1)) * self.standard_error if self.n > 1 else math.nan
+        return _critical_value(self.n) * self.standard_error if self.n > 1 else math.nan
+
+
+@functools.cache  # a summary of a sweep asks a thousand times for the same n
+def _critical_value(n: int) -> float:
+    return float(stats.t.ppf(0.975, n - 1))
 
 
 def estimate(values: Sequence[float]) -> Estimate:

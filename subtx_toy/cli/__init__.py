@@ -8,7 +8,9 @@ import rich_click as click
 
 from subtx_toy import __version__
 from subtx_toy.cli.data import data
+from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
+from subtx_toy.cli.sweep import sweep
 from subtx_toy.cli.verify import verify
 from subtx_toy.errors import InputError
 
@@ -31,6 +33,8 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(sweep)
+cli.add_command(results)
 cli.add_command(data)
 cli.add_command(verify)
 

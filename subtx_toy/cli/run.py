@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.plan_options import DATA_DIR, STORE, processors
 
 if TYPE_CHECKING:
     from subtx_toy.cli.presentation import Presentation
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:10 or 3,5. [default: the experiment's own]")
 @click.option("--quick", is_flag=True, help="A small run on drawn digits, to try things: 2 seeds unless you name some.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]")
-@click.option("--store", "store_path", type=click.Path(path_type=Path), help="Results file. [env: SUBTX_TOY_STORE]")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
+@STORE
+@DATA_DIR
 @click.option(
     "--figure",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -64,6 +64,7 @@ def run(
     from subtx_toy.errors import InputError
     from subtx_toy.seeding import parse_seeds
     from subtx_toy.store import Store, default_path
+    from subtx_toy.sweep.schedule import schedule
 
     start = time.perf_counter()
     definition = definitions.read(experiment)
@@ -91,10 +92,9 @@ def run(
         _check_figure(target)
 
     with Store(store_path or default_path()) as store, interruptible():
-        trials = _plan(configs, chosen, data_dir)
-        stored = store.get([trial.run_id for trial in trials])
-        missing = [trial for trial in trials if trial.run_id not in stored]
-        failures = _run_missing(missing, store, workers or _processors(), num_stored=len(stored))
+        with Display() as display:
+            trials = schedule(configs, chosen, data_dir=data_dir, report=display.report, progress=display.progress)
+        failures = _run_missing(trials, store, workers or processors(), experiment=definition.name)
         records = store.get([trial.run_id for trial in trials])
     finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
     if not finished:
@@ -172,54 +172,38 @@ def _check_figure(path: Path) -> None:
         raise InputError(f"figure: cannot write {str(path)!r}: {error.strerror}; or use --no-figure") from None
 
 
-def _plan(configs: list[Settings], seeds: tuple[int, ...], data_dir: Path | None) -> list[Trial]:
-    from subtx_toy.config import run_id
-    from subtx_toy.data import load
-    from subtx_toy.sweep.trial import Trial
-
-    checksums: dict[tuple[str, int, int], str] = {}
-    trials = []
-    with Display() as display:
-        for config in configs:
-            wanted = (config.dataset, config.num_train, config.num_test)
-            if wanted not in checksums:
-                checksums[wanted] = load(
-                    config.dataset,
-                    num_train=config.num_train,
-                    num_test=config.num_test,
-                    data_dir=data_dir,
-                    report=display.report,
-                    progress=display.progress,
-                ).sha256
-            sha256 = checksums[wanted]
-            keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed in seeds]
-            trials += [Trial(key, config, seed, sha256, data_dir) for key, seed in zip(keys, seeds, strict=True)]
-    return trials
-
-
-def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored: int) -> list[Trial]:
+def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment: str) -> list[Trial]:
     """Run what is not stored yet, keep every record as it comes, and return the trials that failed."""
-    from subtx_toy.sweep.engine import run_trials
+    from subtx_toy.sweep.session import carry_out
+    from subtx_toy.sweep.workers import LocalWorkers
 
     failures: list[Trial] = []
     told: set[str] = set()
+    done = 0
     with Display() as display:
-        if num_stored:
-            display.report(f"{num_stored} of {num_stored + len(trials)} trials are stored already")
-        if trials:
-            display.start("training", len(trials), "trials")
-        for done, outcome in enumerate(run_trials(trials, workers=workers), start=1):
-            if outcome.record is None:
-                failures.append(outcome.trial)
-                reason = outcome.error.strip()
-                display.report(f"seed {outcome.trial.seed} failed: {reason.splitlines()[-1]}")
-                if reason not in told and len(reason.splitlines()) > 1:  # where it happened, once
-                    told.add(reason)
-                    display.report(reason)
-            else:
-                store.add(outcome.record)
-                display.report(_line(outcome.record, done, len(trials)))
-            display.progress("training", done, len(trials), "trials")
+        steps = carry_out(
+            trials, store, lambda: LocalWorkers(workers), experiment=experiment, retry_failed=True
+        )  # fmt: skip
+        tally, _ = next(steps)
+        left = tally.left
+        if tally.stored:
+            display.report(f"{tally.stored} of {tally.total} trials are stored already")
+        if left:
+            display.start("training", left, "trials")
+        for tally, outcomes in steps:
+            for outcome in outcomes:
+                done += 1
+                if outcome.record is None:
+                    failures.append(outcome.trial)
+                    reason = outcome.error.strip()
+                    display.report(f"seed {outcome.trial.seed} failed: {reason.splitlines()[-1]}")
+                    if reason not in told and len(reason.splitlines()) > 1:  # where it happened, once
+                        told.add(reason)
+                        display.report(reason)
+                else:
+                    display.report(_line(outcome.record, done, left))
+            if outcomes or tally.elsewhere:
+                display.progress("training", left - tally.left, left, "trials")
     if failures:
         display.report(f"{len(failures)} trials failed; the others are stored, and the same command tries again")
     return failures
@@ -228,8 +212,3 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, num_stored:
 def _line(record: RunRecord, done: int, total: int) -> str:
     values = ", ".join(f"{arm} {value:.3f}" for arm, value in record.accuracies.items())
     return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
-
-
-def _processors() -> int:
-    # What this process may use, which a container or a batch system can make less than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,100 +1,154 @@
-"""Run trials in processes, one thread each, and hand over their records as they finish."""
+"""Hand batches of trials to workers, and their outcomes over as they finish, whatever happens to a worker."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import multiprocessing
-import os
-import traceback
+import math
+import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future
+from typing import Protocol, runtime_checkable
 
-from subtx_toy.record import RunRecord
-from subtx_toy.sweep.trial import THREAD_VARIABLES, Trial, run_trial, start_worker
+from subtx_toy.sweep.trial import Outcome, Trial
+from subtx_toy.sweep.workers import LocalWorkers, Workers
 
-_PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
+BATCH_SECONDS = 0.3
+"""Least work of a batch: handing one over and storing it takes some milliseconds."""
+
+TICK_SECONDS = 0.5  # between looks at a supply that has nothing to give now
+_MOST = 256  # trials a batch, however short they are
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one trial ended: with a record, or with the text of the error that stopped it."""
+@runtime_checkable
+class Supply(Protocol):
+    """Where trials come from."""
 
-    trial: Trial
-    record: RunRecord | None
-    error: str = ""
+    def take(self, most: int) -> Sequence[Trial]:
+        """Return up to ``most`` trials to run now; none if others have them or there are none left."""
+        ...
+
+    def left(self) -> int:
+        """Return how many trials may still be taken."""
+        ...
+
+    def beat(self) -> None:
+        """Be told, at least every few seconds, that the engine works."""
+        ...
+
+
+class _Listed:
+    """A supply of given trials."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._waiting = deque(trials)
+
+    def take(self, most: int) -> Sequence[Trial]:
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def left(self) -> int:
+        return len(self._waiting)
+
+    def beat(self) -> None:
+        pass
 
 
 def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
-    """Run ``trials`` in ``workers`` processes and yield each outcome as soon as it is there, in any order.
+    """Run ``trials`` in ``workers`` processes of this machine and yield each outcome when it is there, in any order."""
+    with contextlib.closing(run(_Listed(trials), LocalWorkers(workers))) as batches:
+        for outcomes in batches:
+            yield from outcomes
 
-    Every trial draws from streams of its own, so records do not depend on the number of workers or on the order. At
-    most ``workers`` trials wait beside those that run. If a worker dies, the trials that were under way are run again
-    one by one, so that a trial that kills its worker is told from its neighbours. Leaving the iterator early, by an
-    error or by Ctrl-C, stops the workers at once; trials already yielded are not affected.
+
+def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None]:
+    """Run what ``supply`` gives, and yield the outcomes of each batch as soon as they are there, in any order;
+    an empty list after half a second in which nothing has finished.
+
+    Every trial draws from streams of its own, so records do not depend on the number of workers, on batches or on the
+    order. At most as many batches wait as run. If a worker dies, the trials that were under way are run again one by
+    one with nothing beside them, so that a trial that kills its worker is told from its neighbours. Leaving the
+    iterator early, by an error or by Ctrl-C, stops the workers at once; outcomes already yielded are not affected.
+
+    Raises:
+        WorkerError: if a worker is not fit for the work, or all are gone.
     """
-    waiting = deque(trials)
-    with _one_thread_each():
-        while waiting:
-            for trial in (yield from _run_in_pool(waiting, workers)):
-                if (yield from _run_in_pool(deque([trial]), 1)):
-                    yield Outcome(trial, None, "its worker process died, with other trials beside it and again alone")
-
-
-def _run_in_pool(waiting: deque[Trial], workers: int) -> Generator[Outcome, None, list[Trial]]:
-    """Run what is waiting until all is done or a worker dies; return the trials that were under way then."""
-    # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
-    context = multiprocessing.get_context("spawn")
-    not_ours = set(multiprocessing.active_children())
-    pool = concurrent.futures.ProcessPoolExecutor(
-        min(workers, len(waiting)), mp_context=context, initializer=start_worker
-    )
-    running: dict[concurrent.futures.Future[RunRecord], Trial] = {}
+    running: dict[Future[list[Outcome]], Sequence[Trial]] = {}
+    suspects: deque[Trial] = deque()  # were under way when a worker died
+    suspected: Future[list[Outcome]] | None = None  # runs alone: if its worker dies, it is to blame
+    size, at_an_end = _BatchSize(workers.num), False
     try:
-        while waiting or running:
-            while waiting and len(running) < 2 * workers:
-                running[pool.submit(run_trial, waiting[0])] = waiting[0]
-                waiting.popleft()
-            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in finished:
-                if isinstance(future.exception(), BrokenProcessPool):
-                    return list(running.values())
-                yield _outcome(running.pop(future), future)
-        pool.shutdown()
-    except BrokenProcessPool:  # submit() finds the pool broken before any future does
-        return list(running.values())
+        while True:
+            supply.beat()
+            while not suspects and suspected is None and len(running) < 2 * workers.num:
+                batch = supply.take(size.next(supply.left()))
+                if not batch:
+                    break
+                running[_submit(batch, workers)] = batch
+            if suspects and not running:
+                alone = [suspects.popleft()]
+                suspected = _submit(alone, workers)
+                running[suspected] = alone
+            if not running:
+                if not supply.left():
+                    at_an_end = True
+                    return
+                yield []
+                time.sleep(TICK_SECONDS)
+                continue
+            done, _ = concurrent.futures.wait(running, TICK_SECONDS, concurrent.futures.FIRST_COMPLETED)
+            if not done:
+                yield []
+            for future in done:
+                batch, error = running.pop(future), _error(future)
+                if error is None:
+                    size.learn(future.result())
+                    yield future.result()
+                elif not workers.died(error):
+                    raise error
+                else:
+                    workers.recover()
+                    if future is suspected:
+                        yield [Outcome(batch[0], None, _DIED)]
+                    else:
+                        suspects.extend(batch)
+                suspected = None if future is suspected else suspected
     finally:
-        # After a normal end there are no workers left; otherwise whatever they do is not wanted any more.
-        pool.shutdown(wait=False, cancel_futures=True)
-        ours = set(multiprocessing.active_children()) - not_ours
-        for process in ours:
-            process.terminate()
-        for process in ours:
-            process.join(_PATIENCE_SECONDS)
-            if process.is_alive():
-                process.kill()
-    return []
+        workers.close(at_once=not at_an_end)
 
 
-def _outcome(trial: Trial, future: concurrent.futures.Future[RunRecord]) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return Outcome(trial, future.result())
-    return Outcome(trial, None, "".join(traceback.format_exception(error)))
+_DIED = "its worker process died, with other trials beside it and again alone (out of memory?)"
 
 
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    # Children read these when they load their libraries; the coordinator has read its own already.
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[Outcome]]:
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        return workers.submit(batch)
+    except Exception as error:
+        if not workers.died(error):
+            raise
+        workers.recover()  # a worker died while it had nothing to do
+        return workers.submit(batch)
+
+
+def _error(future: Future[list[Outcome]]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+class _BatchSize:
+    """How many trials make a batch: enough for ``BATCH_SECONDS``, and few enough for all workers to share the rest."""
+
+    def __init__(self, num_workers: int) -> None:
+        self._num_workers = num_workers
+        self._seconds = math.inf  # a trial, a running mean; until the first is measured, batches hold one
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            seconds = outcome.ended - outcome.started
+            self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds
+
+    def next(self, left: int) -> int:
+        wanted = math.ceil(BATCH_SECONDS / max(self._seconds, BATCH_SECONDS / _MOST))
+        return max(1, min(wanted, left // (2 * self._num_workers)))

@@ -1,4 +1,4 @@
-"""One trial, and what a worker process does with it."""
+"""One trial, and what a worker does with a batch of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from subtx_toy.config import Settings
+from subtx_toy.config import RESULTS_VERSION, Settings
+from subtx_toy.errors import WorkerError
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
@@ -30,6 +34,35 @@ class Trial:
     seed: int
     dataset_sha256: str
     data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one trial ended: with a record, or with the text of the error that stopped it.
+
+    ``started`` and ``ended`` are the worker's clock, in seconds since 1970; both 0 where the worker died.
+    """
+
+    trial: Trial
+    record: RunRecord | None
+    error: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What has to be the same in the coordinator and in its workers, for records to belong together."""
+
+    package: str
+    results_version: int
+
+    @classmethod
+    def here(cls) -> Edition:
+        """Return that of this process."""
+        from subtx_toy import __version__
+
+        return cls(__version__, RESULTS_VERSION)
 
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -53,24 +86,55 @@ def start_worker() -> None:
         threading.Thread(target=follow, daemon=True).start()
 
 
+def run_batch(trials: Sequence[Trial], edition: Edition) -> list[Outcome]:
+    """Run some trials in this process, one after another.
+
+    Raises:
+        WorkerError: if this worker has another package, other results or another data set than its coordinator.
+    """
+    here = Edition.here()
+    if here != edition:
+        raise WorkerError(f"worker: expected {_words(edition)} as in the coordinator, got {_words(here)}")
+    import torch
+
+    torch.set_num_threads(1)
+    return [_outcome(trial) for trial in trials]
+
+
+def _outcome(trial: Trial) -> Outcome:
+    started = time.time()
+    try:
+        record, error = run_trial(trial), ""
+    except WorkerError:
+        raise
+    except Exception as fault:  # a worker outlives whatever a trial does
+        record, error = None, "".join(traceback.format_exception(fault))
+    return Outcome(trial, record, error, started, time.time())
+
+
+def _words(edition: Edition) -> str:
+    return f"subtx-toy {edition.package} with RESULTS_VERSION {edition.results_version}"
+
+
 def run_trial(trial: Trial) -> RunRecord:
     """Run one trial in this process.
 
     Raises:
-        RuntimeError: if the data set is not the one the coordinator read.
+        WorkerError: if the data set is not the one the coordinator read.
     """
     from subtx_toy.experiment import run_experiment
 
     config = trial.config
     dataset = _dataset(config.dataset, config.num_train, config.num_test, trial.data_dir)
     if dataset.sha256 != trial.dataset_sha256:
-        raise RuntimeError(
-            f"data set {config.dataset}: expected checksum {trial.dataset_sha256}, got {dataset.sha256} in a worker"
+        raise WorkerError(
+            f"worker: data set {config.dataset}: expected checksum {trial.dataset_sha256} as in the coordinator, "
+            f"got {dataset.sha256}"
         )
     return run_experiment(config, dataset, seed=trial.seed)
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _dataset(name: str, num_train: int, num_test: int, data_dir: Path | None) -> Dataset:
     # Read once a process: the trials of one worker mostly share their data.
     from subtx_toy.data import load

@@ -29,7 +29,7 @@ LAYERS = [
     ),
     ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
-    ("one_step", "one_step_summary"),
+    ("one_step", "one_step_summary", "results"),
     ("experiment", "claims"),
     ("sweep", "figures", "testing"),
     ("cli", "__main__"),
@@ -95,7 +95,7 @@ def test_imports_run_downwards(path: Path) -> None:
     [
         ("theory/x.py", "subtx_toy.training.protocol"),
         ("models.py", "subtx_toy.experiment"),
-        ("store.py", "subtx_toy.sweep.engine"),
+        ("store/x.py", "subtx_toy.sweep.engine"),
         ("training/x.py", "rich_click"),
         ("experiment.py", "matplotlib.pyplot"),
         ("sweep/x.py", "sqlite3"),

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy import store as store_module
 from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.errors import StoreError
 from subtx_toy.record import RunRecord
-from subtx_toy.store import Store
+from subtx_toy.store import Store, default_path, place
 
 RECORD = RunRecord(
     run_id="a" * 32,
@@ -74,13 +73,13 @@ def test_the_folder_is_made(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     with Store(tmp_path / "r.sqlite") as store:
         store.add(RECORD)
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        pages = store.connection.sqlite.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.sqlite.execute(f"PRAGMA max_page_count = {pages + 1}")
         big = dataclasses.replace(RECORD, run_id="c" * 32, series={"x": [0.0] * 100_000})
         with pytest.raises(StoreError, match="full"):
             store.add(big)
         assert store.count() == 1
-        store._connection.execute("PRAGMA max_page_count = 1000000")
+        store.connection.sqlite.execute("PRAGMA max_page_count = 1000000")
         assert store.add(big)
 
 
@@ -113,7 +112,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_later_schema_is_refused(tmp_path: Path) -> None:
     with Store(tmp_path / "r.sqlite") as store:
-        store._connection.execute("PRAGMA user_version = 99")
+        store.connection.sqlite.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="later version"):
         Store(tmp_path / "r.sqlite")
 
@@ -131,14 +130,14 @@ def test_a_database_that_cannot_be_written_is_refused_at_once(tmp_path: Path, mo
 
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_file_system", lambda _folder: "nfs4")
+    monkeypatch.setattr(place, "file_system", lambda _folder: "nfs4")
     with pytest.raises(StoreError, match="network file system"):
         Store(tmp_path / "r.sqlite")
 
 
 def test_the_place_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBTX_TOY_STORE", "/some/where.sqlite")
-    assert store_module.default_path() == Path("/some/where.sqlite")
+    assert default_path() == Path("/some/where.sqlite")
 
 
 def test_records_are_found_by_configuration(tmp_path: Path) -> None:
@@ -174,7 +173,7 @@ def test_a_damaged_record_is_one_clear_error(tmp_path: Path) -> None:
     with Store(tmp_path / "r.sqlite") as store:
         store.add(RECORD)
         for text in ("{", '{"other": 1}'):
-            store._connection.execute("UPDATE runs SET record = ?", (text,))
+            store.connection.sqlite.execute("UPDATE runs SET record = ?", (text,))
             with pytest.raises(StoreError, match=f"record {RECORD.run_id} .* damaged"):
                 store.get([RECORD.run_id])
 

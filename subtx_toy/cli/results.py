@@ -1,0 +1,243 @@
+"""``subtx-toy results``: what is stored, as tables, means, files, or one record."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from subtx_toy.cli.plan_options import STORE, plan_options
+
+if TYPE_CHECKING:
+    from subtx_toy.results.cells import Cell
+    from subtx_toy.results.rows import Selection
+    from subtx_toy.store import Store
+
+
+@click.group("results")
+def results() -> None:
+    """List, summarise and export what is stored, and show single records.
+
+    Example: subtx-toy results summary tiny width=16,32
+    """
+
+
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--all-versions", is_flag=True, help="Also results of other RESULTS_VERSIONs, apart."),
+        STORE,
+        plan_options,
+    ):
+        command = option(command)
+    return command
+
+
+def _open(store_path: Path | None) -> Store:
+    from subtx_toy.results.rows import existing
+    from subtx_toy.store import default_path
+
+    return existing(store_path or default_path())
+
+
+def _select(
+    store: Store,
+    experiment: str | None,
+    axes: tuple[str, ...],
+    *,
+    seeds: str | None,
+    sample: int | None,
+    sample_seed: int | None,
+    all_versions: bool,
+) -> Selection:
+    """Select by the words of a plan; of the seeds, those that are named, else whatever is stored."""
+    from subtx_toy.results.rows import select
+    from subtx_toy.seeding import parse_seeds
+    from subtx_toy.sweep.plan import Plan
+
+    wanted = None
+    if experiment is not None:
+        wanted = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed).configs
+    chosen = None if seeds is None else set(parse_seeds(seeds))
+    found = select(store, wanted=wanted, seeds=chosen, all_versions=all_versions)
+    for version, num in sorted(found.left_out.items()):
+        click.echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
+    return found
+
+
+@results.command("list")
+@STORE
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_command(*, store_path: Path | None, as_json: bool) -> None:
+    """Show how many trials are stored, running, pending and failed.
+
+    Works while a sweep runs.
+
+    Example: subtx-toy results list
+    """
+    from subtx_toy.cli.table import align
+    from subtx_toy.results.overview import overview
+
+    with _open(store_path) as store:
+        found = overview(store)
+        path = store.path
+    if as_json:
+        click.echo(json.dumps({"store": str(path), "stored": found.stored, "trials": found.trials}, indent=2))
+        return
+    header = ["protocol", "dataset", "results version", "configurations", "trials", "last finished"]
+    rows = [
+        [
+            row["protocol"],
+            row["dataset"],
+            str(row["results_version"]),
+            str(row["configurations"]),
+            str(row["trials"]),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(row["last_finished"])),
+        ]
+        for row in found.stored
+    ]
+    click.echo(align(header, rows))
+    if found.trials:
+        click.echo()
+        names = ["done", "running", "pending", "failed"]
+        rows = [[row["experiment"], *(str(row[name]) for name in names)] for row in found.trials]
+        click.echo(align(["sweep of", *names], rows))
+    click.echo(f"store: {path}")
+
+
+@results.command("summary")
+@click.argument("experiment", required=False)
+@click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
+@_selecting
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Of the final metrics; may be repeated.")
+@click.option("--pool-versions", is_flag=True, help="One cell for all RESULTS_VERSIONs. Implies --all-versions.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def summary_command(
+    experiment: str | None,
+    axes: tuple[str, ...],
+    *,
+    seeds: str | None,
+    sample: int | None,
+    sample_seed: int | None,
+    store_path: Path | None,
+    all_versions: bool,
+    metrics: tuple[str, ...],
+    pool_versions: bool,
+    as_json: bool,
+) -> None:
+    """Show the mean of a metric over seeds, for each configuration: n, mean, half-width of its 95 % interval.
+
+    The arguments are those of `sweep`; without any, everything of one protocol is shown. The interval is Student's.
+
+    Example: subtx-toy results summary tiny width=16,32 --metric student_aux.accuracy --metric cross_aux.accuracy
+    """
+    from subtx_toy.results.cells import summarize
+
+    with _open(store_path) as store:
+        selection = _select(
+            store, experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed,
+            all_versions=all_versions or pool_versions,
+        )  # fmt: skip
+    cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
+    if as_json:
+        document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    click.echo(_table(cells) if cells else "no such trials are stored")
+
+
+def _document(cell: Cell) -> dict[str, Any]:
+    def number(value: float) -> float | None:
+        return value if math.isfinite(value) else None  # JSON has no nan
+
+    return {
+        "axes": cell.axes,
+        "metric": cell.metric,
+        "mean": number(cell.estimate.mean),
+        "ci95": number(cell.estimate.ci95),
+        "n": cell.estimate.n,
+        "not_finite": cell.not_finite,
+    }
+
+
+def _table(cells: list[Cell]) -> str:
+    from subtx_toy.cli.table import align
+
+    header = [*cells[0].axes, "metric", "n", "mean", "95 % CI"]
+    rows = []
+    for cell in cells:
+        found = cell.estimate
+        interval = f"± {found.ci95:.2g}" if math.isfinite(found.ci95) else ""
+        axes = [f"{value:g}" if isinstance(value, float) else str(value) for value in cell.axes.values()]
+        rows.append([*axes, cell.metric, str(found.n), f"{found.mean:.4g}", interval])
+    return align(header, rows)
+
+
+@results.command("export")
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("experiment", required=False)
+@click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
+@_selecting
+def export_command(
+    target: Path,
+    experiment: str | None,
+    axes: tuple[str, ...],
+    *,
+    seeds: str | None,
+    sample: int | None,
+    sample_seed: int | None,
+    store_path: Path | None,
+    all_versions: bool,
+) -> None:
+    """Write trials to FILE, .parquet or .csv, one row each: settings, seed, final metrics, provenance.
+
+    The arguments after FILE are those of `sweep`; without any, everything is written.
+
+    Example: subtx-toy results export tiny.csv tiny width=16,32
+    """
+    from subtx_toy.results.export import check_target, export
+
+    check_target(target)
+    with _open(store_path) as store:
+        selection = _select(
+            store, experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed, all_versions=all_versions
+        )
+    num = export(selection, target)
+    click.echo(f"{num} trials: {target}")
+
+
+@results.command("show")
+@click.argument("run_id", metavar="RUN")
+@STORE
+def show_command(run_id: str, *, store_path: Path | None) -> None:
+    """Print one record as JSON, or the state and the traceback of a trial that is not finished.
+
+    RUN is the content key, or its beginning.
+
+    Example: subtx-toy results show 855da03b
+    """
+    from subtx_toy.errors import InputError
+    from subtx_toy.store.trials import entry, failure
+
+    with _open(store_path) as store:
+        found = store.matching(run_id)
+        if len(found) != 1:
+            what = "none" if not found else f"{len(found)} or more, such as {found[0]} and {found[1]}"
+            raise InputError(f"run: expected the beginning of one stored key, got {run_id!r}, which fits {what}")
+        (key,) = found
+        record = store.get([key]).get(key)
+        if record is not None:
+            click.echo(json.dumps(asdict(record), indent=2))
+            return
+        known = entry(store, key)
+        assert known is not None
+        trial, state = known
+        content = {**asdict(trial), "state": state, "error": failure(store, key)}
+    click.echo(json.dumps({name: value for name, value in content.items() if value is not None}, indent=2))
+    if content["error"] is not None:
+        click.echo(content["error"], err=True)

@@ -1,0 +1,98 @@
+"""Means over seeds: one cell a configuration, never two of them or two versions of the results in one."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from subtx_toy.errors import InputError
+from subtx_toy.expected import nearest
+from subtx_toy.results.rows import Selection
+from subtx_toy.stats import Estimate, estimate
+
+_FAVOURITES = ("student_aux.accuracy", "alignment")
+"""What is shown where no metric is named: whether the trait came over, or the student moved towards the teacher."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one configuration over its seeds.
+
+    Attributes:
+        axes: the settings in which the selected trials differ, with this configuration's values; ``results_version``
+            and ``dataset_sha256`` are among them where they differ.
+        metric: name of the final metric.
+        estimate: mean with standard error and interval over ``n`` seeds; a value that is not finite makes it nan.
+        not_finite: how many of the seeds have no finite value.
+    """
+
+    axes: dict[str, object]
+    metric: str
+    estimate: Estimate
+    not_finite: int
+
+
+def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_versions: bool = False) -> list[Cell]:
+    """Return the mean of each metric over the seeds of each configuration, in the order of the axes.
+
+    Trials of different RESULTS_VERSIONs or data are different cells; ``pool_versions`` puts versions together.
+
+    Args:
+        selection: trials of one protocol.
+        metrics: names of final metrics; the accuracy of ``student_aux``, or the alignment, where none is named.
+        pool_versions: whether the versions of the results are pooled.
+
+    Raises:
+        InputError: if no trial has such a metric, or the trials are of several protocols.
+    """
+    protocols = {selection.config(result).protocol for result in selection.results}
+    if len(protocols) > 1:
+        raise InputError(f"results: expected one protocol, got {sorted(protocols)}; name an experiment")
+    known = dict.fromkeys(name for result in selection.results for name in result.metrics)
+    unknown = [name for name in metrics if name not in known]
+    InputError.gather(
+        f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
+    )
+    chosen = list(metrics) or [*[name for name in _FAVOURITES if name in known], *known][:1]
+    groups: dict[tuple[int, int, str], list[dict[str, float]]] = defaultdict(list)
+    for result in selection.results:
+        version = 0 if pool_versions else result.results_version
+        groups[result.config_id, version, result.dataset_sha256].append(result.metrics)
+    places = _places(selection, list(groups))
+    cells = []
+    for metric in chosen:
+        for place, rows in zip(places, groups.values(), strict=True):
+            values = [row[metric] for row in rows if metric in row]
+            if values:
+                not_finite = sum(not math.isfinite(value) for value in values)
+                cells.append(Cell(place, metric, estimate(values), not_finite))
+    return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
+
+
+def _places(selection: Selection, groups: Sequence[tuple[int, int, str]]) -> list[dict[str, object]]:
+    """Return what tells each group from the others."""
+    configs = {number: selection.settings[number] for number, _, _ in groups}
+    values: dict[str, set[object]] = defaultdict(set)
+    for config in configs.values():
+        for name, value in config:
+            values[name].add(value)
+    swept = [name for name, found in values.items() if len(found) > 1]
+    several_versions = len({version for _, version, _ in groups}) > 1
+    several_data = len({(number, version) for number, version, _ in groups}) < len(groups)
+    places: list[dict[str, object]] = []
+    for number, version, sha256 in groups:
+        place: dict[str, object] = {name: getattr(configs[number], name) for name in swept}
+        if several_versions:
+            place["results_version"] = version
+        if several_data:
+            place["dataset_sha256"] = sha256
+        places.append(place)
+    return places
+
+
+def _order(value: object) -> tuple[bool, float, str]:
+    """Sort numbers by size and before texts."""
+    number = isinstance(value, int | float)
+    return (not number, float(value) if isinstance(value, int | float) else math.inf, "" if number else str(value))

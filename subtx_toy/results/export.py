@@ -1,0 +1,85 @@
+"""Stored results as files for other programs: Parquet or CSV, whole or not there at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from subtx_toy import __version__
+from subtx_toy.config import RESULTS_VERSION
+from subtx_toy.errors import InputError
+from subtx_toy.results.rows import Selection, columns
+
+ENDINGS = (".parquet", ".csv")
+
+
+def export(selection: Selection, path: Path) -> int:
+    """Write the selected trials, one row each with the columns of ``columns``; return how many.
+
+    Provenance is in the rows: content key, RESULTS_VERSION and checksum of the data; in Parquet, the package that wrote
+    the file is in its metadata under ``subtx_toy``. The file is written under another name and renamed.
+
+    Raises:
+        InputError: if the ending is another one, the file cannot be written, or pyarrow is missing for Parquet; a file
+            that was there stays.
+    """
+    check_target(path)
+    table = columns(selection)
+    content = _parquet(table) if path.suffix == ".parquet" else _csv(table)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # temporary files are private, exports are not
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise InputError(f"export: cannot write {path}: {error.strerror}") from None
+    return len(selection.results)
+
+
+def check_target(path: Path) -> None:
+    """Find out whether a file of that name can be made.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    if path.suffix not in ENDINGS:
+        raise InputError(f"export: expected a name ending in {' or '.join(ENDINGS)}, got {str(path)!r}")
+    if path.is_dir():
+        raise InputError(f"export: expected the name of a file, got the folder {str(path)!r}")
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ModuleNotFoundError:
+            raise InputError(
+                "export: expected pyarrow for Parquet, got none; write a .csv, or install it with: "
+                "pip install 'subtx-toy[export]'"
+            ) from None
+
+
+def _parquet(table: dict[str, list[object]]) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    about = {"package": __version__, "results_version": RESULTS_VERSION}
+    made = pyarrow.table(table).replace_schema_metadata({"subtx_toy": json.dumps(about)})
+    buffer = io.BytesIO()
+    parquet.write_table(made, buffer)
+    return buffer.getvalue()
+
+
+def _csv(table: dict[str, list[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    return text.getvalue().encode()

@@ -1,0 +1,152 @@
+"""Stored results, selected by configuration and version; one row a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings
+from subtx_toy.errors import InputError
+from subtx_toy.one_step_config import OneStepConfig
+from subtx_toy.store import Store, default_path
+from subtx_toy.store.results import Result, configs, results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some stored trials.
+
+    Attributes:
+        results: final metrics, one a trial.
+        settings: the configuration of each, by its number; settings newer than a record are filled in.
+        left_out: how many trials of other RESULTS_VERSIONs would have been selected, by version.
+    """
+
+    results: tuple[Result, ...]
+    settings: dict[int, Settings]
+    left_out: dict[int, int]
+
+    def config(self, result: Result) -> Settings:
+        """Return the configuration of a selected trial."""
+        return self.settings[result.config_id]
+
+
+def select(
+    store: Store,
+    *,
+    wanted: Iterable[Settings] | None = None,
+    seeds: Collection[int] | None = None,
+    all_versions: bool = False,
+) -> Selection:
+    """Select stored trials.
+
+    Args:
+        store: where they are.
+        wanted: their configurations; None for all.
+        seeds: their seeds; None for all.
+        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    # One number for settings that only differ in how they were written: a record may lack newer ones.
+    chosen = None if wanted is None else {(config.protocol, repr(config)) for config in wanted}
+    settings: dict[int, Settings] = {}
+    first: dict[tuple[str, str], int] = {}
+    number_of: dict[int, int] = {}
+    for number, content in configs(store).items():
+        config = parse(content)
+        if config is None:
+            continue
+        key = (config.protocol, repr(config))
+        if chosen is None or key in chosen:
+            number_of[number] = first.setdefault(key, number)
+            settings[first[key]] = config
+    found: list[Result] = []
+    left_out: dict[int, int] = {}
+    for result in results(store):
+        if result.config_id not in number_of or (seeds is not None and result.seed not in seeds):
+            continue
+        if result.results_version != RESULTS_VERSION and not all_versions:
+            left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
+            continue
+        found.append(result.with_config(number_of[result.config_id]))
+    return Selection(tuple(found), settings, left_out)
+
+
+def parse(content: dict[str, Any]) -> Settings | None:
+    """Return the configuration that a record holds, or None if no protocol of this version has such a one."""
+    for protocol in _PROTOCOLS:
+        if content.keys() <= protocol.model_fields.keys():
+            try:
+                return protocol.parse(content)
+            except InputError:
+                continue
+    return None
+
+
+def columns(selection: Selection) -> dict[str, list[object]]:
+    """Return the selected trials as columns of equal length, one row a trial.
+
+    ``run_id``, ``protocol``, ``seed``, ``results_version``, ``dataset_sha256`` and ``cpu_seconds``; every setting under
+    its own name; every final metric under its own name, None where a trial has none of that name.
+    """
+    rows = selection.results
+    table: dict[str, list[object]] = {
+        "run_id": [row.run_id for row in rows],
+        "protocol": [selection.config(row).protocol for row in rows],
+        "seed": [row.seed for row in rows],
+        "results_version": [row.results_version for row in rows],
+        "dataset_sha256": [row.dataset_sha256 for row in rows],
+        "cpu_seconds": [row.cpu_seconds for row in rows],
+    }
+    names = dict.fromkeys(name for config in selection.settings.values() for name in type(config).model_fields)
+    for name in names:
+        values = {number: getattr(config, name, None) for number, config in selection.settings.items()}
+        table[name] = [values[row.config_id] for row in rows]
+    for name in dict.fromkeys(name for row in rows for name in row.metrics):
+        table[name] = [row.metrics.get(name) for row in rows]
+    return table
+
+
+def frame(
+    store: Path | str | None = None,
+    *,
+    wanted: Iterable[Settings] | None = None,
+    seeds: Sequence[int] | None = None,
+    all_versions: bool = False,
+) -> pd.DataFrame:
+    """Return stored results as a pandas frame, one row a trial: settings, seed, final metrics, provenance.
+
+    ``subtx_toy.results.frame()`` reads the user's own store; the arguments are those of ``select``.
+
+    Raises:
+        InputError: if pandas is not installed, or there is no such store.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError:
+        raise InputError(
+            "results: expected pandas to be installed, got none; install it with: pip install 'subtx-toy[export]'"
+        ) from None
+    path = default_path() if store is None else Path(store)
+    with existing(path) as opened:
+        return pandas.DataFrame(columns(select(opened, wanted=wanted, seeds=seeds, all_versions=all_versions)))
+
+
+def existing(path: Path) -> Store:
+    """Open a store that is there, and make none.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not path.exists():
+        raise InputError(f"store: expected a results database, got none at {path}")
+    return Store(path)

@@ -1,0 +1,75 @@
+"""One open SQLite connection: transactions by name, and errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from subtx_toy.errors import StoreError
+from subtx_toy.store.schema import prepare, unindexed
+
+BUSY_SECONDS = 30.0  # how long a writer waits for another one; a record is written in milliseconds
+
+
+class Connection:
+    """A connection to the database ``path``, which it makes or brings to the present schema.
+
+    Raises:
+        StoreError: if the file cannot be made or written, is no results database, or was written by a later version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self.explained():
+            # Autocommit: transactions are opened where they are needed, by name.
+            self.sqlite = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            with self.explained():
+                self._use_write_ahead_log()
+                self.sqlite.execute("PRAGMA foreign_keys = ON")
+                with self.transaction():  # also shows at once whether the file can be written
+                    prepare(self.sqlite, str(path))
+        except BaseException:
+            self.sqlite.close()
+            raise
+
+    def catch_up(self) -> None:
+        """Index the records that a process of an earlier version has written meanwhile."""
+        with self.explained():
+            if unindexed(self.sqlite):
+                with self.transaction():
+                    prepare(self.sqlite, str(self.path))
+
+    def _use_write_ahead_log(self) -> None:
+        # SQLite does not wait when two processes change the journal of a new file at once: it says "locked".
+        deadline = time.monotonic() + BUSY_SECONDS
+        while self.sqlite.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                self.sqlite.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything in the block, or nothing; no other process writes meanwhile."""
+        self.sqlite.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.sqlite.execute("COMMIT")
+        except BaseException:
+            if self.sqlite.in_transaction:  # on a full disk SQLite has rolled back by itself
+                self.sqlite.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"store: cannot use {self.path}: {error}") from None

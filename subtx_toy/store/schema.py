@@ -1,0 +1,116 @@
+"""The tables, and how a database of an earlier schema gets those it lacks.
+
+``runs`` and ``series`` hold the records and are those of schema 1, unchanged, so that a process of the earlier version
+that has the file open goes on writing. Everything else is made from them or concerns trials that are not finished.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from subtx_toy.errors import StoreError
+
+STORE_SCHEMA = 2
+"""Of the database. 1: finished trials. 2: the states of trials, and an index of results for summaries."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY,
+    results_version INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    dataset TEXT NOT NULL,
+    record TEXT NOT NULL,      -- JSON, everything but the series
+    finished_at REAL NOT NULL  -- seconds since 1970; for people, never part of a key
+) STRICT;
+CREATE TABLE IF NOT EXISTS series (
+    run_id TEXT NOT NULL REFERENCES runs (run_id),
+    name TEXT NOT NULL,
+    data BLOB NOT NULL,        -- float32, little-endian
+    PRIMARY KEY (run_id, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS configs (
+    id INTEGER PRIMARY KEY,
+    config TEXT NOT NULL UNIQUE  -- JSON, as in the records
+) STRICT;
+CREATE TABLE IF NOT EXISTS results (
+    run_id TEXT PRIMARY KEY REFERENCES runs (run_id),
+    config_id INTEGER NOT NULL REFERENCES configs (id),
+    seed INTEGER NOT NULL,
+    results_version INTEGER NOT NULL,
+    dataset_sha256 TEXT NOT NULL,
+    cpu_seconds REAL NOT NULL,
+    metrics TEXT NOT NULL      -- JSON, as in the record: a summary reads these and not the long records
+) STRICT;
+CREATE TABLE IF NOT EXISTS trials (
+    run_id TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'failed')),
+    experiment TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    config TEXT NOT NULL,      -- JSON of the settings that are not at their default
+    owner TEXT,                -- the coordinator that runs it
+    error TEXT,                -- traceback of a failed trial
+    changed_at REAL NOT NULL   -- seconds since 1970
+) STRICT;
+CREATE INDEX IF NOT EXISTS trials_by_state ON trials (state, owner);
+CREATE TABLE IF NOT EXISTS coordinators (
+    owner TEXT PRIMARY KEY,
+    machine TEXT NOT NULL,     -- boot and process namespace; where it is the reader's own, the process can be looked up
+    pid INTEGER NOT NULL,
+    started TEXT NOT NULL,     -- start time of the process: a number can be given to another process
+    heartbeat REAL NOT NULL    -- seconds since 1970
+) STRICT;
+"""
+
+
+def prepare(connection: sqlite3.Connection, name: str) -> None:
+    """Make the tables that ``connection`` lacks, inside the caller's transaction, and index every record.
+
+    Raises:
+        StoreError: if the file is of a later schema, or is the database of another program.
+    """
+    execute = connection.execute
+    found = execute("PRAGMA user_version").fetchone()[0]
+    tables = {row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if found > STORE_SCHEMA:
+        raise StoreError(
+            f"store: expected schema version {STORE_SCHEMA} or lower, got {found} in {name}; "
+            "it was written by a later version of subtx-toy"
+        )
+    if tables and "runs" not in tables:
+        raise StoreError(f"store: expected a results database, got another SQLite file, {name}")
+    if found < STORE_SCHEMA:
+        for statement in _TABLES.strip().rstrip(";").split(";\n"):
+            execute(statement)
+        execute(f"PRAGMA user_version = {STORE_SCHEMA}")
+    if unindexed(connection):
+        missing = "SELECT runs.run_id, record FROM runs LEFT JOIN results USING (run_id) WHERE results.run_id IS NULL"
+        for run_id, record in execute(missing).fetchall():
+            try:
+                index_result(connection, run_id, json.loads(record))
+            except (ValueError, TypeError, KeyError):  # damaged: whoever asks for it is told
+                continue
+
+
+def unindexed(connection: sqlite3.Connection) -> int:
+    """Return how many records are not indexed: those of an earlier version, and damaged ones."""
+    counts = "SELECT (SELECT count(*) FROM runs) - (SELECT count(*) FROM results)"
+    return int(connection.execute(counts).fetchone()[0])
+
+
+def index_result(connection: sqlite3.Connection, run_id: str, content: dict[str, object]) -> None:
+    """Enter what summaries need of one record, given as the dictionary of its fields."""
+    config = json.dumps(content["config"])
+    connection.execute("INSERT OR IGNORE INTO configs (config) VALUES (?)", (config,))
+    connection.execute(
+        "INSERT INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?",
+        (
+            run_id,
+            content["seed"],
+            content["results_version"],
+            content["dataset_sha256"],
+            content["cpu_seconds"],
+            json.dumps(content["metrics"]),
+            config,
+        ),
+    )

@@ -1,0 +1,83 @@
+"""Workers of a Dask cluster: one of this machine's own, or one that runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from typing import Any
+
+from subtx_toy.errors import WorkerError
+from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
+
+_CONNECT_SECONDS = 30.0  # a scheduler answers within milliseconds; a login node may be slow
+
+
+class DaskWorkers:
+    """The workers of a Dask scheduler.
+
+    Args:
+        num: of an own cluster on 127.0.0.1, that ends with it; not used with a scheduler.
+        scheduler: address of one that runs, such as ``tcp://127.0.0.1:8786``; its workers should have one thread each.
+
+    Raises:
+        WorkerError: if Dask is not installed, or the scheduler cannot be reached or has no worker.
+    """
+
+    def __init__(self, num: int, scheduler: str | None = None) -> None:
+        try:
+            import distributed
+        except ModuleNotFoundError:
+            raise WorkerError(
+                "engine: expected Dask to be installed, got none; install it with: pip install 'subtx-toy[dask]'"
+            ) from None
+        self._distributed: Any = distributed
+        self._cluster: Any = None
+        self._address = scheduler or "its own scheduler"
+        try:
+            if scheduler is None:
+                # Bound to this machine: whoever reaches a scheduler can run code on it.
+                self._cluster = self._distributed.LocalCluster(
+                    n_workers=num,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.ERROR,
+                )
+            self._client = self._distributed.Client(self._cluster or scheduler, timeout=_CONNECT_SECONDS)
+            self._client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        except (OSError, TimeoutError, ValueError) as error:
+            self.close(at_once=True)
+            raise WorkerError(f"scheduler: cannot use {self._address}: {error or 'no worker has come'}") from None
+        self._executor = self._client.get_executor(pure=False)
+
+    @property
+    def num(self) -> int:
+        """Threads of the workers that are there now; a cluster may grow and shrink."""
+        return max(1, int(sum(self._client.nthreads().values())))
+
+    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+        """Start a batch, or queue it."""
+        future: Future[list[Outcome]] = self._executor.submit(run_batch, tuple(trials), Edition.here())
+        return future
+
+    def died(self, error: BaseException) -> bool:
+        """Return whether Dask gave a batch up, after it had been on several workers that died."""
+        if isinstance(error, CancelledError):
+            raise WorkerError(
+                f"scheduler: lost {self._address}; what is finished is stored, and the same command goes on"
+            )
+        return isinstance(error, self._distributed.KilledWorker)
+
+    def recover(self) -> None:
+        """Do nothing: Dask's nannies start workers again."""
+
+    def close(self, *, at_once: bool) -> None:  # noqa: ARG002, nothing outlives its client
+        """Cancel what is not finished, leave the scheduler, and end an own cluster."""
+        for part in ("_client", "_cluster"):
+            with contextlib.suppress(Exception):  # whatever is wrong with it, it is not needed any more
+                one = getattr(self, part, None)
+                if one is not None:
+                    one.close(timeout=5)

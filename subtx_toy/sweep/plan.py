@@ -1,0 +1,221 @@
+"""What a sweep runs: an experiment, the axes of its settings, and seeds; read from words or TOML, and back."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import tomli_w
+
+from subtx_toy import definition as definitions
+from subtx_toy.config import Settings
+from subtx_toy.definition import Definition
+from subtx_toy.errors import InputError
+from subtx_toy.expected import nearest
+from subtx_toy.seeding import parse_seeds
+from subtx_toy.sweep.axes import Axis, Drawn, read_axis
+
+_MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations
+_MOST_CONFIGS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment with the axes of a sweep.
+
+    Attributes:
+        experiment: name or path.
+        axes: settings with their values; all combinations are run. Empty: the experiment's own grid.
+        drawn: settings drawn together, ``sample`` times, from the streams of ``sample_seed``; combined with the axes.
+        seeds: as ``parse_seeds`` reads them; of the experiment where none are given.
+    """
+
+    experiment: str
+    definition: Definition = field(repr=False)
+    axes: tuple[Axis, ...] = ()
+    drawn: tuple[Drawn, ...] = ()
+    seeds: str = ""
+    sample: int = 0
+    sample_seed: int = 0
+
+    @classmethod
+    def read(
+        cls,
+        experiment: str,
+        words: Sequence[str] = (),
+        *,
+        seeds: str | None = None,
+        sample: int | None = None,
+        sample_seed: int | None = None,
+    ) -> Plan:
+        """Read a plan from the words of a command line; ``experiment`` may be the TOML file of a plan.
+
+        Raises:
+            InputError: naming everything that is wrong.
+        """
+        values = _read_plan_file(experiment)
+        definition = definitions.read(experiment if values is None else str(values["experiment"]))
+        problems: list[str] = []
+        found: list[Axis | Drawn] = []
+        if values is not None:
+            if words:
+                problems.append(f"{words[0]!r}: expected no axes beside those of the plan {experiment}")
+            words = _words(values)
+            seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
+            sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]
+            sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
+        for word in words:
+            try:
+                found.append(read_axis(word))
+            except InputError as error:
+                problems += error.problems
+        drawn = tuple(one for one in found if isinstance(one, Drawn))
+        axes = tuple(one.settled(definition.config) for one in found if isinstance(one, Axis))
+        chosen = definition.seeds if seeds is None else seeds
+        try:
+            parse_seeds(chosen)
+        except InputError as error:
+            problems += error.problems
+        problems += _faults(definition, axes, drawn, sample)
+        InputError.gather(problems)
+        name = experiment if values is None else str(values["experiment"])
+        plan = cls(name, definition, axes, drawn, chosen, sample or 0, sample_seed or 0)
+        _ = plan.configs  # tells what is wrong with the values
+        return plan
+
+    @cached_property
+    def configs(self) -> list[Settings]:
+        """Every configuration, in the order of the axes, the last one changing fastest.
+
+        Raises:
+            InputError: naming every value that is wrong.
+        """
+        if all(len(axis.rows) == 1 for axis in self.axes) and not self.drawn:
+            return self._of_the_grid()
+        blocks: list[tuple[tuple[str, ...], Sequence[tuple[object, ...]]]]
+        blocks = [(axis.names, axis.rows) for axis in self.axes]
+        if self.drawn:
+            columns = [one.values(self.definition.config, num=self.sample, seed=self.sample_seed) for one in self.drawn]
+            blocks.append((tuple(one.name for one in self.drawn), list(zip(*columns, strict=True))))
+        names = [name for block in blocks for name in block[0]]
+        base = self.definition.config.model_dump()
+        found: dict[str, Settings] = {}
+        problems: dict[str, None] = {}
+        for rows in itertools.product(*(block[1] for block in blocks)):
+            values = base | dict(zip(names, itertools.chain.from_iterable(rows), strict=True))
+            try:
+                config = self.definition.config.parse(values)
+            except InputError as error:
+                problems |= dict.fromkeys(error.problems)
+                if len(problems) >= _MOST_PROBLEMS:
+                    break
+            else:
+                found.setdefault(repr(config), config)
+        InputError.gather(problems)
+        return list(found.values())
+
+    def _of_the_grid(self) -> list[Settings]:
+        """Without an axis of several values: the experiment's own grid, with the settings given."""
+        given = {name: value for axis in self.axes for name, value in zip(axis.names, axis.rows[0], strict=True)}
+        changed = self.definition.config.parse(self.definition.config.model_dump() | given)
+        grid = [{name: values for name, values in table.items() if name not in given} for table in self.definition.grid]
+        return self.definition.model_copy(update={"config": changed, "grid": grid}).configs()
+
+    @property
+    def swept(self) -> dict[str, list[object]]:
+        """The settings that differ between configurations, with their values in order."""
+        columns = {
+            name: list(dict.fromkeys(getattr(config, name) for config in self.configs))
+            for name in type(self.definition.config).model_fields
+        }
+        named = _names(self.axes, self.drawn)
+        order = [*dict.fromkeys(named), *(name for name in columns if name not in named)]
+        return {name: columns[name] for name in order if len(columns[name]) > 1}
+
+    def to_toml(self) -> str:
+        """Write the plan as a file that ``read`` takes."""
+        axes: dict[str, object] = {}
+        zips: list[dict[str, object]] = []
+        for axis in self.axes:
+            columns = dict(zip(axis.names, map(list, zip(*axis.rows, strict=True)), strict=True))
+            if len(columns) == 1:
+                axes |= columns
+            else:
+                zips.append({**columns})
+        axes |= {one.name: one.text for one in self.drawn}
+        content: dict[str, object] = {"experiment": self.experiment, "seeds": self.seeds}
+        if self.drawn:
+            content |= {"sample": self.sample, "sample_seed": self.sample_seed}
+        return tomli_w.dumps(content | ({"axes": axes} if axes else {}) | ({"zip": zips} if zips else {}))
+
+
+def _names(axes: Sequence[Axis], drawn: Sequence[Drawn]) -> list[str]:
+    return [name for axis in axes for name in axis.names] + [one.name for one in drawn]
+
+
+def _faults(definition: Definition, axes: Sequence[Axis], drawn: Sequence[Drawn], sample: int | None) -> Iterator[str]:
+    named = _names(axes, drawn)
+    known = type(definition.config).model_fields
+    yield from (f"{name}: unknown key{nearest(name, known)}" for name in dict.fromkeys(named) if name not in known)
+    yield from (f"{name}: expected one axis, got several" for name in dict.fromkeys(named) if named.count(name) > 1)
+    if drawn and not sample:
+        yield f"sample: expected a number >= 1 of draws of {', '.join(one.name for one in drawn)}, got none"
+    if sample and not drawn:
+        yield f"sample: expected no number without an axis that is drawn, such as lr=loguniform:1e-4:1e-1, got {sample}"
+    num = max(sample or 1, 1)
+    for axis in axes:
+        num *= len(axis.rows)
+    if num > _MOST_CONFIGS:
+        yield f"axes: expected at most {_MOST_CONFIGS} combinations, got {num}"
+
+
+def _read_plan_file(experiment: str) -> dict[str, object] | None:
+    """Return the content of the TOML file of a plan, or None where ``experiment`` is an experiment's."""
+    path = Path(experiment)
+    if path.suffix != ".toml":
+        return None
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # told by whoever reads it as an experiment
+    if "experiment" not in values:
+        return None
+    kinds: dict[str, type] = {
+        "experiment": str, "seeds": str, "sample": int, "sample_seed": int, "axes": dict, "zip": list,
+    }  # fmt: skip
+    InputError.gather(
+        f"{path}: {key}: unknown key{nearest(key, kinds)}"
+        if key not in kinds
+        else f"{path}: {key}: expected {kinds[key].__name__}, got {value!r}"
+        for key, value in values.items()
+        if key not in kinds or type(value) is not kinds[key]
+    )
+    return values
+
+
+def _words(values: dict[str, object]) -> list[str]:
+    """Write the axes of a plan's file as words, which are read and checked in one place."""
+    axes, zips = values.get("axes", {}), values.get("zip", [])
+    assert isinstance(axes, dict)
+    assert isinstance(zips, list)
+    words = [f"{name}={_listed(value)}" for name, value in axes.items()]
+    for table in zips:
+        columns = [value if isinstance(value, list) else [value] for value in table.values()]
+        if len({len(column) for column in columns}) != 1:
+            raise InputError(f"zip: expected lists of one length for {', '.join(table)}")
+        rows = [":".join(map(_text, row)) for row in zip(*columns, strict=True)]
+        words.append(f"zip:{':'.join(table)}={','.join(rows)}")
+    return words
+
+
+def _listed(value: object) -> str:
+    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
+def _text(value: object) -> str:
+    """Write a value as ``read_value`` reads it."""
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else repr(value)

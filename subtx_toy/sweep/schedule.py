@@ -1,0 +1,42 @@
+"""From configurations and seeds to trials, each with its content key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from subtx_toy.config import Settings, run_ids
+from subtx_toy.data import load
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.sweep.trial import Trial
+
+
+def schedule(
+    configs: Sequence[Settings],
+    seeds: Sequence[int],
+    *,
+    data_dir: Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+) -> list[Trial]:
+    """Return the trials of every configuration with every seed, all configurations of a seed before the next seed.
+
+    So a sweep that is stopped half-way has half the seeds everywhere. The data sets are obtained where they are
+    missing, because their checksums are part of the keys.
+
+    Raises:
+        DataError: if a data set cannot be had.
+    """
+    checksums: dict[tuple[str, int, int], str] = {}
+    keys = []
+    for config in configs:
+        wanted = (config.dataset, config.num_train, config.num_test)
+        if wanted not in checksums:
+            name, num_train, num_test = wanted
+            checksums[wanted] = load(
+                name, num_train=num_train, num_test=num_test, data_dir=data_dir, report=report, progress=progress
+            ).sha256
+        keys.append((config, checksums[wanted], run_ids(config, seeds=seeds, dataset_sha256=checksums[wanted])))
+    return [
+        Trial(ids[at], config, seed, sha256, data_dir) for at, seed in enumerate(seeds) for config, sha256, ids in keys
+    ]

@@ -1,0 +1,97 @@
+"""Where batches of trials run: the seam between the engine and what executes it, and processes of this machine."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol, runtime_checkable
+
+from subtx_toy.sweep.trial import THREAD_VARIABLES, Edition, Outcome, Trial, run_batch, start_worker
+
+_PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
+
+
+@runtime_checkable
+class Workers(Protocol):
+    """Processes that run batches, on this machine or on others."""
+
+    @property
+    def num(self) -> int:
+        """Batches that can run at the same time."""
+        ...
+
+    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+        """Start a batch, or queue it; may raise what ``died`` knows."""
+        ...
+
+    def died(self, error: BaseException) -> bool:
+        """Return whether an error says that the worker of a batch died, and not that the batch went wrong."""
+        ...
+
+    def recover(self) -> None:
+        """Make it possible to go on after a worker died."""
+        ...
+
+    def close(self, *, at_once: bool) -> None:
+        """End the workers: after their work, or ``at_once`` and with it."""
+        ...
+
+
+class LocalWorkers:
+    """``num`` processes of this machine, one thread each, made when they are needed."""
+
+    def __init__(self, num: int) -> None:
+        self.num = num
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+        self._not_ours = set(multiprocessing.active_children())
+
+    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+        """Start a batch, or queue it."""
+        if self._pool is None:
+            # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
+            context = multiprocessing.get_context("spawn")
+            self._pool = concurrent.futures.ProcessPoolExecutor(self.num, mp_context=context, initializer=start_worker)
+        with _one_thread_each():
+            return self._pool.submit(run_batch, tuple(trials), Edition.here())
+
+    def died(self, error: BaseException) -> bool:
+        """Return whether the pool is broken, as it is with any of its workers."""
+        return isinstance(error, BrokenProcessPool | CancelledError)
+
+    def recover(self) -> None:
+        """Drop the broken pool; the next batch makes a new one."""
+        self.close(at_once=True)
+
+    def close(self, *, at_once: bool) -> None:
+        """End the workers: after their work, or ``at_once`` and with it."""
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
+        self._pool = None
+        ours = set(multiprocessing.active_children()) - self._not_ours
+        for process in ours:
+            process.terminate()
+        for process in ours:
+            process.join(_PATIENCE_SECONDS)
+            if process.is_alive():
+                process.kill()
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    # Children read these when they load their libraries; the coordinator has read its own already.
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
