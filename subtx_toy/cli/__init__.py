@@ -8,6 +8,7 @@ import rich_click as click
 
 from subtx_toy import __version__
 from subtx_toy.cli.data import data
+from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
@@ -35,6 +36,7 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(sweep)
 cli.add_command(results)
+cli.add_command(doctor)
 cli.add_command(data)
 cli.add_command(verify)
 

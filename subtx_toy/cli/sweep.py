@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,10 +90,12 @@ def sweep(
                 plan.configs, parse_seeds(plan.seeds), data_dir=data_dir, report=display.report,
                 progress=display.progress,
             )  # fmt: skip
-        with Store(store_path or default_path()) as store:
-            if dry_run:
-                _show_plan(plan, trials, store, num, as_json=as_json)
-                return 0
+        path = store_path or default_path()
+        if dry_run:
+            with Store(path) if path.exists() else contextlib.nullcontext() as known:  # a dry run makes no store
+                _show_plan(plan, trials, known, num, as_json=as_json)
+            return 0
+        with Store(path) as store:
             tally = _carry_out(
                 plan, trials, store, num, engine=engine, scheduler=scheduler, retry_failed=retry_failed,
                 max_failures=1 if fail_fast else max_failures,
@@ -116,18 +119,18 @@ def _document(plan: Plan, tally: Tally) -> dict[str, Any]:
     }
 
 
-def _show_plan(plan: Plan, trials: list[Trial], store: Store, num_workers: int, *, as_json: bool) -> None:
+def _show_plan(plan: Plan, trials: list[Trial], store: Store | None, num_workers: int, *, as_json: bool) -> None:
     from subtx_toy.cli.sweep_progress import clock
     from subtx_toy.cli.table import align
     from subtx_toy.store.trials import states
     from subtx_toy.sweep.estimate import estimate
 
     swept = plan.swept
-    known = states(store, [trial.run_id for trial in trials])
+    known = {} if store is None else states(store, [trial.run_id for trial in trials])
     state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
     done = sum(one == "done" for one in state.values())
     todo = [trial for trial in trials if state[trial.run_id] != "done"]
-    cost = estimate(todo, store, swept=list(swept))
+    cost = None if store is None else estimate(todo, store, swept=list(swept))
     if as_json:
         listed = [
             {

@@ -82,7 +82,7 @@ def prepare(connection: sqlite3.Connection, name: str) -> None:
     if found < STORE_SCHEMA:
         for statement in _TABLES.strip().rstrip(";").split(";\n"):
             execute(statement)
-        execute(f"PRAGMA user_version = {STORE_SCHEMA}")
+    execute(f"PRAGMA user_version = {STORE_SCHEMA}")  # always, to find out whether the file can be written
     if unindexed(connection):
         missing = "SELECT runs.run_id, record FROM runs LEFT JOIN results USING (run_id) WHERE results.run_id IS NULL"
         for run_id, record in execute(missing).fetchall():

@@ -86,9 +86,9 @@ def read_axis(word: str) -> Axis | Drawn:
         InputError: if it cannot be read.
 
     >>> read_axis("depth=range:1:4")
-    Axis(names=('depth',), rows=((1,), (2,), (3,)))
+    Axis(names=('depth',), rows=((1,), (2,), (3,)), spaced=False)
     >>> read_axis("zip(lr,batch_size)=1e-3:64,3e-4:32")
-    Axis(names=('lr', 'batch_size'), rows=((0.001, 64), (0.0003, 32)))
+    Axis(names=('lr', 'batch_size'), rows=((0.001, 64), (0.0003, 32)), spaced=False)
     """
     key, equals, text = word.partition("=")
     if not equals or not key or not text:

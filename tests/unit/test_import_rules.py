@@ -31,7 +31,7 @@ LAYERS = [
     ("theory", "training", "certify"),
     ("one_step", "one_step_summary", "results"),
     ("experiment", "claims"),
-    ("sweep", "figures", "testing"),
+    ("sweep", "figures", "testing", "doctor"),
     ("cli", "__main__"),
 ]
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from subtx_toy.config import RunConfig, run_id
+from subtx_toy import __version__
+from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.data import load
+from subtx_toy.errors import WorkerError
 from subtx_toy.record import RunRecord
-from subtx_toy.sweep.engine import run_trials
-from subtx_toy.sweep.trial import Trial
+from subtx_toy.sweep.engine import _BatchSize, run_trials
+from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
 
 CONFIG = RunConfig(
     dataset="glyphs", num_train=300, num_test=200, num_inputs=256, batch_size=100, width=16,
@@ -52,10 +54,34 @@ def test_records_do_not_depend_on_workers_order_or_company(trials: list[Trial]) 
 
 
 def test_a_trial_that_raises_is_an_outcome_and_the_others_finish(trials: list[Trial]) -> None:
+    bad = dataclasses.replace(trials[0], seed=-1)
+    outcomes = {outcome.trial.seed: outcome for outcome in run_trials([bad, trials[1]], workers=2)}
+    assert "seed: expected an integer >= 0, got -1" in outcomes[-1].error
+    assert outcomes[-1].error.startswith("Traceback")
+    assert outcomes[1].record is not None
+
+
+def test_a_worker_with_other_data_stops_the_engine(trials: list[Trial]) -> None:
     bad = dataclasses.replace(trials[0], dataset_sha256="0" * 64)
-    outcomes = {outcome.trial.dataset_sha256: outcome for outcome in run_trials([bad, trials[1]], workers=2)}
-    assert "expected checksum 000" in outcomes["0" * 64].error
-    assert outcomes[trials[1].dataset_sha256].record is not None
+    with pytest.raises(WorkerError, match="expected checksum 000"):
+        list(run_trials([bad, trials[1]], workers=1))
+
+
+@pytest.mark.parametrize("other", [Edition("0.0.1", RESULTS_VERSION), Edition(__version__, RESULTS_VERSION + 1)])
+def test_a_worker_of_another_edition_refuses_the_work(trials: list[Trial], other: Edition) -> None:
+    with pytest.raises(WorkerError, match=f"expected subtx-toy {other.package} with RESULTS_VERSION"):
+        run_batch(trials[:1], other)
+
+
+def test_batches_hold_enough_work_and_leave_some_for_everybody(trials: list[Trial]) -> None:
+    size = _BatchSize(2)
+    assert size.next(1000) == 1, "nothing is measured yet"
+    size.learn([Outcome(trials[0], None, started=0.0, ended=0.01)])
+    assert size.next(1000) == 30
+    assert size.next(8) == 2
+    assert size.next(1) == 1
+    size.learn([Outcome(trials[0], None, started=0.0, ended=100.0)] * 9)
+    assert size.next(1000) == 1
 
 
 def test_leaving_early_leaves_no_process_behind(trials: list[Trial]) -> None:

@@ -1,0 +1,42 @@
+"""``subtx-toy doctor``: what this machine has, and what would fail on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import rich_click as click
+
+from subtx_toy.cli.plan_options import STORE
+
+
+@click.command("doctor", short_help="Check this machine, the data sets and the store.")
+@STORE
+@click.option("--backup", "target", metavar="FILE", type=click.Path(path_type=Path), help="Copy the store to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(*, store_path: Path | None, target: Path | None, as_json: bool) -> int:
+    """Look at Python, torch, processors, optional packages, data sets, disk and store, and say what would fail.
+
+    The store is read through: its pages, its records, and what belongs together. Nothing is changed. --backup copies
+    the store first, also while a sweep writes to it.
+
+    Exit codes: 0 all is well; 1 something would fail; 2 bad usage or bad input.
+
+    Example: subtx-toy doctor --backup results-copy.sqlite
+    """
+    from subtx_toy.doctor import examine
+    from subtx_toy.store import default_path
+    from subtx_toy.store.maintenance import backup
+
+    path = store_path or default_path()
+    if target is not None:
+        backup(path, target)
+        click.echo(f"copied {path} to {target}", err=True)
+    findings = list(examine(path))
+    if as_json:
+        click.echo(json.dumps({"findings": [asdict(one) for one in findings]}, indent=2))
+    else:
+        for one in findings:
+            click.echo(f"{one.state:<6}{one.name:<14}{one.text}")
+    return int(any(one.state == "fault" for one in findings))

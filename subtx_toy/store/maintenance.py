@@ -1,0 +1,97 @@
+"""Copies of a database, and whether one is sound; neither changes it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from subtx_toy.errors import StoreError
+from subtx_toy.record import RunRecord
+from subtx_toy.store.place import prepare_folder
+from subtx_toy.store.schema import STORE_SCHEMA
+
+_MOST_FAULTS = 10  # told of one kind
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy a database, while others may read and write it; the copy is whole or not there at all.
+
+    Raises:
+        StoreError: if it cannot be read, or the copy cannot be written; a file that was there stays.
+    """
+    prepare_folder(target)
+    temporary = None
+    try:
+        with contextlib.closing(_read_only(path)) as source:
+            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+                temporary = Path(file.name)
+            with contextlib.closing(sqlite3.connect(temporary)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+        temporary.replace(target)
+    except (sqlite3.Error, OSError) as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
+
+
+def faults(path: Path) -> list[str]:
+    """Return what is wrong with a database, a sentence each; nothing if it is sound.
+
+    Raises:
+        StoreError: if it cannot be read at all.
+    """
+    try:
+        with contextlib.closing(_read_only(path)) as connection:
+            return list(_faults(connection))
+    except sqlite3.Error as error:
+        raise StoreError(f"store: cannot read {path}: {error}") from None
+
+
+def _faults(connection: sqlite3.Connection) -> Iterator[str]:
+    execute = connection.execute
+    found = [row[0] for row in execute(f"PRAGMA integrity_check({_MOST_FAULTS})")]
+    if found != ["ok"]:
+        yield from (f"file: {fault}" for fault in found)
+        return
+    tables = {row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if "runs" not in tables:
+        yield "file: expected a results database, got another SQLite file"
+        return
+    yield from (f"{table}: row {row} belongs to no {parent}" for table, row, parent, _ in _orphans(connection))
+    version = execute("PRAGMA user_version").fetchone()[0]
+    if version > STORE_SCHEMA:
+        yield f"schema: expected {STORE_SCHEMA} or lower, got {version}: written by a later version of subtx-toy"
+    damaged = [key for key, text in execute("SELECT run_id, record FROM runs") if not _is_record(text)]
+    yield from (f"record {key}: damaged" for key in damaged[:_MOST_FAULTS])
+    if len(damaged) > _MOST_FAULTS:
+        yield f"records: {len(damaged)} damaged in all"
+    if version == STORE_SCHEMA:
+        query = (
+            "SELECT run_id FROM trials LEFT JOIN runs USING (run_id) WHERE state = 'done' AND record IS NULL LIMIT ?"
+        )
+        yield from (f"trial {row[0]}: done without a record" for row in execute(query, (_MOST_FAULTS,)))
+
+
+def _orphans(connection: sqlite3.Connection) -> list[tuple[str, int, str, int]]:
+    return connection.execute("PRAGMA foreign_key_check").fetchall()[:_MOST_FAULTS]
+
+
+def _is_record(text: str) -> bool:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return False
+    # The series are in a table of their own, and a field that is newer than the record has a default.
+    return isinstance(content, dict) and content.keys() <= {field.name for field in fields(RunRecord)}
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{path.absolute().as_posix().replace('?', '%3f').replace('#', '%23')}?mode=ro", uri=True
+    )
