@@ -72,10 +72,8 @@ def _faults(connection: sqlite3.Connection) -> Iterator[str]:
     if len(damaged) > _MOST_FAULTS:
         yield f"records: {len(damaged)} damaged in all"
     if version == STORE_SCHEMA:
-        query = (
-            "SELECT run_id FROM trials LEFT JOIN runs USING (run_id) WHERE state = 'done' AND record IS NULL LIMIT ?"
-        )
-        yield from (f"trial {row[0]}: done without a record" for row in execute(query, (_MOST_FAULTS,)))
+        lost = "SELECT run_id FROM trials LEFT JOIN runs USING (run_id) WHERE state = 'done' AND record IS NULL LIMIT ?"
+        yield from (f"trial {row[0]}: done without a record" for row in execute(lost, (_MOST_FAULTS,)))
 
 
 def _orphans(connection: sqlite3.Connection) -> list[tuple[str, int, str, int]]:
@@ -92,6 +90,4 @@ def _is_record(text: str) -> bool:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{path.absolute().as_posix().replace('?', '%3f').replace('#', '%23')}?mode=ro", uri=True
-    )
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)

@@ -45,7 +45,7 @@ class Axis:
         rows = self.rows
         if self.spaced and _takes_integers(config, self.names[0]):
             rows = tuple((round(row[0]),) for row in rows)  # type: ignore[call-overload]
-        return Axis(self.names, tuple(dict.fromkeys(rows)))
+        return Axis(self.names, tuple({repr(row): row for row in rows}.values()))  # 1 and true differ
 
 
 @dataclass(frozen=True)

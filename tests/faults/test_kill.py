@@ -1,127 +1,204 @@
-"""Runs that are really killed and interrupted: nothing finished is lost or doubled, nothing is left running."""
+"""Sweeps that are really killed, interrupted and starved: every trial is stored exactly once, with the right values."""
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
 import signal
 import sqlite3
 import subprocess
-import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
+from subtx_toy.errors import StoreError
 from subtx_toy.seeding import generator
-
-NUM_SEEDS = 6
-COMMAND = [
-    sys.executable, "-m", "subtx_toy", "run", "cloud2025", "dataset=glyphs", "num_train=500", "num_test=200",
-    "num_inputs=500", "batch_size=100", "width=32", "teacher_epochs=3", "student_epochs=6", "--seeds", f"0:{NUM_SEEDS}",
-    "--workers", "2", "--json",
-]  # fmt: skip
-
-
-def _start(store: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "--store", str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def _finish(store: Path) -> dict[str, list[float]]:
-    process = _start(store)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return {arm: content["values"] for arm, content in json.loads(out)["arms"].items()}
-
-
-def _stored(store: Path) -> list[str]:
-    if not store.exists():
-        return []
-    connection = sqlite3.connect(store)
-    try:
-        return [row[0] for row in connection.execute("SELECT run_id FROM runs")]
-    except sqlite3.OperationalError:  # killed before the tables were made
-        return []
-    finally:
-        connection.close()
-
-
-def _wait_for(store: Path, process: subprocess.Popen[str], num: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(_stored(store)) < num and process.poll() is None:
-        assert time.monotonic() < deadline, "no trial finished"
-        time.sleep(0.05)
-
-
-def _descendants_end(children: list[psutil.Process]) -> None:
-    _gone, alive = psutil.wait_procs(children, timeout=15)
-    assert alive == []
+from subtx_toy.store import Store, connection
+from subtx_toy.store.trials import failure, states
+from subtx_toy.sweep.session import Tally
+from subtx_toy.sweep.trial import Trial
+from subtx_toy.sweep.workers import LocalWorkers
+from tests.faults.sweeping import (
+    NUM_TRIALS,
+    Numbers,
+    all_end,
+    descendants,
+    finish,
+    num_stored,
+    numbers,
+    start,
+    trials,
+    wait_for,
+    workers_of,
+)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
-    return _finish(tmp_path_factory.mktemp("undisturbed") / "r.sqlite")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Numbers:
+    path = tmp_path_factory.mktemp("undisturbed") / "r.sqlite"
+    assert finish(path) == Tally(NUM_TRIALS, done=NUM_TRIALS)
+    return numbers(path)
 
 
-def _kill_and_resume(store: Path, undisturbed: dict[str, list[float]], *, after: float) -> None:
-    process = _start(store)
-    time.sleep(after)
-    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "r.sqlite"
+
+
+def _kill_and_resume(process: subprocess.Popen[str], store: Path, undisturbed: Numbers) -> None:
+    children = descendants(process)
     process.kill()
     process.communicate()
-    _descendants_end(children)
-    before = _stored(store)
-    assert len(before) == len(set(before))
-    assert _finish(store) == undisturbed
-    after_resume = _stored(store)
-    assert set(before) <= set(after_resume)
-    assert len(after_resume) == len(set(after_resume)) == NUM_SEEDS
+    all_end(children)
+    before = numbers(store)
+    tally = finish(store)
+    assert (tally.stored, tally.done) == (len(before), NUM_TRIALS - len(before)), "nothing is run twice or left out"
+    assert numbers(store) == undisturbed
 
 
-def test_kill_9_between_two_trials_loses_and_doubles_nothing(
-    tmp_path: Path, undisturbed: dict[str, list[float]]
-) -> None:
-    store = tmp_path / "r.sqlite"
-    process = _start(store)
-    _wait_for(store, process, 2)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    process.communicate()
-    _descendants_end(children)
-    before = _stored(store)
-    assert len(before) >= 2
-    assert _finish(store) == undisturbed
-    assert set(before) < set(_stored(store))
-    assert len(_stored(store)) == NUM_SEEDS
+def test_kill_9_of_the_coordinator_loses_and_doubles_nothing(store: Path, undisturbed: Numbers) -> None:
+    process = start(store, "--workers", "2")
+    wait_for(store, 2, process)
+    assert num_stored(store) >= 2
+    _kill_and_resume(process, store, undisturbed)
 
 
-def test_kill_9_at_a_random_moment(tmp_path: Path, undisturbed: dict[str, list[float]]) -> None:
-    moment = float(generator(int.from_bytes(os.urandom(4)), "test", "kill").uniform(0.1, 6.0))
+def test_kill_9_of_the_coordinator_at_a_random_moment(store: Path, undisturbed: Numbers) -> None:
+    moment = float(generator(int.from_bytes(os.urandom(4)), "test", "kill").uniform(0.1, 8.0))
     print(f"killed after {moment:.3f} s")  # noqa: T201, shown by pytest when the test fails
-    _kill_and_resume(tmp_path / "r.sqlite", undisturbed, after=moment)
+    process = start(store, "--workers", "1")
+    time.sleep(moment)
+    _kill_and_resume(process, store, undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(20))
-def test_kill_9_at_twenty_moments(tmp_path: Path, undisturbed: dict[str, list[float]], moment: int) -> None:
-    after = float(generator(moment, "test", "kill").uniform(0.0, 8.0))
-    _kill_and_resume(tmp_path / "r.sqlite", undisturbed, after=after)
+def test_kill_9_of_the_coordinator_at_twenty_moments(store: Path, undisturbed: Numbers, moment: int) -> None:
+    """Ten moments of any kind, and ten counted from the first stored trial on."""
+    draw = generator(moment, "test", "kill")
+    process = start(store, "--workers", "2")
+    if moment % 2:
+        wait_for(store, 1, process)
+        time.sleep(float(draw.uniform(0.0, 2.0)))
+    else:
+        time.sleep(float(draw.uniform(0.0, 15.0)))
+    _kill_and_resume(process, store, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_keeps_what_is_finished_and_exits_130(tmp_path: Path, number: signal.Signals) -> None:
-    store = tmp_path / "r.sqlite"
-    process = _start(store)
-    _wait_for(store, process, 1)
-    children = psutil.Process(process.pid).children(recursive=True)
+def test_an_interrupt_keeps_what_is_finished_and_exits_130(
+    store: Path, undisturbed: Numbers, number: signal.Signals
+) -> None:
+    process = start(store, "--workers", "1")
+    wait_for(store, 1, process)
+    children = descendants(process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
     assert "interrupted" in err
     assert "Traceback" not in err
-    _descendants_end(children)
-    assert 1 <= len(_stored(store)) <= NUM_SEEDS
+    all_end(children)
+    with Store(store) as opened:
+        found = set(states(opened, [trial.run_id for trial in trials()]).values())
+    assert found == {"done", "pending"}, "nothing is left in anybody's name"
+    finish(store)
+    assert numbers(store) == undisturbed
+
+
+def test_kill_9_of_a_local_worker_is_survived(store: Path, undisturbed: Numbers) -> None:
+    process = start(store, "--workers", "2")
+    wait_for(store, 1, process)
+    workers_of(process)[0].kill()
+    _out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert numbers(store) == undisturbed
+
+
+class _Poison(Trial):
+    """A trial that ends the worker that takes it from the queue."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (9,)
+
+
+def test_a_trial_that_kills_its_worker_fails_and_its_neighbours_do_not(store: Path, undisturbed: Numbers) -> None:
+    some = trials()[:5]
+    planned = [*some[:2], _Poison(**vars(some[2])), *some[3:]]
+    tally = finish(store, lambda: LocalWorkers(2), planned)
+    assert tally == Tally(5, done=4, failed=1)
+    assert multiprocessing.active_children() == []
+    with Store(store) as opened:
+        assert str(failure(opened, some[2].run_id)).startswith("its worker process died")
+    assert numbers(store) == {
+        trial.run_id: undisturbed[trial.run_id] for trial in some if trial.run_id != some[2].run_id
+    }
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, check=False).returncode:
+        pytest.skip("a file system of its own needs root, and mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_stops_the_sweep_which_goes_on_when_there_is_room(small_disk: Path, undisturbed: Numbers) -> None:
+    store, filler = small_disk / "r.sqlite", small_disk / "filler"
+    Store(store).close()
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    filler.write_bytes(bytes(free - 250_000))  # for about five trials
+    process = start(store, "--workers", "1")
+    _out, err = process.communicate(timeout=240)
+    assert process.returncode == 2
+    assert "database or disk is full" in err
+    assert "Traceback" not in err
+    assert num_stored(store) < NUM_TRIALS
+    filler.unlink()
+    finish(store)
+    assert numbers(store) == undisturbed
+
+
+def test_a_store_that_another_program_locks_for_a_while_is_waited_for(store: Path, undisturbed: Numbers) -> None:
+    Store(store).close()
+    locked = threading.Event()
+
+    def lock() -> None:
+        other = sqlite3.connect(store, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        locked.set()
+        time.sleep(2)
+        other.execute("COMMIT")
+        other.close()
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    locked.wait()
+    began = time.monotonic()
+    finish(store)
+    assert time.monotonic() - began > 1.5, "it was locked"
+    holder.join()
+    assert numbers(store) == undisturbed
+
+
+def test_a_store_that_stays_locked_is_one_clear_error_and_the_sweep_goes_on_later(
+    store: Path, undisturbed: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+    Store(store).close()
+    other = sqlite3.connect(store, isolation_level=None)
+    with Store(store):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            finish(store)
+        other.execute("COMMIT")
+    other.close()
+    finish(store)
+    assert numbers(store) == undisturbed

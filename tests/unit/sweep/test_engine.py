@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -109,18 +107,6 @@ def test_no_trials_start_no_process(tmp_path: Path) -> None:
     assert list(run_trials([], workers=2)) == []
 
 
-def test_a_killed_worker_is_replaced_and_its_trials_run_again(trials: list[Trial]) -> None:
-    undisturbed = {seed: _numbers(record) for seed, record in _records(trials, workers=2).items()}
-    iterator = run_trials(trials, workers=2)
-    outcomes = [next(iterator)]
-    victim = multiprocessing.active_children()[0]
-    assert victim.pid is not None
-    os.kill(victim.pid, signal.SIGKILL)
-    outcomes += list(iterator)
-    assert sorted(outcome.trial.seed for outcome in outcomes) == [0, 1, 2, 3]
-    assert {outcome.trial.seed: _numbers(outcome.record) for outcome in outcomes if outcome.record} == undisturbed
-
-
 def test_a_process_of_the_callers_is_left_alone(trials: list[Trial]) -> None:
     mine = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     mine.start()
@@ -130,19 +116,3 @@ def test_a_process_of_the_callers_is_left_alone(trials: list[Trial]) -> None:
     finally:
         mine.terminate()
         mine.join()
-
-
-class _Poison(Trial):
-    """A trial that ends the worker that takes it from the queue."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os._exit, (9,)
-
-
-def test_a_trial_that_kills_its_worker_is_told_from_its_neighbours(trials: list[Trial]) -> None:
-    poison = _Poison(**vars(trials[0]))
-    outcomes = list(run_trials([trials[1], poison, trials[2]], workers=2))
-    assert {outcome.trial.seed: outcome.error.partition(",")[0] for outcome in outcomes} == {
-        0: "its worker process died", 1: "", 2: "",
-    }  # fmt: skip
-    assert len(outcomes) == 3
