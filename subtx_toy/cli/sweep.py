@@ -58,7 +58,7 @@ def sweep(
 
     EXPERIMENT is a packaged name, the path of an experiment's TOML file, or that of a plan's.
 
-    Values: width=64,128 lists them; depth=range:1:5, lr=log:1e-4:1e-1:7 and eps=linear:0:1:5 make them;
+    Values: width=64,128 lists them; depth=range:1:5, lr=log:1e-4:1e-1:7 and init_scale=linear:0.5:2:4 make them;
     zip:lr:batch_size=1e-3:64,3e-4:32 changes settings together; lr=loguniform:1e-4:1e-1, uniform:LOW:HIGH and
     choice:A:B:C are drawn --sample times. Parentheses, log(1e-4,1e-1,7), mean the same and need quotes in a shell.
     One value sets a setting. Without an axis of several values, the experiment's own grid is run.

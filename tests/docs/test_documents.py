@@ -15,6 +15,7 @@ from subtx_toy import definition
 from subtx_toy.check_table import insert, read_checked
 from subtx_toy.cli import cli
 from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md", "docs/symmetries.md"]
@@ -51,6 +52,8 @@ def test_every_command_in_the_pages_is_understood(command: str) -> None:
         assert found is not None, command
         group, words = found, words[1:]
     context = group.make_context(group.name, words)  # parses, and does not run
+    if group.name == "sweep":
+        Plan.read(context.params["experiment"], context.params["axes"])
     if group.name == "run":
         experiment = definition.read(context.params["experiment"])
         experiment.configs(context.params["overrides"])

@@ -93,7 +93,7 @@ def test_what_is_wanted_is_selected(path: Path) -> None:
 
 
 def test_two_protocols_and_an_unknown_metric_are_clear_errors(path: Path) -> None:
-    with Store(path) as store, pytest.raises(InputError, match="did you mean 'student_aux.accuracy'"):
+    with Store(path) as store, pytest.raises(InputError, match=r"did you mean 'student_aux\.accuracy'"):
         summarize(select(store), metrics=["student_aux.acuracy"])
     one_step = OneStepConfig(dataset="glyphs")
     _add(path, dataclasses.replace(_record(0), config=one_step.model_dump(), metrics={"alignment": 1.0}))

@@ -1,0 +1,80 @@
+"""The pages on sweeps, clusters and the store: their commands run or parse, and their numbers are those measured."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from subtx_toy import cli
+from subtx_toy.store.schema import STORE_SCHEMA
+from subtx_toy.sweep import workers
+from tests.faults.sweeping import Here
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_every_command_on_the_page_on_sweeps_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUBTX_TOY_STORE", str(tmp_path / "results.sqlite"))
+    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
+    printed = {}
+    for line in "".join(_blocks("sweeps.md", "sh")).splitlines():
+        command, _, target = line.partition(" > ")
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            assert cli.call(shlex.split(command)[1:]) == 0, line
+        printed[line] = out.getvalue()
+        if target:
+            (tmp_path / target).write_text(out.getvalue())
+    assert "12 trials, 0 of them done, 12 to run" in printed[_blocks("sweeps.md", "sh")[0].strip()]
+    (tmp_path / "shown.toml").write_text(_blocks("sweeps.md", "toml")[0])
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        cli.call(["sweep", "shown.toml", "--dry-run", "--json"])
+    document = json.loads(out.getvalue())
+    assert (document["trials"], document["done"]) == (12, 12), "the plan shown is the plan that was run"
+    (example,) = _blocks("sweeps.md", "python")
+    pytest.importorskip("pandas", reason="an optional extra")
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(example, "sweeps.md", "exec"), {})
+    assert re.findall(r"(\d+) +(\d+) +(\d+)", out.getvalue()) != []
+
+
+@pytest.mark.parametrize("page", ["clusters.md", "store.md"])
+def test_every_command_on_the_other_pages_is_understood(page: str) -> None:
+    for line in "".join(_blocks(page, "sh")).splitlines():
+        group: click.Command = cli.cli
+        words = shlex.split(line)[1:]
+        while isinstance(group, click.Group):
+            found = group.get_command(click.Context(group), words[0])
+            assert found is not None, line
+            group, words = found, words[1:]
+        group.make_context(group.name, words)
+
+
+def test_the_table_of_words_is_understood() -> None:
+    from subtx_toy.sweep.axes import read_axis
+
+    words = re.findall(r"^\| `([^`]+=[^`]+)` \|", (DOCS / "sweeps.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(words) == 7
+    for word in words:
+        read_axis(word)
+
+
+def test_the_page_on_the_store_is_of_this_schema() -> None:
+    assert f"schema {STORE_SCHEMA}" in (DOCS / "store.md").read_text(encoding="utf-8")
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in ("sweeps.md", "clusters.md", "store.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text(encoding="utf-8")):
+            assert target.startswith("http") or (DOCS / target).exists(), f"{page}: {target}"
