@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from subtx_toy.errors import WorkerError
 from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
 
+_COUNT_SECONDS = 5.0  # between looks at how many workers there are
 _CONNECT_SECONDS = 30.0  # a scheduler answers within milliseconds; a login node may be slow
 
 
@@ -34,6 +36,7 @@ class DaskWorkers:
             ) from None
         self._distributed: Any = distributed
         self._cluster: Any = None
+        self._num, self._counted = 1, -_COUNT_SECONDS
         self._address = scheduler or "its own scheduler"
         try:
             if scheduler is None:
@@ -45,6 +48,7 @@ class DaskWorkers:
                     dashboard_address=None,
                     memory_limit=0,
                     silence_logs=logging.ERROR,
+                    preload=["subtx_toy.sweep.dask_preload"],
                 )
             self._client = self._distributed.Client(self._cluster or scheduler, timeout=_CONNECT_SECONDS)
             self._client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
@@ -55,21 +59,36 @@ class DaskWorkers:
 
     @property
     def num(self) -> int:
-        """Threads of the workers that are there now; a cluster may grow and shrink."""
-        return max(1, int(sum(self._client.nthreads().values())))
+        """Threads of the workers that were there a few seconds ago at most; a cluster may grow and shrink."""
+        if time.monotonic() - self._counted > _COUNT_SECONDS:
+            with self._reached():
+                self._num = max(1, int(sum(self._client.nthreads().values())))
+            self._counted = time.monotonic()
+        return self._num
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
         """Start a batch, or queue it."""
-        future: Future[list[Outcome]] = self._executor.submit(run_batch, tuple(trials), Edition.here())
+        with self._reached():
+            future: Future[list[Outcome]] = self._executor.submit(run_batch, tuple(trials), Edition.here())
         return future
 
     def died(self, error: BaseException) -> bool:
         """Return whether Dask gave a batch up, after it had been on several workers that died."""
         if isinstance(error, CancelledError):
-            raise WorkerError(
-                f"scheduler: lost {self._address}; what is finished is stored, and the same command goes on"
-            )
+            raise self._lost()
+        if isinstance(error, ImportError):
+            raise WorkerError(f"worker: expected the coordinator's packages there, got: {error}")
         return isinstance(error, self._distributed.KilledWorker)
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, self._distributed.client.ClosedClientError) as error:
+            raise self._lost() from error
+
+    def _lost(self) -> WorkerError:
+        return WorkerError(f"scheduler: lost {self._address}; what is finished is stored, and the same command goes on")
 
     def recover(self) -> None:
         """Do nothing: Dask's nannies start workers again."""

@@ -54,7 +54,8 @@ def scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
     one = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert one.stderr is not None
     address = next(found[0] for line in one.stderr if (found := re.search(r"tcp://127\.0\.0\.1:\d+", line)))
-    threading.Thread(target=one.stderr.read, daemon=True).start()  # so that it never waits for its reader
+    reader = threading.Thread(target=one.stderr.read)  # so that it never waits for its reader
+    reader.start()
     worker = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", *options],
         stderr=subprocess.DEVNULL,
@@ -63,6 +64,8 @@ def scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
     for process in (worker, one):
         process.terminate()
         process.wait(timeout=60)
+    reader.join()
+    one.stderr.close()
 
 
 def test_kill_9_of_the_dask_scheduler_is_one_clear_error_and_the_sweep_goes_on_elsewhere(
