@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import contextlib
+import gc
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,14 +73,27 @@ def select(
             settings[first[key]] = config
     found: list[Result] = []
     left_out: dict[int, int] = {}
-    for result in results(store):
-        if result.config_id not in number_of or (seeds is not None and result.seed not in seeds):
-            continue
-        if result.results_version != RESULTS_VERSION and not all_versions:
-            left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
-            continue
-        found.append(result.with_config(number_of[result.config_id]))
+    with _no_collection():
+        for result in results(store):
+            if result.config_id not in number_of or (seeds is not None and result.seed not in seeds):
+                continue
+            if result.results_version != RESULTS_VERSION and not all_versions:
+                left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
+                continue
+            found.append(result.with_config(number_of[result.config_id]))
     return Selection(tuple(found), settings, left_out)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Spare the garbage collector from going through a growing list again and again; nothing in it is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def parse(content: dict[str, Any]) -> Settings | None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from subtx_toy.store.records import Store
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand of them
     """The final metrics of one trial; ``config_id`` names its settings in ``configs``."""
 
     run_id: str
@@ -24,7 +22,7 @@ class Result:
 
     def with_config(self, number: int) -> Result:
         """Return the result under another number of the same settings."""
-        return self if number == self.config_id else replace(self, config_id=number)
+        return self if number == self.config_id else self._replace(config_id=number)
 
 
 def configs(store: Store) -> dict[int, dict[str, Any]]:
