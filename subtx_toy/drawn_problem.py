@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from subtx_toy.errors import InputError
+from subtx_toy.expected import nearest
 from subtx_toy.losses import distillation_loss
 from subtx_toy.models import ACTIVATIONS, MLP, initialise
 from subtx_toy.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
+
+WORDS = {
+    "activation": tuple(ACTIVATIONS),
+    "init": ("fan_in_normal", "pytorch", "he"),
+    "inputs": ("gaussian", "uniform"),
+    "trait": ("squared_error", "cross_entropy"),
+    "teacher": ("trait", "random", "last_layer"),
+    "loss": ("squared_error", "kl"),
+    "distilled_logits": ("all", "class", "aux"),
+}
+"""What the fields of a ``ProblemSpec`` that are words may say."""
 
 SMOOTH_ACTIVATIONS = tuple(name for name, activation in ACTIVATIONS.items() if activation.smooth)
 
@@ -30,7 +44,8 @@ class ProblemSpec:
         inputs: ``"gaussian"`` N(0, 1) or ``"uniform"`` U(-1, 1) numbers; ``num_inputs`` of them for the student and
             ``num_trait_inputs`` for the trait.
         trait: ``"cross_entropy"`` on random labels or ``"squared_error"`` to random targets, on the class logits.
-        teacher: ``"trait"``, one step down the trait loss (theorem); ``"random"``, any direction (lemma).
+        teacher: ``"trait"``, one step down the trait loss (theorem); ``"random"``, any direction (lemma);
+            ``"last_layer"``, any direction of the last layer, so that outputs are affine along the ray (claim C6).
         loss, temperature: of the distillation, as in ``RunConfig``.
         distilled_logits: ``"aux"``, ``"class"`` or ``"all"``.
         eps, student_lr: step sizes of teacher, >= 0, and student, > 0.
@@ -66,14 +81,16 @@ class ProblemSpec:
         """Build the problem in float64; ``changes`` replace fields of the ``Problem``.
 
         Raises:
-            InputError: if the sizes do not go together.
+            InputError: if the sizes do not go together, or a word is none of those above.
         """
+        InputError.gather(_unknown_words(self))
         base_params = initialise(self.model, self._stream("init"), init=self.init, scale=self.init_scale)
         teacher_update = {}
-        if self.teacher == "random":
-            rng = self._stream("teacher")
+        if self.teacher != "trait":
+            rng, moved = self._stream("teacher"), f"layers.{len(self.hidden)}." if self.teacher == "last_layer" else ""
             teacher_update = {
-                name: torch.from_numpy(rng.standard_normal(tuple(value.shape))) for name, value in base_params.items()
+                name: torch.from_numpy(rng.standard_normal(tuple(value.shape)) * name.startswith(moved))
+                for name, value in base_params.items()
             }
         fields: dict[str, object] = {
             "model": self.model,
@@ -120,6 +137,13 @@ class ProblemSpec:
         return squared_error_trait(inputs, targets, class_logits=columns)
 
 
+def _unknown_words(spec: ProblemSpec) -> Iterator[str]:
+    for name, words in WORDS.items():
+        word = getattr(spec, name)
+        if word not in words:
+            yield f"{name}: expected one of {', '.join(map(repr, words))}, got {word!r}{nearest(str(word), words)}"
+
+
 def draw_spec(rng: np.random.Generator) -> ProblemSpec:
     """Draw a description: smooth nets of up to three hidden layers of up to 16 units, every loss and distilled set."""
 
@@ -139,7 +163,7 @@ def draw_spec(rng: np.random.Generator) -> ProblemSpec:
         num_inputs=int(rng.integers(1, 33)),
         num_trait_inputs=int(rng.integers(1, 17)),
         trait=str(pick("cross_entropy", "squared_error")),
-        teacher=str(pick("trait", "random")),
+        teacher=str(pick("trait", "random", "trait", "random", "last_layer")),
         loss=loss,
         temperature=float(2.0 ** rng.integers(-1, 3)) if loss == "kl" else 1.0,
         distilled_logits=str(pick("aux", "class", "all")),

@@ -1,10 +1,8 @@
-"""Problems from a description and what the description cannot say: other teachers, losses and student steps."""
+"""Problems from a description and what the description cannot say: other losses and student steps."""
 
 from __future__ import annotations
 
 import dataclasses
-
-import torch
 
 from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.losses import Loss
@@ -12,26 +10,16 @@ from subtx_toy.problem import Problem
 from subtx_toy.theory.spectrum import lambda_max
 
 
-def build_problem(
-    spec: ProblemSpec, *, last_layer_only: bool = False, gentle: bool = False, loss: Loss | None = None
-) -> Problem:
+def build_problem(spec: ProblemSpec, *, gentle: bool = False, loss: Loss | None = None) -> Problem:
     """Build the problem that ``spec`` describes, changed by the keywords.
 
     Args:
         spec: the description; hypothesis prints it when a test fails, and calling this again gives the same problem.
-        last_layer_only: leave the teacher's update on the last layer alone, so outputs are affine along its ray.
         gentle: replace ``student_lr`` by 1 / (2 lambda_max) of G: 2 / lambda_max suffices for a student to move toward
             the teacher (claim C1b), and at 1 / lambda_max the distance can be flat in the size of its step.
         loss: replaces the description's distillation loss.
     """
     problem = spec.build(**({} if loss is None else {"distillation_loss": loss}))
-    if last_layer_only:
-        last = f"layers.{len(spec.hidden)}."
-        update = {
-            name: value if name.startswith(last) else torch.zeros_like(value)
-            for name, value in problem.teacher_update.items()
-        }
-        problem = dataclasses.replace(problem, teacher_update=update)
     if gentle:
         top = lambda_max(problem)
         ceiling = top.value + top.residual

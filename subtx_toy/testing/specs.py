@@ -41,8 +41,10 @@ def problem_specs(  # noqa: D417
         degenerate: the distilled outputs do not see the teacher's update, V = 0: one distilled logit under a softmax,
             or auxiliary logits of a linear model whose teacher follows the trait. False: V > 0 for all but a null
             set of random numbers.
-        affine_on_ray: outputs are affine in the parameters: no hidden layer.
-        trait_step: the teacher's update is minus the trait gradient; False: a random direction.
+        affine_on_ray: outputs are affine along the teacher's ray: no hidden layer, or a teacher that moved its last
+            layer only. False: neither.
+        trait_step: the teacher's update is minus the trait gradient; False: a random direction, of all layers or of
+            the last.
         several_logits: at least two logits are distilled.
         losses: of the distillation, out of ``"squared_error"`` and ``"kl"``.
         max_hidden, max_width, max_inputs: upper ends of the sizes.
@@ -60,8 +62,7 @@ def problem_specs(  # noqa: D417
         fixed = draw(st.sampled_from(_degenerate_kinds(softmax, trait_step=trait_step, hidden=min_hidden > 0)))
     widths = st.integers(1, max_width)
     loss = fixed.get("loss") or draw(st.sampled_from(tuple(losses)))
-    teacher = fixed.get("teacher") or draw(st.sampled_from({None: ("trait", "random"), True: ("trait",),
-                                                            False: ("random",)}[trait_step]))  # fmt: skip
+    teacher = fixed.get("teacher") or draw(st.sampled_from(_teachers(trait_step, affine_on_ray)))
     distilled = fixed.get("distilled_logits") or draw(st.sampled_from(("all", "class", "aux")))
     seen = degenerate is False
     if seen and teacher == "trait" and distilled == "aux":
@@ -73,8 +74,8 @@ def problem_specs(  # noqa: D417
     several = int(several_logits or (seen and loss == "kl")) + 1  # a softmax over one logit sees nothing
     num_classes = fixed.get("num_classes") or draw(st.integers(several if distilled == "class" else 1, max_width))
     num_aux = fixed.get("num_aux") or draw(st.integers(several if distilled == "aux" else 1, max_width))
-    hidden = () if affine_on_ray or "hidden" in fixed else draw(st.lists(widths, min_size=min_hidden,
-                                                                        max_size=max_hidden).map(tuple))  # fmt: skip
+    shallow = "hidden" in fixed or (affine_on_ray and teacher != "last_layer")
+    hidden = () if shallow else draw(st.lists(widths, min_size=min_hidden, max_size=max_hidden).map(tuple))
     return ProblemSpec(
         hidden=hidden,
         input_dim=draw(widths),
@@ -96,6 +97,11 @@ def problem_specs(  # noqa: D417
         student_lr=draw(st.sampled_from((0.1, 0.5, 0.01))),
         seed=draw(st.integers(0, 2**20)),
     )
+
+
+def _teachers(trait_step: bool | None, affine_on_ray: bool | None) -> tuple[str, ...]:
+    directions = ("random",) if affine_on_ray is False else ("random", "last_layer")
+    return {None: ("trait", *directions), True: ("trait",), False: directions}[trait_step]
 
 
 def _degenerate_kinds(softmax: bool, *, trait_step: bool | None, hidden: bool) -> list[dict[str, Any]]:

@@ -70,8 +70,7 @@ def problems(  # noqa: D417
     """Draw a problem, of a ``problem_specs`` of the same keywords; small, in float64.
 
     Args:
-        smooth, degenerate, trait_step: as there.
-        affine_on_ray: as there, or a deeper model whose teacher moved only its last layer, in a random direction.
+        smooth, degenerate, affine_on_ray, trait_step: as there.
         gentle: ``student_lr`` is 1 / (2 lambda_max) of G, so the student moves toward the teacher for small eps.
         distillation_losses: draws the distillation loss, by default squared error or kl; ``degenerate`` and
             ``gentle`` are built for those two, so neither goes with it. Several logits are distilled then, since the
@@ -79,17 +78,14 @@ def problems(  # noqa: D417
     """
     if distillation_losses is not None and (degenerate is not None or gentle):
         raise InvalidArgument("distillation_losses: expected None with degenerate or gentle, which are built for kl")
-    last_layer_only = bool(affine_on_ray) and degenerate is not True and trait_step is not True and draw(st.booleans())
     specs = problem_specs(
         smooth=smooth,
         degenerate=degenerate,
-        affine_on_ray=None if last_layer_only else affine_on_ray,
-        trait_step=False if last_layer_only else trait_step,
+        affine_on_ray=affine_on_ray,
+        trait_step=trait_step,
         several_logits=distillation_losses is not None,
     )
     changes: dict[str, st.SearchStrategy[Any]] = {}
-    if last_layer_only:
-        changes["last_layer_only"] = st.just(True)
     if gentle:
         changes["gentle"] = st.just(True)
     if distillation_losses is not None:

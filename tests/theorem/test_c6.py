@@ -20,6 +20,13 @@ def test_c6_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C6"], spec_of(seed))
 
 
+@given(seeds)
+def test_c6_applies_to_every_drawn_teacher_that_moved_its_last_layer(seed: int) -> None:
+    spec = dataclasses.replace(spec_of(seed), teacher="last_layer")
+    judgement = CLAIMS["C6"].judge(Evidence(spec.build(), seed=spec.seed))
+    assert judgement.verdict in ("holds", "undecided"), judgement.reason
+
+
 @pytest.mark.parametrize("loss", ["kl", "squared_error"])
 def test_c6_holds_for_a_linear_model_and_not_for_a_student_that_turns_round(loss: str) -> None:
     problem = dataclasses.replace(LINEAR, loss=loss).build()

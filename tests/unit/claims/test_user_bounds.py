@@ -128,7 +128,8 @@ def test_problems_are_read_from_toml(tmp_path: Path) -> None:
         ("hiden = [3]", "hiden: unknown key; did you mean 'hidden'?"),
         ("hidden = 'x'", "hidden: "),
         ("eps = -1.0", "eps: expected a finite number >= 0, got -1.0"),
-        ("loss = 'l1'", "loss: expected 'kl', 'squared_error'"),
+        ("loss = 'l1'", "loss: expected one of 'squared_error', 'kl', got 'l1'"),
+        ("teacher = 'last'", "teacher: expected one of 'trait', 'random', 'last_layer', got 'last'; did you mean"),
         ("= 3", "expected TOML"),
     ],
 )

@@ -41,7 +41,7 @@ def test_a_false_bound_is_refuted_by_a_small_problem() -> None:
     spec = hunt(margin, SEEING).counterexample
     assert spec is not None
     assert margin(spec) < 0
-    assert spec.hidden == ()
+    assert sum(spec.hidden) <= 1
     assert spec.num_inputs == 1
     assert spec.snippet().endswith(".build()")
 

@@ -128,6 +128,7 @@ def test_losses_are_least_where_both_agree_and_softmaxes_ignore_constants(
         ({"affine_on_ray": False}, ProblemSpec(hidden=(1,))),
         ({"degenerate": True, "several_logits": True}, ProblemSpec(num_aux=2, distilled_logits="aux")),
         ({"trait_step": False}, ProblemSpec(teacher="random")),
+        ({"affine_on_ray": True, "trait_step": False}, ProblemSpec(teacher="random")),
     ],
     ids=str,
 )  # fmt: skip
@@ -219,9 +220,7 @@ def test_a_failure_prints_how_to_build_the_problem() -> None:
 
 def test_building_is_the_description_and_its_changes() -> None:
     spec = ProblemSpec(hidden=(2,), num_inputs=3)
-    plain, changed = build_problem(spec), build_problem(spec, last_layer_only=True, gentle=True)
-    assert torch.equal(plain.teacher_update["layers.1.weight"], changed.teacher_update["layers.1.weight"])
-    assert not changed.teacher_update["layers.0.weight"].any()
+    plain, changed = build_problem(spec), build_problem(spec, gentle=True)
     assert changed.student_lr != plain.student_lr == spec.student_lr
     blind = dataclasses.replace(spec, loss="kl", distilled_logits="aux")
     assert build_problem(blind, gentle=True).student_lr == 1.0
