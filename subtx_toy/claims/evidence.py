@@ -78,6 +78,10 @@ class Evidence:
         self._updates: dict[float, Tensor] = {}
         self.__dict__.update(planted)
 
+    def observing(self, step: StudentStep) -> Evidence:
+        """Return evidence on the same problem with another student observed; predictions are made anew."""
+        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self.snippet)
+
     def stream(self, *labels: str | int) -> np.random.Generator:
         """Return the named random stream of this problem."""
         return generator(self.seed, "claims", *labels)
