@@ -30,16 +30,38 @@ class TraitLoss:
         return dataclasses.replace(self, inputs=self.inputs.double()) if self.inputs.is_floating_point() else self
 
 
+@dataclass(frozen=True, eq=False)
+class LabelledCrossEntropy:
+    """Cross-entropy of some columns on integer labels, from outputs ``[n, k]``; theory knows its derivatives."""
+
+    labels: Int[Tensor, " n"]
+    columns: slice
+
+    def __call__(self, outputs: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+        """Return the loss: sum over outputs, mean over inputs."""
+        return losses.cross_entropy().mean(outputs[:, self.columns], self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetedSquaredError:
+    """1/2 ||z - y||^2 of some columns on fixed targets, from outputs ``[n, k]``; theory knows its derivatives."""
+
+    targets: Float[Tensor, "n c"]
+    columns: slice
+
+    def __call__(self, outputs: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+        """Return the loss: sum over outputs, mean over inputs."""
+        return losses.squared_error().mean(outputs[:, self.columns], self.targets.to(outputs.dtype))
+
+
 def cross_entropy_trait(inputs: Tensor, labels: Int[Tensor, ...], *, class_logits: slice = slice(None)) -> TraitLoss:
     """Build the cross-entropy of ``class_logits`` on integer labels: sum over outputs, mean over inputs."""
-    loss, flat = losses.cross_entropy(), labels.reshape(-1)
-    return TraitLoss(inputs, lambda outputs: loss.mean(outputs[:, class_logits], flat))
+    return TraitLoss(inputs, LabelledCrossEntropy(labels.reshape(-1), class_logits))
 
 
 def squared_error_trait(inputs: Tensor, targets: Float[Tensor, ...], *, class_logits: slice = slice(None)) -> TraitLoss:
     """Build 1/2 ||z - y||^2 of ``class_logits`` on targets of their shape: sum over outputs, mean over inputs."""
-    loss, flat = losses.squared_error(), targets.reshape(-1, targets.shape[-1])
-    return TraitLoss(inputs, lambda outputs: loss.mean(outputs[:, class_logits], flat.to(outputs.dtype)))
+    return TraitLoss(inputs, TargetedSquaredError(targets.reshape(-1, targets.shape[-1]), class_logits))
 
 
 def mean_output_trait(inputs: Tensor, *, column: int) -> TraitLoss:

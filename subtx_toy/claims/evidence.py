@@ -19,6 +19,7 @@ from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import transposed_jacobian_product
+from subtx_toy.theory.trait_range import TraitRange, falling_student_lr
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.one_step import student_step
 
@@ -79,8 +80,9 @@ class Evidence:
         self.__dict__.update(planted)
 
     def observing(self, step: StudentStep) -> Evidence:
-        """Return evidence on the same problem with another student observed; predictions are made anew."""
-        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self.snippet)
+        """Return evidence on the same problem with another student observed; predictions stay."""
+        theory = {name: getattr(self, name) for name in ("ray", "V", "dT", "ladder")}
+        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self.snippet, **theory)
 
     def stream(self, *labels: str | int) -> np.random.Generator:
         """Return the named random stream of this problem."""
@@ -113,6 +115,11 @@ class Evidence:
     def closed_form(self) -> ClosedFormEps:
         """The range of eps on which the alignment is positive, in closed form."""
         return closed_form_eps(self.problem)
+
+    @cached_property
+    def trait_range(self) -> TraitRange:
+        """The range of student_lr on which the trait loss falls at the problem's eps, in closed form."""
+        return falling_student_lr(self.problem)
 
     @cached_property
     def degenerate(self) -> bool:
@@ -205,9 +212,9 @@ class Evidence:
         with torch.no_grad():
             return float(self.problem.trait_value(self.problem.base_params))
 
-    def trait_change(self, eps: float) -> float:
-        """Return the change of the trait loss by the student's step."""
-        after = self.student(eps, self.problem.student_lr)
+    def trait_change(self, eps: float, student_lr: float | None = None) -> float:
+        """Return the change of the trait loss by the student's step, of the problem's own size by default."""
+        after = self.student(eps, self.problem.student_lr if student_lr is None else student_lr)
         with torch.no_grad():
             return float(self.problem.trait_value(after)) - self.trait_before
 

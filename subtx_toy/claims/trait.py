@@ -1,12 +1,15 @@
-"""Claim C3: the trait loss falls by the student's step."""
+"""Claims C3 and C8b: the trait loss falls by the student's step, and how large the step may be."""
 
 from __future__ import annotations
 
-from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import RUNG_RATIO, UNIT_ROUNDOFF, Evidence, rungs
-from subtx_toy.claims.hypotheses import ONE_STEP, TRAIT_STEP
+from subtx_toy.claims.hypotheses import MOVING, ONE_STEP, SMOOTH, TRAIT_STEP
 from subtx_toy.claims.order import order_checks, small_eps
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
+
+_GRID = (1.0, 0.9, 0.5, 0.1, 0.01)  # of the closed form in student_lr
+_DOUBLINGS = 16  # of a student_lr beyond the closed form, in search of the first that raises the trait loss
 
 
 def trait_ladder(evidence: Evidence) -> tuple[float, ...]:
@@ -17,10 +20,10 @@ def trait_ladder(evidence: Evidence) -> tuple[float, ...]:
     return rungs(top)
 
 
-def trait_rounding(evidence: Evidence, eps: float) -> float:
+def trait_rounding(evidence: Evidence, eps: float, student_lr: float | None = None) -> float:
     """Return how far rounding can move the change of the trait loss."""
     value = TERMS_ROUNDING * UNIT_ROUNDOFF * (1 + abs(evidence.trait_before))
-    return value + evidence.problem.student_lr * evidence.alignment_rounding(eps)
+    return value + (student_lr or evidence.problem.student_lr) * evidence.alignment_rounding(eps)
 
 
 def trait_loss_falls(evidence: Evidence) -> Outcome:
@@ -39,6 +42,44 @@ def trait_loss_falls(evidence: Evidence) -> Outcome:
     return outcome(checks, predicted=-eps * slope, observed=change if abs(change) > floor else float("nan"))
 
 
+def falls_in_closed_form(evidence: Evidence) -> Outcome:
+    """Check that the trait loss falls at parts of the closed form in student_lr, and find where it stops to."""
+    end, eps = evidence.trait_range.student_lr, evidence.problem.eps
+    assert end is not None  # a hypothesis
+    checks = [
+        Inequality(
+            evidence.trait_change(eps, part * end),
+            0.0,
+            trait_rounding(evidence, eps, part * end),
+            f"change of trait loss at {part} of the closed form in student_lr",
+        )
+        for part in _GRID
+    ]
+    return outcome(checks, predicted=end, observed=_first_rise(evidence, end))
+
+
+def _first_rise(evidence: Evidence, start: float) -> float:
+    # nan where the trait loss still falls at 2^_DOUBLINGS times the closed form
+    upper = start
+    for _ in range(_DOUBLINGS):
+        lower, upper = upper, 2 * upper
+        if evidence.trait_change(evidence.problem.eps, upper) >= 0:
+            break
+    else:
+        return float("nan")
+    for _ in range(_DOUBLINGS):
+        middle = (lower + upper) / 2
+        falls = evidence.trait_change(evidence.problem.eps, middle) < 0
+        lower, upper = (middle, upper) if falls else (lower, middle)
+    return upper
+
+
+def _no_range(evidence: Evidence) -> str:
+    return evidence.trait_range.reason if evidence.trait_range.student_lr is None else ""
+
+
+BENT = Hypothesis("a bound on the second derivative of the trait loss is known, and the step is aligned", _no_range)
+
 CLAIMS = (
     Claim(
         id="C3",
@@ -50,5 +91,18 @@ CLAIMS = (
         tolerance="REMAINDER_GROWTH",
         evaluate=trait_loss_falls,
         hypotheses=(*ONE_STEP, TRAIT_STEP),
+    ),
+    Claim(
+        id="C8b",
+        statement="After a trait step of the teacher, the trait loss falls whenever student_lr eps < "
+        "2 (a / eps) / (beta ||dS / eps||^2), beta a bound on its second derivative along the student's step; as "
+        "eps -> 0 the threshold is 2 / (beta lambda_max) or more.",
+        prediction="the largest such student_lr, in closed form",
+        observation="the trait loss before and after steps of parts of it, and where it rises first",
+        source="this package; Taylor's theorem with the remainder bounded layer by layer",
+        tolerance="TERMS_ROUNDING",
+        evaluate=falls_in_closed_form,
+        hypotheses=(MOVING, SMOOTH, TRAIT_STEP, BENT),
+        every=8,
     ),
 )

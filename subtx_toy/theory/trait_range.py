@@ -1,0 +1,105 @@
+"""How large the student's step may be for the trait loss to fall, in closed form (the second half of claim C8)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+from subtx_toy.problem import Problem
+from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.linearization import transposed_jacobian_product
+from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
+from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
+
+_HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class TraitRange:
+    """The trait loss falls for all student_lr in (0, ``student_lr``]; None with the reason where no bound is known."""
+
+    student_lr: float | None
+    reason: str = ""
+
+
+def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange:
+    """Return the largest E with E beta(E) ||dS||^2 < 2 a(eps), at ``eps``, by default the problem's own.
+
+    With dT = -g the slope of the trait loss L along dS is g . dS = -a(eps), and beta(E) bounds its second derivative
+    on the segment from the init to init + E dS, over ||dS||^2, so
+
+        L(init + s dS) <= L(init) - s a + s^2 beta(E) ||dS||^2 / 2      for s in [0, E]
+
+    that is, it falls whenever student_lr eps < 2 (a / eps) / (beta ||dS / eps||^2). As eps -> 0 the right-hand side
+    tends to 2 V / (beta ||G dT||^2), which is 2 / (beta lambda_max(G)) or more. The bound is on the line of dS alone,
+    which is less than beta-smoothness in every direction and suffices; ``trait_bend`` gives it. It holds in real
+    arithmetic given dS and a.
+    """
+    eps = problem.eps if eps is None else eps
+    reason = _obstacle(problem)
+    if reason:
+        return TraitRange(None, reason)
+    ray = AlignmentRay.of(problem)
+    alignment = ray.alignment(eps)
+    if alignment <= ray.floor(eps):
+        return TraitRange(None, f"the alignment {alignment:.3g} at eps = {eps:.3g} is not positive beyond rounding")
+    slopes = problem.distillation_loss.output_gradient(ray.outputs, ray.targets(eps))
+    dS = transposed_jacobian_product(problem, -slopes / len(slopes))
+
+    def holds(student_lr: float) -> bool:
+        return student_lr * trait_bend(problem, dS, student_lr) < 2 * alignment
+
+    # The left-hand side grows with student_lr: bracket the crossing by powers of two, then halve.
+    lower = 1.0
+    while not holds(lower):
+        lower /= 2
+    while holds(2 * lower):
+        lower *= 2
+    upper = 2 * lower
+    for _ in range(_HALVINGS):
+        middle = (lower + upper) / 2
+        lower, upper = (middle, upper) if holds(middle) else (lower, middle)
+    return TraitRange(lower)
+
+
+def trait_bend(problem: Problem, direction: Params, reach: float) -> float:
+    """Bound the second derivative of the trait loss at base + s direction, over s in [0, ``reach``].
+
+    With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
+
+        squared error   ||z'||^2 + (||z - y|| + reach ||z'||) ||z''||      z at the base
+        cross-entropy   ||z'||^2 / 2 + sqrt(2) ||z''||
+
+    since diag(p) - p p^T <= 1/2 and ||p - onehot|| <= sqrt(2).
+
+    Raises:
+        ValueError: if no bound is known for the model or the trait loss.
+    """
+    reason, trait = _obstacle(problem), problem.trait_loss
+    if reason or trait is None or not isinstance(problem.model, MLP):
+        raise ValueError(f"problem: expected one whose trait loss has a known bound, but {reason}")
+    loss = trait.value
+    assert isinstance(loss, LabelledCrossEntropy | TargetedSquaredError)
+    base = problem.base_params
+    ray = ray_bounds(problem.model, base, direction, trait.inputs, columns=loss.columns, eps=reach)
+    if isinstance(loss, LabelledCrossEntropy):
+        return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
+    with torch.no_grad():
+        gap = (problem.outputs(base, trait.inputs)[:, loss.columns] - loss.targets).norm(dim=-1)
+    return float((ray.first**2 + (gap + reach * ray.first) * ray.second).mean())
+
+
+def _obstacle(problem: Problem) -> str:
+    if not isinstance(problem.model, MLP):
+        return "no bound on the second derivative of this model is known, only of this package's perceptrons"
+    name, hidden = problem.model.activation.name, problem.model.num_layers > 1
+    if hidden and name not in ACTIVATION_BOUNDS:
+        return f"{name} is not twice continuously differentiable"
+    trait = problem.trait_loss
+    if trait is None or not isinstance(trait.value, LabelledCrossEntropy | TargetedSquaredError):
+        return "no bound is known for this trait loss, only for cross-entropy on labels and squared error on targets"
+    return ""
