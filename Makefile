@@ -25,7 +25,7 @@ test: setup  ## run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 thorough: setup  ## the tests with 2,000 examples a property, and the slow ones
-	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto --run-slow
+	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto --run-slow --timeout=3600
 
 lint: setup  ## check the style
 	$(BIN)/ruff check

@@ -15,7 +15,7 @@ from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
 from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 
-_HALVINGS = 40
+_HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
 
 
 @dataclass(frozen=True)

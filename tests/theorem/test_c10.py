@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.theory.closed_form import ClosedFormEps
 from subtx_toy.theory.observed_eps import observed_eps
+from tests.reference.examples import at_most
 from tests.theorem.planted import TURNING, judge_all, outcome_of, seeds, spec_of
 
 
-@settings(max_examples=8)  # a scan over 460 eps each
+@at_most(8)  # a scan over 460 eps each
 @given(seeds)
 def test_c10_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C10"], spec_of(seed))

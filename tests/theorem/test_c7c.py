@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import Tensor
 
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.problem import Problem
 from subtx_toy.smooth_loss import smooth_loss
+from tests.reference.examples import at_most
 from tests.theorem.planted import GENERIC, judge_all, outcome_of, seeds, spec_of, turned
 
 
-@settings(max_examples=20)  # three losses each
+@at_most(20)  # three losses each
 @given(seeds)
 def test_c7c_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C7c"], spec_of(seed))

@@ -16,10 +16,12 @@ from subtx_toy.losses import squared_error
 from subtx_toy.theory.one_step import predicted_distance
 from subtx_toy.theory.trait_range import TraitRange, falling_student_lr, trait_bend
 from subtx_toy.training.one_step import student_step
+from tests.reference.examples import at_most
 from tests.theorem.modules import foreign_problem
 from tests.theorem.planted import GENERIC, LINEAR, SQUARED, judge_all, outcome_of, seeds, spec_of
 
 
+@at_most(12)  # many forward passes each
 @given(seeds)
 def test_c8b_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C8b"], dataclasses.replace(spec_of(seed), teacher="trait"))

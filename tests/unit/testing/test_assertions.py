@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import testing
@@ -18,6 +18,7 @@ from subtx_toy.testing import imitation_losses, problems
 from subtx_toy.theory.curvature import ggn_vector_product
 from subtx_toy.theory.one_step import predicted_distance
 from subtx_toy.training.one_step import student_step
+from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 Assertion = Callable[..., None]
-SOME = settings(max_examples=settings().max_examples // 4)  # of the profile: a problem takes many steps
+SOME = at_most(12)  # a problem takes many steps
 STUDENT_ASSERTIONS = [
     testing.assert_aligned_to_first_order,
     testing.assert_alignment_is_exact,

@@ -19,6 +19,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.testing import build_problem, imitation_losses, mlps, problem_specs, problems
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.one_step import predicted_distance
+from tests.reference.examples import at_most
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
 pytestmark = pytest.mark.filterwarnings(
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 T = TypeVar("T")
-FEW = settings(max_examples=settings().max_examples // 2)  # of the profile
+FEW = at_most(25)
 
 
 def minimal(strategy: st.SearchStrategy[T], condition: Callable[[T], bool] = lambda _: True) -> T:

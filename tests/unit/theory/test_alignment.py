@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import params as vectors
@@ -15,6 +15,7 @@ from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.tolerances import EXACT_ALIGNMENT
 from subtx_toy.training.one_step import observe, student_step
+from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import LOSSES, Description, descriptions
 
@@ -29,7 +30,7 @@ def test_identity_equals_the_inner_product_of_the_updates_on_foreign_modules(nam
         assert exact_alignment(problem, eps) == pytest.approx(observe(problem, eps).alignment, rel=EXACT_ALIGNMENT)
 
 
-@settings(max_examples=30)
+@at_most(30)
 @given(description=descriptions(), eps=LADDER_OF_EPS)
 def test_identity_equals_the_inner_product_of_the_updates(description: Description, eps: float) -> None:
     problem = description.build()

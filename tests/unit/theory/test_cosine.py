@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy.losses import kl
 from subtx_toy.seeding import generator
 from subtx_toy.theory.cosine import kantorovich_bound, largest_kantorovich, predicted_cosine, rayleigh_bound
 from subtx_toy.training.one_step import observe
+from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import Description, descriptions
 
@@ -21,7 +22,7 @@ def test_cosine_tends_to_the_prediction_on_foreign_modules(name: str) -> None:
     assert observe(problem, 1e-5).cosine == pytest.approx(predicted_cosine(problem), abs=1e-3)
 
 
-@settings(max_examples=25)
+@at_most(25)
 @given(description=descriptions())
 def test_both_bounds_lie_below_the_cosine(description: Description) -> None:
     problem = description.build()

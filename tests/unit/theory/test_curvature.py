@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from subtx_toy.errors import InputError
 from subtx_toy.losses import Loss, kl, squared_error
@@ -21,6 +21,7 @@ from subtx_toy.theory.curvature import (
 )
 from subtx_toy.theory.linearization import dense_jacobian, jacobian_product, transposed_jacobian_product
 from subtx_toy.tolerances import COMPLEX_STEP_GGN, FINITE_DIFFERENCE_GGN, FP64_FORMULA
+from tests.reference.examples import at_most
 from tests.theorem.assertions import Product, assert_is_product_with, random_update
 from tests.theorem.finite_differences import (
     central_jacobian,
@@ -110,7 +111,7 @@ def test_the_comparison_catches_a_transposed_jacobian() -> None:
         assert_is_product_with(transposed_jacobian, problem, G, relative=FINITE_DIFFERENCE_GGN)
 
 
-@settings(max_examples=25)
+@at_most(25)
 @given(description=descriptions())
 def test_dense_matrix_product_operator_and_curvature_agree(description: Description) -> None:
     problem = description.build()
@@ -124,7 +125,7 @@ def test_dense_matrix_product_operator_and_curvature_agree(description: Descript
     assert torch.linalg.eigvalsh(G)[0] >= -FP64_FORMULA * (1 + G.norm())
 
 
-@settings(max_examples=25)
+@at_most(25)
 @given(description=descriptions(losses=("kl", "kl at temperature 3", "squared_error")))
 def test_curvature_is_never_negative(description: Description) -> None:
     problem = description.build()

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from subtx_toy import params as vectors
 from subtx_toy.losses import kl, squared_error
@@ -13,6 +13,7 @@ from subtx_toy.theory.curvature import curvature, ggn_vector_product
 from subtx_toy.theory.linearization import dense_jacobian, linearize
 from subtx_toy.tolerances import FP64_FORMULA
 from subtx_toy.training.one_step import student_step
+from tests.reference.examples import at_most
 from tests.theorem.assertions import random_update
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import Description, descriptions
@@ -30,7 +31,7 @@ def test_linearized_model_is_affine_and_touches_the_model_at_the_init(name: str)
     assert torch.allclose(at[1] - at[0], J @ vectors.flatten(update), rtol=1e-10, atol=1e-12)
 
 
-@settings(max_examples=15)
+@at_most(15)
 @given(description=descriptions(losses=("squared_error",)))
 def test_student_of_a_linearized_model_follows_the_prediction_exactly(description: Description) -> None:
     problem = description.build(eps=0.7)

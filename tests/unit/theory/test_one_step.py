@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from subtx_toy import params as vectors
 from subtx_toy.errors import InputError
@@ -22,6 +22,7 @@ from subtx_toy.theory.spectrum import lambda_max
 from subtx_toy.tolerances import CONTROL_ORDER
 from subtx_toy.training.one_step import observe, student_step
 from subtx_toy.trait_loss import TraitLoss, mean_output_trait
+from tests.reference.examples import at_most
 from tests.theorem.assertions import Product, assert_remainder_is_second_order, remainder_order
 from tests.theorem.modules import FOREIGN, drawn_module, foreign_problem, with_unit_update
 from tests.theorem.perceptrons import Description, descriptions
@@ -39,7 +40,7 @@ def test_remainder_is_second_order_on_foreign_modules(name: str, loss: Loss) -> 
     assert_remainder_is_second_order(ggn_vector_product, problem)
 
 
-@settings(max_examples=15)
+@at_most(15)
 @given(description=descriptions())
 def test_remainder_is_second_order_on_drawn_perceptrons(description: Description) -> None:
     assert_remainder_is_second_order(ggn_vector_product, with_unit_update(description.build()))
@@ -84,7 +85,7 @@ def test_update_of_a_cross_model_student_does_not_depend_on_eps(name: str) -> No
     assert vectors.norm(vectors.difference(found, predicted)) <= 1e-5 * vectors.norm(predicted)
 
 
-@settings(max_examples=20)
+@at_most(20)
 @given(description=descriptions())
 def test_alignment_and_trait_loss_change_as_predicted(description: Description) -> None:
     problem = with_unit_update(description.build(eps=1e-4))
@@ -121,7 +122,7 @@ def test_student_moves_toward_the_teacher_inside_the_window_and_away_beyond_it(n
     assert gentle.distillation_loss_after < gentle.distillation_loss_before
 
 
-@settings(max_examples=20)
+@at_most(20)
 @given(description=descriptions())
 def test_exact_window_decides_the_distance_at_every_eps(description: Description) -> None:
     problem = with_unit_update(description.build(eps=0.5))

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import params as vectors
 from subtx_toy.models import ACTIVATIONS, MLP
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
+from tests.reference.examples import at_most
 from tests.theorem.perceptrons import Description, descriptions
 
 
@@ -23,7 +24,7 @@ def test_activation_bounds_hold_on_a_grid_and_are_nearly_attained(name: str) -> 
     assert (apply(z).abs() <= (limits.offset + limits.growth * z.abs()).clamp_max(limits.ceiling) + 1e-12).all()
 
 
-@settings(max_examples=20)
+@at_most(20)
 @given(description=descriptions(), eps=st.sampled_from([0.01, 0.5, 3.0]), share=st.floats(0, 1))
 def test_derivatives_along_the_ray_stay_below_their_bounds(description: Description, eps: float, share: float) -> None:
     problem = description.build()

@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from subtx_toy.losses import Loss, kl, squared_error
 from subtx_toy.theory.curvature import dense_ggn
 from subtx_toy.theory.spectrum import estimated_traces, exact_traces, expected_random_cosine, lambda_max
 from subtx_toy.tolerances import Z_BOUND
+from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import Description, descriptions
 
@@ -23,7 +24,7 @@ def test_largest_eigenvalue_agrees_with_the_dense_matrix_on_foreign_modules(name
     assert top.residual <= 1e-8 * top.value
 
 
-@settings(max_examples=15)
+@at_most(15)
 @given(description=descriptions())
 def test_largest_eigenvalue_agrees_with_the_dense_matrix(description: Description) -> None:
     problem = description.build()
