@@ -101,6 +101,8 @@ def test_observed_sign_change_is_where_calculus_puts_it() -> None:
     found = observed_eps(problem)
     assert found.eps == pytest.approx(2.0, rel=1e-10)
     assert found.cap == 1000.0
+    assert not found.confirmed
+    assert "only this package's perceptrons" in found.unconfirmed
 
 
 @pytest.mark.parametrize(
