@@ -47,10 +47,10 @@ def check_stacked(problems: Sequence[Problem]) -> None:
 
 
 def rate(check: Callable[[Sequence[Problem]], None], problems: Sequence[Problem]) -> float:
-    """Return checks a second of wall time."""
-    start = time.perf_counter()
+    """Return checks a second of this process's time; other processes still take its caches."""
+    start = time.process_time()
     check(problems)
-    return len(problems) / (time.perf_counter() - start)
+    return len(problems) / (time.process_time() - start)
 
 
 def measure(loss: str, arguments: argparse.Namespace) -> dict[str, object]:
