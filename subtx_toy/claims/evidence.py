@@ -18,7 +18,6 @@ from subtx_toy.seeding import generator
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
-from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.trait_range import TraitRange, falling_student_lr
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.one_step import student_step
@@ -186,21 +185,8 @@ class Evidence:
 
     @cached_property
     def update_rounding(self) -> float:
-        """How far rounding moves dS, in norm: errors of dl/dz as in ``AlignmentRay.floor``, pulled back by J.
-
-        The errors of the outputs are given random signs; their sizes are those of the base, so it speaks of small eps.
-        It is bounded from the sizes and not measured: a softmax that is saturated is quantised, and shows no error at
-        one eps and a large one at the next.
-        """
-        loss, outputs = self.problem.distillation_loss, self.ray.outputs
-        size = 2 * outputs.abs() + loss.temperature
-        basis = torch.eye(outputs.shape[-1], dtype=outputs.dtype)
-        columns = [loss.hessian_product(outputs, outputs, e.expand_as(outputs)).abs() for e in basis]
-        carried = sum(column * size[:, [at]] for at, column in enumerate(columns))
-        terms = loss.output_gradient(outputs, outputs.roll(1, dims=-1)).abs()
-        signs = torch.from_numpy(self.stream("rounding").choice([-1.0, 1.0], tuple(outputs.shape)))
-        pulled = transposed_jacobian_product(self.problem, signs * (carried + terms) / len(outputs))
-        return ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(vectors.norm(pulled))
+        """How far rounding moves dS, in norm, at small eps."""
+        return self.ray.update_rounding(self.stream("rounding"))
 
     def student(self, eps: float, student_lr: float) -> Params:
         """Return the student after its step."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from subtx_toy.data import cache, drawn, published
@@ -13,6 +12,7 @@ from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import PublishedSet
 from subtx_toy.errors import DataError
+from subtx_toy.expected import nearest
 
 _PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}
 
@@ -143,8 +143,7 @@ def check(name: str) -> None:
         DataError: listing the names and the nearest one.
     """
     if name not in available():
-        near = get_close_matches(name.lower(), available(), n=1, cutoff=0.4)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        hint = nearest(name.lower(), available(), cutoff=0.4)
         raise DataError(f"data set: expected one of {', '.join(available())}, got {name!r}{hint}")
 
 

@@ -32,15 +32,15 @@ def assert_aligned_to_first_order(problem: Problem, *, student: StudentStep = st
     seen = Observed(problem, student)
     V = seen.ray.curvature()
     _assert_limit(seen, "alignment / eps", lambda eps: seen.alignment(eps) / eps, predicted=V,
-                  noise=lambda eps: seen.rounding(eps) / eps)  # fmt: skip
+                  noise=lambda eps: seen.alignment_rounding(eps) / eps)  # fmt: skip
 
 
 def assert_alignment_is_exact(problem: Problem, *, student: StudentStep = student_step) -> None:
     """Claim C5: at every eps, dS . dT = -mean_n <J_n dT, dl/dz(f_base(x_n), f_teacher(x_n))>, up to rounding."""
     seen = Observed(problem, student)
-    for eps in (seen.unit / 4**rung for rung in range(6)):
+    for eps in (seen.scale / 4**rung for rung in range(6)):
         predicted, observed = seen.ray.alignment(eps), seen.alignment(eps)
-        if not abs(observed - predicted) <= seen.rounding(eps):
+        if not abs(observed - predicted) <= seen.alignment_rounding(eps):
             raise AssertionError(_message(f"alignment at eps = {eps:.3g}", predicted, observed))
 
 
@@ -51,13 +51,13 @@ def assert_dichotomy(problem: Problem, *, degenerate: bool = False, student: Stu
     an alignment within rounding of zero at every eps is undecided and passes.
     """
     seen = Observed(problem, student)
-    ladder = [seen.unit * rung for rung in (1.0, *_LADDER)]
+    ladder = [seen.scale * rung for rung in (1.0, *_LADDER)]
     if degenerate:
         for eps in ladder:
-            if not abs(seen.alignment(eps)) <= seen.rounding(eps):
+            if not abs(seen.alignment(eps)) <= seen.alignment_rounding(eps):
                 raise AssertionError(_message(f"alignment at eps = {eps:.3g}", 0.0, seen.alignment(eps)))
         return
-    decided = [eps for eps in ladder if not abs(seen.alignment(eps)) <= seen.rounding(eps)]
+    decided = [eps for eps in ladder if not abs(seen.alignment(eps)) <= seen.alignment_rounding(eps)]
     for eps in decided[-MIN_RUNGS:]:
         if not seen.alignment(eps) > 0:
             expected = seen.ray.alignment(eps)
@@ -68,9 +68,9 @@ def assert_remainder_is_second_order(problem: Problem, *, student: StudentStep =
     """Claim C4: ||dS - eps G dT|| = O(eps^2); its log-log slope over the smallest rungs is at least REMAINDER_ORDER."""
     seen = Observed(problem, student)
     G_dT = ggn_vector_product(problem, problem.teacher_update)
-    ladder = [seen.unit * rung for rung in _LADDER]
-    gaps = [float(vectors.norm(vectors.axpy(-eps, G_dT, seen.update(eps)))) for eps in ladder]
-    clear = [at for at, eps in enumerate(ladder) if gaps[at] > 10 * seen.update_rounding(eps)][-_NUM_ASYMPTOTIC:]
+    ladder = [seen.scale * rung for rung in _LADDER]
+    gaps = [float((seen.update(eps) - eps * vectors.flatten(G_dT)).norm()) for eps in ladder]
+    clear = [at for at, eps in enumerate(ladder) if gaps[at] > 10 * seen.rounding_of_update(eps)][-_NUM_ASYMPTOTIC:]
     if len(clear) < MIN_RUNGS:
         return  # the remainder is zero to rounding
     order = fitted_order([ladder[at] for at in clear], [gaps[at] for at in clear]).slope
@@ -93,11 +93,11 @@ def assert_moves_toward_teacher(problem: Problem, *, student: StudentStep = stud
 
     def change(eps: float) -> float:
         update = seen.update(eps)
-        return (rate**2 * float(vectors.inner(update, update)) - 2 * eps * rate * seen.alignment(eps)) / eps**2
+        return (rate**2 * float(update @ update) - 2 * eps * rate * seen.alignment(eps)) / eps**2
 
     def noise(eps: float) -> float:
-        size = float(vectors.norm(seen.update(eps)))
-        return 2 * rate * (rate * size * seen.update_rounding(eps) / eps + seen.rounding(eps)) / eps
+        size = float(seen.update(eps).norm())
+        return 2 * rate * (rate * size * seen.rounding_of_update(eps) / eps + seen.alignment_rounding(eps)) / eps
 
     predicted = rate**2 * square - 2 * rate * V
     _assert_limit(seen, "change of the squared distance / eps^2", change, predicted=predicted, noise=noise)
@@ -141,9 +141,9 @@ def _assert_limit(
     predicted: float,
     noise: Callable[[float], float],
 ) -> None:
-    if seen.unit == 0:
+    if seen.scale == 0:
         return  # a teacher that stands still
-    found = limit_at_zero(function, unit=seen.unit, noise=noise, predicted=predicted)
+    found = limit_at_zero(function, unit=seen.scale, noise=noise, predicted=predicted)
     if not found.is_close_to(predicted):
         spread = found.error + found.noise
         raise AssertionError(_message(f"{what} as eps -> 0 (+- {spread:.2g})", predicted, found.value))

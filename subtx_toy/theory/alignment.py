@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy import params as vectors
+from subtx_toy.losses import Loss
 from subtx_toy.problem import Problem
+from subtx_toy.seeding import generator
 from subtx_toy.theory import linearization
 from subtx_toy.theory.curvature import curvature_per_input
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
+
+_ROUNDOFF = torch.finfo(torch.float64).eps / 2
+_UNITS = ALIGNMENT_FLOOR_UNITS * _ROUNDOFF
+_SCALES, _NUM_ROUNDINGS = (1.0, 0.25, 0.0625), 4  # of the outputs, at which a user's loss is rounded so many times
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +69,81 @@ class AlignmentRay:
         c u mean_n sum_i |v_ni| [sum_j |M_nij| (|f_base|_nj + |f_teacher|_nj + temperature) + s_ni]
 
         with u the unit roundoff. The forward passes err by some units of their own size, however close the two are,
-        and M carries that to dl/dz; s is the size of the terms whose difference dl/dz is, read off from targets
-        that are the outputs in another order. So the floor stays away from 0 as eps -> 0, where the alignment
-        vanishes. The constant c is measured, not proved: a certificate replaces it.
+        and M carries that to dl/dz; s is the size of the terms whose difference dl/dz is (see ``slope_terms``). So
+        the floor stays away from 0 as eps -> 0, where the alignment vanishes. The constant c is measured, not proved:
+        a certificate replaces it.
         """
-        size = self.outputs.abs() + self.targets(eps).abs() + self.problem.distillation_loss.temperature
-        roundoff = torch.finfo(size.dtype).eps / 2
-        carried = (self._sensitivity * size).sum(-1) + self._terms
-        return ALIGNMENT_FLOOR_UNITS * roundoff * float(carried.mean())
+        carried = (self._sensitivity * self._sizes(self.targets(eps))).sum(-1) + self._terms
+        return _UNITS * float(carried.mean())
+
+    def update_rounding(self, rng: np.random.Generator) -> float:
+        """Return how far rounding moves dS, in norm, at small eps: errors of dl/dz as in ``floor``, pulled back by J.
+
+        The errors of the outputs are given random signs. It is bounded from the sizes and not measured: a softmax that
+        is saturated is quantised, and shows no error at one eps and a large one at the next.
+        """
+        size = self._sizes(self.outputs)
+        errors = sum((column * size[:, [at]] for at, column in enumerate(self._hessian_columns())), self.slope_terms)
+        signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
+        pulled = linearization.transposed_jacobian_product(self.problem, signs * errors / len(errors))
+        return _UNITS * float(vectors.norm(pulled))
+
+    @cached_property
+    def slope_terms(self) -> Float[Tensor, "n k"]:
+        """The size of the terms whose difference dl/dz is, per output.
+
+        For kl and squared error it is read off from targets that are the outputs in another order. The terms of a
+        user's loss, differentiated automatically, are unknown and may cancel: their size is how far dl/dz moves, in
+        units, when its arguments are rounded by two units and its sums are weighted otherwise, at most over a few
+        points from the outputs down to a sixteenth of them, where a saturated softmax shows its terms.
+        """
+        loss, z = self.problem.distillation_loss, self.outputs
+        reordered = z.roll(1, dims=-1)
+        terms = loss.output_gradient(z, reordered).abs()
+        if loss.name in ("kl", "squared_error"):
+            return terms
+        rng, worst = generator(0, "theory", "rounding"), torch.zeros_like(terms)
+        for scale in _SCALES:
+            for y in (scale * z, scale * reordered):
+                exact = loss.output_gradient(scale * z, y)
+                for _ in range(_NUM_ROUNDINGS):
+                    moved = (_rearranged_gradient(loss, scale * z, y, rng) - exact).abs()
+                    worst = torch.maximum(worst, moved.nan_to_num(nan=torch.inf))
+        return terms + worst.amax(-1, keepdim=True) / _ROUNDOFF
+
+    def _sizes(self, targets: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        return self.outputs.abs() + targets.abs() + self.problem.distillation_loss.temperature
+
+    def _hessian_columns(self) -> Iterator[Float[Tensor, "n k"]]:
+        # |M_n e_j| for each output j
+        z, product = self.outputs, self.problem.distillation_loss.hessian_product
+        for e in torch.eye(z.shape[-1], dtype=z.dtype):
+            yield product(z, z, e.expand_as(z)).abs()
 
     @cached_property
     def _terms(self) -> Float[Tensor, " n"]:
         # sum_i |v_i| s_i per input
-        reordered = self.outputs.roll(1, dims=-1)
-        return (self.v.abs() * self.problem.distillation_loss.output_gradient(self.outputs, reordered).abs()).sum(-1)
+        return (self.v.abs() * self.slope_terms).sum(-1)
 
     @cached_property
     def _sensitivity(self) -> Float[Tensor, "n k"]:
         # sum_i |v_i| |M_ij| per input
-        basis = torch.eye(self.outputs.shape[-1], dtype=self.outputs.dtype)
-        product = self.problem.distillation_loss.hessian_product
-        columns = [product(self.outputs, self.outputs, e.expand_as(self.outputs)).abs() for e in basis]
-        return torch.stack([(self.v.abs() * column).sum(-1) for column in columns], dim=-1)
+        return torch.stack([(self.v.abs() * column).sum(-1) for column in self._hessian_columns()], dim=-1)
+
+
+@torch.enable_grad()
+def _rearranged_gradient(
+    loss: Loss, z: Float[Tensor, "n k"], y: Float[Tensor, "n k"], rng: np.random.Generator
+) -> Float[Tensor, "n k"]:
+    """dl/dz at arguments that are rounded at random, by differentiating a randomly weighted sum of the values."""
+
+    def rounded(values: Tensor) -> Tensor:
+        return values * (1 + 2 * _ROUNDOFF * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(values.shape))))
+
+    weights, leaf = torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), rounded(z).requires_grad_()
+    value = (weights * loss.value_and_gradient(leaf, rounded(y))[0]).sum()
+    (slope,) = torch.autograd.grad(value, leaf, allow_unused=True, materialize_grads=True)
+    return slope / weights[:, None]
 
 
 def exact_alignment(problem: Problem, eps: float | None = None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from torch import Tensor
 
 from subtx_toy.claims.evidence import Evidence
@@ -17,6 +17,7 @@ from tests.theorem.planted import GENERIC, judge_all, outcome_of, seeds, spec_of
 
 @at_most(20)  # three losses each
 @given(seeds)
+@example(seed=4469)  # softmaxes so saturated that reverse kl is rounding
 def test_c7c_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C7c"], spec_of(seed))
 

@@ -21,7 +21,7 @@ def tiny_is_called_mnist(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("minst", " (did you mean mnist?)"), ("MNIST", " (did you mean mnist?)"), ("x", "")]
+    ("name", "hint"), [("minst", "; did you mean 'mnist'?"), ("MNIST", "; did you mean 'mnist'?"), ("x", "")]
 )
 def test_an_unknown_name_lists_the_names_and_the_nearest(name: str, hint: str) -> None:
     for function in (data.load, data.fetch, catalogue.place):

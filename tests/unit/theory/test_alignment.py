@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import params as vectors
-from subtx_toy.losses import squared_error
+from subtx_toy.claims.evidence import Evidence
+from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.losses import Loss, squared_error
 from subtx_toy.problem import Problem
+from subtx_toy.seeding import generator
+from subtx_toy.smooth_loss import cosine_distance, reverse_kl
 from subtx_toy.theory.alignment import AlignmentRay, alignments_per_example, exact_alignment
 from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.observed_eps import observed_eps
@@ -18,6 +22,7 @@ from subtx_toy.training.one_step import observe, student_step
 from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import LOSSES, Description, descriptions
+from tests.theorem.planted import SQUARED
 
 LADDER_OF_EPS = st.sampled_from([1e-2, 0.3, 3.0, 30.0])
 
@@ -127,3 +132,41 @@ def test_degenerate_alignment_is_observed_as_undecided() -> None:
     found = observed_eps(Description(loss="kl", distilled="aux", num_aux=1).build())
     assert found.eps is None
     assert found.reason == "every alignment is below the rounding floor"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_floor_covers_the_rounding_of_a_users_loss_whose_slope_cancels(seed: int) -> None:
+    """Cosine distance on one logit is constant, a saturated reverse kl nearly: what is left of them is rounding."""
+    spec = dataclasses.replace(SQUARED, seed=seed)
+    constant = spec.build(distillation_loss=cosine_distance(), distilled_logits=[0])
+    saturated = dataclasses.replace(spec, init_scale=4.0).build(distillation_loss=reverse_kl(1 / 16))
+    for problem in (constant, saturated):
+        evidence = Evidence(problem)
+        for far in (1e-9, 1e-13):
+            eps = far * evidence.unit
+            truth = 0.0 if problem is constant else eps * evidence.V
+            assert abs(evidence.ray.alignment(eps) - truth) <= evidence.ray.floor(eps)
+            assert abs(evidence.alignment(eps) - truth) <= evidence.alignment_rounding(eps)
+        for id in ("C1", "C5"):
+            assert CLAIMS[id].judge(evidence).verdict in ("holds", "undecided")
+
+
+def test_the_update_of_a_student_is_rounded_by_no_more_than_its_bound() -> None:
+    """At eps = 0 the update is 0, and what is seen of it rounding: of softmaxes, whose Hessian is not diagonal."""
+    for seed in range(4):
+        evidence = Evidence(dataclasses.replace(SQUARED, loss="kl", seed=seed).build())
+        nudged = {name: value * (1 + 2**-52) for name, value in evidence.problem.base_params.items()}
+        student = student_step(evidence.problem, 0.0, student_init=nudged)
+        assert 0 < float(vectors.norm(student)) <= evidence.update_rounding
+
+
+def test_the_rounding_of_an_update_sees_off_diagonal_entries_of_the_output_hessian() -> None:
+    # The Hessian (0 1; 1 0) has no diagonal: without the other entries nothing of the outputs' errors is carried.
+    def swapped(z: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return ((z - y)[:, 0] * (z - y)[:, 1]), 1e6 * (z - y).flip(-1)
+
+    loss = Loss("squared_error", "logits", swapped, lambda _z, _y, v: 1e6 * v.flip(-1))
+    ray = AlignmentRay.of(SQUARED.build(distillation_loss=loss, distilled_logits=[0, 1]))
+    still = dataclasses.replace(loss, hessian_product=lambda _z, _y, v: 0 * v)
+    bare = AlignmentRay.of(SQUARED.build(distillation_loss=still, distilled_logits=[0, 1]))
+    assert ray.update_rounding(generator(0, "tests")) > 1.2 * bare.update_rounding(generator(0, "tests"))
