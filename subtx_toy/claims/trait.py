@@ -103,6 +103,6 @@ CLAIMS = (
         tolerance="TERMS_ROUNDING",
         evaluate=falls_in_closed_form,
         hypotheses=(MOVING, SMOOTH, TRAIT_STEP, BENT),
-        every=8,
+        every=16,
     ),
 )

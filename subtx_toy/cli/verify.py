@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from subtx_toy.claims.verification import Summary
 
 
-_MOST_CONTROLS = 200  # problems behind the controls' rates: intervals of 14 points at most
+_MOST_CONTROLS = 120  # problems behind the controls' rates: intervals of 19 points at most, where all apply
 
 
 @click.command(short_help="Check the one-step claims on drawn problems, or on your own.")

@@ -46,7 +46,7 @@ def test_json_is_one_document_with_every_claim_and_control(capsys: pytest.Captur
     assert code == 0, err
     document = json.loads(out)
     assert [one["id"] for one in document["claims"]][:3] == ["C1", "C1b", "C2"]
-    assert len(document["claims"]) == 16
+    assert len(document["claims"]) == 17
     for one in document["claims"]:
         assert one["verdict"] in ("holds", "not applicable", "undecided")
         assert one["applicable"] <= one["instances"] <= 12
@@ -102,7 +102,7 @@ def test_list_prints_statements_hypotheses_and_sources(capsys: pytest.CaptureFix
     assert "C7c: Any three times differentiable loss" in out
     assert "arXiv:2507.14805" in out
     code, out, _ = _run(["--list", "--json"], capsys)
-    assert len(json.loads(out)) == 16
+    assert len(json.loads(out)) == 17
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,25 @@ def test_small_eps_is_where_the_slope_is_twice_the_remainder() -> None:
 
 
 def test_registry_is_complete_and_every_claim_says_what_it_is() -> None:
-    expected = ["C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C10", "C13", "C14", "C15", "C16"]
+    expected = [
+        "C1",
+        "C1b",
+        "C2",
+        "C3",
+        "C4",
+        "C5",
+        "C6",
+        "C7",
+        "C7b",
+        "C7c",
+        "C8",
+        "C8b",
+        "C10",
+        "C13",
+        "C14",
+        "C15",
+        "C16",
+    ]
     assert list(CLAIMS) == expected
     for id, claim in CLAIMS.items():
         assert claim.id == id
