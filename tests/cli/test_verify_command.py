@@ -52,7 +52,7 @@ def test_json_is_one_document_with_every_claim_and_control(capsys: pytest.Captur
         assert one["applicable"] <= one["instances"] <= 12
         assert one["worst_margin"] is None or one["worst_margin"] >= 0
     assert document["checks_per_second"] > 0
-    assert len(document["controls"]) == 9
+    assert len(document["controls"]) == 14
     assert all(one["failed_as_it_must"] for one in document["controls"])
     assert all(0 <= one["interval"][0] <= one["interval"][1] <= 1 for one in document["controls"])
     assert "12 problems" in err
