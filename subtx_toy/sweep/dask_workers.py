@@ -35,6 +35,8 @@ class DaskWorkers:
                 "engine: expected Dask to be installed, got none; install it with: pip install 'subtx-toy[dask]'"
             ) from None
         self._distributed: Any = distributed
+        for name in ("distributed", "asyncio", "tornado"):  # what they would log of a lost connection, we say in words
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._cluster: Any = None
         self._num, self._counted = 1, -_COUNT_SECONDS
         self._address = scheduler or "its own scheduler"
