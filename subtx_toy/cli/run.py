@@ -82,7 +82,7 @@ def run(
     except InputError as error:
         problems += error.problems
     try:
-        chosen = parse_seeds(seeds or ("0:2" if quick else definition.seeds))
+        chosen = parse_seeds(seeds if seeds is not None else "0:2" if quick else definition.seeds)
     except InputError as error:
         problems += error.problems
     InputError.gather(problems)

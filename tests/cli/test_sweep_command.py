@@ -152,7 +152,7 @@ def test_the_other_protocol_is_swept_over_its_own_grid(store: Path, capsys: pyte
             ["sweep", "tiny", "width=0,2", "num_aux=0"],
             ["width: expected an integer >= 1", "num_aux: expected an integer"],
         ),
-        (["sweep", "tini"], ["experiment: expected one of cloud2025"]),
+        (["sweep", "tini"], ["experiment: expected one of batch"]),
         (["sweep", "tiny", "--fail-fast", "--max-failures", "2"], ["--fail-fast: expected no --max-failures"]),
         (
             ["results", "list", "--store", "none.sqlite"],
