@@ -81,6 +81,10 @@ REMAINDER_GROWTH = 4.0
 """Factor by which remainder / eps^q may be larger on the lower half of a ladder than its largest value on the upper
 half. A remainder c eps^q + d eps^(q+1) keeps it below 1.2 whatever c and d; one of order q - 1 multiplies it by 64."""
 
+COSINE_LEAST_NORM = 1e-6
+"""Of the largest output of a problem: below, an input's outputs give cosine distance derivatives that grow with powers
+of a million, so that its second order begins below the ladder. Dead gelu units leave outputs of 1e-10."""
+
 USER_BOUND_ROUNDING = 1e-9
 """Relative: sides of a user's bound that are this close are undecided in float64; small models give sums of fewer than
 1e5 terms, whose rounding is 1e-11 at most."""

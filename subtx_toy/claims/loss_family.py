@@ -10,6 +10,7 @@ from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.hypotheses import MOVING, SMOOTH, STANDARD_LOSS
 from subtx_toy.losses import Loss, kl, squared_error
 from subtx_toy.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
+from subtx_toy.tolerances import COSINE_LEAST_NORM
 
 
 def repulsive(loss: Loss) -> Loss:
@@ -59,8 +60,12 @@ def one_logit(evidence: Evidence) -> Outcome:
 def _no_softmax(evidence: Evidence) -> str:
     if evidence.ray.outputs.shape[-1] < 2:
         return "there is one"
-    z = evidence.ray.outputs
-    return "" if float(z.norm(dim=-1).min()) > 0 else "all outputs of an input are zero, which have no direction"
+    norms = evidence.ray.outputs.norm(dim=-1)
+    if float(norms.min()) > COSINE_LEAST_NORM * float(norms.max()):
+        return ""
+    return (
+        "all outputs of an input are next to zero, where they have no direction and cosine distance has no derivative"
+    )
 
 
 CLAIMS = (

@@ -17,6 +17,7 @@ from tests.theorem.planted import GENERIC, judge_all, outcome_of, seeds, spec_of
 
 @at_most(20)  # three losses each
 @given(seeds)
+@example(seed=8732)  # outputs of 1e-10 on one input, where cosine distance is not smooth on the ladder
 @example(seed=4469)  # softmaxes so saturated that reverse kl is rounding
 def test_c7c_is_violated_by_no_drawn_problem(seed: int) -> None:
     judge_all(CLAIMS["C7c"], spec_of(seed))
