@@ -85,10 +85,5 @@ def _values(checked: Checked) -> str:
 
 
 def place(row: PointComparison) -> str:
-    """Name a point by its settings.
-
-    >>> from types import SimpleNamespace
-    >>> place(SimpleNamespace(at={"width": 64, "loss": "kl"})), place(SimpleNamespace(at={}))
-    ('width=64 loss=kl', 'base')
-    """
+    """Name a point by its settings, for example ``width=64 loss=kl``."""
     return " ".join(f"{name}={value}" for name, value in row.at.items()) or "base"
