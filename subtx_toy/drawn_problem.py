@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from subtx_toy.data.glyphs import render
+from subtx_toy.data.noise import pixels
 from subtx_toy.errors import InputError
 from subtx_toy.expected import nearest
 from subtx_toy.losses import distillation_loss
@@ -21,6 +23,7 @@ WORDS = {
     "activation": tuple(ACTIVATIONS),
     "init": ("fan_in_normal", "pytorch", "he"),
     "inputs": ("gaussian", "uniform"),
+    "trait_inputs": ("drawn", "glyphs"),
     "trait": ("squared_error", "cross_entropy"),
     "teacher": ("trait", "random", "last_layer"),
     "loss": ("squared_error", "kl"),
@@ -43,6 +46,8 @@ class ProblemSpec:
         activation, init, init_scale: of the model, as in ``RunConfig``.
         inputs: ``"gaussian"`` N(0, 1) or ``"uniform"`` U(-1, 1) numbers; ``num_inputs`` of them for the student and
             ``num_trait_inputs`` for the trait.
+        trait_inputs: ``"drawn"`` like ``inputs``; ``"glyphs"`` the first digits of the glyphs' training set with their
+            labels, pixels in [-1, 1]: then ``input_dim`` is 784, ``num_classes`` 10 and the trait cross-entropy.
         trait: ``"cross_entropy"`` on random labels or ``"squared_error"`` to random targets, on the class logits.
         teacher: ``"trait"``, one step down the trait loss (theorem); ``"random"``, any direction (lemma);
             ``"last_layer"``, any direction of the last layer, so that outputs are affine along the ray (claim C6).
@@ -62,6 +67,7 @@ class ProblemSpec:
     inputs: str = "gaussian"
     num_inputs: int = 1
     num_trait_inputs: int = 1
+    trait_inputs: str = "drawn"
     trait: str = "squared_error"
     teacher: str = "trait"
     loss: str = "squared_error"
@@ -128,6 +134,8 @@ class ProblemSpec:
         return torch.from_numpy(numbers)
 
     def _trait_loss(self) -> TraitLoss:
+        if self.trait_inputs == "glyphs":
+            return self._glyphs_trait()
         inputs, rng = self._inputs("trait", self.num_trait_inputs), self._stream("labels")
         columns = slice(0, self.num_classes)
         if self.trait == "cross_entropy":
@@ -135,6 +143,18 @@ class ProblemSpec:
             return cross_entropy_trait(inputs, labels, class_logits=columns)
         targets = torch.from_numpy(rng.standard_normal((self.num_trait_inputs, self.num_classes)))
         return squared_error_trait(inputs, targets, class_logits=columns)
+
+    def _glyphs_trait(self) -> TraitLoss:
+        if (self.input_dim, self.num_classes, self.trait) != (28 * 28, 10, "cross_entropy"):
+            given = f"{self.input_dim}, {self.num_classes} and {self.trait!r}"
+            raise InputError(
+                "trait_inputs: expected input_dim 784, num_classes 10 and trait 'cross_entropy' with 'glyphs', "
+                f"got {given}"
+            )
+        images, labels = render("train", self.num_trait_inputs)
+        inputs = pixels(images, torch.empty(len(images), self.input_dim, dtype=torch.float64))
+        columns = slice(0, self.num_classes)
+        return cross_entropy_trait(inputs, torch.from_numpy(labels.astype(np.int64)), class_logits=columns)
 
 
 def _unknown_words(spec: ProblemSpec) -> Iterator[str]:

@@ -1,0 +1,200 @@
+"""What a certificate is about, in exact float64 numbers: a perceptron, a ray of teachers, inputs and losses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from subtx_toy.certify.series import ACTIVATIONS as SERIES
+from subtx_toy.errors import InputError
+from subtx_toy.losses import distillation_loss
+from subtx_toy.models import ACTIVATIONS, MLP
+from subtx_toy.params import Params
+from subtx_toy.problem import Problem
+
+QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
+CAP = 1000.0
+"""How far a search goes, in units of 1/||dT||: a teacher that far has left any regime the theory speaks of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """All that the claims depend on; every number stands for itself, none for a rounded real.
+
+    Attributes:
+        activation, loss: names; ``temperature`` of the softmax, 1 for squared error.
+        student_lr: step size of the student; for trait-loss and distance.
+        columns: which outputs are distilled.
+        trait: ``"cross_entropy"``, ``"squared_error"``, or empty where the quantity needs none.
+        trait_columns: which outputs the trait reads.
+        arrays: ``layers.L.weight``, ``layers.L.bias``, the same under ``direction.``, ``inputs`` and, with a trait,
+            ``trait_inputs`` and ``trait_targets`` (labels as float64, or ``[n, k]``). The direction may have a second
+            part under ``direction_low.``: it is the sum of both, so that a teacher stored in any precision lies on it.
+    """
+
+    activation: str
+    loss: str
+    temperature: float
+    student_lr: float
+    columns: list[int]
+    trait: str
+    trait_columns: list[int]
+    arrays: dict[str, np.ndarray] = field(repr=False)
+
+    @property
+    def num_layers(self) -> int:
+        """Affine layers."""
+        return sum(name.startswith("layers.") and name.endswith(".weight") for name in self.arrays)
+
+    def base(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return weight ``[out, in]`` and bias ``[out]`` of a layer at the shared initialisation."""
+        return self.arrays[f"layers.{layer}.weight"], self.arrays[f"layers.{layer}.bias"]
+
+    def low_direction(self, layer: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the second part of a layer's direction, or None where it is zero."""
+        weight = self.arrays.get(f"direction_low.layers.{layer}.weight")
+        return None if weight is None else (weight, self.arrays[f"direction_low.layers.{layer}.bias"])
+
+    def direction(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first part of a layer's direction."""
+        return self.arrays[f"direction.layers.{layer}.weight"], self.arrays[f"direction.layers.{layer}.bias"]
+
+    def direction_norm(self) -> float:
+        """Return ||dT|| to rounding."""
+        parts = [value.ravel() for name, value in self.arrays.items() if name.startswith("direction.")]
+        return float(np.linalg.norm(np.concatenate(parts)))
+
+    def cap(self) -> float:
+        """Return 1000 / ||dT||.
+
+        Raises:
+            InputError: if the direction is zero.
+        """
+        norm = self.direction_norm()
+        if norm == 0:
+            raise InputError("teacher_update: expected a direction to certify along, got zero")
+        return CAP / norm
+
+    def settings(self) -> dict[str, object]:
+        """Return everything but the arrays, as JSON values."""
+        return {
+            "activation": self.activation,
+            "loss": self.loss,
+            "temperature": self.temperature,
+            "student_lr": self.student_lr,
+            "columns": self.columns,
+            "trait": self.trait,
+            "trait_columns": self.trait_columns,
+        }
+
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of every array's shape and little-endian bytes."""
+        return {name: _digest(value) for name, value in sorted(self.arrays.items())}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 that names the problem: of its settings and the digests of its arrays."""
+        text = json.dumps({"settings": self.settings(), "arrays": self.digests()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(array: np.ndarray) -> str:
+    little = np.ascontiguousarray(array, dtype="<f8")
+    return hashlib.sha256(repr(tuple(little.shape)).encode() + little.tobytes()).hexdigest()
+
+
+def describe(
+    problem: Problem, *, quantity: str = "alignment", student_lr: float | None = None, teacher: Params | None = None
+) -> Description:
+    """Write down the exact numbers of a problem.
+
+    Args:
+        problem: of a perceptron; float32 numbers count as the float64 numbers that they equal.
+        quantity: decides whether the trait is needed.
+        student_lr: instead of the problem's own.
+        teacher: parameters of a trained teacher that stands at eps = 1: the direction is the exact difference from the
+            base, in two float64 parts where one does not hold it.
+
+    Raises:
+        InputError: naming everything that no certificate can speak of.
+    """
+    faults = _obstacles(problem, quantity)
+    InputError.gather(faults)
+    model = problem.model
+    assert isinstance(model, MLP)
+    arrays = {name: _exact(value) for name, value in problem.base_params.items()}
+    if teacher is None:
+        arrays |= {f"direction.{name}": _exact(problem.teacher_update[name]) for name in problem.base_params}
+    else:
+        arrays |= _segment(arrays, {name: _exact(teacher[name]) for name in problem.base_params})
+    arrays["inputs"] = _exact(problem.inputs)
+    numbers, trait, trait_columns = list(range(model.sizes[-1])), "", list[int]()
+    if quantity == "trait-loss":
+        assert problem.trait_loss is not None
+        assert problem.trait_loss.targets is not None
+        trait = problem.trait_loss.name
+        assert problem.trait_loss.class_logits is not None
+        trait_columns = numbers[problem.trait_loss.class_logits]
+        arrays["trait_inputs"] = _exact(problem.trait_loss.inputs)
+        arrays["trait_targets"] = _exact(problem.trait_loss.targets)
+    columns = numbers[problem.columns] if isinstance(problem.columns, slice) else list(problem.columns)
+    loss = problem.distillation_loss
+    return Description(
+        activation=model.activation.name,
+        loss=loss.name,
+        temperature=float(loss.temperature),
+        student_lr=float(problem.student_lr if student_lr is None else student_lr),
+        columns=columns,
+        trait=trait,
+        trait_columns=trait_columns,
+        arrays=arrays,
+    )
+
+
+def _exact(values: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values.detach().cpu().numpy().astype(np.float64))
+
+
+def _segment(base: dict[str, np.ndarray], teacher: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    # Knuth's TwoSum: high + low is the exact difference of two float64 numbers, barring overflow.
+    high = {name: teacher[name] - base[name] for name in base}
+    low = {}
+    for name, difference in high.items():
+        back = difference - teacher[name]
+        low[name] = (teacher[name] - (difference - back)) + (-base[name] - back)
+    found = {f"direction.{name}": value for name, value in high.items()}
+    if any(value.any() for value in low.values()):
+        found |= {f"direction_low.{name}": value for name, value in low.items()}
+    return found
+
+
+def _obstacles(problem: Problem, quantity: str) -> list[str]:
+    if quantity not in QUANTITIES:
+        return [f"quantity: expected one of {', '.join(QUANTITIES)}, got {quantity!r}"]
+    if not isinstance(problem.model, MLP):
+        return [f"model: expected a perceptron of this package, an MLP, got {type(problem.model).__name__}"]
+    faults, activation, loss = [], problem.model.activation, problem.distillation_loss
+    if activation.name not in SERIES or ACTIVATIONS.get(activation.name) is not activation:
+        faults.append(f"model: expected an activation of {', '.join(SERIES)}, got {activation.name!r}")
+    if loss.name not in ("squared_error", "kl"):
+        faults.append(f"distillation_loss: expected squared_error or kl, got {loss.name!r}")
+    elif not _is_own(problem):
+        faults.append(f"distillation_loss: expected the package's own {loss.name}, got one of that name that differs")
+    if not (math.isfinite(loss.temperature) and loss.temperature > 0):
+        faults.append(f"temperature: expected a finite number > 0, got {loss.temperature}")
+    if quantity == "trait-loss" and (problem.trait_loss is None or problem.trait_loss.targets is None):
+        faults.append("trait_loss: expected one of cross_entropy_trait or squared_error_trait, got none or another")
+    return faults
+
+
+def _is_own(problem: Problem) -> bool:
+    # Losses are functions; a scaled copy keeps its name. Two float64 evaluations of one formula agree to 1e-9.
+    own = distillation_loss(problem.distillation_loss.name, temperature=problem.distillation_loss.temperature)
+    z = torch.linspace(-2.0, 1.5, 12, dtype=torch.float64).reshape(3, 4)
+    y = z.flip(0) * 0.75 + 0.25
+    found = problem.distillation_loss.output_gradient(z, y)
+    return torch.allclose(found, own.output_gradient(z, y), rtol=1e-9, atol=1e-12)

@@ -1,0 +1,115 @@
+"""The four quantities whose sign is certified, as functions of eps that vanish at 0 with a known power of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from subtx_toy.certify.balls import Ball
+from subtx_toy.certify.description import Description
+from subtx_toy.certify.jets import Box, Jet, divided, from_remainder, taylor
+from subtx_toy.certify.ray import OutputRay
+from subtx_toy.certify.series import Series, softmax
+from subtx_toy.certify.student import Student
+
+
+class Quantity:
+    """F(eps), to be proved positive, and the power of eps that divides it: F(eps) / eps^power is the rate.
+
+    ``alignment``    a(eps) = mean_i <v_i, rho_i(eps)>                        power 1
+    ``every-batch``  the same for every input i by itself                     power 1
+    ``trait-loss``   L_T(base) - L_T(base + student_lr dS(eps))               power 1
+    ``distance``     2 eps a(eps) - student_lr ||dS(eps)||^2                  power 2
+
+    rho_i(eps) = -dl/dz(z_i(0), z_i(eps)): z_i(eps) - z_i(0) for squared error, (p_i(eps) - p_i(0)) / tau for kl.
+    """
+
+    def __init__(self, described: Description, name: str) -> None:
+        self.described, self.name = described, name
+        self.power = 2 if name == "distance" else 1
+        self.ray = OutputRay(described)
+        self.outputs, self.v = self.ray.start
+        self.probabilities = self._answer([self.outputs])[0]
+        self.student = Student(described)
+        self.loss_at_init = self.student.loss_at_init() if name == "trait-loss" else Ball.exact(0.0)
+
+    def _answer(self, z: Series) -> Series:
+        # What rho is a difference of: outputs, or probabilities over tau.
+        if self.described.loss == "squared_error":
+            return z
+        tau = self.described.temperature
+        return [one.over(tau) for one in softmax([one.over(tau) for one in z])]
+
+    def order(self, wanted: int) -> int:
+        """Return the order of Taylor's theorem to use: 1 where relu's kinks allow no more."""
+        return wanted if self.ray.smooth else 1
+
+    def _rho(self, box: Box, order: int) -> Jet:
+        z = self.ray.outputs(box, order)
+        if self.described.loss == "squared_error":
+            centre, over_box = z.centre, z.box
+        else:
+            centre, over_box = self._answer(z.centre), self._answer(z.box)
+        first = centre[0] - self.probabilities
+        if box.at_zero:  # rho(0) = 0 exactly
+            first = Ball.exact(np.zeros(first.shape))
+        return from_remainder([first, *centre[1:]], over_box[-1], box)
+
+    def rate(self, box: Box, order: int) -> Ball:
+        """Enclose F(eps) / eps^power over a box; a scalar, or one number per input for every-batch."""
+        order = self.order(order)
+        rho = self._rho(box, order)
+        if self.name in ("alignment", "every-batch"):
+            return self._finish(self._alignment(rho), box)
+        if self.name == "trait-loss":
+            return self._finish(self._trait_loss(rho, box), box)
+        return self._distance(rho, box)
+
+    def _finish(self, F: Jet, box: Box) -> Ball:
+        if box.at_zero:
+            return divided(F.centre, F.box[-1], box, self.power)
+        value = taylor(F.centre, F.box[-1], box, 0)
+        return _quotient(value, box, self.power)
+
+    def _alignment(self, rho: Jet) -> Jet:
+        return Jet([self._aligned(one) for one in rho.centre], [self._aligned(rho.box[-1])])
+
+    def _aligned(self, rho: Ball) -> Ball:
+        per_input = (self.v * rho).sum(-1)
+        return per_input if self.name == "every-batch" else per_input.sum().over(float(per_input.shape[0]))
+
+    def _trait_loss(self, rho: Jet, box: Box) -> Jet:
+        loss = self.student.trait_loss(rho, box)
+        first = self.loss_at_init - loss.centre[0]
+        return Jet([first, *(-one for one in loss.centre[1:])], [-loss.box[-1]])
+
+    def _distance(self, rho: Jet, box: Box) -> Ball:
+        # At 0 both terms are divided by eps^2: 2 a/eps - student_lr ||dS/eps||^2, each enclosed over the box.
+        K, lr = rho.order, self.described.student_lr
+        aligned = self._alignment(rho)
+        deltas = self.student.backward([*rho.centre, rho.box[K]])
+        if box.at_zero:
+            alignment = divided(aligned.centre, aligned.box[-1], box, 1)
+            update = [[divided(delta[:K], delta[K], box, 1)] for delta in deltas]
+            return alignment.scaled(2.0) - self.student.squared_norm(update, 0).scaled(lr)
+        over_box = [from_remainder(delta[:K], delta[K], box).box for delta in deltas]
+        c, eps = Ball.exact(box.centre), box.eps()
+        below = taylor(aligned.centre, aligned.box[-1], box, K - 1)
+        moved = [a * c for a in aligned.centre]
+        moved = [moved[0], *(moved[k] + aligned.centre[k - 1] for k in range(1, K))]
+        centre = [
+            moved[k].scaled(2.0) - self.student.squared_norm([delta[:K] for delta in deltas], k).scaled(lr)
+            for k in range(K)
+        ]
+        last = (aligned.box[-1] * eps + below).scaled(2.0) - self.student.squared_norm(over_box, K).scaled(lr)
+        return _quotient(taylor(centre, last, box, 0), box, self.power)
+
+
+def _quotient(value: Ball, box: Box, power: int) -> Ball:
+    # value / eps^power for eps in [lo, hi], lo > 0: each end by the end of the box that moves it outwards
+    lower, upper = value.lower(), value.upper()
+    small, large = np.float64(box.lo), np.float64(box.hi)
+    with np.errstate(all="ignore"):
+        for _ in range(power):
+            lower = np.nextafter(lower / np.where(lower > 0, large, small), -np.inf)
+            upper = np.nextafter(upper / np.where(upper > 0, small, large), np.inf)
+    return Ball.between(lower, upper)
