@@ -7,7 +7,7 @@ import numpy as np
 from subtx_toy.certify.balls import Ball
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, divided, from_remainder, taylor
-from subtx_toy.certify.ray import OutputRay
+from subtx_toy.certify.ray import START, OutputRay
 from subtx_toy.certify.series import Series, softmax
 from subtx_toy.certify.student import Student
 
@@ -63,6 +63,11 @@ class Quantity:
         if self.name == "trait-loss":
             return self._finish(self._trait_loss(rho, box), box)
         return self._distance(rho, box)
+
+    def curvature(self) -> Ball:
+        """Enclose V, the slope of the alignment at 0: a scalar, or one number per input for every-batch."""
+        still = self._rho(START, self.order(2))
+        return divided([self._aligned(one) for one in still.centre], self._aligned(still.box[-1]), START, 1)
 
     def _finish(self, F: Jet, box: Box) -> Ball:
         if box.at_zero:

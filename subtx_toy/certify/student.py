@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from subtx_toy.certify.balls import Ball, dot
-from subtx_toy.certify.balls.ball import stack, zeros
+from subtx_toy.certify.balls.ball import stack
+from subtx_toy.certify.balls.rounding import up
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, from_remainder
 from subtx_toy.certify.ray import refuse_kinks
@@ -41,6 +42,10 @@ class Student:
                 found.append(slopes(self.described.activation, z))
                 a = self.activation([z])[0]
         return layer_inputs, found
+
+    def input_sizes(self) -> list[np.ndarray]:
+        """Bound the Euclidean norms ``[n]`` of every layer's inputs at the init."""
+        return [up(np.linalg.norm(a.magnitude(), axis=1) * (1 + 1e-9)) for a in self._at_init[0]]
 
     @cached_property
     def _kernels(self) -> list[Ball]:
@@ -165,14 +170,3 @@ class Student:
             per_input = [square_term(gap, k).sum(-1).scaled(0.5) for k in range(len(gap))]
         return [one.sum().over(n) for one in per_input]
 
-
-def update_at_zero(centre: Series, remainder: Ball, box: Box) -> Ball:
-    """Enclose delta / eps over a box at 0, where delta vanishes: one coefficient less, one order less."""
-    K = len(centre)
-    total = remainder * box.power(K - 1)
-    for k in range(K - 1, 0, -1):
-        total = total + centre[k] * box.power(k - 1)
-    return total
-
-
-__all__ = ["Student", "update_at_zero", "zeros"]

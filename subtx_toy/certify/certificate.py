@@ -1,0 +1,148 @@
+"""A certificate: the claim, what was found beside it, and the boxes that prove it; one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from subtx_toy.certify.description import Description
+from subtx_toy.certify.march import ProvedBox
+from subtx_toy.errors import InputError
+
+FORMAT, VERSION = "subtx_toy certificate", 1
+DOCUMENT = "certificate.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every entry: the same certificate is the same bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What is proved for one description, up to where, and what was seen or bounded by other means.
+
+    Attributes:
+        described: the problem in exact numbers.
+        quantity: one of ``description.QUANTITIES``, proved positive (for trait-loss: the loss falls).
+        eps_certified: the sign is proved for every eps in (0, eps_certified]; 0 if for none.
+        eps_closed: by the closed form, with rounding; None with ``closed_reason``.
+        eps_one_box: by the longest single box.
+        eps_observed: the first change of sign that a scan saw, confirmed at 160 bits; None with ``observed_reason``.
+        cap: 1000 / ||dT|| or the user's; nothing is said beyond it.
+        boxes: from 0 to eps_certified without gaps.
+        negative: a step size beyond where the opposite sign is proved, and the bound, or None.
+        reason: why the search ended.
+        seconds: of CPU, for the search alone.
+        boxes_tried: proofs attempted.
+        order: of Taylor's theorem.
+        software: versions, and which BLAS kernel took part.
+    """
+
+    described: Description
+    quantity: str
+    eps_certified: float
+    eps_closed: float | None
+    closed_reason: str
+    eps_one_box: float
+    eps_observed: float | None
+    observed_reason: str
+    cap: float
+    boxes: list[ProvedBox]
+    negative: tuple[float, float] | None
+    reason: str
+    seconds: float
+    boxes_tried: int
+    order: int
+    software: dict[str, str]
+
+    @property
+    def bracketed(self) -> bool:
+        """Whether both signs are proved, on either side of a narrow gap."""
+        return self.negative is not None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the results as JSON values, without the boxes themselves."""
+        return {
+            "quantity": self.quantity,
+            "eps_closed": self.eps_closed,
+            "closed_reason": self.closed_reason,
+            "eps_one_box": self.eps_one_box,
+            "eps_certified": self.eps_certified,
+            "eps_observed": self.eps_observed,
+            "observed_reason": self.observed_reason,
+            "cap": self.cap,
+            "bracketed": self.bracketed,
+            "boxes": len(self.boxes),
+            "boxes_tried": self.boxes_tried,
+            "seconds": self.seconds,
+            "reason": self.reason,
+            "order": self.order,
+            "fingerprint": self.described.fingerprint(),
+            "software": self.software,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return everything but the arrays as JSON values, sealed with a digest of itself."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "problem": {
+                "settings": self.described.settings(),
+                "arrays": self.described.digests(),
+                "fingerprint": self.described.fingerprint(),
+            },
+            "claim": {"quantity": self.quantity, "eps_certified": self.eps_certified, "cap": self.cap},
+            "boxes": [[box.lo, box.hi, box.lower] for box in self.boxes],
+            "negative": None if self.negative is None else list(self.negative),
+            "results": self.summary(),
+        }
+        return content | {"seal": seal(content)}
+
+
+def seal(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a document without its seal: a guard against accidents, not against forgers."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write(certificate: Certificate, path: Path) -> None:
+    """Write ``certificate.json`` and one ``.npy`` an array into one zip file.
+
+    Raises:
+        InputError: if the file cannot be written; one that was there stays.
+    """
+    _replace(path, to_bytes(certificate.document(), certificate.described.arrays))
+
+
+def to_bytes(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """Return the file's bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        text = json.dumps(document, indent=1, allow_nan=True)
+        archive.writestr(zipfile.ZipInfo(DOCUMENT, _EPOCH), text, zipfile.ZIP_DEFLATED)
+        for name, value in sorted(arrays.items()):
+            content = io.BytesIO()
+            np.save(content, np.ascontiguousarray(value, dtype="<f8"), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), content.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"out: cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,110 @@
+"""Checking: the file's form, then the sign on every box, subdivided where one proof does not do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flint import arb, ctx
+
+from subtx_toy.certify.checker.document import Claimed, Rejected, read
+from subtx_toy.certify.checker.network import Network
+from subtx_toy.certify.checker.proof import Claim
+
+_BITS = 64
+_FINEST = 2.0**-20  # of a box: shorter pieces than that of it are not tried
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was re-proved: ``quantity`` > 0 for every eps in (0, ``eps``]; ``pieces`` proofs in ``seconds`` of CPU."""
+
+    quantity: str
+    eps: float
+    fingerprint: str
+    boxes: int
+    pieces: int
+    bracketed: bool
+    seconds: float
+
+
+def check(
+    path: Path, *, expected: Mapping[str, str] | None = None, progress: Callable[[int, int], None] = lambda _a, _b: None
+) -> Checked:
+    """Re-prove a certificate.
+
+    Args:
+        path: of the file.
+        expected: digests by array and ``"settings"``, a JSON text, of the problem that it has to be about.
+        progress: called with the boxes done and their number.
+
+    Raises:
+        InputError: if there is no such file.
+        Rejected: with the reason.
+    """
+    began, before = time.process_time(), ctx.prec
+    claimed = read(path)
+    if expected is not None:
+        _same_problem(claimed, expected)
+    ctx.prec = _BITS
+    try:
+        claim = Claim(Network(claimed))
+        pieces = 0
+        for place, box in enumerate(claimed.boxes):
+            pieces += _prove(claim, place, *box)
+            progress(place + 1, len(claimed.boxes))
+        if claimed.negative is not None:
+            _disprove(claim, *claimed.negative)
+    finally:
+        ctx.prec = before
+    return Checked(
+        quantity=claimed.quantity,
+        eps=claimed.eps,
+        fingerprint=claimed.fingerprint,
+        boxes=len(claimed.boxes),
+        pieces=pieces,
+        bracketed=claimed.negative is not None,
+        seconds=time.process_time() - began,
+    )
+
+
+def _same_problem(claimed: Claimed, expected: Mapping[str, str]) -> None:
+    import json
+
+    if json.dumps(claimed.settings, sort_keys=True) != expected["settings"]:
+        raise Rejected("it is about another problem: the settings differ")
+    for name in sorted((set(expected) | set(claimed.digests)) - {"settings"}):
+        if expected.get(name) != claimed.digests.get(name):
+            raise Rejected(f"it is about another problem: the array {name!r} differs")
+
+
+def _prove(claim: Claim, place: int, lo: float, hi: float, lower: float) -> int:
+    waiting, pieces, shortest = [(lo, hi)], 0, (hi - lo) * _FINEST
+    while waiting:
+        a, b = waiting.pop()
+        pieces += 1
+        found = claim.enclose(a, b)
+        at = 0.0 if a == 0 else 0.5 * a + 0.5 * b
+        if not found.at_point.is_finite():
+            raise Rejected(f"box {place}: nothing finite can be said at eps = {at!r}")
+        if found.at_point < 0:
+            raise Rejected(f"box {place} claims a positive rate, but at eps = {at!r} it is negative")
+        if found.at_point < arb(lower):
+            raise Rejected(f"box {place} claims a rate of at least {lower!r}, but at eps = {at!r} it is smaller")
+        if found.whole > 0:
+            continue
+        if b - a <= shortest:
+            raise Rejected(f"box {place} could not be proved near eps = {at!r}")
+        middle = 0.5 * a + 0.5 * b
+        waiting += [(middle, b), (a, middle)]
+    return pieces
+
+
+def _disprove(claim: Claim, at: float, upper: float) -> None:
+    value = claim.enclose(at, at).at_point
+    if not value < 0:
+        raise Rejected(f"the change of sign is claimed at eps = {at!r}, but the value there is not proved negative")
+    if value > arb(upper):
+        raise Rejected(f"the value at eps = {at!r} is claimed to be at most {upper!r}, but it is larger")

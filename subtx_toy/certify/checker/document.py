@@ -1,0 +1,223 @@
+"""Reading a certificate's file: every number is looked at before any is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from subtx_toy.errors import InputError
+
+
+class Rejected(Exception):  # noqa: N818, it is the verdict
+    """The file proves nothing; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What a file says, its form checked and nothing proved.
+
+    Attributes:
+        settings: names and small numbers of the problem.
+        arrays: by name, float64.
+        digests: SHA-256 of each.
+        fingerprint: of the problem.
+        quantity: what is claimed to be positive.
+        eps: up to where.
+        boxes: ``(lo, hi, lower)`` from 0 to ``eps`` without gaps.
+        negative: a step size and an upper bound below zero there, or None.
+    """
+
+    settings: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    digests: dict[str, str]
+    fingerprint: str
+    quantity: str
+    eps: float
+    boxes: list[tuple[float, float, float]]
+    negative: tuple[float, float] | None
+
+
+def read(path: Path) -> Claimed:
+    """Read a file and check all that can be checked without arithmetic.
+
+    Raises:
+        InputError: if there is no such file.
+        Rejected: if it is not a certificate, or not one of a piece.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"certificate: cannot read {str(path)!r}: {error.strerror}") from error
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            if len(set(names)) < len(names):
+                raise Rejected("the archive holds two entries of one name")
+            entries = {name: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise Rejected(f"not a readable archive: {error}") from error
+    except Exception as error:
+        if isinstance(error, Rejected):
+            raise
+        raise Rejected(f"not a readable archive: {error}") from error  # zlib.error and its like
+    return _claimed(_document(entries), entries)
+
+
+def _document(entries: dict[str, bytes]) -> dict[str, Any]:
+    if "certificate.json" not in entries:
+        raise Rejected("the archive has no certificate.json")
+
+    def refuse(constant: str) -> NoReturn:
+        raise Rejected(f"certificate.json holds {constant}, which is no number")
+
+    try:
+        document = json.loads(entries["certificate.json"].decode(), parse_constant=refuse)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise Rejected(f"certificate.json is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != "subtx_toy certificate":
+        raise Rejected("certificate.json is not that of a certificate")
+    if document.get("version") != 1:
+        raise Rejected(f"version {document.get('version')!r} of the format is not known, only 1")
+    sealed = {name: value for name, value in document.items() if name != "seal"}
+    if document.get("seal") != hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest():
+        raise Rejected("the seal does not fit: certificate.json was changed after it was written")
+    return sealed
+
+
+def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> Claimed:
+    problem, claim = _table(document, "problem"), _table(document, "claim")
+    settings, stored = _table(problem, "settings"), _table(problem, "arrays")
+    arrays = {}
+    for name in sorted(stored):
+        if f"{name}.npy" not in entries:
+            raise Rejected(f"the array {name!r} is missing")
+        arrays[name] = _array(name, entries[f"{name}.npy"])
+    extra = set(entries) - {f"{name}.npy" for name in stored} - {"certificate.json"}
+    if extra:
+        raise Rejected(f"the archive holds {sorted(extra)[0]!r}, which the certificate does not name")
+    digests = {name: _digest(value) for name, value in arrays.items()}
+    for name, digest in digests.items():
+        if stored[name] != digest:
+            raise Rejected(f"the hash of the array {name!r} does not fit its numbers")
+    text = json.dumps({"settings": settings, "arrays": digests}, sort_keys=True)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    if problem.get("fingerprint") != fingerprint:
+        raise Rejected("the fingerprint is that of another problem")
+    eps, cap = _number(claim, "eps_certified"), _number(claim, "cap")
+    boxes = _boxes(document.get("boxes"))
+    _covers(boxes, eps, cap)
+    negative = _negative(document.get("negative"), eps)
+    _results(_table(document, "results"), claim, boxes, negative, fingerprint)
+    quantity = claim.get("quantity")
+    if quantity not in ("alignment", "every-batch", "trait-loss", "distance"):
+        raise Rejected(f"the quantity {quantity!r} is not known")
+    _check_cap(cap, arrays)
+    return Claimed(settings, arrays, digests, fingerprint, str(quantity), eps, boxes, negative)
+
+
+def _array(name: str, content: bytes) -> np.ndarray:
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise Rejected(f"the array {name!r} cannot be read: {error}") from error
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype("<f8"):
+        raise Rejected(f"the array {name!r} is not of float64 numbers")
+    if not np.isfinite(array).all():
+        raise Rejected(f"the array {name!r} holds a number that is not finite")
+    return array
+
+
+def _digest(array: np.ndarray) -> str:
+    whole = np.ascontiguousarray(array)
+    return hashlib.sha256(repr(tuple(int(one) for one in whole.shape)).encode() + whole.tobytes()).hexdigest()
+
+
+def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    found = parent.get(name)
+    if not isinstance(found, dict):
+        raise Rejected(f"{name} is missing from certificate.json")
+    return found
+
+
+def _number(parent: dict[str, Any], name: str) -> float:
+    found = parent.get(name)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+        raise Rejected(f"{name} is {found!r}, not a finite number")
+    return float(found)
+
+
+def _boxes(stored: Any) -> list[tuple[float, float, float]]:
+    if not isinstance(stored, list) or not stored:
+        raise Rejected("there are no boxes, so nothing is claimed")
+    boxes = []
+    for place, box in enumerate(stored):
+        if not isinstance(box, list) or len(box) != 3:
+            raise Rejected(f"box {place} is not of three numbers")
+        lo, hi, lower = (_number({f"box {place}": one}, f"box {place}") for one in box)
+        if not lo < hi:
+            raise Rejected(f"box {place} ends at {hi!r}, not after its beginning {lo!r}")
+        if not lower > 0:
+            raise Rejected(f"box {place} has the lower bound {lower!r}, which proves no sign")
+        boxes.append((lo, hi, lower))
+    return boxes
+
+
+def _covers(boxes: list[tuple[float, float, float]], eps: float, cap: float) -> None:
+    if boxes[0][0] != 0:
+        raise Rejected(f"the first box begins at {boxes[0][0]!r}, not at 0")
+    for place in range(1, len(boxes)):
+        before, after = boxes[place - 1][1], boxes[place][0]
+        if after > before:
+            raise Rejected(f"there is a gap between {before!r} and {after!r}, before box {place}")
+        if after < before:
+            raise Rejected(f"box {place} begins at {after!r}, before box {place - 1} ends at {before!r}")
+    if boxes[-1][1] != eps:
+        raise Rejected(f"eps_certified is {eps!r}, but the boxes end at {boxes[-1][1]!r}")
+    if eps > cap:
+        raise Rejected(f"eps_certified is {eps!r}, beyond the cap {cap!r}")
+
+
+def _negative(stored: Any, eps: float) -> tuple[float, float] | None:
+    if stored is None:
+        return None
+    if not isinstance(stored, list) or len(stored) != 2:
+        raise Rejected("negative is not of two numbers")
+    at, upper = (_number({"negative": one}, "negative") for one in stored)
+    if not at > eps:
+        raise Rejected(f"the negative value is claimed at {at!r}, where the boxes claim a positive one")
+    if not upper < 0:
+        raise Rejected(f"the negative value is bounded by {upper!r}, which proves no sign")
+    return at, upper
+
+
+def _results(
+    results: dict[str, Any], claim: dict[str, Any], boxes: list[Any], negative: object, fingerprint: str
+) -> None:
+    # The summary must not say more than the claim.
+    for name, expected in (
+        ("quantity", claim.get("quantity")), ("eps_certified", claim.get("eps_certified")), ("cap", claim.get("cap")),
+        ("boxes", len(boxes)), ("bracketed", negative is not None), ("fingerprint", fingerprint),
+    ):  # fmt: skip
+        if results.get(name) != expected:
+            raise Rejected(f"results.{name} is {results.get(name)!r}, the certificate's own is {expected!r}")
+    eps = float(claim["eps_certified"])
+    for name in ("eps_closed", "eps_one_box"):
+        if results.get(name) is not None and _number(results, name) > eps:
+            raise Rejected(f"results.{name} is {results[name]!r}, beyond eps_certified")
+    if results.get("eps_observed") is not None and _number(results, "eps_observed") < eps:
+        raise Rejected(f"results.eps_observed is {results['eps_observed']!r}, inside what is claimed to be positive")
+
+
+def _check_cap(cap: float, arrays: dict[str, np.ndarray]) -> None:
+    directions = [value.ravel() for name, value in arrays.items() if name.startswith("direction.")]
+    norm = math.sqrt(math.fsum(float(np.dot(one, one)) for one in directions))
+    if not cap > 0 or cap * norm > 1000 * (1 + 1e-9):
+        raise Rejected(f"the cap {cap!r} is beyond 1000 / ||dT|| = {1000 / norm if norm else math.inf!r}")

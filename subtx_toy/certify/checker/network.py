@@ -1,0 +1,152 @@
+"""The network of a file as arb matrices, its form checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat
+
+from subtx_toy.certify.checker.document import Claimed, Rejected
+
+_ACTIVATIONS = ("tanh", "sigmoid", "softplus", "gelu", "relu")
+
+
+def matrix(values: np.ndarray) -> arb_mat:
+    """Return the exact matrix of float64 numbers ``[n, m]``."""
+    return arb_mat(values.shape[0], values.shape[1], [arb(one) for one in values.ravel().tolist()])
+
+
+def grid(rows: int, columns: int, entries: Sequence[arb]) -> arb_mat:
+    """Return the matrix of given entries, row by row."""
+    return arb_mat(rows, columns, entries)
+
+
+def repeated(row: np.ndarray | Sequence[arb], times: int) -> arb_mat:
+    """Return a matrix of equal rows."""
+    values = [arb(one) for one in row.tolist()] if isinstance(row, np.ndarray) else list(row)
+    return arb_mat(times, len(values), values * times)
+
+
+class Network:
+    """Weights ``[in, out]`` and biases as they stand, their directions, inputs, losses.
+
+    Raises:
+        Rejected: if the settings and the arrays are not those of one perceptron with its inputs.
+    """
+
+    def __init__(self, claimed: Claimed) -> None:
+        settings, arrays = claimed.settings, dict(claimed.arrays)
+        self.activation, self.loss = settings.get("activation"), settings.get("loss")
+        self.trait, self.quantity = settings.get("trait"), claimed.quantity
+        if self.activation not in _ACTIVATIONS:
+            raise Rejected(f"the activation {self.activation!r} is not known")
+        if self.loss not in ("kl", "squared_error"):
+            raise Rejected(f"the loss {self.loss!r} is not known")
+        self.temperature = _positive(settings, "temperature")
+        self.student_lr = _positive(settings, "student_lr")
+        self.depth = sum(name.startswith("layers.") and name.endswith(".weight") for name in arrays)
+        if self.depth == 0:
+            raise Rejected("there are no layers")
+        shapes = self._shapes(arrays)
+        self.columns = _columns(settings, "columns", shapes[-1][0])
+        if not self.columns:
+            raise Rejected("no output is distilled")
+        self.inputs = _inputs(arrays, "inputs", shapes[0][1])
+        self.arrays = arrays
+        self.smooth = self.activation != "relu" or self.depth == 1
+        if claimed.quantity == "trait-loss":
+            self.trait_columns = _columns(settings, "trait_columns", shapes[-1][0])
+            self.trait_inputs = _inputs(arrays, "trait_inputs", shapes[0][1])
+            self.targets = self._targets(arrays)
+        unknown = set(arrays) - self._known
+        if unknown:
+            raise Rejected(f"the array {sorted(unknown)[0]!r} belongs to no part of the problem")
+
+    @property
+    def _known(self) -> set[str]:
+        parts = {f"layers.{layer}.{kind}" for layer in range(self.depth) for kind in ("weight", "bias")}
+        both = {f"{prefix}{part}" for part in parts for prefix in ("", "direction.", "direction_low.")}
+        return both | {"inputs"} | ({"trait_inputs", "trait_targets"} if self.quantity == "trait-loss" else set())
+
+    def _shapes(self, arrays: dict[str, np.ndarray]) -> list[tuple[int, int]]:
+        shapes = []
+        for layer in range(self.depth):
+            weight = arrays.get(f"layers.{layer}.weight")
+            if weight is None or weight.ndim != 2 or 0 in weight.shape:
+                raise Rejected(f"layer {layer} has no weight matrix")
+            if shapes and weight.shape[1] != shapes[-1][0]:
+                raise Rejected(f"layer {layer} takes {weight.shape[1]} numbers, the one before gives {shapes[-1][0]}")
+            for prefix in ("", "direction.", "direction_low."):
+                if prefix == "direction_low." and f"{prefix}layers.{layer}.weight" not in arrays:
+                    if f"{prefix}layers.{layer}.bias" in arrays:
+                        raise Rejected(f"layer {layer} has half of a second direction")
+                    continue
+                for kind, shape in (("weight", weight.shape), ("bias", weight.shape[:1])):
+                    found = arrays.get(f"{prefix}layers.{layer}.{kind}")
+                    if found is None or found.shape != shape:
+                        raise Rejected(f"{prefix}layers.{layer}.{kind} is not of shape {shape}")
+            shapes.append((int(weight.shape[0]), int(weight.shape[1])))
+        return shapes
+
+    def _targets(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        targets, rows, width = arrays.get("trait_targets"), len(self.trait_inputs), len(self.trait_columns)
+        if self.trait == "cross_entropy":
+            if targets is None or targets.shape != (rows,) or (targets != np.floor(targets)).any():
+                raise Rejected("trait_targets are not one label an input")
+            if targets.min() < 0 or targets.max() >= width:
+                raise Rejected(f"trait_targets hold a label outside 0 .. {width - 1}")
+        elif self.trait == "squared_error":
+            if targets is None or targets.shape != (rows, width):
+                raise Rejected(f"trait_targets are not of shape {(rows, width)}")
+        else:
+            raise Rejected(f"the trait {self.trait!r} is not known")
+        return targets
+
+    def weight(self, layer: int, *, rows: list[int] | None = None) -> arb_mat:
+        """Return a layer's weight at the init, ``[in, out]``."""
+        return matrix(_chosen(self.arrays[f"layers.{layer}.weight"], rows).T)
+
+    def bias(self, layer: int, *, rows: list[int] | None = None) -> list[arb]:
+        """Return a layer's bias at the init."""
+        return [arb(one) for one in _chosen(self.arrays[f"layers.{layer}.bias"], rows).tolist()]
+
+    def weight_rate(self, layer: int, *, rows: list[int] | None = None) -> arb_mat:
+        """Return the direction of a layer's weight, ``[in, out]``: the exact sum of its parts."""
+        high = matrix(_chosen(self.arrays[f"direction.layers.{layer}.weight"], rows).T)
+        low = self.arrays.get(f"direction_low.layers.{layer}.weight")
+        return high if low is None else high + matrix(_chosen(low, rows).T)
+
+    def bias_rate(self, layer: int, *, rows: list[int] | None = None) -> list[arb]:
+        """Return the direction of a layer's bias."""
+        high = [arb(one) for one in _chosen(self.arrays[f"direction.layers.{layer}.bias"], rows).tolist()]
+        low = self.arrays.get(f"direction_low.layers.{layer}.bias")
+        return high if low is None else [a + b for a, b in zip(high, _chosen(low, rows).tolist(), strict=True)]
+
+
+def _chosen(values: np.ndarray, rows: list[int] | None) -> np.ndarray:
+    return values if rows is None else values[rows]
+
+
+def _positive(settings: dict[str, Any], name: str) -> arb:
+    value = settings.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise Rejected(f"{name} is {value!r}, not a finite number above 0")
+    return arb(float(value))
+
+
+def _columns(settings: dict[str, Any], name: str, outputs: int) -> list[int]:
+    found = settings.get(name)
+    if not isinstance(found, list) or not all(type(one) is int and 0 <= one < outputs for one in found):
+        raise Rejected(f"{name} are not numbers of outputs from 0 to {outputs - 1}")
+    if len(set(found)) < len(found):
+        raise Rejected(f"{name} name an output twice")
+    return found
+
+
+def _inputs(arrays: dict[str, np.ndarray], name: str, width: int) -> np.ndarray:
+    found = arrays.get(name)
+    if found is None or found.ndim != 2 or found.shape[1] != width or len(found) == 0:
+        raise Rejected(f"{name} are not of shape [n, {width}]")
+    return found

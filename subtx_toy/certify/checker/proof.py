@@ -1,0 +1,125 @@
+"""The claim of a file over a box: an enclosure of the rate, by whose lower end the sign is proved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb, arb_mat
+
+from subtx_toy.certify.checker.document import Rejected
+from subtx_toy.certify.checker.network import Network
+from subtx_toy.certify.checker.passes import Outputs, Path, Range, entrywise, probabilities
+from subtx_toy.certify.checker.update import Update
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """The smallest rate (over inputs, for every-batch): on the whole box, and at its middle or its beginning at 0.
+
+    Only signs of ``whole`` count, it may be off by a positive factor; ``at_point`` is the rate itself.
+    """
+
+    whole: arb
+    at_point: arb
+
+
+class Claim:
+    """F(eps) / eps^power of the quantity that a file names."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.outputs = network, Outputs(network)
+        if not network.smooth:
+            self._refuse_kinks()
+        self.z0, self.v = self.outputs.start()
+        still = Path(self.z0, None, arb_mat(self.z0.nrows(), self.z0.ncols()))
+        self.answer0 = self._answer(still, Range(arb(0), arb(0))).value
+        self.update = Update(network) if network.quantity in ("trait-loss", "distance") else None
+        self.loss0 = self.update.loss_at_init() if self.update and network.quantity == "trait-loss" else arb(0)
+
+    def _refuse_kinks(self) -> None:
+        # The Jacobian at the init is a convention where a unit stands at its kink.
+        network, unit_inputs = self.network, Update(self.network).inputs
+        for layer in range(network.depth - 1):
+            z = unit_inputs[layer] * network.weight(layer)
+            bias = network.bias(layer)
+            for i in range(z.nrows()):
+                if any(z[i, j] + bias[j] == 0 or (z[i, j] + bias[j]).contains(0) for j in range(z.ncols())):
+                    raise Rejected("a relu unit stands at its kink at the shared init")
+
+    def _answer(self, z: Path, over: Range) -> Path:
+        return z if self.network.loss == "squared_error" else probabilities(z, self.network.temperature, over)
+
+    def enclose(self, lo: float, hi: float) -> Enclosed:
+        """Enclose the rate over a box; one that begins at 0 is expanded there, and the power of eps divided out."""
+        at_zero = lo == 0
+        c = arb(0) if at_zero else arb(0.5 * lo + 0.5 * hi)
+        over = Range(c, (arb(lo) - c).union(arb(hi) - c))
+        answer = self._answer(self.outputs.over(over), over)
+        value = answer.value - self.answer0
+        rho = Path(arb_mat(value.nrows(), value.ncols()) if at_zero else value, answer.slope, answer.last)
+        if self.network.quantity == "distance":
+            return self._distance(rho, over, at_zero=at_zero)
+        if self.network.quantity == "trait-loss":
+            assert self.update is not None
+            parts = self.update.trait_loss(rho, over)
+            return _rate([self.loss0 - parts[0], *(-one for one in parts[1:])], over, at_zero=at_zero)
+        found = [_rate(list(parts), over, at_zero=at_zero) for parts in self._aligned(rho)]
+        return Enclosed(_least([one.whole for one in found]), _least([one.at_point for one in found]))
+
+    def _aligned(self, rho: Path) -> list[list[arb]]:
+        # <v, rho> of every input, or their mean: value, slope, last
+        rows, parts = rho.value.nrows(), []
+        for part in rho.parts():
+            product = entrywise(lambda a, b: a * b, self.v, part)
+            parts.append([sum((product[i, j] for j in range(product.ncols())), arb(0)) for i in range(rows)])
+        if self.network.quantity != "every-batch":
+            parts = [[sum(one, arb(0)) / rows] for one in parts]
+        return [list(one) for one in zip(*parts, strict=True)]
+
+    def _distance(self, rho: Path, over: Range, *, at_zero: bool) -> Enclosed:
+        assert self.update is not None
+        lr, deltas = self.network.student_lr, self.update.backward(rho)
+        (aligned,) = self._aligned(rho)
+        if at_zero:
+            # 2 a/eps - student_lr ||dS/eps||^2 with both quotients enclosed over the box
+            whole = _divided(aligned, over) * 2 - lr * self.update.constant_norm([_over_eps(one, over) for one in deltas])
+            point = Range(arb(0), arb(0))
+            start = _divided(aligned, point) * 2 - lr * self.update.constant_norm([_over_eps(one, point) for one in deltas])
+            return Enclosed(whole, start)
+        norms = self.update.squared_norm(deltas, over)
+        eps = over.c + over.t
+        if len(aligned) == 2:
+            value, slopes = aligned
+            whole_value = value + slopes * over.t
+            times = [value * over.c, slopes * eps + whole_value]
+        else:
+            value, slope, half = aligned
+            times = [value * over.c, slope * over.c + value, half * eps + slope + 2 * half * over.t]
+        parts = [2 * a - lr * b for a, b in zip(times, norms, strict=True)]
+        found = _rate(parts, over, at_zero=False)
+        return Enclosed(found.whole, found.at_point / over.c)
+
+
+def _rate(parts: list[arb], over: Range, *, at_zero: bool) -> Enclosed:
+    if at_zero:
+        return Enclosed(_divided(parts, over), _divided(parts, Range(over.c, arb(0))))
+    # Only the sign matters over the box: F itself, not F / eps.
+    t = over.t
+    whole = parts[0] + parts[1] * t + (parts[2] * over.t_squared if len(parts) == 3 else 0)
+    return Enclosed(whole, parts[0] / over.c)
+
+
+def _divided(parts: list[arb], over: Range) -> arb:
+    """Enclose F / eps over a box at 0, where F(0) = 0: F' + (F''/2) t, or the slopes of a mean value."""
+    return parts[1] if len(parts) == 2 else parts[1] + parts[2] * over.t
+
+
+def _over_eps(delta: Path, over: Range) -> arb_mat:
+    return delta.last if delta.slope is None else delta.slope + delta.last * over.t
+
+
+def _least(values: list[arb]) -> arb:
+    least = values[0]
+    for one in values[1:]:
+        least = least.min(one)
+    return least

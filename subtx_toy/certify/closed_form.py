@@ -1,0 +1,183 @@
+"""The closed form (claims C8, C1b) as a rigorous bound: norms of layers only, every rounding covered.
+
+With w = ||W|| + E ||G|| of a layer, and a, a', a'' bounds on its input over [0, E]:
+
+    ||z'|| <= ||G|| a + ||c|| + w a'        ||a'|| <= sup|s'| ||z'||
+    ||z''|| <= 2 ||G|| a' + w a''           ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
+
+All numbers are sums and products of non-negative ones, so rounding is covered by a factor a little above 1 each time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from subtx_toy.certify.description import Description
+from subtx_toy.certify.quantities import Quantity
+
+_SLACK = 1 + 1e-9  # a sum of a million terms errs by 1.2e-10 of itself at most, and a layer has few of them
+_HALVINGS = 40
+_MOST_DOUBLINGS = 1000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Over the real line: sup |s'|, sup |s''|, |s(z)| <= offset + growth |z|, |s| <= ceiling."""
+
+    slope: float
+    bend: float
+    offset: float = 0.0
+    growth: float = 1.0
+    ceiling: float = math.inf
+
+
+LIMITS = {
+    "tanh": Limits(1.0, 0.77, ceiling=1.0),  # 4/(3 sqrt 3) = .7698
+    "sigmoid": Limits(0.25, 0.0963, offset=0.5, growth=0.25, ceiling=1.0),  # 1/(6 sqrt 3) = .09623
+    "softplus": Limits(1.0, 0.25, offset=0.6932),  # log 2 = .69315
+    "gelu": Limits(1.129, 0.798),  # at sqrt 2: 1.12890; 2/sqrt(2 pi) = .79788
+}
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Upper bounds of one layer's norms and of its motion's: operator norms of weights, Euclidean ones of biases."""
+
+    weight: float
+    bias: float
+    weight_rate: float
+    bias_rate: float
+
+
+def path_bounds(
+    layers: list[Norms], widths: list[int], activation: str, inputs: np.ndarray, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bound ||z'|| and ||z''|| of the outputs ``[n]`` over [0, length] along a straight path of parameters.
+
+    Args:
+        layers: bounds of every layer.
+        widths: outputs of every layer.
+        activation: between the layers, smooth.
+        inputs: norms ``[n]`` of the inputs.
+        length: of the path, in units of the rates.
+    """
+    limits = LIMITS.get(activation, Limits(0.0, 0.0))
+    a = inputs
+    a1 = a2 = z1 = z2 = np.zeros_like(a)
+    for number, one in enumerate(layers):
+        w = (one.weight + length * one.weight_rate) * _SLACK
+        z = (w * a + one.bias + length * one.bias_rate) * _SLACK
+        z1 = (one.weight_rate * a + one.bias_rate + w * a1) * _SLACK
+        z2 = (2 * one.weight_rate * a1 + w * a2) * _SLACK
+        if number < len(layers) - 1:
+            root = math.sqrt(widths[number]) * _SLACK
+            a = np.minimum((limits.offset * root + limits.growth * z) * _SLACK, limits.ceiling * root)
+            a1, a2 = limits.slope * z1 * _SLACK, (limits.bend * z1**2 + limits.slope * z2) * _SLACK
+    return z1, z2
+
+
+class ClosedForm:
+    """Closed-form lower bounds of a description's rates, as functions of eps (and, for distance, of student_lr)."""
+
+    def __init__(self, quantity: Quantity) -> None:
+        described = self.described = quantity.described
+        rows = [
+            np.array(described.columns) if layer == described.num_layers - 1 else np.arange(len(described.base(layer)[1]))
+            for layer in range(described.num_layers)
+        ]
+        self.layers = [_norms(described, layer, row) for layer, row in enumerate(rows)]
+        self.widths = [len(row) for row in rows]
+        self.inputs = np.linalg.norm(described.arrays["inputs"], axis=1) * _SLACK
+        size = quantity.v.magnitude()
+        self.v_norm = np.linalg.norm(size, axis=1) * _SLACK
+        self.v_osc = np.maximum(quantity.v.upper().max(1) - quantity.v.lower().min(1), 0.0) * _SLACK
+        self.quantity = quantity
+        # V of every input and their mean, from below
+        self.V = _start(quantity)
+
+    def bends(self, eps: float) -> tuple[np.ndarray, np.ndarray]:
+        """Bound, per input, ||z'|| over [0, eps] and the second derivative of the alignment."""
+        first, second = path_bounds(self.layers, self.widths, self.described.activation, self.inputs, eps)
+        if self.described.loss == "squared_error":
+            return first, self.v_norm * second * _SLACK
+        tau = self.described.temperature
+        cumulant = self.v_osc * 2 * first**2 / (4 * tau**3)
+        covariance = self.v_osc * (math.sqrt(2) * _SLACK) * second / (4 * tau**2)
+        return first, (cumulant + covariance) * _SLACK
+
+    def alignment(self, eps: float) -> float:
+        """Bound a(s)/s from below over (0, eps]: V - eps M/2; for every-batch the least over inputs."""
+        _, bend = self.bends(eps)
+        if self.quantity.name != "every-batch":
+            bend = np.asarray(bend.mean() * _SLACK)
+        return float(np.min(self.V - eps * bend / 2 * _SLACK))
+
+    def update_norm(self, eps: float) -> float:
+        """Bound ||dS(s)||/s from above over (0, eps], by norms of the backward pass input by input."""
+        described, limits = self.described, LIMITS.get(self.described.activation, Limits(1.0, 0.0))
+        first, _ = self.bends(eps)
+        # The softmax's Jacobian diag(p) - p p^T has norm 1/2 at most.
+        gain = 1.0 if described.loss == "squared_error" else 0.5 / described.temperature**2
+        delta, total = gain * first / len(first) * _SLACK, 0.0
+        sizes = self.quantity.student.input_sizes()
+        for number in range(described.num_layers - 1, -1, -1):
+            total += float((delta * sizes[number]).sum()) ** 2 + float(delta.sum()) ** 2
+            delta = delta * self.layers[number].weight * limits.slope * _SLACK
+        return math.sqrt(total) * _SLACK
+
+    def rate(self, eps: float) -> float:
+        """Bound the rate of alignment, every-batch or distance from below over (0, eps]."""
+        if self.quantity.name != "distance":
+            return self.alignment(eps)
+        return 2 * self.alignment(eps) - self.described.student_lr * self.update_norm(eps) ** 2 * _SLACK
+
+
+def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
+    """Return the largest eps, up to the cap, for which the closed form proves the claim; or None and why there is none."""
+    described = quantity.described
+    if described.num_layers > 1 and described.activation not in LIMITS:
+        return None, f"{described.activation} is not twice continuously differentiable"
+    if quantity.name == "trait-loss":
+        return None, "the closed form takes the direction for minus the exact trait gradient, which no float64 array is"
+    form = ClosedForm(quantity)
+    with np.errstate(all="ignore"):
+        if form.rate(cap) > 0:
+            return cap, ""
+        upper, lower = cap, cap / 2
+        for _ in range(_MOST_DOUBLINGS):
+            if form.rate(lower) > 0:
+                break
+            upper, lower = lower, lower / 2
+        else:
+            return None, "the rate at eps = 0 is not proved positive by norms"
+        for _ in range(_HALVINGS):
+            middle = (lower + upper) / 2
+            lower, upper = (middle, upper) if form.rate(middle) > 0 else (lower, middle)
+    return lower, ""
+
+
+def _start(quantity: Quantity) -> np.ndarray:
+    # For distance the alignment's own V, which its rate at 0 is not.
+    return quantity.curvature().lower()
+
+
+def _norms(described: Description, layer: int, rows: np.ndarray) -> Norms:
+    (W, b), (G, c) = described.base(layer), described.direction(layer)
+    low = described.low_direction(layer)
+    extra = (0.0, 0.0) if low is None else (_operator_norm(low[0][rows]), float(np.linalg.norm(low[1][rows])) * _SLACK)
+    return Norms(
+        _operator_norm(W[rows]),
+        float(np.linalg.norm(b[rows])) * _SLACK,
+        (_operator_norm(G[rows]) + extra[0]) * _SLACK,
+        (float(np.linalg.norm(c[rows])) * _SLACK + extra[1]) * _SLACK,
+    )
+
+
+def _operator_norm(matrix: np.ndarray) -> float:
+    # min(Frobenius, sqrt(1-norm inf-norm)): no eigenvalues, whose errors would need a proof
+    size = np.abs(matrix)
+    mixed = math.sqrt(float(size.sum(0).max()) * float(size.sum(1).max()))
+    return min(float(np.linalg.norm(matrix)), mixed) * _SLACK

@@ -1,0 +1,88 @@
+"""From a problem to a certificate: the closed form, one box, the march, and what is observed beside them."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from subtx_toy import __version__
+from subtx_toy.certify.balls.gemm import check_products, kernel, one_thread
+from subtx_toy.certify.certificate import Certificate
+from subtx_toy.certify.closed_form import closed_form
+from subtx_toy.certify.description import Description
+from subtx_toy.certify.jets import Box
+from subtx_toy.certify.march import march
+from subtx_toy.certify.observed import Observed, observe
+from subtx_toy.certify.quantities import Quantity
+
+ORDERS = {"alignment": 3, "every-batch": 3, "trait-loss": 3, "distance": 3}
+"""Of Taylor's theorem where the network is smooth: 2 to 4 take about as long, measured in docs/certificates.md."""
+
+MAX_BOXES = 4000
+"""Attempts of a search, unless told otherwise."""
+
+
+def certify(
+    described: Description,
+    quantity: str,
+    *,
+    eps_max: float | None = None,
+    order: int | None = None,
+    max_boxes: int = MAX_BOXES,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Certificate:
+    """Search how far the quantity is provably positive, for every eps in (0, eps_certified].
+
+    Args:
+        described: the problem in exact numbers.
+        quantity: one of ``description.QUANTITIES``.
+        eps_max: stop there, if that is before the cap 1000 / ||dT||.
+        order: of Taylor's theorem, >= 2; relu networks have 1.
+        max_boxes: attempts at most.
+        progress: called with the share of the cap that is proved.
+
+    Raises:
+        InputError: for a zero direction, a relu unit at its kink, or arithmetic that breaks the rounding model.
+    """
+    one_thread()
+    check_products()
+    cap = described.cap() if eps_max is None else min(eps_max, described.cap())
+    began = time.process_time()
+    proof = Quantity(described, quantity)
+    degree = proof.order(ORDERS[quantity] if order is None else order)
+    found = march(lambda box: proof.rate(box, degree), cap=cap, max_boxes=max_boxes, progress=progress)
+    seconds = time.process_time() - began
+    closed, closed_reason = closed_form(proof, cap=cap)
+    if closed is not None and closed > found.eps:
+        # Both are proofs; the boxes are what the file carries.
+        closed, closed_reason = None, f"beyond what the boxes prove ({closed!r}), so the certificate does not carry it"
+    seen = Observed(None, "the sign is proved up to the cap")
+    if found.eps < cap:
+        seen = observe(described, quantity, start=found.eps, cap=cap)
+    return Certificate(
+        described=described,
+        quantity=quantity,
+        eps_certified=found.eps,
+        eps_closed=closed,
+        closed_reason=closed_reason,
+        eps_one_box=found.one_box,
+        eps_observed=seen.eps,
+        observed_reason=seen.reason,
+        cap=cap,
+        boxes=found.boxes,
+        negative=found.negative,
+        reason=found.reason,
+        seconds=seconds,
+        boxes_tried=found.tried,
+        order=degree,
+        software={
+            "subtx_toy": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "blas": kernel(),
+            "processor": platform.machine(),
+        },
+    )
