@@ -7,6 +7,7 @@ import sys
 import rich_click as click
 
 from subtx_toy import __version__
+from subtx_toy.cli.certify import certify, check
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.results import results
@@ -39,6 +40,8 @@ cli.add_command(results)
 cli.add_command(doctor)
 cli.add_command(data)
 cli.add_command(verify)
+cli.add_command(certify)
+cli.add_command(check)
 
 
 def main() -> None:
