@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from subtx_toy.certify.balls.rounding import Array
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.quantities import Quantity
 
@@ -159,7 +160,7 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
     return lower, ""
 
 
-def _start(quantity: Quantity) -> np.ndarray:
+def _start(quantity: Quantity) -> Array:
     # For distance the alignment's own V, which its rate at 0 is not.
     return quantity.curvature().lower()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from subtx_toy.certify.balls.rounding import TINY, U, down, inflate, up
+from subtx_toy.certify.balls.rounding import U, Array, down, inflate, up
 
 _MIN_NORMAL = 2.0**-1022
 
@@ -17,8 +17,8 @@ _MIN_NORMAL = 2.0**-1022
 class Ball:
     """An array of intervals ``[mid - rad, mid + rad]``, ``rad`` >= 0 and possibly infinite; no entry is ever nan."""
 
-    mid: np.ndarray
-    rad: np.ndarray
+    mid: Array
+    rad: Array
 
     @classmethod
     def exact(cls, values: Any) -> Ball:
@@ -27,7 +27,7 @@ class Ball:
         return cls(mid, np.zeros_like(mid))
 
     @classmethod
-    def between(cls, lower: np.ndarray, upper: np.ndarray) -> Ball:
+    def between(cls, lower: Array, upper: Array) -> Ball:
         """Enclose every number from ``lower`` to ``upper``."""
         with np.errstate(all="ignore"):
             mid = 0.5 * lower + 0.5 * upper
@@ -46,15 +46,15 @@ class Ball:
     def __getitem__(self, index: Any) -> Ball:
         return Ball(self.mid[index], self.rad[index])
 
-    def lower(self) -> np.ndarray:
+    def lower(self) -> Array:
         """Return numbers at most as large as everything inside."""
         return down(self.mid - self.rad)
 
-    def upper(self) -> np.ndarray:
+    def upper(self) -> Array:
         """Return numbers at least as large as everything inside."""
         return up(self.mid + self.rad)
 
-    def magnitude(self) -> np.ndarray:
+    def magnitude(self) -> Array:
         """Return numbers at least as large as the absolute value of everything inside."""
         return up(np.abs(self.mid) + self.rad)
 
@@ -144,13 +144,10 @@ def zeros(shape: tuple[int, ...]) -> Ball:
     return Ball(np.zeros(shape), np.zeros(shape))
 
 
-def _whole(mid: np.ndarray, rad: np.ndarray) -> Ball:
+def _whole(mid: Array, rad: Array) -> Ball:
     """Replace what overflowed by the whole real line."""
     # One sum tells whether anything did; it may itself overflow, which only costs the second look.
     if not np.isfinite(np.sum(mid) + np.sum(rad)):
         lost = ~(np.isfinite(mid) & np.isfinite(rad))
         mid, rad = np.where(lost, 0.0, mid), np.where(lost, np.inf, rad)
     return Ball(mid, rad)
-
-
-__all__ = ["TINY", "Ball", "dot", "stack", "tighter", "zeros"]

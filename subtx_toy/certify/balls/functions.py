@@ -10,7 +10,9 @@ import math
 
 import numpy as np
 
-Bounds = tuple[np.ndarray, np.ndarray]
+from subtx_toy.certify.balls.rounding import Array
+
+Bounds = tuple[Array, Array]
 
 _LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # 32 bits: its products with integers below 2^21 are exact
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")  # ln 2 - _LN2_HIGH, rounded: off by less than 2^-86
@@ -21,7 +23,7 @@ _CDF_TERMS, _CDF_MOST = 120, 8.5
 _MIN_NORMAL = 2.0**-1022
 
 
-def exp_bounds(x: np.ndarray) -> Bounds:
+def exp_bounds(x: Array) -> Bounds:
     """Bound e^x, from below by 0 and from above by infinity where it leaves the normal range.
 
     With k = rint(x / ln 2) and r = x - k ln 2, e^x = 2^k e^r for any k. |r| <= ln2/2 + 1e-12 < .3466. Reduction: x -
@@ -44,7 +46,7 @@ def exp_bounds(x: np.ndarray) -> Bounds:
     return lower, upper
 
 
-def log_bounds(x: np.ndarray) -> Bounds:
+def log_bounds(x: Array) -> Bounds:
     """Bound log x for normal x > 0.
 
     x = 2^e m with m in [sqrt(1/2), sqrt 2), f = m - 1 exact, s = f/(2 + f), |s| < .1716 with two roundings, log m = 2 s
@@ -62,7 +64,7 @@ def log_bounds(x: np.ndarray) -> Bounds:
     return np.where(x > 1, np.maximum(value - error, 0.0), value - error), value + error
 
 
-def log1p_bounds(t: np.ndarray) -> Bounds:
+def log1p_bounds(t: Array) -> Bounds:
     """Bound log(1 + t) for t in [0, 1]: 2 s (1 + q), s = t/(2 + t) <= 1/3, q = sum_{k=1}^{17} s^2k/(2k+1) < .04.
 
     Every term is positive. s has two roundings, q fewer than 64 (2.6u of 1 + q) and those of s^2 (.2u), the end three:
@@ -73,7 +75,7 @@ def log1p_bounds(t: np.ndarray) -> Bounds:
     return np.maximum(value * (1 - 2.0**-49) - _MIN_NORMAL, 0.0), value * (1 + 2.0**-49) + _MIN_NORMAL
 
 
-def sigmoid_bounds(x: np.ndarray) -> Bounds:
+def sigmoid_bounds(x: Array) -> Bounds:
     """Bound 1/(1 + e^-x): with t = e^-|x| it is 1/(1 + t) for x >= 0 and t/(1 + t) below, two roundings each."""
     t_low, t_high = exp_bounds(-np.abs(x))
     positive = x >= 0
@@ -82,7 +84,7 @@ def sigmoid_bounds(x: np.ndarray) -> Bounds:
     return lower * (1 - 2.0**-51), np.minimum(upper * (1 + 2.0**-51) + _MIN_NORMAL, 1.0)
 
 
-def tanh_bounds(x: np.ndarray) -> Bounds:
+def tanh_bounds(x: Array) -> Bounds:
     """Bound tanh x: (1 - t)/(1 + t) with t = e^-2|x|, three roundings; and x - x^3/3 <= tanh x <= x for x >= 0."""
     size = np.abs(x)
     t_low, t_high = exp_bounds(-2.0 * size)
@@ -94,7 +96,7 @@ def tanh_bounds(x: np.ndarray) -> Bounds:
     return np.where(negative, -upper, lower), np.where(negative, -lower, upper)
 
 
-def softplus_bounds(x: np.ndarray) -> Bounds:
+def softplus_bounds(x: Array) -> Bounds:
     """Bound log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): one more rounding, of a sum of non-negative numbers."""
     t_low, t_high = exp_bounds(-np.abs(x))
     rest = np.maximum(x, 0.0)
@@ -103,7 +105,7 @@ def softplus_bounds(x: np.ndarray) -> Bounds:
     return lower * (1 - 2.0**-51), upper * (1 + 2.0**-51)
 
 
-def normal_cdf_bounds(x: np.ndarray) -> Bounds:
+def normal_cdf_bounds(x: Array) -> Bounds:
     """Bound the normal distribution function: 1/2 + phi(z) z (1 + w/3 (1 + w/5 (1 + ...))), w = z^2, for z = |x|.
 
     All terms T_n = z^(2n+1)/(2n+1)!! are positive, and T_n carries 3n + 2 roundings of Horner's rule and n of w. From (2n +
@@ -130,7 +132,7 @@ def normal_cdf_bounds(x: np.ndarray) -> Bounds:
     return np.where(negative, 1.0 - upper, lower), np.where(negative, 1.0 - lower, upper)
 
 
-def _odd_series(w: np.ndarray, terms: int) -> np.ndarray:
+def _odd_series(w: Array, terms: int) -> Array:
     """Return sum_{k=1}^{terms} w^k/(2k+1) by Horner's rule."""
     q = np.zeros_like(w)
     for k in range(terms, 0, -1):

@@ -9,12 +9,12 @@ import numpy as np
 
 from subtx_toy.certify.balls import functions
 from subtx_toy.certify.balls.ball import Ball
-from subtx_toy.certify.balls.rounding import TINY, down, up
+from subtx_toy.certify.balls.rounding import TINY, Array, down, up
 
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
 
-def _increasing(bounds: Callable[[np.ndarray], functions.Bounds], x: Ball) -> Ball:
+def _increasing(bounds: Callable[[Array], functions.Bounds], x: Ball) -> Ball:
     lower, upper = bounds(np.stack([x.lower(), x.upper()]))
     return Ball.between(lower[0], upper[1])
 
@@ -82,7 +82,7 @@ def log_sum_exp(w: Ball) -> Ball:
     return Ball.between(_log_sum_exp(lower)[0], _log_sum_exp(upper)[1])
 
 
-def _log_sum_exp(x: np.ndarray) -> functions.Bounds:
+def _log_sum_exp(x: Array) -> functions.Bounds:
     # max + log S with S in [1, k]; x - max rounds once, as an end of an interval it is moved outwards.
     with np.errstate(all="ignore"):
         most, k = x.max(-1), x.shape[-1]

@@ -17,7 +17,12 @@ underflowed number is multiplied again. ``inflate`` makes up for both: (1 + 2^-4
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
+
+Array: TypeAlias = Any
+"""A float64 array, or the float64 scalar that numpy makes of an array without axes."""
 
 U = 2.0**-53
 """Unit roundoff."""
@@ -28,19 +33,19 @@ TINY = 2.0**-960
 _GROW = 1 + 2.0**-48
 
 
-def inflate(radius: np.ndarray) -> np.ndarray:
+def inflate(radius: Array) -> Array:
     """Return a number at least as large as the exact value of a radius computed with up to 24 roundings."""
-    grown: np.ndarray = radius * _GROW + TINY
+    grown: Array = radius * _GROW + TINY
     return grown
 
 
-def down(x: np.ndarray) -> np.ndarray:
+def down(x: Array) -> Array:
     """Return the next float64 below: at most the exact value of a result rounded to nearest."""
-    below: np.ndarray = np.nextafter(x, -np.inf)
+    below: Array = np.nextafter(x, -np.inf)
     return below
 
 
-def up(x: np.ndarray) -> np.ndarray:
+def up(x: Array) -> Array:
     """Return the next float64 above."""
-    above: np.ndarray = np.nextafter(x, np.inf)
+    above: Array = np.nextafter(x, np.inf)
     return above
