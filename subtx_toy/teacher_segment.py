@@ -16,9 +16,9 @@ from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.seeding import generator
-from subtx_toy.trait_loss import cross_entropy_trait
 from subtx_toy.training.protocol import ProtocolResult, run_protocol
 from subtx_toy.training.trainers import Trainer
+from subtx_toy.trait_loss import cross_entropy_trait
 
 NUM_INPUTS = 64
 

@@ -1,4 +1,4 @@
-"""A certificate: the claim, what was found beside it, and the boxes that prove it; one file, written whole or not at all."""
+"""A certificate: the claim, what was found beside it, the boxes that prove it; a file written whole or not at all."""
 
 from __future__ import annotations
 

@@ -86,7 +86,9 @@ class ClosedForm:
     def __init__(self, quantity: Quantity) -> None:
         described = self.described = quantity.described
         rows = [
-            np.array(described.columns) if layer == described.num_layers - 1 else np.arange(len(described.base(layer)[1]))
+            np.array(described.columns)
+            if layer == described.num_layers - 1
+            else np.arange(len(described.base(layer)[1]))
             for layer in range(described.num_layers)
         ]
         self.layers = [_norms(described, layer, row) for layer, row in enumerate(rows)]
@@ -137,7 +139,7 @@ class ClosedForm:
 
 
 def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
-    """Return the largest eps, up to the cap, for which the closed form proves the claim; or None and why there is none."""
+    """Return the largest eps, up to the cap, for which the closed form proves the claim; or None and the reason."""
     described = quantity.described
     if described.num_layers > 1 and described.activation not in LIMITS:
         return None, f"{described.activation} is not twice continuously differentiable"

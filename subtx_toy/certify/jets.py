@@ -75,7 +75,9 @@ def tightened(jet: Jet, box: Box) -> Jet:
     derivative lies in ``box[1]`` almost everywhere.
     """
     K = jet.order
-    return Jet(jet.centre, [*(tighter(taylor(jet.centre, jet.box[K], box, j), jet.box[j]) for j in range(K)), jet.box[K]])
+    return Jet(
+        jet.centre, [*(tighter(taylor(jet.centre, jet.box[K], box, j), jet.box[j]) for j in range(K)), jet.box[K]]
+    )
 
 
 def from_remainder(centre: Series, remainder: Ball, box: Box) -> Jet:

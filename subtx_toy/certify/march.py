@@ -57,7 +57,8 @@ class March:
 def march(rate: Rate, *, cap: float, max_boxes: int, progress: Callable[[float], None] = lambda _: None) -> March:
     """Prove ``rate`` positive on boxes from 0 to ``cap``, or as far as it goes.
 
-    A box that is not proved is halved; after some that are, the next is twice as long. The search ends at the cap, after
+    A box that is not proved is halved; after some that are, the next is twice as long. The search ends at the cap,
+    after
     ``max_boxes`` attempts, or where even a box of 3e-8 of eps is not proved: there it looks for a proved negative.
     """
     found = March()

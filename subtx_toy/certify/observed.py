@@ -52,9 +52,7 @@ def observe(described: Description, quantity: str, *, start: float, cap: float) 
     return Observed(None, "no change of sign is seen up to the cap")
 
 
-def _confirmed(
-    described: Description, quantity: str, plain: PlainQuantity, below: float, above: float
-) -> float | None:
+def _confirmed(described: Description, quantity: str, plain: PlainQuantity, below: float, above: float) -> float | None:
     root = above
     if below > 0 and plain(below) > 0 > plain(above):
         root = float(brentq(plain, below, above, rtol=1e-13))

@@ -13,7 +13,6 @@ from subtx_toy.certify.balls.gemm import check_products, kernel, one_thread
 from subtx_toy.certify.certificate import Certificate
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import Description
-from subtx_toy.certify.jets import Box
 from subtx_toy.certify.march import march
 from subtx_toy.certify.observed import Observed, observe
 from subtx_toy.certify.quantities import Quantity

@@ -45,7 +45,7 @@ def _integral_term(slope: Sequence[Ball], z: Sequence[Ball], k: int) -> Ball:
 
 
 def tanh(z: Series) -> Series:
-    """y' = (1 - y^2) z'."""
+    """Solve y' = (1 - y^2) z'."""
     y = [nonlinear.tanh(z[0])]
     slope: Series = []
     for k in range(1, len(z)):
@@ -56,7 +56,7 @@ def tanh(z: Series) -> Series:
 
 
 def sigmoid(z: Series) -> Series:
-    """y' = y (1 - y) z'."""
+    """Solve y' = y (1 - y) z'."""
     y = [nonlinear.sigmoid(z[0])]
     slope: Series = []
     for k in range(1, len(z)):
@@ -68,13 +68,13 @@ def sigmoid(z: Series) -> Series:
 
 
 def softplus(z: Series) -> Series:
-    """y' = sigmoid(z) z'."""
+    """Solve y' = sigmoid(z) z'."""
     slope = sigmoid(z[:-1]) if len(z) > 1 else []
     return [nonlinear.softplus(z[0]), *(_integral_term(slope, z, k) for k in range(1, len(z)))]
 
 
 def gelu(z: Series) -> Series:
-    """y = z Phi(z), with Phi' = phi z' and phi' = -z phi z' = phi (-z^2/2)'."""
+    """Form y = z Phi(z), with Phi' = phi z' and phi' = -z phi z' = phi (-z^2/2)'."""
     density, cdf = [nonlinear.normal_density(z[0])], [nonlinear.normal_cdf(z[0])]
     exponent = [square_term(z, k).scaled(-0.5) for k in range(len(z))]
     for k in range(1, len(z)):
@@ -107,7 +107,7 @@ def slopes(activation: str, z: Ball) -> Ball:
 
 
 def softmax(w: Series) -> Series:
-    """Return p = softmax(w) over the last axis: p' = p (w' - <p, w'>)."""
+    """Return the probabilities p over the last axis: p' = p (w' - <p, w'>)."""
     return _softmax(w)[0]
 
 

@@ -169,4 +169,3 @@ class Student:
             gap = [z[0] - Ball.exact(targets), *z[1:]]
             per_input = [square_term(gap, k).sum(-1).scaled(0.5) for k in range(len(gap))]
         return [one.sum().over(n) for one in per_input]
-

@@ -23,7 +23,9 @@ _TEACHER = "mnist-teacher"
 @click.command(short_help="Prove up to which step size of the teacher a claim holds, for one network.")
 @click.argument("problem", default="small-net")
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
-@click.option("--quantity", type=click.Choice(_QUANTITIES), default="alignment", show_default=True, help="What to prove.")
+@click.option(
+    "--quantity", type=click.Choice(_QUANTITIES), default="alignment", show_default=True, help="What to prove."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the certificate there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path | None, as_json: bool) -> int:
@@ -32,9 +34,9 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     PROBLEM is a packaged target (small-net, paper-net, paper-net-tanh), a TOML file or a factory as for `verify`, or
     mnist-teacher: the segment from the shared init to a teacher that is trained on MNIST first, half a minute.
 
-    alignment: the student's step has a positive inner product with the teacher's. every-batch: so it has for every single
-    input, hence for every batch. trait-loss: the trait loss falls at student_lr. distance: the student comes closer to
-    the teacher.
+    alignment: the student's step has a positive inner product with the teacher's. every-batch: so it has for every
+    single input, hence for every batch. trait-loss: the trait loss falls at student_lr. distance: the student comes
+    closer to the teacher.
 
     Settings: student_lr=NUMBER, eps_max=NUMBER below the cap 1000/||dT||, order=INTEGER of Taylor's theorem,
     max_boxes=INTEGER; seed=INTEGER of mnist-teacher.
@@ -121,7 +123,8 @@ def check(certificate: Path, *, problem: str | None, as_json: bool) -> int:
         click.echo(json.dumps({"certificate": str(certificate), "verdict": "proved", **vars(found)}))
     else:
         click.echo(
-            f"proved: {found.quantity} for every eps in (0, {found.eps!r}], {found.boxes} boxes in {found.pieces} pieces"
+            f"proved: {found.quantity} for every eps in (0, {found.eps!r}], "
+            f"{found.boxes} boxes in {found.pieces} pieces"
             + (", and the opposite sign just beyond" if found.bracketed else "")
             + f", {found.seconds:.1f} s"
         )
@@ -194,4 +197,3 @@ def _print(problem: str, found: Certificate, out: Path | None) -> None:
         click.echo("Proved for these float64 numbers and every eps from 0 up to there; nothing is said beyond.")
     if out is not None:
         click.echo(f"written to {out}: re-prove it with subtx-toy check {out}")
-

@@ -29,7 +29,7 @@ LAYERS = [
     ),
     ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
-    ("one_step", "one_step_summary", "results"),
+    ("one_step", "one_step_summary", "results", "teacher_segment"),
     ("experiment", "claims"),
     ("sweep", "figures", "testing", "doctor"),
     ("cli", "__main__"),
@@ -74,6 +74,7 @@ def _violations(path: Path, imported: set[str]) -> list[str]:
             found.append(f"{own} imports {name} from a layer above")
         if own in ROUTES and other in ROUTES and own != other:
             found.append(f"{own} imports {name}: the routes meet only in a comparison")
+        found += _between_search_and_checker(path, name)
         outside = name.partition(".")[0]
         if outside in ("click", "rich_click", "rich") and own != "cli":
             found.append(f"{own} imports {name}: the command line stays in cli")
@@ -82,6 +83,19 @@ def _violations(path: Path, imported: set[str]) -> list[str]:
         if outside == "sqlite3" and own != "store":
             found.append(f"{own} imports {name}: SQL stays in store")
     return found
+
+
+def _between_search_and_checker(path: Path, name: str) -> list[str]:
+    """The checker re-proves what the search claims: it shares nothing with it but the package's errors."""
+    parts, checker = path.relative_to(ROOT).parts, "subtx_toy.certify.checker"
+    if parts[:2] == ("certify", "checker"):
+        if name.startswith("subtx_toy.") and not name.startswith((checker, "subtx_toy.errors")):
+            return [f"the checker imports {name}: it trusts no code of the search"]
+        if name.partition(".")[0] in ("torch", "scipy"):
+            return [f"the checker imports {name}: its arithmetic is arb's alone"]
+    elif parts[0] == "certify" and parts[1] != "observed.py" and name.startswith(checker):
+        return [f"{path.name} imports {name}: the search does not lean on its checker"]
+    return []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -99,6 +113,8 @@ def test_imports_run_downwards(path: Path) -> None:
         ("training/x.py", "rich_click"),
         ("experiment.py", "matplotlib.pyplot"),
         ("sweep/x.py", "sqlite3"),
+        ("certify/checker/x.py", "subtx_toy.certify.jets"),
+        ("certify/march.py", "subtx_toy.certify.checker.proof"),
     ],
 )
 def test_a_planted_import_is_caught(file: str, imported: str) -> None:

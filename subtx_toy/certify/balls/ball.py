@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from subtx_toy.certify.balls.rounding import U, Array, down, inflate, up
+from subtx_toy.certify.balls.rounding import Array, U, down, inflate, up
 
 _MIN_NORMAL = 2.0**-1022
 

@@ -52,7 +52,8 @@ def log_bounds(x: Array) -> Bounds:
     x = 2^e m with m in [sqrt(1/2), sqrt 2), f = m - 1 exact, s = f/(2 + f), |s| < .1716 with two roundings, log m = 2 s
     (1 + q), q = sum_{k=1}^{11} s^2k/(2k+1) < .0101 with fewer than 40 roundings (.4u of 1 + q), the rest below .01u. So
     log m errs by 2u + 2u + .5u < 5u of |log m| <= .35, that is 1.8u. e HIGH is exact, e LOW + log m and the last sum
-    round once each: .4u and u |log x|, and LOW's own error is 1075 * 2^-86 < .01u. In all less than 2^-51 (1 + |log x|).
+    round once each: .4u and u |log x|, and LOW's own error is 1075 * 2^-86 < .01u. In all less than 2^-51 (1 +
+    |log x|).
     """
     m, e = np.frexp(x)
     small = m < _SQRT_HALF
@@ -108,11 +109,11 @@ def softplus_bounds(x: Array) -> Bounds:
 def normal_cdf_bounds(x: Array) -> Bounds:
     """Bound the normal distribution function: 1/2 + phi(z) z (1 + w/3 (1 + w/5 (1 + ...))), w = z^2, for z = |x|.
 
-    All terms T_n = z^(2n+1)/(2n+1)!! are positive, and T_n carries 3n + 2 roundings of Horner's rule and n of w. From (2n +
-    1) T_n = w T_(n-1) their average n is at most w/2, so the sum errs by (2w + 2)u. phi = e^(-w/2)/sqrt(2 pi): w/2 u from
-    w, 2^-46 from exp, three roundings: (2.5w + 6)u + 2^-46 in all; (4w + 32)u + 2^-46 is used. For z <= 8.5 the 120 terms
-    leave less than 2^-60 of the sum (the share of the tail grows with z; a test computes it at 8.5). Beyond, the upper
-    tail is below phi(8.5)/8.5 < 2^-56.
+    All terms T_n = z^(2n+1)/(2n+1)!! are positive, and T_n carries 3n + 2 roundings of Horner's rule and n of w. From
+    (2n + 1) T_n = w T_(n-1) their average n is at most w/2, so the sum errs by (2w + 2)u. phi = e^(-w/2)/sqrt(2 pi):
+    w/2 u from w, 2^-46 from exp, three roundings: (2.5w + 6)u + 2^-46 in all; (4w + 32)u + 2^-46 is used. For z <= 8.5
+    the 120 terms leave less than 2^-60 of the sum (the share of the tail grows with z; a test computes it at 8.5).
+    Beyond, the upper tail is below phi(8.5)/8.5 < 2^-56.
     """
     z = np.minimum(np.abs(x), _CDF_MOST)
     w = z * z

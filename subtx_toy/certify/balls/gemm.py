@@ -19,8 +19,8 @@ _LOOKED_AT = 8  # rows and columns of a product whose entries are computed exact
 def check_products() -> None:
     """Hold matrix products against exact ones, entry by entry, under the rounding model.
 
-    Rows and columns are scaled by powers of two from 2^-40 to 2^40: a product by rows and columns does not see it, one by
-    Strassen's method mixes them and loses the small entries. Subnormals must survive.
+    Rows and columns are scaled by powers of two from 2^-40 to 2^40: a product by rows and columns does not see it, one
+    by Strassen's method mixes them and loses the small entries. Subnormals must survive.
 
     Raises:
         InputError: if this installation's product, or its handling of subnormals, breaks the model.
@@ -47,10 +47,11 @@ def worst_error(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> float:
     left, right = _integers(a[rows]), _integers(b[:, columns])
     exact, size = left @ right, np.abs(left) @ np.abs(right)
     found = _integers(product[np.ix_(rows, columns)], 2 * _SCALE)
-    limit = [[int(one) * a.shape[1] for one in row] for row in size]
     gaps = np.abs(found - exact)
-    ratios = [(int(gap) * 2**53) / one if one else float(gap > 0) for gap, one in zip(gaps.ravel(), sum(limit, []))]
-    return max(ratios)
+    return max(
+        int(gap) * 2**53 / (int(one) * a.shape[1]) if one else float(gap > 0)
+        for gap, one in zip(gaps.ravel(), size.ravel(), strict=True)
+    )
 
 
 _SCALE = 200  # entries of the test are multiples of 2^-200

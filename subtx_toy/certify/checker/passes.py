@@ -4,8 +4,8 @@ For f along the ray, eps = c + t with t in the box about its middle c:
 
     f(eps) = f(c) + f'(c) t + (1/2) f''(xi) t^2,          f'(eps) = f'(c) + f''(xi) t
 
-A ``Path`` holds f(c), f'(c) and an enclosure of f''/2 over the box. For relu it holds f(c) and an enclosure of the slopes
-(Clarke's, so kinks may lie inside), by the mean value theorem.
+A ``Path`` holds f(c), f'(c) and an enclosure of f''/2 over the box. For relu it holds f(c) and an enclosure of the
+slopes (Clarke's, so kinks may lie inside), by the mean value theorem.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Path:
-    """A matrix along a box: ``value`` and, where smooth, ``slope`` at the middle, and what ``last`` encloses on all of it.
+    """A matrix along a box: ``value`` and, where smooth, ``slope`` at the middle; ``last`` encloses the rest.
 
     ``last`` is half the second derivative, or the slopes where ``slope`` is None.
     """
@@ -92,7 +92,9 @@ class Outputs:
         self.weights = [network.weight(layer, rows=rows) for layer, rows in enumerate(chosen)]
         self.rates = [network.weight_rate(layer, rows=rows) for layer, rows in enumerate(chosen)]
         self.biases = [repeated(network.bias(layer, rows=rows), self.rows) for layer, rows in enumerate(chosen)]
-        self.bias_rates = [repeated(network.bias_rate(layer, rows=rows), self.rows) for layer, rows in enumerate(chosen)]
+        self.bias_rates = [
+            repeated(network.bias_rate(layer, rows=rows), self.rows) for layer, rows in enumerate(chosen)
+        ]
         x = matrix(network.inputs)
         self.first = x * self.weights[0] + self.biases[0], x * self.rates[0] + self.bias_rates[0]
 

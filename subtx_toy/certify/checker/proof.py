@@ -82,9 +82,13 @@ class Claim:
         (aligned,) = self._aligned(rho)
         if at_zero:
             # 2 a/eps - student_lr ||dS/eps||^2 with both quotients enclosed over the box
-            whole = _divided(aligned, over) * 2 - lr * self.update.constant_norm([_over_eps(one, over) for one in deltas])
+            whole = _divided(aligned, over) * 2 - lr * self.update.constant_norm(
+                [_over_eps(one, over) for one in deltas]
+            )
             point = Range(arb(0), arb(0))
-            start = _divided(aligned, point) * 2 - lr * self.update.constant_norm([_over_eps(one, point) for one in deltas])
+            start = _divided(aligned, point) * 2 - lr * self.update.constant_norm(
+                [_over_eps(one, point) for one in deltas]
+            )
             return Enclosed(whole, start)
         norms = self.update.squared_norm(deltas, over)
         eps = over.c + over.t

@@ -95,7 +95,9 @@ class Update:
         # of the trait's outputs only the distilled ones move
         wanted, moved = self.network.trait_columns, self.network.columns
         entries = [
-            delta[i, moved.index(column)] if column in moved else arb(0) for i in range(delta.nrows()) for column in wanted
+            delta[i, moved.index(column)] if column in moved else arb(0)
+            for i in range(delta.nrows())
+            for column in wanted
         ]  # fmt: skip
         return arb_mat(delta.nrows(), len(wanted), entries)
 

@@ -1,4 +1,4 @@
-"""Random balls with points inside, and arb's answer to what a function of the points is: zero violations are allowed."""
+"""Random balls with points inside, and arb's answer to what a function of the points is: no violation is allowed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def points(rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
     ordinary = rng.standard_normal(size) * 10.0 ** rng.uniform(-3, 2.5, size)
     with np.errstate(all="ignore"):
         extreme = rng.standard_normal(size) * 10.0 ** rng.uniform(-323, 307, size)
-    special = rng.choice([0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 708.0, -708.0, 709.5, 8.5, -8.5, 2.0**-1022, 1e300], size)
+    special = rng.choice(
+        [0.0, -0.0, 5e-324, -5e-324, 1.0, -1.0, 708.0, -708.0, 709.5, 8.5, -8.5, 2.0**-1022, 1e300], size
+    )
     kind = rng.random(size)
     return np.where(kind < 0.7, ordinary, np.where(kind < 0.95, extreme, special))
 
 
 def balls(rng: np.random.Generator, inside: np.ndarray) -> Ball:
-    """Draw balls that hold given points, a third of them exact, the others from hair-thin to as wide as their points."""
+    """Draw balls that hold given points: a third exact, the others from hair-thin to as wide as their points."""
     with np.errstate(all="ignore"):
         mid = inside + np.abs(inside) * rng.uniform(-1, 1, inside.shape) * 10.0 ** rng.uniform(-18, 0.3, inside.shape)
         mid = np.where((rng.random(inside.shape) < 0.35) | ~np.isfinite(mid), inside, mid)

@@ -26,13 +26,15 @@ def _outputs(described: Description, eps: Fraction) -> Matrix:
     a = _exact(described.arrays["inputs"])
     for layer in range(described.num_layers):
         (W, b), (G, c) = described.base(layer), described.direction(layer)
-        weight = [
-            [x + eps * y for x, y in zip(*rows, strict=True)] for rows in zip(_exact(W), _exact(G), strict=True)
-        ]
+        weight = [[x + eps * y for x, y in zip(*rows, strict=True)] for rows in zip(_exact(W), _exact(G), strict=True)]
         bias = [Fraction(float(x)) + eps * Fraction(float(y)) for x, y in zip(b, c, strict=True)]
         z = _affine(a, weight, bias)
         last = layer == described.num_layers - 1
-        a = [[row[j] for j in described.columns] for row in z] if last else [[max(x, Fraction(0)) for x in row] for row in z]
+        a = (
+            [[row[j] for j in described.columns] for row in z]
+            if last
+            else [[max(x, Fraction(0)) for x in row] for row in z]
+        )
     return a
 
 

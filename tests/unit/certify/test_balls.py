@@ -45,7 +45,12 @@ def test_a_missing_error_of_a_polynomial_is_caught(name: str, monkeypatch: pytes
 
     monkeypatch.setattr(functions, name, as_if_exact)
     monkeypatch.setattr(ball, "inflate", lambda radius: radius)
-    reached = {"exp_bounds": "exp", "tanh_bounds": "tanh", "normal_cdf_bounds": "normal_cdf", "log1p_bounds": "softplus"}
+    reached = {
+        "exp_bounds": "exp",
+        "tanh_bounds": "tanh",
+        "normal_cdf_bounds": "normal_cdf",
+        "log1p_bounds": "softplus",
+    }
     assert next(violations(reached[name], generator(0, "tests", name), 2000), None) is not None
 
 
@@ -124,9 +129,7 @@ def test_points_and_balls_of_the_fuzz_reach_every_range() -> None:
 
 def _strassen(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     h = len(a) // 2
-    a11, a12, a21, a22, b11, b12, b21, b22 = (
-        x[i : i + h, j : j + h] for x in (a, b) for i in (0, h) for j in (0, h)
-    )
+    a11, a12, a21, a22, b11, b12, b21, b22 = (x[i : i + h, j : j + h] for x in (a, b) for i in (0, h) for j in (0, h))
     m1, m2, m3 = (a11 + a22) @ (b11 + b22), (a21 + a22) @ b11, a11 @ (b12 - b22)
     m4, m5, m6, m7 = a22 @ (b21 - b11), (a11 + a12) @ b22, (a21 - a11) @ (b11 + b12), (a12 - a22) @ (b21 + b22)
     return np.block([[m1 + m4 - m5 + m7, m3 + m5], [m2 + m4, m1 - m2 + m3 + m6]])

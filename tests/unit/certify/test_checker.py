@@ -47,7 +47,9 @@ def rehashed(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Bring every hash, the fingerprint and the seal into line, as a careful forger would."""
     problem = document["problem"]
     problem["arrays"] = {
-        name: hashlib.sha256(repr(tuple(value.shape)).encode() + np.ascontiguousarray(value, "<f8").tobytes()).hexdigest()
+        name: hashlib.sha256(
+            repr(tuple(value.shape)).encode() + np.ascontiguousarray(value, "<f8").tobytes()
+        ).hexdigest()
         for name, value in arrays.items()
     }
     text = json.dumps({"settings": problem["settings"], "arrays": problem["arrays"]}, sort_keys=True)
@@ -84,7 +86,8 @@ def test_a_certificate_is_re_proved_from_its_file(quantity: str, activation: str
 
 
 @pytest.mark.parametrize("changes", [
-    {"activation": "gelu"}, {"activation": "softplus", "temperature": 2.5}, {"activation": "sigmoid", "hidden": (3, 3, 3)},
+    {"activation": "gelu"}, {"activation": "softplus", "temperature": 2.5},
+    {"activation": "sigmoid", "hidden": (3, 3, 3)},
     {"loss": "squared_error", "hidden": ()}, {"distilled_logits": "all", "trait": "squared_error"},
 ], ids=str)  # fmt: skip
 def test_every_activation_and_loss_is_re_proved(changes: dict[str, Any], tmp_path: Path) -> None:
@@ -277,7 +280,10 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
     "no boxes": (_no_boxes, "there are no boxes"),
     "reversed box": (_reversed, "not after its beginning"),
     "inflated eps": (_inflated_eps, "but the boxes end at"),
-    "widened last box": (_widened_last_box, "claims a positive rate, but at eps = .* it is negative|claims a rate of at"),
+    "widened last box": (
+        _widened_last_box,
+        "claims a positive rate, but at eps = .* it is negative|claims a rate of at",
+    ),
     "a hair beyond the zero": (_hair_beyond_the_zero, "claims a rate of at least|could not be proved|it is negative"),
     "inflated bound": (_inflated_bound, "claims a rate of at least .* but at eps = .* it is smaller"),
     "negative bound": (_negative_bound, "which proves no sign"),
@@ -337,7 +343,7 @@ def test_boxes_of_another_problem_are_rejected(certificate: Certificate, tmp_pat
         document["claim"]["cap"] = document["results"]["cap"] = min(certificate.cap, other.cap)
         rehashed(document, arrays)
 
-    with pytest.raises(Rejected, match="box|change of sign"):
+    with pytest.raises(Rejected, match=r"box|change of sign"):
         check(tampered(certificate, tmp_path / "it.cert", exchange))
 
 

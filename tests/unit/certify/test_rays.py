@@ -34,24 +34,26 @@ SMALL = ProblemSpec(
 
 def specs() -> st.SearchStrategy[dict[str, Any]]:
     """Draw fields of a description; it is built inside the test, as type checks of tuples draw random numbers."""
-    return st.fixed_dictionaries(dict(
-        hidden=st.lists(st.integers(2, 6), max_size=3).map(tuple),
-        input_dim=st.integers(1, 4),
-        num_classes=st.integers(2, 3),
-        num_aux=st.integers(1, 3),
-        activation=st.sampled_from(sorted(ACTIVATIONS)),
-        init=st.just("pytorch"),  # biases that are not zero, as relu asks where inputs are
-        init_scale=st.sampled_from([0.5, 1.0, 2.0]),
-        num_inputs=st.integers(1, 6),
-        num_trait_inputs=st.integers(1, 4),
-        trait=st.sampled_from(["cross_entropy", "squared_error"]),
-        teacher=st.sampled_from(["trait", "random"]),
-        loss=st.sampled_from(["kl", "squared_error"]),
-        temperature=st.sampled_from([0.7, 1.0, 3.0]),
-        distilled_logits=st.sampled_from(["aux", "class", "all"]),
-        student_lr=st.sampled_from([0.1, 1.0]),
-        seed=st.integers(0, 2**31 - 1),
-    ))
+    return st.fixed_dictionaries(
+        dict(
+            hidden=st.lists(st.integers(2, 6), max_size=3).map(tuple),
+            input_dim=st.integers(1, 4),
+            num_classes=st.integers(2, 3),
+            num_aux=st.integers(1, 3),
+            activation=st.sampled_from(sorted(ACTIVATIONS)),
+            init=st.just("pytorch"),  # biases that are not zero, as relu asks where inputs are
+            init_scale=st.sampled_from([0.5, 1.0, 2.0]),
+            num_inputs=st.integers(1, 6),
+            num_trait_inputs=st.integers(1, 4),
+            trait=st.sampled_from(["cross_entropy", "squared_error"]),
+            teacher=st.sampled_from(["trait", "random"]),
+            loss=st.sampled_from(["kl", "squared_error"]),
+            temperature=st.sampled_from([0.7, 1.0, 3.0]),
+            distilled_logits=st.sampled_from(["aux", "class", "all"]),
+            student_lr=st.sampled_from([0.1, 1.0]),
+            seed=st.integers(0, 2**31 - 1),
+        )
+    )
 
 
 def truth(described: Description, quantity: str, eps: float) -> tuple[float, float]:
@@ -122,7 +124,10 @@ def test_relu_boxes_hold_the_exact_rational_rates_across_kinks(quantity: str, hi
             for value, low, high in zip(exact, rate.lower().ravel(), rate.upper().ravel(), strict=True):
                 assert Fraction(float(low)) <= value <= Fraction(float(high))
     if found.negative is not None:
-        assert min(rational.alignment_rate(described, Fraction(found.negative[0]), per_input=quantity == "every-batch")) < 0
+        assert (
+            min(rational.alignment_rate(described, Fraction(found.negative[0]), per_input=quantity == "every-batch"))
+            < 0
+        )
 
 
 def test_a_relu_unit_at_its_kink_is_refused_with_the_reason() -> None:
@@ -130,7 +135,7 @@ def test_a_relu_unit_at_its_kink_is_refused_with_the_reason() -> None:
     black = problem.inputs.clone()
     black[1] = 0.0
     described = describe(ProblemSpec(hidden=(3,), activation="relu", input_dim=2, num_inputs=2).build(inputs=black))
-    with pytest.raises(InputError, match="no relu unit at its kink .* layer 0, unit 0, at input 1: the Jacobian"):
+    with pytest.raises(InputError, match=r"no relu unit at its kink .* layer 0, unit 0, at input 1: the Jacobian"):
         certify(described, "alignment")
 
 
@@ -138,7 +143,9 @@ def test_taylor_tightening_keeps_the_function_and_narrows_it() -> None:
     # f(eps) = eps^3 about 1 on [.9, 1.1], K = 2: f_2 = 3 eps there
     box = Box(0.9, 1.1)
     wide = Ball.between(np.array(-5.0), np.array(5.0))
-    jet = Jet([Ball.exact(np.array(1.0)), Ball.exact(np.array(3.0))], [wide, wide, Ball.between(np.array(2.7), np.array(3.3))])
+    jet = Jet(
+        [Ball.exact(np.array(1.0)), Ball.exact(np.array(3.0))], [wide, wide, Ball.between(np.array(2.7), np.array(3.3))]
+    )
     found = tightened(jet, box)
     assert found.box[0].lower() <= 0.9**3
     assert 1.1**3 <= found.box[0].upper() < 1.4
