@@ -18,11 +18,11 @@ from subtx_toy.figures.files import save
 from subtx_toy.figures.plane import draw_plane
 
 QUANTITIES = ("trait-loss", "distance")
-MAX_BOXES = 150
+MAX_BOXES = 120
 
 
 def searched(num_rows: int) -> list[Boundary]:
-    problem, rows = given(path_of("small-net")).build(), np.geomspace(1e-2, 1e3, num_rows)
+    problem, rows = given(path_of("small-net")).build(), np.geomspace(1e-1, 1e3, num_rows)
     return [boundary(describe(problem, quantity=one), one, list(rows), max_boxes=MAX_BOXES) for one in QUANTITIES]
 
 

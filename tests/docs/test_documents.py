@@ -18,7 +18,10 @@ from subtx_toy.config import RESULTS_VERSION, RunConfig
 from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md", "docs/symmetries.md"]
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md"),
+    *("docs/symmetries.md", "docs/certificates.md"),
+]
 
 
 def _blocks(page: str, language: str) -> list[str]:

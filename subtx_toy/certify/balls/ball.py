@@ -36,7 +36,7 @@ class Ball:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
-        return self.mid.shape
+        return tuple(self.mid.shape)
 
     @property
     def T(self) -> Ball:  # noqa: N802, numpy's own name

@@ -68,7 +68,7 @@ def _integers(values: np.ndarray, scale: int = _SCALE) -> np.ndarray:
 @cache
 def kernel() -> str:
     """Name the BLAS of numpy, its version and, for OpenBLAS, the kernel chosen for this processor."""
-    built = np.__config__.CONFIG["Build Dependencies"]["blas"]  # type: ignore[attr-defined]
+    built = np.__config__.CONFIG["Build Dependencies"]["blas"]
     name = f"{built.get('name', 'unknown')} {built.get('version', '')}".strip()
     ask = _openblas("get_corename")
     if ask is None:

@@ -71,7 +71,7 @@ class Network:
         return both | {"inputs"} | ({"trait_inputs", "trait_targets"} if self.quantity == "trait-loss" else set())
 
     def _shapes(self, arrays: dict[str, np.ndarray]) -> list[tuple[int, int]]:
-        shapes = []
+        shapes: list[tuple[int, int]] = []
         for layer in range(self.depth):
             weight = arrays.get(f"layers.{layer}.weight")
             if weight is None or weight.ndim != 2 or 0 in weight.shape:

@@ -23,7 +23,7 @@ from subtx_toy.errors import InputError
 
 TINY = ProblemSpec(
     hidden=(4,), input_dim=3, num_classes=2, num_aux=2, num_inputs=4, num_trait_inputs=3, init="pytorch",
-    trait="cross_entropy", loss="kl", distilled_logits="aux", student_lr=0.5, seed=3,
+    trait="cross_entropy", loss="kl", distilled_logits="aux", student_lr=0.5, seed=6,
 )  # fmt: skip
 
 Tamper = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
@@ -336,7 +336,7 @@ def test_an_untouched_copy_of_the_same_file_passes(certificate: Certificate, tmp
 
 
 def test_boxes_of_another_problem_are_rejected(certificate: Certificate, tmp_path: Path) -> None:
-    other = proved("every-batch", seed=4)
+    other = proved("every-batch", seed=7)
 
     def exchange(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         arrays.update({name: value.copy() for name, value in other.described.arrays.items()})
@@ -348,7 +348,7 @@ def test_boxes_of_another_problem_are_rejected(certificate: Certificate, tmp_pat
 
 
 def test_a_changed_weight_with_every_hash_in_line_stands_or_falls_by_its_own_proof(tmp_path: Path) -> None:
-    found = proved("alignment")
+    found = proved("alignment", seed=3)
     assert found.negative is None
 
     def nudge(by: float) -> Tamper:
