@@ -37,12 +37,12 @@ def draw_plane(boundaries: Sequence[Boundary], *, network: str) -> Figure:
 def _panel(axes: mpl.axes.Axes, one: Boundary) -> None:
     low = _floor(one)
     certified, closed = np.maximum(one.certified, low), np.where(one.closed > low, one.closed, low)
-    axes.fill_betweenx(one.student_lr, low, certified, color=_COLOURS["certified"], alpha=0.3, linewidth=0,
+    axes.fill_betweenx(one.student_lr, low, certified, color=_COLOURS["certified"], alpha=0.3, linewidth=0, step="mid",
                        label="certified")  # fmt: skip
-    axes.fill_betweenx(one.student_lr, low, closed, color=_COLOURS["closed"], alpha=0.6, linewidth=0,
+    axes.fill_betweenx(one.student_lr, low, closed, color=_COLOURS["closed"], alpha=0.6, linewidth=0, step="mid",
                        label="closed form")  # fmt: skip
     seen = np.where(one.observed > 0, one.observed, np.nan)
-    axes.plot(seen, one.student_lr, color=_COLOURS["observed"], linewidth=1.4, label="observed boundary")
+    axes.plot(seen, one.student_lr, color=_COLOURS["observed"], linewidth=1.2, marker=".", label="observed boundary")
     axes.axvline(one.cap, color="0.5", linestyle=":", linewidth=0.9, label="cap, 1000/‖dT‖")
     axes.set(xscale="log", yscale="log", xlim=(low, one.cap * 1.6), xlabel="step size ε of the teacher")
     axes.set_ylim(one.student_lr.min(), one.student_lr.max())

@@ -18,7 +18,7 @@ init = "pytorch"
 trait = "cross_entropy"
 loss = "kl"
 distilled_logits = "aux"
-seed = 3
+seed = 6
 """
 
 

@@ -67,7 +67,7 @@ def truth(described: Description, quantity: str, eps: float) -> tuple[float, flo
         ctx.prec = before
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     spec=specs(),
     quantity=st.sampled_from(QUANTITIES),
@@ -186,14 +186,14 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
         certify(describe(SMALL.build(teacher_update=still)), "alignment")
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(spec=specs(), quantity=st.sampled_from(["alignment", "every-batch", "distance"]))
 @example(spec=vars(SMALL), quantity="alignment")
 def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(
     spec: dict[str, Any], quantity: str
 ) -> None:
     described = describe(ProblemSpec(**spec).build(), quantity=quantity)
-    found = certify(described, quantity, max_boxes=60)
+    found = certify(described, quantity, max_boxes=40)
     assert found.reason
     curvature = Quantity(described, quantity).curvature().lower()
     if float(np.min(curvature)) > 1e-9 and quantity != "distance":
