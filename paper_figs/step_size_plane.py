@@ -34,7 +34,8 @@ def main(target: Path, num_rows: int) -> None:
     with np.load(kept, allow_pickle=False) as file:
         names = ("student_lr", "closed", "certified", "observed")
         boundaries = [
-            Boundary(one, *(file[f"{one}.{name}"] for name in names), float(file[f"{one}.cap"])) for one in QUANTITIES
+            Boundary(one, **{name: file[f"{one}.{name}"] for name in names}, cap=float(file[f"{one}.cap"]))
+            for one in QUANTITIES
         ]
     save(draw_plane(boundaries, network="small-net: tanh 16-32-32-8, KL on the auxiliary logits"), target)
     print(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import scipy.special
@@ -15,14 +16,15 @@ def _gelu_slope(z: np.ndarray) -> np.ndarray:
     return slope
 
 
-_VALUES = {
+_Function = Callable[[np.ndarray], np.ndarray]
+_VALUES: dict[str, _Function] = {
     "tanh": np.tanh,
     "sigmoid": scipy.special.expit,
     "softplus": lambda z: np.logaddexp(0.0, z),
     "gelu": lambda z: z * scipy.special.ndtr(z),
     "relu": lambda z: np.maximum(z, 0.0),
 }
-_SLOPES = {
+_SLOPES: dict[str, _Function] = {
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "sigmoid": lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
     "softplus": scipy.special.expit,

@@ -85,7 +85,7 @@ class Update:
         whole, slope = step.whole(over)
         gram, gram_whole, gram_slope = _plus_one(y.value * a), _plus_one(whole_y * a), slope_y * a
         value = y.value * W + b + gram * step.value
-        if y.slope is None:
+        if y.slope is None or step.slope is None:
             return Path(value, None, y.last * W + gram_slope * whole + gram_whole * step.last)
         first = y.slope * W + (y.slope * a) * step.value + gram * step.slope
         last = y.last * W + (y.last * a) * whole + gram_slope * slope + gram_whole * step.last

@@ -88,7 +88,8 @@ def test_a_certificate_is_re_proved_from_its_file(quantity: str, activation: str
 @pytest.mark.parametrize("changes", [
     {"activation": "gelu"}, {"activation": "softplus", "temperature": 2.5},
     {"activation": "sigmoid", "hidden": (3, 3, 3)},
-    {"loss": "squared_error", "hidden": (), "distilled_logits": "all"}, {"distilled_logits": "all", "trait": "squared_error"},
+    {"loss": "squared_error", "hidden": (), "distilled_logits": "all"},
+    {"distilled_logits": "all", "trait": "squared_error"},
 ], ids=str)  # fmt: skip
 def test_every_activation_and_loss_is_re_proved(changes: dict[str, Any], tmp_path: Path) -> None:
     for quantity in ("alignment", "trait-loss"):
