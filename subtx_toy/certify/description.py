@@ -16,6 +16,7 @@ from subtx_toy.losses import distillation_loss
 from subtx_toy.models import ACTIVATIONS, MLP
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
+from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 
 QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 CAP = 1000.0
@@ -135,12 +136,12 @@ def describe(
     numbers, trait, trait_columns = list(range(model.sizes[-1])), "", list[int]()
     if quantity == "trait-loss":
         assert problem.trait_loss is not None
-        assert problem.trait_loss.targets is not None
-        trait = problem.trait_loss.name
-        assert problem.trait_loss.class_logits is not None
-        trait_columns = numbers[problem.trait_loss.class_logits]
+        value = problem.trait_loss.value
+        assert isinstance(value, LabelledCrossEntropy | TargetedSquaredError)
+        trait = "cross_entropy" if isinstance(value, LabelledCrossEntropy) else "squared_error"
+        trait_columns = numbers[value.columns]
         arrays["trait_inputs"] = _exact(problem.trait_loss.inputs)
-        arrays["trait_targets"] = _exact(problem.trait_loss.targets)
+        arrays["trait_targets"] = _exact(value.labels if isinstance(value, LabelledCrossEntropy) else value.targets)
     columns = numbers[problem.columns] if isinstance(problem.columns, slice) else list(problem.columns)
     loss = problem.distillation_loss
     return Description(
@@ -186,7 +187,8 @@ def _obstacles(problem: Problem, quantity: str) -> list[str]:
         faults.append(f"distillation_loss: expected the package's own {loss.name}, got one of that name that differs")
     if not (math.isfinite(loss.temperature) and loss.temperature > 0):
         faults.append(f"temperature: expected a finite number > 0, got {loss.temperature}")
-    if quantity == "trait-loss" and (problem.trait_loss is None or problem.trait_loss.targets is None):
+    value = None if problem.trait_loss is None else problem.trait_loss.value
+    if quantity == "trait-loss" and not isinstance(value, LabelledCrossEntropy | TargetedSquaredError):
         faults.append("trait_loss: expected one of cross_entropy_trait or squared_error_trait, got none or another")
     return faults
 
