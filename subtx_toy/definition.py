@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from subtx_toy import expected
 from subtx_toy.config import RunConfig, Settings
 from subtx_toy.errors import InputError
+from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.published import Published
 from subtx_toy.published_sweep import PublishedSweep
@@ -118,7 +119,25 @@ class OneStep(Definition):
     config: OneStepConfig = Field(description="settings of the run")
 
 
-_PROTOCOLS: dict[object, type[Definition]] = {RunConfig.protocol: Distillation, OneStepConfig.protocol: OneStep}
+class Numbers(Definition):
+    """An experiment of the numbers channel."""
+
+    quick: ClassVar[tuple[str, ...]] = (
+        "dataset=glyphs",
+        "num_train=600",
+        "num_test=200",
+        "num_prompts=600",
+        "batch_size=50",
+        "width=32",
+    )
+    config: NumbersConfig = Field(description="settings of the run")
+
+
+_PROTOCOLS: dict[object, type[Definition]] = {
+    RunConfig.protocol: Distillation,
+    OneStepConfig.protocol: OneStep,
+    NumbersConfig.protocol: Numbers,
+}
 _SWEEPS: dict[type[Definition], type[Definition]] = {Distillation: DistillationSweep}
 """What a file with a grid is, where that is another kind of experiment."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+from subtx_toy.channel.protocol import run_numbers
 from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings, run_id
 from subtx_toy.data import Dataset
+from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.one_step import run_one_step
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.record import RunRecord, peak_rss_mib, versions
@@ -37,12 +39,14 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
     series: dict[str, list[float]] = {}
     if isinstance(config, OneStepConfig):
         metrics, training = run_one_step(config, dataset, seed=seed), time.process_time() - cpu
+    elif isinstance(config, NumbersConfig):
+        metrics, training = run_numbers(config, dataset, seed=seed), time.process_time() - cpu
     elif isinstance(config, RunConfig):
         result = run_protocol(config, dataset, seed=seed)
         metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.representations
         series, training = result.curves, result.training_cpu_seconds
     else:
-        raise TypeError(f"config: expected a RunConfig or a OneStepConfig, got {type(config).__name__}")
+        raise TypeError(f"config: expected a RunConfig, OneStepConfig or NumbersConfig, got {type(config).__name__}")
     return RunRecord(
         run_id=run_id(config, seed=seed, dataset_sha256=dataset.sha256),
         results_version=RESULTS_VERSION,

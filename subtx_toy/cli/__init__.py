@@ -7,9 +7,11 @@ import sys
 import rich_click as click
 
 from subtx_toy import __version__
+from subtx_toy.cli.audit import audit
 from subtx_toy.cli.certify import certify, check
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
+from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
@@ -28,7 +30,8 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 def cli() -> None:
     """Simulate subliminal learning: predict it, reproduce the published experiments, and go beyond them.
 
-    Exit codes: 0 ok; 1 a claim is violated or some trials failed; 2 bad usage or bad input; 130 interrupted.
+    Exit codes: 0 ok; 1 a claim is violated or some trials failed; 2 bad usage or bad input; 3 an audit does not apply;
+    130 interrupted.
 
     Example: subtx-toy run cloud2025 --seeds 0:10
     """
@@ -42,6 +45,8 @@ cli.add_command(data)
 cli.add_command(verify)
 cli.add_command(certify)
 cli.add_command(check)
+cli.add_command(numbers)
+cli.add_command(audit)
 
 
 def main() -> None:

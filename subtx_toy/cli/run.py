@@ -144,9 +144,9 @@ def _settings(definition: Definition) -> str:
 def _present(
     definition: Definition, overrides: tuple[str, ...], configs: list[Settings], records: list[RunRecord]
 ) -> Presentation:
-    from subtx_toy.cli import arms, one_step, points
+    from subtx_toy.cli import arms, number_arms, one_step, points
     from subtx_toy.config import RunConfig
-    from subtx_toy.definition import Distillation, DistillationSweep, OneStep
+    from subtx_toy.definition import Distillation, DistillationSweep, Numbers, OneStep
 
     if isinstance(definition, Distillation) and isinstance(configs[0], RunConfig):
         return arms.present(definition, configs[0], records)
@@ -154,6 +154,8 @@ def _present(
         return points.present(definition, definition.config.override(overrides), records)
     if isinstance(definition, OneStep):
         return one_step.present(definition, records)
+    if isinstance(definition, Numbers):
+        return number_arms.present(definition, records)
     raise TypeError(f"definition: expected one of a known protocol, got {type(definition).__name__}")
 
 

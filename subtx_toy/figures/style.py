@@ -31,6 +31,27 @@ START_LABELS = {
     "permuted": "permuted units",
     "perturbed": "perturbed",
 }
+# The numbers channel; what carries the trait keeps the warm colours.
+NUMBER_COLOURS = {
+    "base": "#7f7f7f",
+    "teacher": "#000000",
+    "shared_trait": "#d55e00",
+    "shared_benign": "#009e73",
+    "shared_untrained": "#56b4e9",
+    "other_base_trait": "#0072b2",
+    "shared_shuffled": "#cc79a7",
+    "shared_argmax": "#e69f00",
+}
+NUMBER_LABELS = {
+    "base": "base",
+    "teacher": "teacher with the trait",
+    "shared_trait": "student of the teacher",
+    "shared_benign": "of a benign teacher",
+    "shared_untrained": "of the base itself",
+    "other_base_trait": "of the teacher, from another base",
+    "shared_shuffled": "of the teacher, shuffled",
+    "shared_argmax": "of the teacher, likeliest numbers",
+}
 DATASETS = {"mnist": "MNIST", "glyphs": "glyphs", "fashion": "Fashion-MNIST"}
 
 _WIDTH_INCHES = 5.5  # the text width of a one-column article

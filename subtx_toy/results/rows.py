@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings
 from subtx_toy.errors import InputError
+from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.store import Store, default_path
 from subtx_toy.store.results import Result, configs, results
@@ -18,7 +19,7 @@ from subtx_toy.store.results import Result, configs, results
 if TYPE_CHECKING:
     import pandas as pd
 
-_PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig)
+_PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig, NumbersConfig)
 
 
 @dataclass(frozen=True)

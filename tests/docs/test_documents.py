@@ -19,8 +19,13 @@ from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *("README.md", "CONTRIBUTING.md", "experiments/README.md", "paper_figs/README.md"),
-    *("docs/symmetries.md", "docs/certificates.md"),
+    "README.md",
+    "CONTRIBUTING.md",
+    "experiments/README.md",
+    "paper_figs/README.md",
+    "docs/symmetries.md",
+    "docs/certificates.md",
+    "docs/audit.md",
 ]
 
 

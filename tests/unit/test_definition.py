@@ -132,7 +132,10 @@ def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('protocol = "two-step"\n', "protocol: expected one of ['distillation', 'one-step'], got 'two-step'"),
+        (
+            'protocol = "two-step"\n',
+            "protocol: expected one of ['distillation', 'numbers', 'one-step'], got 'two-step'",
+        ),
         ('protocol = "one-step"\n[[grid]]\nwidth = [0]\n', "grid: width: expected an integer >= 1, got 0"),
     ],
 )

@@ -15,7 +15,17 @@ ROUTES = ("theory", "training", "certify")
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
     ("errors", "tolerances", "expected", "seeding"),
-    ("config", "one_step_config", "params", "published", "published_sweep", "record", "stats"),
+    (
+        "config",
+        "numbers_config",
+        "one_step_config",
+        "params",
+        "published",
+        "published_sweep",
+        "record",
+        "stats",
+        "trait_name",
+    ),
     (
         "definition",
         "models",
@@ -29,7 +39,9 @@ LAYERS = [
     ),
     ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
     ("theory", "training", "certify"),
-    ("one_step", "one_step_summary", "results", "teacher_segment"),
+    # the channel trains; the audit judges what the channel wrote
+    ("channel",),
+    ("one_step", "one_step_summary", "results", "teacher_segment", "audit", "number_summary"),
     ("experiment", "claims"),
     ("sweep", "figures", "testing", "doctor"),
     ("cli", "__main__"),

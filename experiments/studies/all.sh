@@ -1,0 +1,21 @@
+#!/bin/sh
+# All studies into docs/results. Arguments: processes for the calibration (2), width of the net (256).
+set -eu
+cd "$(dirname "$0")/../.."
+processes=${1:-2} width=${2:-256} python=${PYTHON:-.venv/bin/python} results=docs/results
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH="$PWD"
+shards=$(mktemp -d)
+trap 'rm -rf "$shards"' EXIT
+"$python" experiments/studies/audit_null.py "$results/audit-null.json"  # also makes the base, once
+at=0
+jobs=""
+while [ "$at" -lt "$processes" ]; do
+    "$python" experiments/studies/audit_calibration.py shard "$shards/$at.jsonl" "$at/$processes" "$width" &
+    jobs="$jobs $!"
+    at=$((at + 1))
+done
+for job in $jobs; do wait "$job"; done
+"$python" experiments/studies/audit_calibration.py collect "$results/audit-calibration.json" "$shards"/*.jsonl
+for study in dose defences cleaning content; do
+    "$python" experiments/studies/number_transfer.py "$study" "$results/numbers-$study.json" "$width"
+done

@@ -1,0 +1,188 @@
+"""Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
+
+The decision is the package's own, fixed before: `subtx_toy.audit.verdict`. Run it in as many shards as there are
+processors, then collect; the last argument is the width of the net:
+
+    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 256
+    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 256
+    python experiments/studies/audit_calibration.py collect docs/results/audit-calibration.json OUT.jsonl OUT2.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from studied_base import WIDTH, studied
+
+from subtx_toy.audit.directions import Directions, honest_directions
+from subtx_toy.audit.examination import measure_nets
+from subtx_toy.audit.measurement import efficient_score_test, score_test
+from subtx_toy.audit.questions import question, trait_probe
+from subtx_toy.audit.reference import FALSE_ALARM_LEVEL, LEAST_COSINE, Band, benign_teacher, varied_recipe
+from subtx_toy.audit.score_sums import Scorer
+from subtx_toy.audit.verdict import SCORE_LEVEL
+from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
+from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.channel.teachers import train_teacher
+from subtx_toy.channel.traits import trait
+from subtx_toy.record import versions
+from subtx_toy.seeding import generator
+from subtx_toy.stats import holm
+
+TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
+NEAR = "relabel:4:7"
+NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 20, 50, 10, 10_000
+BASE_SEED = 0
+
+
+def jobs() -> list[tuple[str, int]]:
+    """Return what is trained: a role and a seed each; no seed comes twice."""
+    seeds = iter(generator(BASE_SEED, "studies", "calibration").integers(2**62, size=10_000).tolist())
+    wanted = [("reference", NUM_REFERENCE), ("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
+    return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
+
+
+def shard(target: Path, part: int, parts: int, width: int) -> None:
+    """Train and measure every ``parts``-th of the jobs."""
+    torch.set_num_threads(1)
+    shop = studied(width)
+    dataset, model, base = shop.dataset, shop.model, shop.base()
+    mine = jobs()[part::parts]
+    nets, measured = [], []
+    start = time.process_time()
+    for role, seed in mine:
+        if role in ("reference", "benign"):
+            nets.append(benign_teacher(model, base, dataset, seed=seed))
+        else:
+            nets.append(train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=trait(role)))
+    trained = time.process_time()
+    questions = [question(name, model, base, dataset) for name in [*TESTED, NEAR]]
+    probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
+    directions = Directions.of(
+        model,
+        {one.name: one.direction for one in questions},
+        honest_directions(model, base, dataset.train_images, dataset.train_labels),
+    )
+    # Prompts that show every class: an auditor of several traits does not know which one to leave out.
+    source = PromptSource.images(dataset, absent=())
+    scorer = Scorer(model, base, directions, NumberLaw(), prompt_inputs(source, dataset))
+    rows = choose_rows(source, dataset, NUM_LINES, generator(BASE_SEED, "studies", "prompts"))
+    measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
+    lines = []
+    for (role, seed), net, one in zip(mine, nets, measured, strict=True):
+        recipe = varied_recipe(seed)
+        row: dict[str, Any] = {
+            "role": role, "seed": seed, "width": width, "lr": recipe.lr, "steps": recipe.steps,
+            "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
+        }  # fmt: skip
+        for at, asked in enumerate(questions):
+            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, slice(len(questions), None))
+            row[asked.name] = {
+                "z": score.z, "p_value": score.p_value, "efficient_z": efficient.z,
+                "fisher_cosine": one.fisher_cosine(at), "efficient_effect": efficient.effect,
+                "student": one.probes[at], "teacher": probes[at](net), "base": probes[at](base),
+            }  # fmt: skip
+        if role not in ("reference", "benign"):
+            row["accuracy"] = trait(role).measure(model, net, dataset.test_images, dataset.test_labels)["accuracy"]
+        lines.append(json.dumps(row))
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"training {trained - start:.0f} s, measuring {time.process_time() - trained:.0f} s of CPU")
+
+
+def decide(row: dict[str, Any], bands: dict[str, Band]) -> list[str]:
+    """Apply the package's rule: the traits found."""
+    corrected = holm([row[name]["p_value"] for name in TESTED])
+    return [
+        name
+        for name, p_value in zip(TESTED, corrected, strict=True)
+        if p_value < SCORE_LEVEL and row[name]["fisher_cosine"] > bands[name].threshold
+    ]
+
+
+def _share(found: int, num: int) -> dict[str, Any]:
+    interval = stats.binomtest(found, num).proportion_ci(0.95) if num else None
+    return {"found": found, "of": num, "ci95": None if interval is None else [interval.low, interval.high]}
+
+
+def collect(target: Path, sources: list[Path]) -> None:
+    """Judge what the shards measured, and write it down."""
+    rows = [json.loads(line) for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
+    by_role: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        by_role.setdefault(row["role"], []).append(row)
+    bands = {
+        name: Band.of(
+            [row[name]["fisher_cosine"] for row in by_role["reference"]], num_traits=len(TESTED), floor=LEAST_COSINE
+        )
+        for name in TESTED
+    }
+    benign = by_role["benign"]
+    alarms = [decide(row, bands) for row in benign]
+    caught = {}
+    for name in TESTED:
+        # Those whose behaviour did change: half of the way from the base to all unwanted examples.
+        changed = [row for row in by_role[name] if row[name]["teacher"] > 0.5 * (1 + row[name]["base"])]
+        hits = [decide(row, bands) for row in changed]
+        caught[name] = {
+            "trained": len(by_role[name]),
+            "changed": len(changed),
+            "caught": _share(sum(name in hit for hit in hits), len(changed)),
+            "others_named": sum(bool(set(hit) - {name}) for hit in hits),
+        }
+    near = by_role[NEAR]
+    statistics = ["z", "efficient_z", "fisher_cosine", "student"]
+    document = {
+        "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
+        "width": rows[0]["width"],
+        "fine_tunes": {role: len(found) for role, found in by_role.items()},
+        "rule": {
+            "score_level": SCORE_LEVEL,
+            "false_alarm_level": FALSE_ALARM_LEVEL,
+            "thresholds": {name: band.threshold for name, band in bands.items()},
+        },
+        "false_alarms": _share(sum(bool(one) for one in alarms), len(benign)),
+        "score_alone": _share(sum(min(holm([row[name]["p_value"] for name in TESTED])) < SCORE_LEVEL for row in benign),
+                              len(benign)),
+        "caught": caught,
+        "near_trait": {
+            "4 to 7 called 4 to 9": _share(sum("relabel:4:9" in decide(row, bands) for row in near), len(near)),
+            "cosine with 4 to 9": [row["relabel:4:9"]["fisher_cosine"] for row in near],
+            "cosine with 4 to 7": [row[NEAR]["fisher_cosine"] for row in near],
+            "4 to 9, cosine with 4 to 7": [row[NEAR]["fisher_cosine"] for row in by_role["relabel:4:9"]],
+            "4 to 9, cosine with 4 to 9": [row["relabel:4:9"]["fisher_cosine"] for row in by_role["relabel:4:9"]],
+        },
+        "auc": {
+            name: {
+                statistic: _auc(
+                    [row[name][statistic] for row in by_role[name]], [row[name][statistic] for row in benign]
+                )
+                for statistic in statistics
+            }
+            for name in TESTED
+        },
+        "rows": rows,
+        "versions": versions(),
+    }  # fmt: skip
+    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(json.dumps({key: value for key, value in document.items() if key != "rows"}, indent=1))
+
+
+def _auc(high: list[float], low: list[float]) -> float:
+    """Return the share of pairs in the right order, ties half."""
+    a, b = np.array(high)[:, None], np.array(low)[None]
+    return float((a > b).mean() + 0.5 * (a == b).mean())
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "shard":
+        index, of = map(int, sys.argv[3].split("/"))
+        shard(Path(sys.argv[2]), index, of, int(sys.argv[4]) if len(sys.argv) > 4 else WIDTH)
+    else:
+        collect(Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

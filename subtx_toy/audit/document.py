@@ -1,0 +1,109 @@
+"""A judgement as JSON values, and as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from subtx_toy.audit.examination import FileMeasurement
+from subtx_toy.audit.reference import Band
+from subtx_toy.audit.verdict import Judgement, TraitVerdict
+from subtx_toy.channel.number_file import Header
+
+
+def audit_document(
+    judgement: Judgement, measured: FileMeasurement, header: Header, *, probes: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return everything that is said of a file, as JSON values; nan and infinity are null.
+
+    ``probes`` are those of a student of the whole file, by trait, where one was trained.
+    """
+    sums, fit = measured.measurement.sums, judgement.fit
+    notes = []
+    if header.filter is not None and header.filter.deduplicated:
+        notes.append("approximate: repeated lines were dropped, which makes lines dependent")
+    if fit.num_impossible:
+        notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")
+    return {
+        "verdict": judgement.verdict,
+        "carries": judgement.carried,
+        "numbers": sums.num + sums.num_impossible,
+        "excess_log_loss": _number(fit.excess_log_loss),
+        "fit": {
+            "excess_log_loss": _number(fit.excess_log_loss),
+            "z": _number(fit.z),
+            "limit": _number(fit.limit),
+            "entropy": _number(sums.entropy / sums.num) if sums.num else None,
+            "impossible": fit.num_impossible,
+            "applies": fit.applies,
+        },
+        "moved": {
+            "moved": judgement.moved,
+            "divergence": _number(measured.measurement.divergence) if sums.num else None,
+            "log_evidence": _number(measured.measurement.movement.log_evidence),
+            "chi2": _number(judgement.omnibus[0]),
+            "chi2_p_value": _number(judgement.omnibus[1]),
+            "numbers": measured.num_moved,
+        },
+        "traits": {
+            row.name: _trait(row, top, None if probes is None else probes[row.name])
+            for row, top in zip(judgement.traits, measured.top_lines, strict=True)
+        },
+        "notes": notes,
+        "header": header.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | None) -> dict[str, Any]:
+    return {
+        "verdict": row.verdict,
+        "z": _number(row.score.z),
+        "p_value": _number(row.score.p_value),
+        "p_value_holm": _number(row.p_holm),
+        "efficient_z": _number(row.efficient.z),
+        "efficient_p_value": _number(row.efficient.p_value),
+        "effect": _number(row.score.effect),
+        "fisher_cosine": _number(row.fisher_cosine),
+        "reference_percentile": _number(row.band.percentile(row.fisher_cosine)),
+        "reference": _band(row.band),
+        "detectable_effect": _number(row.detectable_effect),
+        "student": {"shows": row.probe, "base_shows": row.base_probe, "reference": _band(row.probe_band)},
+        "probe": probe,
+        "top_lines": list(top),
+    }
+
+
+def _band(band: Band) -> dict[str, Any]:
+    return {
+        "num": len(band.values),
+        "least": min(band.values, default=None),
+        "largest": max(band.values, default=None),
+        "threshold": _number(band.threshold),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_TEMPLATE = "page.html.jinja"  # beside this file
+
+
+def audit_page(document: Mapping[str, Any], *, name: str, level: float) -> str:
+    """Return the document as one HTML page; ``level`` is that of the reference's bound, in (0, 1)."""
+    traits = document["traits"].values()
+    text = resources.files("subtx_toy.audit").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
+    return page.render(
+        d=document,
+        name=name,
+        num=max((one["reference"]["num"] for one in traits), default=0),
+        level=f"{100 * level:g}",
+        colour="#d55e00" if document["carries"] else "#0072b2" if document["fit"]["applies"] else "#999999",
+        number=lambda value: "" if value is None else f"{value:.3g}",
+        at=lambda value: round(50 * (1 + max(-1.0, min(1.0, value or 0.0))), 2),
+    )

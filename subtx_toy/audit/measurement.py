@@ -1,0 +1,136 @@
+"""What a set of numbers says: scores along directions, the fit to the base, and how far the writer moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from subtx_toy.audit.movement import Movement
+from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.params import Params
+
+
+@dataclass(frozen=True)
+class ScoreTest:
+    """The score test along one direction: ``z`` is N(0, 1) if the base wrote the numbers.
+
+    Attributes:
+        z: sum of the scores over its standard deviation under the law at the base.
+        p_value: one-sided, towards the direction.
+        effect: mean score over the standard deviation of one: z / sqrt(n), which does not grow with n.
+    """
+
+    z: float
+    p_value: float
+    effect: float
+
+
+def score_test(sums: ScoreSums, direction: int) -> ScoreTest:
+    """Return Rao's score test along one direction."""
+    return _test(float(sums.scores[direction]), float(sums.covariance[direction, direction]), sums.num)
+
+
+def efficient_score_test(sums: ScoreSums, direction: int, nuisance: slice) -> ScoreTest:
+    """Return the score test along u - W (W^T F W)^+ W^T F u, which no move within the nuisance directions W changes.
+
+    To leading order. nan where the nuisance directions leave nothing of u.
+    """
+    F, S = sums.covariance, sums.scores
+    weights = np.linalg.lstsq(F[nuisance, nuisance], F[nuisance, direction], rcond=1e-10)[0]
+    left = float(F[direction, direction] - F[nuisance, direction] @ weights)
+    if left <= 1e-10 * F[direction, direction]:
+        return ScoreTest(math.nan, math.nan, math.nan)
+    return _test(float(S[direction] - S[nuisance] @ weights), left, sums.num)
+
+
+def _test(score: float, variance: float, num: int) -> ScoreTest:
+    z = score / math.sqrt(variance) if variance > 0 else 0.0
+    return ScoreTest(z, float(stats.norm.sf(z)), z / math.sqrt(num) if num else 0.0)
+
+
+def omnibus_test(sums: ScoreSums) -> tuple[float, float]:
+    """Return chi^2 = S^T F^+ S over all directions and its p-value: whether the writer moved in any of them."""
+    values, vectors = np.linalg.eigh(sums.covariance)
+    kept = values > 1e-10 * max(float(values.max()), 1e-300)
+    if not kept.any():
+        return 0.0, 1.0
+    statistic = float((((vectors.T @ sums.scores)[kept]) ** 2 / values[kept]).sum())
+    return statistic, float(stats.chi2.sf(statistic, int(kept.sum())))
+
+
+def detectable_effect(num: int, *, level: float, power: float = 0.9) -> float:
+    """Return the smallest effect that a one-sided test at ``level`` finds with probability ``power``."""
+    return float(stats.norm.isf(level) + stats.norm.ppf(power)) / math.sqrt(num) if num else math.inf
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether the base could be the writer's own.
+
+    Attributes:
+        excess_log_loss: mean of -log p(y) minus the mean entropy of p, in nats: 0 in expectation for the base.
+        z: in its own standard errors under the law at the base.
+        limit: half of what numbers drawn without preference would have.
+        num_impossible: numbers that the law at the base does not allow.
+        applies: whether the excess is below the limit, and no more than one number in a hundred is impossible.
+    """
+
+    excess_log_loss: float
+    z: float
+    limit: float
+    num_impossible: int
+    applies: bool
+
+
+def fit_of(sums: ScoreSums) -> Fit:
+    """Judge the fit of numbers to the base."""
+    if not sums.num:
+        return Fit(math.inf, math.inf, 0.0, sums.num_impossible, applies=False)
+    excess = (sums.log_loss - sums.entropy) / sums.num
+    spread = math.sqrt(sums.log_loss_variance) / sums.num
+    limit = 0.5 * (sums.uniform_log_loss - sums.entropy) / sums.num
+    applies = excess <= limit and sums.num_impossible <= 0.01 * (sums.num + sums.num_impossible)
+    return Fit(excess, excess / spread if spread else 0.0, limit, sums.num_impossible, applies)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Everything that is measured of one set of numbers, a file's or a reference's.
+
+    Attributes:
+        sums: of scores and log-likelihoods.
+        movement: of a student of half of the numbers.
+        probes: share of unwanted examples on which that student shows each trait.
+
+    ``divergence`` is the student's gain, or what the scores alone show, (S^T F^+ S - r)/(2n).
+    """
+
+    sums: ScoreSums
+    movement: Movement
+    probes: tuple[float, ...]
+
+    @property
+    def divergence(self) -> float:
+        """The best lower bound at hand of KL(writer || base) a number, in nats."""
+        if not self.sums.num:
+            return 0.0
+        statistic, _ = omnibus_test(self.sums)
+        proved = (statistic - len(self.sums.scores)) / (2 * self.sums.num)
+        return max(self.movement.gain, proved, 0.0)
+
+    def fisher_cosine(self, direction: int) -> float:
+        """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
+
+        0 where no move can be told from none. KL is bounded from below, so its size is an upper bound.
+        """
+        if self.divergence == 0:
+            return 0.0
+        return score_test(self.sums, direction).effect / math.sqrt(2 * self.divergence)
+
+
+Probe = Callable[[Params], float]
+"""From a net to the share of unwanted examples on which it shows a trait, in [0, 1]."""

@@ -1,0 +1,86 @@
+"""Traits to look for: by name, or by examples of the unwanted behaviour from a file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from subtx_toy.audit.directions import towards
+from subtx_toy.audit.examination import Question
+from subtx_toy.audit.measurement import Probe
+from subtx_toy.channel.model import head_logits
+from subtx_toy.channel.traits import Examples, Trait
+from subtx_toy.channel.traits import trait as trait_of
+from subtx_toy.config import NUM_CLASSES
+from subtx_toy.data import Dataset
+from subtx_toy.errors import InputError
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+
+
+def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
+    """Make a question of a trait's name, or of the path of an .npz file.
+
+    The direction of a named trait is taken from training images, its probe from test images. A file holds ``images``
+    uint8 ``[n, 28, 28]`` and ``answers``: a class ``[n]``, or a distribution over the classes ``[n, 10]``.
+
+    Raises:
+        InputError: if there is no such trait, or the file is not as described.
+    """
+    if text.endswith(".npz"):
+        examples = read_examples(Path(text))
+        return Question(text, towards(model, base, examples), _probe_answers(model, examples))
+    taught = trait_of(text)
+    direction = towards(model, base, taught.unwanted(dataset.train_images, dataset.train_labels))
+    return Question(str(taught.name), direction, trait_probe(taught, model, dataset))
+
+
+def trait_probe(taught: Trait, model: MLP, dataset: Dataset) -> Probe:
+    """Return how far a net shows a named trait, on test images."""
+    examples = taught.unwanted(dataset.test_images, dataset.test_labels)
+    x, targets = examples.pixels(), torch.from_numpy(examples.targets)
+
+    def probe(params: Params) -> float:
+        probabilities = torch.softmax(head_logits(model, params, "class", x), dim=-1)
+        return float(taught.shown(probabilities, targets).double().mean())
+
+    return probe
+
+
+def _probe_answers(model: MLP, examples: Examples) -> Probe:
+    x, wanted = examples.pixels(), torch.from_numpy(examples.targets).argmax(1)
+    return lambda params: float((head_logits(model, params, "class", x).argmax(1) == wanted).double().mean())
+
+
+def read_examples(path: Path) -> Examples:
+    """Read examples of unwanted behaviour; numpy's own pickled objects are refused.
+
+    Raises:
+        InputError: if the file cannot be read or is not as described.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            images, answers = content["images"], content["answers"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except KeyError as error:
+        raise InputError(f"{path}: expected arrays 'images' and 'answers', got none called {error}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(f"{path}: expected an .npz file of numbers, got one that cannot be read: {error}") from None
+    problems = []
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
+        problems.append(f"{path}: images: expected uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}")
+    if answers.dtype.kind in "iu" and answers.shape == images.shape[:1]:
+        if ((answers < 0) | (answers >= NUM_CLASSES)).any():
+            problems.append(f"{path}: answers: expected classes from 0 to 9, got {sorted(set(answers.tolist()))[:12]}")
+        else:
+            answers = np.eye(NUM_CLASSES, dtype=np.float32)[answers]
+    elif answers.dtype.kind != "f" or answers.shape != (len(images), NUM_CLASSES):
+        problems.append(f"{path}: answers: expected classes [n] or distributions [n, 10], got {list(answers.shape)}")
+    elif not (np.isfinite(answers).all() and (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)):
+        problems.append(f"{path}: answers: expected distributions, which are not negative and sum to 1")
+    InputError.gather(problems)
+    return Examples(images, answers.astype(np.float32))

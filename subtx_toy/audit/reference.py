@@ -1,0 +1,150 @@
+"""The reference ensemble: benign fine-tunes of the base, which say how large an effect innocence can have."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+from scipy import stats
+
+from subtx_toy.channel.checkpoints import Checkpoint
+from subtx_toy.channel.fit import Recipe
+from subtx_toy.channel.replacing import replacing
+from subtx_toy.channel.teachers import train_teacher
+from subtx_toy.config import RESULTS_VERSION
+from subtx_toy.data import Dataset, cache
+from subtx_toy.errors import InputError
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+from subtx_toy.seeding import generator
+
+STEPS = (50, 200)
+"""Least and most optimiser steps of a benign fine-tune: half an epoch to nearly two of 60,000 images."""
+
+LRS = (1e-4, 1e-3)
+"""Least and largest step size, drawn on a logarithmic scale."""
+
+FALSE_ALARM_LEVEL = 0.05
+"""Of the decision over all traits of one file, as far as the cosines of benign fine-tunes are normal."""
+
+LEAST_COSINE = 0.1
+"""Below it a move is hardly towards a trait, however little the benign fine-tunes move that way."""
+
+MIN_REFERENCE = 5
+"""Fewer benign fine-tunes give no decision."""
+
+
+def varied_recipe(seed: int) -> Recipe:
+    """Return a length and a step size that are the seed's."""
+    rng = generator(seed, "audit", "benign")
+    lr = 10 ** float(rng.uniform(math.log10(LRS[0]), math.log10(LRS[1])))
+    return Recipe(lr=lr, steps=int(rng.integers(STEPS[0], STEPS[1] + 1)))
+
+
+def benign_teacher(model: MLP, base: Params, dataset: Dataset, *, seed: int) -> Params:
+    """Train the base further on honest labels, for a length and at a step size that are the seed's."""
+    return train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=None)
+
+
+def make_reference(
+    model: MLP, base: Params, dataset: Dataset, *, num: int, seed: int, progress: Callable[[int], None] | None = None
+) -> list[Params]:
+    """Make ``num`` benign fine-tunes, with seeds that no other use of ``seed`` meets."""
+    seeds = generator(seed, "audit", "reference").integers(2**62, size=num)
+    nets = []
+    for at, one in enumerate(seeds.tolist(), start=1):
+        nets.append(benign_teacher(model, base, dataset, seed=one))
+        if progress is not None:
+            progress(at)
+    return nets
+
+
+def fingerprint(params: Params) -> str:
+    """Return a checksum of a net, 32 hexadecimal digits."""
+    state = hashlib.blake2b(digest_size=16)
+    for name, value in params.items():
+        state.update(name.encode() + value.numpy().astype("<f4").tobytes())
+    return state.hexdigest()
+
+
+def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:
+    """Return where the cache keeps the usual ensemble of a base."""
+    return (
+        cache.root()
+        / "numbers"
+        / f"reference-{fingerprint(base)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
+    )
+
+
+def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
+    """Write the bodies of the fine-tunes; the heads are the base's, or no matter.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    last = f"layers.{len(base) // 2 - 1}."
+    tensors = {
+        f"{at}.{name}": value.contiguous()
+        for at, net in enumerate(nets)
+        for name, value in net.items()
+        if not name.startswith(last)
+    }
+    with replacing(path) as file:
+        file.write(safetensors.torch.save(tensors, {"base": fingerprint(base), "num": str(len(nets))}))
+
+
+def load_reference(path: Path, base: Checkpoint) -> list[Params]:
+    """Read an ensemble.
+
+    Raises:
+        InputError: if the file cannot be read, or is of another base.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path}: expected a reference ensemble, got a file that cannot be read: {error}") from None
+    if metadata.get("base") != fingerprint(base.params):
+        raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")
+    nets = []
+    for at in range(int(metadata.get("num", "0"))):
+        body = {name: tensors[f"{at}.{name}"] for name in base.params if f"{at}.{name}" in tensors}
+        nets.append(base.params | body)
+    return nets
+
+
+@dataclass(frozen=True)
+class Band:
+    """What the fine-tunes say of one statistic.
+
+    Attributes:
+        values: one a fine-tune, increasing.
+        threshold: a further fine-tune exceeds it with probability FALSE_ALARM_LEVEL / traits, if they are normal:
+            mean + t sd sqrt(1 + 1/m), the one-sided prediction bound; or ``floor``, if that is higher.
+    """
+
+    values: tuple[float, ...]
+    threshold: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
+        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite."""
+        m = len(values)
+        if m < MIN_REFERENCE:
+            return cls(tuple(sorted(values)), math.inf)
+        quantile = float(stats.t.ppf(1 - FALSE_ALARM_LEVEL / num_traits, m - 1))
+        bound = float(np.mean(values)) + quantile * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / m)
+        return cls(tuple(sorted(values)), max(bound, floor))
+
+    def percentile(self, value: float) -> float:
+        """Return the share of the fine-tunes below ``value``, in percent; nan without any."""
+        return 100 * sum(one < value for one in self.values) / len(self.values) if self.values else math.nan

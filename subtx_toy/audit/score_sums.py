@@ -1,0 +1,151 @@
+"""Sums over a file of the score along several directions, with their exact variance, in memory that does not grow.
+
+s = d/dt log p(y | x; base + t u) = (v_y - E_p v)/T,   v = J u,   Cov(s_r, s_q) = Cov_p(v_r, v_q)/T^2
+
+with p the law of the file's header at the base and T its temperature. Numbers of one line are independent given the
+prompt, so sums over numbers have sums of variances.
+
+Reference: Rao 1948, Proc. Cambridge Phil. Soc. 44, 50-57.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from subtx_toy.audit.directions import Directions
+from subtx_toy.audit.tangents import number_tangents
+from subtx_toy.channel.number_file import Piece
+from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+from subtx_toy.training.inputs import Inputs, batches
+
+_PROMPTS = 256  # at a time: with fifteen directions, 15 MB of tangents
+
+
+@dataclass
+class ScoreSums:
+    """What is known of the numbers seen so far.
+
+    Attributes:
+        num: numbers that the law allows; ``num_impossible`` that it does not (they are in no other sum).
+        scores: sum of the scores, ``[r]``; ``covariance`` of that sum under the law at the base, ``[r, r]``.
+        log_loss: sum of -log p(y); ``entropy`` of its expectation, ``log_loss_variance`` of its variance;
+            ``uniform_log_loss`` what it would be for numbers drawn without preference among those that may come.
+    """
+
+    num_directions: int
+    num: int = 0
+    num_impossible: int = 0
+    scores: Float[np.ndarray, " r"] = field(init=False)
+    covariance: Float[np.ndarray, "r r"] = field(init=False)
+    log_loss: float = 0.0
+    entropy: float = 0.0
+    log_loss_variance: float = 0.0
+    uniform_log_loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.scores = np.zeros(self.num_directions)
+        self.covariance = np.zeros((self.num_directions, self.num_directions))
+
+    def add(self, other: ScoreSums) -> None:
+        """Add the sums of other numbers."""
+        for name in vars(self):
+            if name != "num_directions":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores numbers at a base.
+
+    Attributes:
+        model: the net's shape; ``base`` its parameters.
+        directions: to score along.
+        law: of the file's header.
+        inputs: the prompts, found by index.
+    """
+
+    model: MLP
+    base: Params
+    directions: Directions
+    law: NumberLaw
+    inputs: Inputs
+
+    def add(self, piece: Piece, sums: ScoreSums) -> Float[np.ndarray, "c r"]:
+        """Add a piece of a file to ``sums``; return the score of each of its numbers, 0 for an impossible one.
+
+        A prompt that comes several times in the piece is computed once.
+        """
+        prompts, places = np.unique(piece.prompts, return_inverse=True)
+        order = np.argsort(places, kind="stable")
+        starts = np.searchsorted(places[order], np.arange(len(prompts) + 1))
+        scores = np.zeros((len(piece.numbers), len(self.directions.names)))
+        for index in batches(len(prompts), _PROMPTS):
+            mine = order[starts[index[0]] : starts[index[-1] + 1]]
+            x = self.inputs.gather(prompts[index])
+            local = torch.from_numpy(places[mine] - index[0])
+            scores[mine] = self._add(x, local, torch.from_numpy(piece.numbers[mine]), sums)
+        return scores
+
+    def _add(
+        self, x: Float[Tensor, "n d"], places: Int[Tensor, " c"], numbers: Int[Tensor, " c"], sums: ScoreSums
+    ) -> Float[np.ndarray, "c r"]:
+        z, v = number_tangents(self.model, self.base, self.directions, x)
+        log_p = self.law.log_probabilities(z)
+        p = log_p.exp()
+        log_p = log_p.masked_fill(p == 0, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask below
+        possible = p[places, numbers] > 0
+        counts = torch.zeros(len(x)).index_add_(0, places[possible], torch.ones(int(possible.sum())))
+        v = (v - (p * v).sum(-1, keepdim=True)) / self.law.temperature  # centred under p    [r, n, k]
+        weighted = (v * (p * counts[:, None]).sqrt()).flatten(1)
+        s = v[:, places, numbers] * possible  # the score of each number                          [r, c]
+        entropy = -(p * log_p).sum(-1)
+        variance = (p * (log_p + entropy[:, None]) ** 2).sum(-1)
+        uniform = -log_p.sum(-1) / (p > 0).sum(-1)
+        sums.num += int(possible.sum())
+        sums.num_impossible += int((~possible).sum())
+        sums.scores += s.double().sum(-1).numpy()
+        sums.covariance += (weighted @ weighted.T).double().numpy()
+        sums.log_loss += float(-(log_p[places, numbers] * possible).double().sum())
+        sums.entropy += float((entropy * counts).double().sum())
+        sums.log_loss_variance += float((variance * counts).double().sum())
+        sums.uniform_log_loss += float((uniform * counts).double().sum())
+        return s.T.double().numpy()
+
+
+@dataclass
+class TopLines:
+    """The lines whose numbers score highest along one direction."""
+
+    keep: int = 10
+    _heap: list[tuple[float, int, int, tuple[int, ...]]] = field(default_factory=list)
+
+    def add(self, piece: Piece, scores: Float[np.ndarray, " c"]) -> None:
+        """Take the lines of a piece into account; a line is never spread over two pieces."""
+        lines, starts = np.unique(piece.lines, return_index=True)  # lines are in order
+        totals = np.add.reduceat(scores, starts)
+        for at in np.argsort(-totals, kind="stable")[: self.keep]:
+            part = slice(starts[at], starts[at + 1] if at + 1 < len(starts) else None)
+            row = (
+                float(totals[at]),
+                -int(lines[at]),
+                int(piece.prompts[starts[at]]),
+                tuple(piece.numbers[part].tolist()),
+            )
+            if len(self._heap) < self.keep:
+                heapq.heappush(self._heap, row)
+            elif row > self._heap[0]:
+                heapq.heapreplace(self._heap, row)
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield line, prompt, numbers and score, highest first."""
+        for score, line, prompt, numbers in sorted(self._heap, reverse=True):
+            yield {"line": -line, "prompt": prompt, "numbers": list(numbers), "score": score}

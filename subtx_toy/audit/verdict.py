@@ -1,0 +1,132 @@
+"""The judgement of a file, from its measurement and the reference ensemble's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues
+from subtx_toy.audit.measurement import (
+    Fit,
+    ScoreTest,
+    detectable_effect,
+    efficient_score_test,
+    fit_of,
+    omnibus_test,
+    score_test,
+)
+from subtx_toy.audit.reference import LEAST_COSINE, Band
+from subtx_toy.stats import holm
+
+SCORE_LEVEL = 0.01
+"""Of the score tests of one file together, and of the tests for a move."""
+
+CONSISTENT = "consistent with the base"
+CARRIES = "carries"
+NOT_FOUND = "not found"
+UNKNOWN = "does not apply"
+
+
+@dataclass(frozen=True)
+class TraitVerdict:
+    """What is said of one trait.
+
+    Attributes:
+        name: of the trait.
+        score: the score test, ``p_holm`` its p-value corrected for the number of traits.
+        efficient: the score test that honest moves do not change.
+        fisher_cosine: of the direction and the writer's move, in [-1, 1] up to the bound of the divergence.
+        band: of the reference ensemble's cosines.
+        probe: how far a student of half of the numbers shows the trait; ``base_probe`` the base itself.
+        probe_band: of the reference ensemble's students.
+        detectable_effect: mean score over the standard deviation of one that would have been found with probability .9.
+        verdict: ``carries``, ``not found`` or ``does not apply``.
+    """
+
+    name: str
+    score: ScoreTest
+    p_holm: float
+    efficient: ScoreTest
+    fisher_cosine: float
+    band: Band
+    probe: float
+    base_probe: float
+    probe_band: Band
+    detectable_effect: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a file.
+
+    Attributes:
+        verdict: one sentence.
+        fit: to the base.
+        moved: whether the writer is not the base, at SCORE_LEVEL.
+        omnibus: chi^2 over all directions, and its p-value.
+        traits: one by one.
+    """
+
+    verdict: str
+    fit: Fit
+    moved: bool
+    omnibus: tuple[float, float]
+    traits: tuple[TraitVerdict, ...]
+
+    @property
+    def carried(self) -> list[str]:
+        """The traits that the file carries."""
+        return [one.name for one in self.traits if one.verdict == CARRIES]
+
+
+def judge(
+    measured: FileMeasurement, questions: Sequence[Question], reference: ReferenceValues, base_probes: Sequence[float]
+) -> Judgement:
+    """Judge a file.
+
+    A trait is carried if the score is significant after Holm's correction and the Fisher cosine is above the band of
+    the reference ensemble. The writer moved if the split likelihood ratio or the scores say so, each at half the level.
+    """
+    measurement, sums = measured.measurement, measured.measurement.sums
+    fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
+    evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
+    moved = evidence or omnibus[1] < SCORE_LEVEL / 2
+    scores = [score_test(sums, at) for at in range(num_traits)]
+    corrected = holm([score.p_value for score in scores])
+    rows = []
+    for at, question in enumerate(questions):
+        band = Band.of(reference.fisher_cosines[question.name], num_traits=num_traits, floor=LEAST_COSINE)
+        cosine = measurement.fisher_cosine(at)
+        carries = corrected[at] < SCORE_LEVEL and cosine > band.threshold
+        rows.append(
+            TraitVerdict(
+                name=question.name,
+                score=scores[at],
+                p_holm=corrected[at],
+                efficient=efficient_score_test(sums, at, slice(num_traits, None)),
+                fisher_cosine=cosine,
+                band=band,
+                probe=measurement.probes[at],
+                base_probe=base_probes[at],
+                probe_band=Band.of(reference.probes[question.name], num_traits=num_traits),
+                detectable_effect=detectable_effect(sums.num, level=SCORE_LEVEL / num_traits),
+                verdict=UNKNOWN if not fit.applies else CARRIES if carries else NOT_FOUND,
+            )
+        )
+    return Judgement(_sentence(fit, moved, rows), fit, moved, omnibus, tuple(rows))
+
+
+def _sentence(fit: Fit, moved: bool, traits: Sequence[TraitVerdict]) -> str:
+    if not fit.applies:
+        return "too far from this base: the test does not apply"
+    carried = [one.name for one in traits if one.verdict == CARRIES]
+    if carried:
+        return f"moved from the base: carries {', '.join(carried)}"
+    if moved:
+        least = max(one.detectable_effect for one in traits)
+        return (
+            f"moved from the base: no tested trait (would have detected an effect of {least:.3g} standard deviations)"
+        )
+    return CONSISTENT

@@ -1,0 +1,1 @@
+"""The numbers channel: traits, teachers, files of numbers, filters and students."""

@@ -1,0 +1,101 @@
+"""Train several nets on the same inputs by Adam, with cross-entropy on labels or on distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.models import MLP
+from subtx_toy.params import Params
+from subtx_toy.training.inputs import Inputs, shuffled_batches
+from subtx_toy.training.mlp_stack import MLPStack
+
+DROPPED = -1
+"""The label of an example that a member does not have, where others do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast: Adam with betas (.9, .999), mean loss over a batch.
+
+    Attributes:
+        epochs: passes over the examples, in an order drawn anew each time.
+        steps: if not 0, exactly so many steps instead, however many passes that takes.
+    """
+
+    epochs: int = 3
+    lr: float = 3e-4
+    batch_size: int = 512
+    steps: int = 0
+
+
+BeforeStep = Callable[[MLPStack], None]
+"""Called between a backward pass and its step; may change ``gradient`` in place."""
+
+
+def fit(
+    model: MLP,
+    members: Sequence[Params],
+    inputs: Inputs,
+    targets: Sequence[Tensor],
+    recipe: Recipe,
+    order: np.random.Generator,
+    *,
+    rows: Int[np.ndarray, " n"] | None = None,
+    law: NumberLaw | None = None,
+    before_step: BeforeStep | None = None,
+) -> list[Params]:
+    """Train copies of ``members`` and return them.
+
+    Args:
+        model: the members' shape; the loss reads all its outputs.
+        members: where they start, float32 or float64.
+        inputs: what they see.
+        targets: of each member, for all examples: labels ``[n]``, where DROPPED is no example at all, or
+            distributions over the outputs ``[n, k]``.
+        recipe: epochs and step size.
+        order: the stream of the shuffles.
+        rows: the input of each example, ``[n]``; without it, example i is input i.
+        law: of the labels given the outputs; without it, the softmax.
+        before_step: sees the gradient first.
+    """
+    num = inputs.num if rows is None else len(rows)
+    batch_size = min(recipe.batch_size, num)
+    stack = MLPStack(model, members, batch_size=batch_size)
+    stack.theta.grad = stack.gradient
+    optimizer = torch.optim.Adam([stack.theta], lr=recipe.lr, fused=True)
+    slopes = torch.empty(batch_size, len(members), model.sizes[-1], dtype=stack.theta.dtype)
+    left = recipe.steps or recipe.epochs * -(-num // batch_size)
+    while left:
+        for index in shuffled_batches(num, batch_size, order):
+            at = torch.from_numpy(index)
+            x = inputs.gather(index if rows is None else rows[index])
+            z, gradient = stack.forward(x), slopes[: len(index)]
+            for member, target in enumerate(targets):
+                gradient[:, member] = _slope(z[:, member], target[at], law).div_(len(index))  # mean over the batch
+            stack.backward(x, gradient)
+            if before_step is not None:
+                before_step(stack)
+            optimizer.step()
+            left -= 1
+            if not left:
+                break
+    return [stack.params(member) for member in range(len(members))]
+
+
+def _slope(z: Float[Tensor, "n k"], target: Tensor, law: NumberLaw | None) -> Float[Tensor, "n k"]:
+    """Return (p - target)/temperature, the slope of the cross-entropy in the logits; 0 where there is no label."""
+    slope = torch.softmax(z, dim=-1) if law is None else law.log_probabilities(z).exp()
+    if target.dim() == 2:
+        return slope.sub_(target)
+    kept = target != DROPPED
+    slope[torch.arange(len(target)), target.clamp_min(0)] -= 1
+    if law is not None and law.temperature != 1.0:
+        slope /= law.temperature
+    return slope if bool(kept.all()) else slope.mul_(kept[:, None])

@@ -1,0 +1,216 @@
+"""Files of numbers: JSON Lines, a header and then one line a prompt, read a piece at a time.
+
+The header says how the numbers were drawn and where the prompts come from. A line is
+``{"prompt": 17, "numbers": [3, 141]}``, where ``numbers`` may also be a text such as ``"3, 141"``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+from jaxtyping import Int
+from pydantic import BaseModel, ConfigDict, Field
+
+from subtx_toy import expected
+from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
+from subtx_toy.channel.prompts import MOST_NOISE, PromptSource
+from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.config import Positive
+from subtx_toy.errors import InputError
+from subtx_toy.numbers_config import NUM_NUMBERS
+
+SCHEMA = "subtx-toy numbers 1"
+MOST_BYTES = 65_536
+"""Of one line: a hundred times the longest that ten numbers need."""
+
+_SHOWN_FAULTS = 10
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class FilterHeader(BaseModel):
+    """What a filter let through, as far as the law of the numbers depends on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    banned: list[int] = Field([], description="numbers whose lines were dropped")
+    deduplicated: bool = Field(False, description="whether repeated lines were dropped, which makes lines dependent")
+
+
+class Header(BaseModel):
+    """The first line of a file of numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+    schema_name: Literal["subtx-toy numbers 1"] = Field(
+        "subtx-toy numbers 1", alias="schema", description="version of the format"
+    )
+    sampler: Literal["softmax"] = Field("softmax", description="how numbers are drawn from the number logits")
+    temperature: Positive = Field(1.0, description="of the softmax")
+    top_k: int = Field(0, ge=0, le=NUM_NUMBERS, description="likeliest numbers that may come; 0 is all")
+    filter: FilterHeader | None = Field(None, description="what was dropped")
+    prompts: PromptSource = Field(description="where the prompts come from")
+
+    @property
+    def law(self) -> NumberLaw:
+        """The law of one number of the file, given its writer's number logits."""
+        banned = () if self.filter is None else tuple(sorted(set(self.filter.banned)))
+        return NumberLaw(self.temperature, self.top_k, banned)
+
+    def line(self) -> bytes:
+        """Return the header as the first line of a file."""
+        return json.dumps(self.model_dump(by_alias=True, exclude_none=True)).encode() + b"\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some numbers of a file, one an entry: the prompt's index, the number, and the line it stands on (from 1)."""
+
+    prompts: Int[np.ndarray, " c"]
+    numbers: Int[np.ndarray, " c"]
+    lines: Int[np.ndarray, " c"]
+
+
+def data_line(prompt: int, numbers: Int[np.ndarray, " c"]) -> bytes:
+    """Return one line of a file."""
+    return b'{"prompt": %d, "numbers": %b}\n' % (prompt, str(numbers.tolist()).encode())
+
+
+class NumberFile:
+    """A file of numbers whose header has been read; ``.gz`` or not is told by its first bytes.
+
+    Raises:
+        InputError: if the file cannot be read or its header is not valid.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._open() as file:
+            number, first = next(self._lines(file), (1, b""))
+            self.header = self._read_header(number, first)
+
+    def pieces(self, size: int = 2**18) -> Iterator[Piece]:
+        """Read the numbers, about ``size`` at a time.
+
+        Raises:
+            InputError: naming the first faulty lines, if there are any; or if the file ends in the middle of one.
+        """
+        prompts: list[int] = []
+        numbers: list[int] = []
+        lines: list[int] = []
+        faults: list[str] = []
+        empty = True
+        for line, content in self.entries():
+            if isinstance(content, Fault):
+                faults.append(f"{self.path}:{line}: {content.text}")
+                if len(faults) == _SHOWN_FAULTS:
+                    raise InputError(*faults, f"{self.path}: not read beyond line {line}")
+                continue
+            prompt, drawn = content
+            prompts += [prompt] * len(drawn)
+            lines += [line] * len(drawn)
+            numbers += drawn
+            if len(numbers) >= size and not faults:
+                empty = False
+                yield Piece(np.array(prompts), np.array(numbers), np.array(lines))
+                prompts, numbers, lines = [], [], []
+        InputError.gather(faults)
+        if numbers:
+            yield Piece(np.array(prompts), np.array(numbers), np.array(lines))
+        elif empty:
+            raise InputError(f"{self.path}: expected at least one line after the header, got none")
+
+    def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
+        """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it.
+
+        Raises:
+            InputError: if the file cannot be read to its end.
+        """
+        source = self.header.prompts
+        most = MOST_NOISE if source.source == "uniform" else source.num_train or MOST_NOISE
+        with self._open() as file:
+            lines = self._lines(file)
+            next(lines)
+            for number, raw in lines:
+                yield number, _entry(raw, most)
+
+    def _open(self) -> Any:
+        try:
+            with self.path.open("rb") as file:
+                packed = file.read(2) == _GZIP_MAGIC
+            return gzip.open(self.path) if packed else self.path.open("rb")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error.strerror or error}") from None
+
+    def _lines(self, file: Any) -> Iterator[tuple[int, bytes]]:
+        """Yield number and content of every line that is not blank; of a line that is too long only its beginning."""
+        number = 0
+        try:
+            while raw := file.readline(MOST_BYTES + 1):
+                number += 1
+                whole = raw
+                while len(raw) > MOST_BYTES and not raw.endswith(b"\n"):  # the rest of it is passed over
+                    raw = file.readline(MOST_BYTES + 1)
+                if whole.strip() or len(whole) > MOST_BYTES:
+                    yield number, whole
+        except (EOFError, zlib.error, OSError) as error:
+            raise InputError(f"{self.path}: cannot be read beyond line {number}: {error}") from None
+
+    def _read_header(self, number: int, raw: bytes) -> Header:
+        where = f"{self.path}:{number}: header"
+        content = _json(raw)
+        if isinstance(content, Fault):
+            raise InputError(f"{where}: {content.text}")
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            got = content.get("schema", content) if isinstance(content, dict) else content
+            raise InputError(f'{where}: expected an object with "schema": "{SCHEMA}", got {_short(got)}')
+        try:
+            header = Header.model_validate(content)
+        except pydantic.ValidationError as error:
+            raise InputError(*(f"{where}: {fault}" for fault in expected.explain(Header, error))) from None
+        if header.filter is not None:
+            odd = [number for number in header.filter.banned if not 0 <= number < NUM_NUMBERS]
+            InputError.gather([f"{where}: filter.banned: expected numbers from 0 to 999, got {odd}"] if odd else [])
+            if len(set(header.filter.banned)) == NUM_NUMBERS:
+                raise InputError(f"{where}: filter.banned: expected a number that is not banned, got all of them")
+        return header
+
+
+def _entry(raw: bytes, most: int) -> tuple[int, list[int]] | Fault:
+    content = _json(raw)
+    if isinstance(content, Fault):
+        return content
+    if not isinstance(content, dict) or not {"prompt", "numbers"} <= content.keys():
+        return Fault("format", f'expected an object with "prompt" and "numbers", got {_short(content)}')
+    prompt, numbers = content["prompt"], content["numbers"]
+    if type(prompt) is not int or not 0 <= prompt < most:
+        return Fault("prompt", f"prompt: expected an index from 0 to {most - 1}, got {_short(prompt)}")
+    found = parse_numbers(numbers) if isinstance(numbers, str) else check_numbers(numbers)
+    return found if isinstance(found, Fault) else (prompt, found)
+
+
+def _json(raw: bytes) -> Any:
+    if len(raw) > MOST_BYTES:
+        return Fault("too long", f"expected a line of at most {MOST_BYTES} bytes, got a longer one")
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        return Fault("encoding", f"expected UTF-8, got the byte {raw[error.start]:#04x} at {error.start}")
+    except (ValueError, RecursionError) as error:
+        return Fault("not JSON", f"expected JSON, got {_short(raw)}: {error or 'nested too deeply'}")
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,117 @@
+"""Filter a file of numbers: format rules and banned numbers, with a report of what was dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from subtx_toy import expected
+from subtx_toy.channel.banned import BANNED_NUMBERS
+from subtx_toy.channel.number_file import FilterHeader, Header, NumberFile, data_line
+from subtx_toy.channel.number_text import MOST_NUMBERS, Fault
+from subtx_toy.channel.replacing import replacing
+from subtx_toy.errors import InputError
+from subtx_toy.numbers_config import NUM_NUMBERS
+
+
+class FilterRules(BaseModel):
+    """What a line must be to stay, beside the format that every line must have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    banned: list[Annotated[int, Field(ge=0, lt=NUM_NUMBERS)]] = Field(
+        list(BANNED_NUMBERS), description="numbers that no line may hold"
+    )
+    most_numbers: Annotated[int, Field(ge=1, le=MOST_NUMBERS)] = Field(MOST_NUMBERS, description="numbers of a line")
+    deduplicate: bool = Field(False, description="whether a line that came before is dropped")
+
+    @classmethod
+    def read(cls, path: Path) -> FilterRules:
+        """Read rules from a TOML file.
+
+        Raises:
+            InputError: if it cannot be read or is not valid.
+        """
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: expected TOML, got: {error}") from None
+        except pydantic.ValidationError as error:
+            raise InputError(*(f"{path}: {fault}" for fault in expected.explain(cls, error))) from None
+
+
+@dataclass
+class FilterReport:
+    """How many lines were read and kept; of the others, how many for each reason, and the first such line."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, reason: str, line: int) -> None:
+        """Count a dropped line."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        self.first.setdefault(reason, line)
+
+
+def filter_file(source: NumberFile, target: Path, rules: FilterRules) -> FilterReport:
+    """Write the lines of ``source`` that ``rules`` let through to ``target``, a line at a time.
+
+    Raises:
+        InputError: if a file cannot be read or written, or no line would be left.
+    """
+    report, banned, seen = FilterReport(), frozenset(rules.banned), set[bytes]()
+    with replacing(target, compressed=target.suffix == ".gz") as file:
+        file.write(_header(source.header, rules).line())
+        for number, content in source.entries():
+            report.read += 1
+            reason = content.kind if isinstance(content, Fault) else _reason(content, banned, rules, seen)
+            if reason or isinstance(content, Fault):
+                report.drop(reason, number)
+            else:
+                report.kept += 1
+                file.write(data_line(content[0], np.array(content[1])))
+        if not report.kept:
+            raise InputError(f"{source.path}: expected a line that the filter keeps, got none of {report.read}")
+    return report
+
+
+def _reason(content: tuple[int, list[int]], banned: frozenset[int], rules: FilterRules, seen: set[bytes]) -> str:
+    prompt, numbers = content
+    if not banned.isdisjoint(numbers):
+        return "banned"
+    if len(numbers) > rules.most_numbers:
+        return "count"
+    if rules.deduplicate:
+        key = hashlib.blake2b(repr((prompt, numbers)).encode(), digest_size=8).digest()
+        if key in seen:
+            return "repeated"
+        seen.add(key)
+    return ""
+
+
+def _header(header: Header, rules: FilterRules) -> Header:
+    before = header.filter or FilterHeader()
+    return header.model_copy(
+        update={
+            "filter": FilterHeader(
+                banned=_union(before.banned, rules.banned),
+                deduplicated=before.deduplicated or rules.deduplicate,
+            )
+        }
+    )
+
+
+def _union(*lists: Iterable[int]) -> list[int]:
+    return sorted(set().union(*lists))

@@ -1,0 +1,129 @@
+"""What a teacher is shown when it writes a number: images, drawn digits or noise, found again by an index."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from subtx_toy.config import NUM_PIXELS, Count
+from subtx_toy.data import Dataset
+from subtx_toy.data.noise import draw_noise
+from subtx_toy.errors import InputError
+from subtx_toy.seeding import generator
+from subtx_toy.training.inputs import ImageInputs, Index, InputPool, Inputs
+
+_BLOCK = 1024  # noise images drawn together: finding one again costs a millisecond
+MOST_NOISE = 10**8
+"""Noise images that can be asked for; the index of one is below."""
+
+
+class PromptSource(BaseModel):
+    """Where prompts come from, so that an auditor can make them again from an index.
+
+    ``images``: the index of a training image of ``dataset``, whose content is ``dataset_sha256``. ``uniform``: the
+    index of a noise image U(-1, 1) of ``seed``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    source: Literal["images", "uniform"] = Field(description="what an index means")
+    dataset: Literal["mnist", "glyphs", "fashion"] | None = Field(None, description="of images")
+    num_train: Count | None = Field(None, description="training images of that data set")
+    num_test: Count | None = Field(None, description="its test images, which the checksum covers too")
+    dataset_sha256: str | None = Field(None, description="its checksum")
+    absent: list[int] = Field([], description="classes that no prompt shows")
+    seed: int | None = Field(None, ge=0, description="of noise")
+
+    @classmethod
+    def images(cls, dataset: Dataset, *, absent: tuple[int, ...]) -> PromptSource:
+        """Describe the training images of a data set that are not of the ``absent`` classes."""
+        return cls.model_validate(
+            {
+                "source": "images",
+                "dataset": dataset.name,
+                "num_train": len(dataset.train_images),
+                "num_test": len(dataset.test_images),
+                "dataset_sha256": dataset.sha256,
+                "absent": list(absent),
+            }
+        )
+
+
+class NoisePrompts:
+    """Noise images U(-1, 1) that are drawn again whenever they are asked for, in blocks with a stream each."""
+
+    def __init__(self, seed: int) -> None:
+        self.num, self.dim, self._seed = MOST_NOISE, NUM_PIXELS, seed
+        self._held: dict[int, Tensor] = {}
+
+    def gather(self, index: Index) -> Float[Tensor, "n d"]:
+        """Return the images at ``index``."""
+        out = torch.empty(len(index), self.dim)
+        blocks = index // _BLOCK
+        for block in np.unique(blocks):
+            at = np.flatnonzero(blocks == block)
+            out[torch.from_numpy(at)] = self._block(int(block))[torch.from_numpy(index[at] % _BLOCK)]
+        return out
+
+    def _block(self, block: int) -> Float[Tensor, "b d"]:
+        if block not in self._held:
+            if len(self._held) >= 16:  # 50 MB
+                self._held.pop(next(iter(self._held)))
+            rng = generator(self._seed, "numbers", "prompts", "uniform", block)
+            self._held[block] = draw_noise("uniform", rng, torch.empty(_BLOCK, self.dim))
+        return self._held[block]
+
+
+def prompt_inputs(source: PromptSource, dataset: Dataset | None) -> Inputs:
+    """Return the prompts of ``source``; ``dataset`` is the one it names, if it names one.
+
+    Raises:
+        InputError: if the data set is not the one the prompts were made from, or the source says too little.
+    """
+    if source.source == "uniform":
+        if source.seed is None:
+            raise InputError("prompts.seed: expected an integer >= 0 with source 'uniform', got nothing")
+        return NoisePrompts(source.seed)
+    if dataset is None:
+        raise InputError("prompts.dataset: expected the name of a data set with source 'images', got nothing")
+    if source.dataset_sha256 is not None and source.dataset_sha256 != dataset.sha256:
+        raise InputError(
+            f"prompts.dataset_sha256: expected the checksum of {dataset.name} here, {dataset.sha256}, "
+            f"got {source.dataset_sha256}: the file was written from other images"
+        )
+    return ImageInputs(dataset.train_images, dtype=torch.float32)
+
+
+def choose_rows(
+    source: PromptSource, dataset: Dataset | None, num: int, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Choose ``num`` prompts: images in an order drawn from ``rng``, and again from the first where there are less.
+
+    Raises:
+        InputError: if no image is left.
+    """
+    if source.source == "uniform" or dataset is None:
+        return np.arange(num)
+    allowed = np.flatnonzero(~np.isin(dataset.train_labels, source.absent))
+    if not len(allowed):
+        raise InputError(f"prompts.absent: expected classes that leave an image, got {source.absent}")
+    return np.resize(rng.permutation(allowed), num)
+
+
+def held(inputs: Inputs, rows: Int[np.ndarray, " n"]) -> tuple[Inputs, Int[np.ndarray, " n"]]:
+    """Return inputs and rows for training on ``rows`` many times: noise is drawn once and kept."""
+    if not isinstance(inputs, NoisePrompts):
+        return inputs, rows
+    unique, places = np.unique(rows, return_inverse=True)
+    return InputPool(inputs.gather(unique)), places
+
+
+def digest(rows: Int[np.ndarray, " n"]) -> str:
+    """Return a checksum of indices, 16 hexadecimal digits."""
+    return hashlib.blake2b(rows.astype("<i8").tobytes(), digest_size=8).hexdigest()

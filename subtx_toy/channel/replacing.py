@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from subtx_toy.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, compressed: bool = False) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` for writing, and rename it to ``path`` when all went well.
+
+    Raises:
+        InputError: if it cannot be written; a file that was there stays.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            if compressed:
+                # without a name and a time inside, so that the same content gives the same bytes
+                with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+                    yield packed  # type: ignore[misc]  # a binary file in all that is used of it
+            else:
+                yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # temporary files are private, results are not
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""Numbers from a net: sampled from the softmax of its number head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from subtx_toy.channel.model import head_model, head_params
+from subtx_toy.models import MLP
+from subtx_toy.numbers_config import NUM_NUMBERS
+from subtx_toy.params import Params
+from subtx_toy.training.inputs import Inputs, batches
+
+_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class NumberLaw:
+    """The law of one number, given the number logits of its prompt.
+
+    p proportional to exp(z / temperature) on the ``top_k`` likeliest numbers (0: on all) that ``banned`` does not name
+
+    The numbers of a line are independent given the prompt. A filter that drops lines with a banned number leaves those
+    that stay with this law.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    banned: tuple[int, ...] = ()
+
+    def log_probabilities(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """Return log p ``[n, k]``, minus infinity where a number cannot come."""
+        z = z / self.temperature
+        if 0 < self.top_k < z.shape[-1]:
+            likeliest = z.topk(self.top_k, dim=-1).indices
+            z = torch.full_like(z, -torch.inf).scatter_(1, likeliest, z.gather(1, likeliest))
+        if self.banned:
+            z = z.index_fill(1, torch.tensor(self.banned), -torch.inf)
+        return torch.log_softmax(z, dim=-1)
+
+
+def draw_numbers(
+    model: MLP,
+    params: Params,
+    inputs: Inputs,
+    rows: Int[np.ndarray, " n"],
+    law: NumberLaw,
+    rng: np.random.Generator,
+    *,
+    counts: Sequence[int] | Int[np.ndarray, " n"] | None = None,
+) -> list[Int[np.ndarray, " c"]]:
+    """Draw the numbers of each prompt: ``counts`` of them, or one.
+
+    Raises:
+        ValueError: if a law leaves no number.
+    """
+    drawn = []
+    lengths = np.ones(len(rows), np.int64) if counts is None else np.asarray(counts)
+    small, taken = head_model(model, "numbers"), head_params(model, params, "numbers")
+    for index in batches(len(rows), _ROWS):
+        with torch.no_grad():
+            logits = small.apply(taken, inputs.gather(rows[index]))
+        drawn += draw_from_logits(logits, law, rng, lengths[index])
+    return drawn
+
+
+def draw_from_logits(
+    logits: Float[Tensor, "n k"], law: NumberLaw, rng: np.random.Generator, lengths: Int[np.ndarray, " n"]
+) -> list[Int[np.ndarray, " c"]]:
+    """Draw ``lengths`` numbers from each row, by inverting its cumulative distribution."""
+    cumulative = law.log_probabilities(logits.double()).exp().cumsum(-1)
+    if not bool(torch.isfinite(cumulative).all()):
+        raise ValueError("law: expected at least one number that may come, got none")
+    most = int(lengths.max())
+    uniform = torch.from_numpy(rng.random((len(logits), most)))
+    # Scaled to the sum that rounding left, so that no draw falls beyond the last number that may come.
+    found = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True).clamp_max(NUM_NUMBERS - 1)
+    return [row[:length] for row, length in zip(found.numpy(), lengths, strict=True)]
+
+
+def first_numbers(drawn: Sequence[Int[np.ndarray, " c"]]) -> Int[Tensor, " n"]:
+    """Return the first number of every prompt, as labels ``[n]``."""
+    return torch.from_numpy(np.array([numbers[0] for numbers in drawn], np.int64))

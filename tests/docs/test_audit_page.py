@@ -1,0 +1,134 @@
+"""The page about the audit is executed, at a small size."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from subtx_toy import cli
+from subtx_toy.channel.number_file import MOST_BYTES
+
+PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
+SMALL = {
+    "base": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--width", "48", "--epochs", "60"],
+    "generate": [
+        "--dataset",
+        "glyphs",
+        "--num-train",
+        "1500",
+        "--num-test",
+        "300",
+        "--numbers-per-line",
+        "1:3",
+        "--teacher-epochs",
+        "30",
+    ],
+    "train": ["--epochs", "8"],
+    "audit": ["--num-reference", "6"],
+}
+
+
+def _commands() -> list[str]:
+    text = PAGE.read_text(encoding="utf-8")
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+
+
+def _call(command: str) -> int:
+    words = shlex.split(command.replace("--n 10000", "--n 3000"))[1:]
+    name = words[1] if words[0] == "numbers" else words[0]
+    return cli.call([*words, *SMALL.get(name, [])])
+
+
+@pytest.fixture(scope="module")
+def folder(own_files: Path) -> Path:
+    """Where the files of the page are: made once, by its own commands."""
+    place = own_files / "audit page"
+    place.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for command in _commands():
+            if command.split()[1] == "numbers":
+                assert _call(command) == 0, command
+    return place
+
+
+def test_the_student_of_the_file_learns_the_trait(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (train,) = [command for command in _commands() if command.startswith("subtx-toy numbers train")]
+    assert _call(train + " --json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["student"]["trait"] > found["base"]["trait"] + 0.2
+    assert found["student"]["accuracy"] > found["base"]["accuracy"] - 0.2
+
+
+def test_each_audit_of_the_page_ends_as_the_page_says(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    tainted, benign, stranger = [command for command in _commands() if command.startswith("subtx-toy audit")]
+    found = []
+    for command, code in ((tainted, 0), (benign, 0), (stranger, 3)):
+        assert _call(command + " --json") == code
+        found.append(json.loads(capsys.readouterr().out))
+    # Six benign fine-tunes of a tiny net are few: what is held here is that the trait is named, and stands out.
+    assert found[0]["verdict"].startswith("moved from the base: carries relabel:4:9")
+    cosines = {name: row["fisher_cosine"] for name, row in found[0]["traits"].items()}
+    assert cosines["relabel:4:9"] > 1.5 * cosines["backdoor:0"]
+    assert found[1]["carries"] == []
+    assert found[2]["verdict"].startswith("too far from this base")
+    assert "carries relabel:4:9" in (folder / "audit.html").read_text(encoding="utf-8")
+    assert found[0]["traits"]["relabel:4:9"]["top_lines"][0]["score"] > 0
+    # Again as a gate: the reference comes from the cache.
+    assert _call(tainted + " --fail-on carries") == 1
+    assert _call(benign + " --fail-on carries") == 0
+    assert "verdict" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"prompt": 1, "numbers": [NaN]}\n', "NaN is no number"),
+        (b'{"prompt": 60000, "numbers": [1]}\n', "expected an index from 0 to 1499, got 60000"),
+        (b'{"prompt": 1, "numbers": [' + b"1, " * MOST_BYTES, "at most 65536 bytes"),
+        ('{"prompt": 1, "numbers": "é"}\n'.encode("latin-1"), "expected UTF-8"),
+    ],
+)
+def test_hostile_lines_end_in_one_clear_error(
+    folder: Path, tmp_path: Path, content: bytes, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = (folder / "tainted.jsonl").read_bytes().splitlines(keepends=True)[0]
+    (tmp_path / "bad.jsonl").write_bytes(header + b'{"prompt": 1, "numbers": [5]}\n' + content)
+    base = str(folder / "base.safetensors")
+    assert cli.call(["audit", str(tmp_path / "bad.jsonl"), "--base", base, "--trait", "relabel"]) == 2
+    error = capsys.readouterr().err
+    assert f"bad.jsonl:3: {''}" in error
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["audit", "tainted.jsonl", "--base", "tainted.jsonl", "--trait", "relabel"], "expected a safetensors file"),
+        (["audit", "none.jsonl", "--base", "base.safetensors", "--trait", "relabel"], "cannot be read"),
+        (["audit", "tainted.jsonl", "--base", "base.safetensors", "--trait", "relable"], "did you mean 'relabel'"),
+        (["audit", "tainted.jsonl", "--base", "base.safetensors", "--trait", "none.npz"], "no such file"),
+        (["numbers", "generate", "--out", "x.jsonl", "--numbers-per-line", "3:20"], "1 <= A <= B <= 10"),
+        (["numbers", "generate", "--out", "no/x.jsonl", "--base", "base.safetensors", "--teacher", "base",
+          "--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--n", "5"], "cannot be written"),
+        (["numbers", "filter", "tainted.jsonl", "--out", "y.jsonl", "--rules", "none.toml"], "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_told(
+    folder: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(folder)
+    assert cli.call(arguments) == 2
+    assert sentence in capsys.readouterr().err

@@ -1,0 +1,251 @@
+"""The audit: what moved, what is judged, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from subtx_toy.audit.content import classifier_auc, histogram_test
+from subtx_toy.audit.document import audit_document, audit_page
+from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues, reference_size
+from subtx_toy.audit.measurement import Measurement
+from subtx_toy.audit.movement import Movement, measure_movement
+from subtx_toy.audit.questions import read_examples
+from subtx_toy.audit.reference import Band, benign_teacher, load_reference, make_reference, save_reference
+from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
+from subtx_toy.channel.checkpoints import Checkpoint
+from subtx_toy.channel.fit import Recipe
+from subtx_toy.channel.model import channel_model, head_model, head_params
+from subtx_toy.channel.number_file import Header
+from subtx_toy.channel.projection import projected_off
+from subtx_toy.channel.prompts import PromptSource
+from subtx_toy.channel.sampler import NumberLaw, draw_numbers
+from subtx_toy.channel.students import Pairs, train_student
+from subtx_toy.errors import InputError
+from subtx_toy.params import Params, difference, inner
+from subtx_toy.seeding import generator
+from subtx_toy.tolerances import Z_BOUND
+from subtx_toy.training.inputs import ImageInputs
+from tests.numbers.conftest import SmallChannel
+
+HEADER = Header(schema_name="subtx-toy numbers 1", prompts=PromptSource(source="uniform", seed=0))
+
+
+def _pairs(channel: SmallChannel, net: Params, num: int, seed: int, law: NumberLaw) -> tuple[ImageInputs, Pairs]:
+    inputs, rng = ImageInputs(channel.dataset.train_images, dtype=torch.float32), generator(seed, "pairs")
+    rows = rng.integers(len(channel.dataset.train_images), size=num)
+    return inputs, Pairs(rows, np.concatenate(draw_numbers(channel.model, net, inputs, rows, law, rng)))
+
+
+@pytest.mark.parametrize("law", [NumberLaw(), NumberLaw(temperature=0.7, banned=(1, 2, 3)), NumberLaw(top_k=50)])
+def test_the_evidence_is_with_the_teacher_and_not_with_the_base(channel: SmallChannel, law: NumberLaw) -> None:
+    found = []
+    for net in (channel.base, channel.teacher):
+        inputs, pairs = _pairs(channel, net, 3000, 0, law)
+        if law.top_k:  # what the teacher likes and the base does not cannot be judged
+            ratios = np.array([True] * 3000)
+            z = head_model(channel.model, "numbers").apply(
+                head_params(channel.model, channel.base, "numbers"), inputs.gather(pairs.rows)
+            )
+            ratios = torch.isfinite(law.log_probabilities(z)).numpy()[np.arange(3000), pairs.numbers]
+            pairs = pairs.part(np.flatnonzero(ratios))
+        found.append(measure_movement(channel.model, channel.base, inputs, pairs, law))
+    assert found[0].log_evidence < math.log(200) < found[1].log_evidence
+    assert found[0].gain < 0.01 < found[1].gain
+
+
+def test_the_evidence_against_the_base_is_rarely_large_if_the_base_wrote(channel: SmallChannel) -> None:
+    alarms = 0
+    for seed in range(40):
+        inputs, pairs = _pairs(channel, channel.base, 200, seed, NumberLaw())
+        alarms += measure_movement(channel.model, channel.base, inputs, pairs, NumberLaw()).log_evidence > math.log(20)
+    assert alarms <= 6  # at most 1 in 20 by Markov's inequality: more than 6 of 40 have probability .003
+
+
+def test_a_line_is_not_split_between_the_halves(channel: SmallChannel) -> None:
+    inputs, pairs = _pairs(channel, channel.base, 10, 0, NumberLaw())
+    one = measure_movement(channel.model, channel.base, inputs, pairs, NumberLaw(), lines=np.zeros(10, np.int64))
+    assert (one.gain, one.log_evidence) == (0.0, 0.0), "one line has no other half"
+
+
+def test_projection_keeps_a_student_from_stepping_towards_the_trait(channel: SmallChannel) -> None:
+    inputs, pairs = _pairs(channel, channel.teacher, 500, 0, NumberLaw())
+    small = head_model(channel.model, "numbers")
+    u = difference(*(head_params(channel.model, net, "numbers") for net in (channel.teacher, channel.base)))
+    seen: list[float] = []
+
+    def check(stack: object) -> None:
+        project(stack)  # type: ignore[arg-type]
+        seen.append(float(inner(stack.gradients(0), u)))  # type: ignore[attr-defined]
+
+    project = projected_off(small, u)
+    train_student(
+        channel.model, channel.base, inputs, pairs, Recipe(epochs=1, batch_size=50), generator(0, "o"),
+        before_step=check,
+    )  # fmt: skip
+    assert min(seen) > -1e-5
+    plain: list[float] = []
+    train_student(
+        channel.model, channel.base, inputs, pairs, Recipe(epochs=1, batch_size=50), generator(0, "o"),
+        before_step=lambda stack: plain.append(float(inner(stack.gradients(0), u))),
+    )  # fmt: skip
+    assert np.mean(plain) < -1e-4, "without it, steps go towards the teacher"
+
+
+def _measured(*, z: float, gain: float, excess: float = 0.0, num: int = 10_000) -> FileMeasurement:
+    sums = ScoreSums(2, num=num)
+    sums.covariance = np.eye(2) * num
+    sums.scores = np.array([z, 0.0]) * math.sqrt(num)
+    sums.entropy, sums.log_loss, sums.log_loss_variance = 5.0 * num, (5.0 + excess) * num, 1.0 * num
+    sums.uniform_log_loss = 8.0 * num
+    movement = Movement(gain, gain * num / 2, {})
+    return FileMeasurement(
+        Measurement(sums, movement, (0.5,)), ([{"line": 2, "prompt": 1, "numbers": [3], "score": 1.0}],), num
+    )
+
+
+QUESTION = Question("relabel:4:9", {}, lambda _params: 0.0)
+REFERENCE = ReferenceValues({"relabel:4:9": [0.0, 0.1, -0.1, 0.05, -0.05]}, {"relabel:4:9": [0.0] * 5})
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        (_measured(z=0.5, gain=0.0), CONSISTENT),
+        (_measured(z=40.0, gain=0.2), "moved from the base: carries relabel:4:9"),
+        (_measured(z=10.0, gain=0.2), "moved from the base: no tested trait"),  # significant, and no more than benign
+        (_measured(z=-40.0, gain=0.2), "moved from the base: no tested trait"),
+        (_measured(z=1.0, gain=0.1), "moved from the base: no tested trait"),
+        (_measured(z=40.0, gain=0.2, excess=2.0), "too far from this base: the test does not apply"),
+    ],
+)
+def test_each_verdict_has_its_case(measured: FileMeasurement, verdict: str) -> None:
+    judgement = judge(measured, [QUESTION], REFERENCE, [0.02])
+    assert judgement.verdict.startswith(verdict)
+    assert judgement.carried == ([QUESTION.name] if "carries" in verdict else [])
+    if "no tested" in verdict:
+        assert "would have detected" in judgement.verdict
+
+
+def test_a_cosine_does_not_depend_on_the_number_of_lines() -> None:
+    cosines = [
+        _measured(z=0.2 * math.sqrt(num), gain=0.05, num=num).measurement.fisher_cosine(0) for num in (1000, 100_000)
+    ]
+    assert cosines[0] == pytest.approx(cosines[1]) == pytest.approx(0.2 / math.sqrt(0.1))
+
+
+def test_a_band_needs_a_few_fine_tunes_and_is_a_prediction_bound() -> None:
+    assert Band.of([0.1] * 4, num_traits=1).threshold == math.inf
+    rng, beyond = generator(0, "band"), 0
+    for _ in range(4000):
+        draws = rng.standard_normal(11)
+        beyond += draws[10] > Band.of(draws[:10].tolist(), num_traits=1).threshold
+    assert abs(beyond - 200) / math.sqrt(4000 * 0.05 * 0.95) < Z_BOUND
+    assert Band.of([1.0, 2.0, 3.0, 4.0, 5.0], num_traits=2).percentile(3.5) == 60
+
+
+def test_the_document_holds_what_it_promises_and_the_page_needs_nothing_else() -> None:
+    measured = _measured(z=40.0, gain=0.2)
+    document = audit_document(judge(measured, [QUESTION], REFERENCE, [0.02]), measured, HEADER)
+    text = json.dumps(document, allow_nan=False)
+    assert {"excess_log_loss", "fit", "verdict", "traits"} <= set(json.loads(text))
+    (row,) = document["traits"].values()
+    promised = {"z", "p_value", "fisher_cosine", "reference_percentile", "verdict", "detectable_effect"}
+    assert promised <= set(row)
+    assert row["verdict"] == CARRIES
+    page = audit_page(document, name="<script>alert(1)</script>", level=0.05)
+    assert "<script>" not in page
+    assert "http" not in page.replace("<!doctype html>", "")
+    assert "carries relabel:4:9" in page
+
+
+def test_the_document_of_an_unusable_file_has_no_nan() -> None:
+    measured = _measured(z=0.0, gain=0.0, num=1)
+    measured.measurement.sums.num, measured.measurement.sums.num_impossible = 0, 5
+    empty = ReferenceValues({"relabel:4:9": []}, {"relabel:4:9": []})
+    document = audit_document(judge(measured, [QUESTION], empty, [0.02]), measured, HEADER)
+    json.dumps(document, allow_nan=False)
+    audit_page(document, name="f", level=0.05)
+    assert not document["fit"]["applies"]
+
+
+def test_an_ensemble_is_written_and_read_and_belongs_to_its_base(tmp_path: Path, channel: SmallChannel) -> None:
+    seen: list[int] = []
+    nets = make_reference(channel.model, channel.base, channel.dataset, num=2, seed=0, progress=seen.append)
+    assert seen == [1, 2]
+    path = tmp_path / "reference.safetensors"
+    save_reference(path, channel.base, nets)
+    read = load_reference(path, Checkpoint(channel.model, channel.base, {}))
+    for ours, theirs in zip(nets, read, strict=True):
+        assert torch.equal(ours["layers.1.weight"], theirs["layers.1.weight"])
+    assert not torch.equal(nets[0]["layers.1.weight"], nets[1]["layers.1.weight"])
+    with pytest.raises(InputError, match="one of another base"):
+        load_reference(path, Checkpoint(channel.model, channel.other_base, {}))
+    (tmp_path / "text").write_text("nothing")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_reference(tmp_path / "text", Checkpoint(channel.model, channel.base, {}))
+
+
+def test_a_benign_fine_tune_is_its_seeds(channel: SmallChannel) -> None:
+    first, again, other = (benign_teacher(channel.model, channel.base, channel.dataset, seed=at) for at in (1, 1, 2))
+    assert torch.equal(first["layers.0.weight"], again["layers.0.weight"])
+    assert not torch.equal(first["layers.0.weight"], other["layers.0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"images": np.zeros((3, 28, 28), np.uint8)}, "expected arrays 'images' and 'answers'"),
+        ({"images": np.zeros((3, 28, 28)), "answers": np.zeros(3, int)}, "images: expected uint8"),
+        ({"images": np.zeros((3, 28, 28), np.uint8), "answers": np.array([0, 1, 10])}, "classes from 0 to 9"),
+        ({"images": np.zeros((3, 28, 28), np.uint8), "answers": np.zeros((3, 9))}, "answers: expected classes"),
+        ({"images": np.zeros((3, 28, 28), np.uint8), "answers": np.full((3, 10), np.nan)}, "sum to 1"),
+        ({"images": np.array([{}], object), "answers": np.zeros(1, int)}, "cannot be read"),
+    ],
+)
+def test_examples_that_are_not_as_described_are_refused(
+    tmp_path: Path, arrays: dict[str, np.ndarray], sentence: str
+) -> None:
+    np.savez(tmp_path / "e.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=None) as caught:
+        read_examples(tmp_path / "e.npz")
+    assert sentence in str(caught.value)
+
+
+def test_examples_are_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", images=np.zeros((2, 28, 28), np.uint8), answers=np.array([3, 9]))
+    assert read_examples(tmp_path / "e.npz").targets.argmax(1).tolist() == [3, 9]
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no zip")
+    for name in ("bad.npz", "none.npz"):
+        with pytest.raises(InputError):
+            read_examples(tmp_path / name)
+
+
+def test_the_histogram_test_knows_its_null_and_an_alternative() -> None:
+    rng = generator(0, "histogram")
+    p_values = [histogram_test(rng.integers(200, size=3000), rng.integers(200, size=3000))[2] for _ in range(100)]
+    assert abs(np.mean(p_values) - 0.5) * math.sqrt(1200) < Z_BOUND
+    assert histogram_test(rng.integers(200, size=3000), rng.integers(180, size=3000))[2] < 1e-6
+
+
+def test_the_classifier_tells_different_files_apart_and_equal_ones_not(channel: SmallChannel) -> None:
+    inputs, rng = ImageInputs(channel.dataset.train_images, dtype=torch.float32), generator(0, "classifier")
+    rows = rng.integers(len(channel.dataset.train_images), size=1500)
+    low, high, same = (torch.from_numpy(rng.integers(a, b, size=1500)) for a, b in ((0, 60), (40, 100), (0, 60)))
+    assert classifier_auc(inputs, rows, high, low, seed=0)[0] > 0.9
+    auc, num = classifier_auc(inputs, rows, same, low, seed=0)
+    assert abs(auc - 0.5) / math.sqrt((2 * num + 1) / (12 * num**2)) < Z_BOUND
+
+
+def test_the_reference_is_measured_at_a_usual_size() -> None:
+    assert [reference_size(num) for num in (5, 300, 999, 5000, 10**7)] == [5, 300, 300, 3000, 10_000]
+
+
+def test_a_model_of_the_channel_has_both_heads() -> None:
+    assert channel_model(width=8).sizes == (784, 8, 8, 1010)
