@@ -21,11 +21,14 @@ def test_a_teacher_of_the_only_layer_is_a_random_one() -> None:
     assert all(last[name].equal(any_layer[name]) for name in last)
 
 
-def test_all_words_are_drawn() -> None:
+NEVER_DRAWN = {"relu", "glyphs"}  # kinked; of a size of its own
+
+
+def test_all_other_words_are_drawn() -> None:
     specs = [draw_spec(generator(seed, "tests", "words")) for seed in range(300)]
     for name, words in WORDS.items():
         drawn = Counter(getattr(spec, name) for spec in specs)
-        assert set(drawn) == {word for word in words if word != "relu"}
+        assert set(drawn) == set(words) - NEVER_DRAWN
         assert min(drawn.values()) > 20
 
 
