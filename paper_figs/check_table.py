@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from subtx_toy.check_table import insert, read_checked
+from subtx_toy.replacing import replacing
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "experiments" / "README.md"
@@ -12,9 +13,8 @@ PAGE = ROOT / "experiments" / "README.md"
 
 def main() -> None:
     page = insert(PAGE.read_text(encoding="utf-8"), read_checked(ROOT / "docs" / "results" / "sweeps"))
-    temporary = PAGE.with_suffix(".new")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(PAGE)
+    with replacing(PAGE) as file:
+        file.write(page.encode())
     print(PAGE)
 
 

@@ -65,10 +65,8 @@ def compare(
             verdict = "nothing published"
         elif changed:
             verdict = "not compared"
-        elif len(accuracies[arm]) < MIN_SEEDS:
-            verdict = f"needs {MIN_SEEDS} seeds"
         else:
-            verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
+            verdict = judge(p_value, num_seeds=len(accuracies[arm]))
         rows.append(
             ArmComparison(
                 arm=arm,
@@ -82,6 +80,13 @@ def compare(
             )
         )
     return rows
+
+
+def judge(p_value: float, *, num_seeds: int) -> str:
+    """Return the verdict on a mean that something was published for; ``p_value`` is adjusted for its family."""
+    if num_seeds < MIN_SEEDS:
+        return f"needs {MIN_SEEDS} seeds"
+    return "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
 
 
 def accuracies_by_arm(records: Sequence[RunRecord]) -> dict[str, list[float]]:

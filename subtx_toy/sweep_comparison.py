@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from subtx_toy.config import STUDENT_ARMS, RunConfig
+from subtx_toy.comparison import judge
+from subtx_toy.config import STUDENT_ARMS, RunConfig, Settings
 from subtx_toy.definition import DistillationSweep
 from subtx_toy.published_sweep import full_name
 from subtx_toy.record import RunRecord
 from subtx_toy.stats import Estimate, difference, estimate, holm
-from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
 
 
 class Finding(NamedTuple):
@@ -69,19 +69,17 @@ def compare_sweep(
     by_config: dict[RunConfig, list[Finding]] = {}
     for finding in findings:
         by_config.setdefault(finding.config, []).append(finding)
+    values_at: dict[Settings, list[tuple[str, list[float], str | None]]] = {}
+    for point in published.points if published else []:
+        known = values_at.setdefault(definition.point(point.at), [])
+        known += [(full_name(name), value, point.source) for name, value in point.values.items()]
     rows: list[PointComparison] = []
     for config, here in by_config.items():
         at = {name: value for name, value in config if value != getattr(base, name)}
-        known: list[tuple[str, list[float] | None, str | None]] = [
-            (full_name(name), value, point.source)
-            for point in (published.points if published else [])
-            if definition.point(point.at) == config
-            for name, value in point.values.items()
-        ]
-        if not known:
-            known.append((_main_metric(here[0]), None, None))
+        here = sorted(here, key=lambda one: one.seed)
+        known = values_at.get(config) or [(_main_metric(here[0]), [], None)]
         for metric, value, source in known:
-            values = tuple(finding.metrics[metric] for finding in sorted(here, key=lambda one: one.seed))
+            values = tuple(finding.metrics[metric] for finding in here)
             ours = estimate(values)
             theirs = published.estimate(value, ours) if published and value else None
             found = difference(ours, theirs) if theirs else None
@@ -95,21 +93,14 @@ def compare_sweep(
                     theirs=theirs,
                     standard_errors=found.standard_errors if found else math.nan,
                     p_value=found.p_value if found else math.nan,
-                    verdict="",
+                    verdict="nothing published",
                 )
             )
     adjusted = holm([row.p_value for row in rows])
-    return [_judged(row, p_value) for row, p_value in zip(rows, adjusted, strict=True)]
-
-
-def _judged(row: PointComparison, p_value: float) -> PointComparison:
-    if row.theirs is None:
-        verdict = "nothing published"
-    elif len(row.values) < MIN_SEEDS:
-        verdict = f"needs {MIN_SEEDS} seeds"
-    else:
-        verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
-    return PointComparison(**(vars(row) | {"p_value": p_value, "verdict": verdict}))
+    return [
+        row if row.theirs is None else replace(row, p_value=p, verdict=judge(p, num_seeds=len(row.values)))
+        for row, p in zip(rows, adjusted, strict=True)
+    ]
 
 
 def _main_metric(finding: Finding) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -13,6 +12,7 @@ from subtx_toy.audit.examination import FileMeasurement
 from subtx_toy.audit.reference import Band
 from subtx_toy.audit.verdict import Judgement, TraitVerdict
 from subtx_toy.channel.number_file import Header
+from subtx_toy.json_values import finite
 
 
 def audit_document(
@@ -32,21 +32,21 @@ def audit_document(
         "verdict": judgement.verdict,
         "carries": judgement.carried,
         "numbers": sums.num + sums.num_impossible,
-        "excess_log_loss": _number(fit.excess_log_loss),
+        "excess_log_loss": finite(fit.excess_log_loss),
         "fit": {
-            "excess_log_loss": _number(fit.excess_log_loss),
-            "z": _number(fit.z),
-            "limit": _number(fit.limit),
-            "entropy": _number(sums.entropy / sums.num) if sums.num else None,
+            "excess_log_loss": finite(fit.excess_log_loss),
+            "z": finite(fit.z),
+            "limit": finite(fit.limit),
+            "entropy": finite(sums.entropy / sums.num) if sums.num else None,
             "impossible": fit.num_impossible,
             "applies": fit.applies,
         },
         "moved": {
             "moved": judgement.moved,
-            "divergence": _number(measured.measurement.divergence) if sums.num else None,
-            "log_evidence": _number(measured.measurement.movement.log_evidence),
-            "chi2": _number(judgement.omnibus[0]),
-            "chi2_p_value": _number(judgement.omnibus[1]),
+            "divergence": finite(measured.measurement.divergence) if sums.num else None,
+            "log_evidence": finite(measured.measurement.movement.log_evidence),
+            "chi2": finite(judgement.omnibus[0]),
+            "chi2_p_value": finite(judgement.omnibus[1]),
             "numbers": measured.num_moved,
         },
         "traits": {
@@ -61,16 +61,16 @@ def audit_document(
 def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | None) -> dict[str, Any]:
     return {
         "verdict": row.verdict,
-        "z": _number(row.score.z),
-        "p_value": _number(row.score.p_value),
-        "p_value_holm": _number(row.p_holm),
-        "efficient_z": _number(row.efficient.z),
-        "efficient_p_value": _number(row.efficient.p_value),
-        "effect": _number(row.score.effect),
-        "fisher_cosine": _number(row.fisher_cosine),
-        "reference_percentile": _number(row.band.percentile(row.fisher_cosine)),
+        "z": finite(row.score.z),
+        "p_value": finite(row.score.p_value),
+        "p_value_holm": finite(row.p_holm),
+        "efficient_z": finite(row.efficient.z),
+        "efficient_p_value": finite(row.efficient.p_value),
+        "effect": finite(row.score.effect),
+        "fisher_cosine": finite(row.fisher_cosine),
+        "reference_percentile": finite(row.band.percentile(row.fisher_cosine)),
         "reference": _band(row.band),
-        "detectable_effect": _number(row.detectable_effect),
+        "detectable_effect": finite(row.detectable_effect),
         "student": {"shows": row.probe, "base_shows": row.base_probe, "reference": _band(row.probe_band)},
         "probe": probe,
         "top_lines": list(top),
@@ -82,12 +82,8 @@ def _band(band: Band) -> dict[str, Any]:
         "num": len(band.values),
         "least": min(band.values, default=None),
         "largest": max(band.values, default=None),
-        "threshold": _number(band.threshold),
+        "threshold": finite(band.threshold),
     }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 _TEMPLATE = "page.html.jinja"  # beside this file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ from subtx_toy.audit.reference import fingerprint
 from subtx_toy.audit.score_sums import Scorer, ScoreSums, TopLines
 from subtx_toy.channel.number_file import Header, NumberFile, Piece
 from subtx_toy.channel.prompts import choose_rows
-from subtx_toy.channel.replacing import replacing
 from subtx_toy.channel.sampler import draw_numbers
 from subtx_toy.channel.students import Pairs
 from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.data import Dataset, cache
 from subtx_toy.params import Params
+from subtx_toy.replacing import replacing
 from subtx_toy.seeding import generator
 
 MOST_MOVED = 10_000
@@ -213,8 +212,3 @@ def _fingerprint(directions: Directions) -> str:
     for block in (*directions.weights, *directions.biases):
         state.update(block.numpy().tobytes())
     return state.hexdigest()
-
-
-def finite(value: float) -> float | None:
-    """JSON has no nan and no infinity."""
-    return value if math.isfinite(value) else None

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.torch
 from scipy import stats
 
-from subtx_toy.channel.checkpoints import Checkpoint
+from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.replacing import replacing
 from subtx_toy.channel.teachers import train_teacher
 from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.data import Dataset, cache
 from subtx_toy.errors import InputError
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
+from subtx_toy.replacing import replacing
 from subtx_toy.seeding import generator
 
 STEPS = (50, 200)
@@ -105,14 +104,7 @@ def load_reference(path: Path, base: Checkpoint) -> list[Params]:
     Raises:
         InputError: if the file cannot be read, or is of another base.
     """
-    try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path}: expected a reference ensemble, got a file that cannot be read: {error}") from None
+    tensors, metadata = read_tensors(path, expected="a reference ensemble, got a file")
     if metadata.get("base") != fingerprint(base.params):
         raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")
     nets = []

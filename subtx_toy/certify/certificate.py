@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import ProvedBox
-from subtx_toy.errors import InputError
+from subtx_toy.replacing import replacing
 
 FORMAT, VERSION = "subtx_toy certificate", 1
 DOCUMENT = "certificate.json"
@@ -116,7 +114,9 @@ def write(certificate: Certificate, path: Path) -> None:
     Raises:
         InputError: if the file cannot be written; one that was there stays.
     """
-    _replace(path, to_bytes(certificate.document(), certificate.described.arrays))
+    content = to_bytes(certificate.document(), certificate.described.arrays)
+    with replacing(path, what="out") as file:
+        file.write(content)
 
 
 def to_bytes(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
@@ -130,19 +130,3 @@ def to_bytes(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
             np.save(content, np.ascontiguousarray(value, dtype="<f8"), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), content.getvalue(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise InputError(f"out: cannot write {path}: {error.strerror}") from None

@@ -106,10 +106,6 @@ class Student:
     def _trait_kernel(self) -> Ball:
         return dot(Ball.exact(self.described.arrays["trait_inputs"]), self._at_init[0][0].T) + Ball.exact(1.0)
 
-    @cached_property
-    def _trait_start(self) -> Ball:
-        return dot(Ball.exact(self.described.arrays["trait_inputs"]), self.weights[0].T) + self.biases[0]
-
     def _rows(self, number: int, delta: Ball) -> Ball:
         # Of the last layer only the trait's columns are looked at, and only the distilled ones have moved.
         if number < self.described.num_layers - 1:

@@ -11,12 +11,12 @@ import safetensors
 import safetensors.torch
 import torch
 
-from subtx_toy.channel.replacing import replacing
 from subtx_toy.config import NUM_CLASSES, NUM_PIXELS
 from subtx_toy.errors import InputError
 from subtx_toy.models import ACTIVATIONS, MLP
 from subtx_toy.numbers_config import NUM_NUMBERS
 from subtx_toy.params import Params
+from subtx_toy.replacing import replacing
 
 _SCHEMA = "subtx-toy numbers checkpoint 1"
 _MADE = "made"  # the metadata's key; safetensors allows texts only, so it holds JSON
@@ -60,19 +60,28 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: if the file cannot be read, is no safetensors file, or holds no net of the channel.
     """
-    try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            params = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path}: expected a safetensors file, got one that cannot be read: {error}") from None
+    params, metadata = read_tensors(path, expected="a safetensors file, got one")
     InputError.gather(f"{path}: {fault}" for fault in _faults(params))
     num_layers = len(params) // 2
     ordered = {f"layers.{at}.{kind}": params[f"layers.{at}.{kind}"] for at in range(num_layers) for kind in _KINDS}
     sizes = (NUM_PIXELS, *(len(ordered[f"layers.{at}.bias"]) for at in range(num_layers)))
     return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, _made(metadata))
+
+
+def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
+    """Read a safetensors file: its tensors as float32, and its metadata.
+
+    Raises:
+        InputError: if it cannot be read; ``expected`` says what it should have been, and what came instead.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping
+            return tensors, dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path}: expected {expected} that cannot be read: {error}") from None
 
 
 _KINDS = ("weight", "bias")

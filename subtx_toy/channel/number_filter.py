@@ -17,9 +17,9 @@ from subtx_toy import expected
 from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.number_file import FilterHeader, Header, NumberFile, data_line
 from subtx_toy.channel.number_text import MOST_NUMBERS, Fault
-from subtx_toy.channel.replacing import replacing
 from subtx_toy.errors import InputError
 from subtx_toy.numbers_config import NUM_NUMBERS
+from subtx_toy.replacing import replacing
 
 
 class FilterRules(BaseModel):

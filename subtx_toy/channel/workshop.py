@@ -11,7 +11,7 @@ from pathlib import Path
 from subtx_toy.channel.checkpoints import load_checkpoint, save_checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model
-from subtx_toy.channel.teachers import train_base, train_teacher
+from subtx_toy.channel.teachers import TEACHERS, train_base, train_teacher
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.data import Dataset, cache
@@ -61,10 +61,10 @@ class Workshop:
         Raises:
             InputError: if there is no such kind or trait.
         """
+        if kind not in TEACHERS:
+            raise InputError(f"teacher: expected {', '.join(TEACHERS[:-1])} or {TEACHERS[-1]}, got {kind!r}")
         if kind in ("base", "other-base"):
             return self.base(which=kind)
-        if kind not in ("trait", "benign"):
-            raise InputError(f"teacher: expected trait, benign, base or other-base, got {kind!r}")
         taught, model = (trait_of(trait) if kind == "trait" else None), self.model
 
         def make(start: Params) -> Params:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -208,8 +208,3 @@ class Evidence:
 def rungs(top: float) -> tuple[float, ...]:
     """Return the ladder that begins at ``top``."""
     return tuple(top / RUNG_RATIO**rung for rung in range(NUM_RUNGS))
-
-
-def second_half(values: Sequence[float]) -> Sequence[float]:
-    """Return the lower rungs."""
-    return values[len(values) // 2 :]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.cli.presentation import Presentation, number
+from subtx_toy.cli.presentation import Presentation
 from subtx_toy.cli.table import align, signed
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,11 +86,11 @@ def arm_document(definition: Distillation, row: ArmComparison) -> dict[str, Any]
         }
     return {
         "mean": row.ours.mean,
-        "ci95": number(row.ours.ci95),
+        "ci95": finite(row.ours.ci95),
         "n": row.ours.n,
         "values": list(row.values),
         "published": published,
-        "standard_errors": number(row.standard_errors),
-        "p_value_holm": number(row.p_value),
+        "standard_errors": finite(row.standard_errors),
+        "p_value_holm": finite(row.p_value),
         "verdict": row.verdict,
     }

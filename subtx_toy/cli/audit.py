@@ -70,7 +70,7 @@ def audit(
     from subtx_toy.audit.document import audit_document, audit_page
     from subtx_toy.audit.reference import FALSE_ALARM_LEVEL
     from subtx_toy.channel.number_file import NumberFile
-    from subtx_toy.channel.replacing import replacing
+    from subtx_toy.replacing import replacing
 
     with interruptible():
         read = NumberFile(file)
@@ -112,7 +112,7 @@ def _examine(
     from subtx_toy.channel.fit import Recipe
     from subtx_toy.channel.prompts import prompt_inputs
     from subtx_toy.channel.students import read_pairs, train_student
-    from subtx_toy.cli.numbers import prompt_data
+    from subtx_toy.cli.number_options import prompt_data
     from subtx_toy.seeding import generator
 
     start = load_checkpoint(base)

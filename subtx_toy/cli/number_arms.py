@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.cli.presentation import Presentation
 from subtx_toy.cli.table import align
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,4 +86,4 @@ def _document(row: NumberArm) -> dict[str, Any]:
 
 
 def _estimate(value: Estimate) -> dict[str, Any]:
-    return {"mean": value.mean, "ci95": None if math.isnan(value.ci95) else value.ci95, "n": value.n}
+    return {"mean": value.mean, "ci95": finite(value.ci95), "n": value.n}

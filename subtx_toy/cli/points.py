@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.cli.presentation import Presentation, number
+from subtx_toy.cli.presentation import Presentation
 from subtx_toy.cli.table import align, signed
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,13 +71,13 @@ def _document(row: PointComparison) -> dict[str, Any]:
         "at": dict(row.at),
         "metric": row.metric,
         "mean": row.ours.mean,
-        "ci95": number(row.ours.ci95),
+        "ci95": finite(row.ours.ci95),
         "n": row.ours.n,
         "values": list(row.values),
         "published": None
         if row.theirs is None
         else {"mean": row.theirs.mean, "standard_error": row.theirs.standard_error, "source": row.source},
-        "standard_errors": number(row.standard_errors),
-        "p_value": number(row.p_value),
+        "standard_errors": finite(row.standard_errors),
+        "p_value": finite(row.p_value),
         "verdict": row.verdict,
     }

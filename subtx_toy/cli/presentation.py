@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +15,3 @@ class Presentation(NamedTuple):
     table: str
     document: dict[str, Any]
     draw: Callable[[Path], None]
-
-
-def number(value: float) -> float | None:
-    """Return a number as JSON can hold it, which has neither nan nor inf.
-
-    >>> number(0.5), number(math.nan)
-    (0.5, None)
-    """
-    return value if math.isfinite(value) else None

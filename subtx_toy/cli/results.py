@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.plan_options import STORE, plan_options
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell
@@ -46,23 +47,14 @@ def _open(store_path: Path | None) -> Store:
 
 
 def _select(
-    store: Store,
-    experiment: str | None,
-    axes: tuple[str, ...],
-    *,
-    seeds: str | None,
-    sample: int | None,
-    sample_seed: int | None,
-    all_versions: bool,
+    store: Store, experiment: str | None, axes: tuple[str, ...], *, all_versions: bool, seeds: str | None, **plan: Any
 ) -> Selection:
     """Select by the words of a plan; of the seeds, those that are named, else whatever is stored."""
     from subtx_toy.results.rows import select
     from subtx_toy.seeding import parse_seeds
     from subtx_toy.sweep.plan import Plan
 
-    wanted = None
-    if experiment is not None:
-        wanted = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed).configs
+    wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan).configs
     chosen = None if seeds is None else set(parse_seeds(seeds))
     found = select(store, wanted=wanted, seeds=chosen, all_versions=all_versions)
     for version, num in sorted(found.left_out.items()):
@@ -121,14 +113,12 @@ def summary_command(
     experiment: str | None,
     axes: tuple[str, ...],
     *,
-    seeds: str | None,
-    sample: int | None,
-    sample_seed: int | None,
     store_path: Path | None,
     all_versions: bool,
     metrics: tuple[str, ...],
     pool_versions: bool,
     as_json: bool,
+    **plan: Any,
 ) -> None:
     """Show the mean of a metric over seeds, for each configuration: n, mean, half-width of its 95 % interval.
 
@@ -139,10 +129,7 @@ def summary_command(
     from subtx_toy.results.cells import summarize
 
     with _open(store_path) as store:
-        selection = _select(
-            store, experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed,
-            all_versions=all_versions or pool_versions,
-        )  # fmt: skip
+        selection = _select(store, experiment, axes, all_versions=all_versions or pool_versions, **plan)
     cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
     if as_json:
         document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
@@ -152,14 +139,11 @@ def summary_command(
 
 
 def _document(cell: Cell) -> dict[str, Any]:
-    def number(value: float) -> float | None:
-        return value if math.isfinite(value) else None  # JSON has no nan
-
     return {
         "axes": cell.axes,
         "metric": cell.metric,
-        "mean": number(cell.estimate.mean),
-        "ci95": number(cell.estimate.ci95),
+        "mean": finite(cell.estimate.mean),
+        "ci95": finite(cell.estimate.ci95),
         "n": cell.estimate.n,
         "not_finite": cell.not_finite,
     }
@@ -188,11 +172,9 @@ def export_command(
     experiment: str | None,
     axes: tuple[str, ...],
     *,
-    seeds: str | None,
-    sample: int | None,
-    sample_seed: int | None,
     store_path: Path | None,
     all_versions: bool,
+    **plan: Any,
 ) -> None:
     """Write trials to FILE, .parquet or .csv, one row each: settings, seed, final metrics, provenance.
 
@@ -204,9 +186,7 @@ def export_command(
 
     check_target(target)
     with _open(store_path) as store:
-        selection = _select(
-            store, experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed, all_versions=all_versions
-        )
+        selection = _select(store, experiment, axes, all_versions=all_versions, **plan)
     num = export(selection, target)
     click.echo(f"{num} trials: {target}")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
+from subtx_toy.replacing import replacing
 
 # Without these, matplotlib writes the time of day or its own version into the file.
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -32,16 +31,5 @@ def save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     with mpl.rc_context(style.paper()):  # resolution and fonts are read when the file is made
         figure.savefig(picture, format=path.suffix[1:], metadata=_METADATA[path.suffix])
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(picture.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # temporary files are private, pictures are not
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise InputError(f"figure: cannot write {path}: {error.strerror}") from None
+    with replacing(path, what="figure") as file:
+        file.write(picture.getvalue())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from subtx_toy import __version__
 from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.errors import InputError
+from subtx_toy.replacing import replacing
 from subtx_toy.results.rows import Selection, columns
 
 ENDINGS = (".parquet", ".csv")
@@ -30,19 +29,8 @@ def export(selection: Selection, path: Path) -> int:
     check_target(path)
     table = columns(selection)
     content = _parquet(table) if path.suffix == ".parquet" else _csv(table)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # temporary files are private, exports are not
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"export: cannot write {path}: {error.strerror}") from None
+    with replacing(path, what="export") as file:
+        file.write(content)
     return len(selection.results)
 
 

@@ -18,16 +18,6 @@ from subtx_toy.seeding import generator
 _MOST_VALUES = 1_000_000
 _CALL = re.compile(r"([a-z]+)(?:\((.*)\)|:(.*))")
 
-GRAMMAR = """\
-width=64,128                      these values
-depth=range:1:5                   1, 2, 3, 4; a third number is the step
-lr=log:1e-4:1e-1:7                7 values, evenly spaced in the logarithm, both ends included
-init_scale=linear:0.5:2:4         4 values, evenly spaced, both ends included
-zip:lr:batch_size=1e-3:64,3e-4:32 settings that change together, row by row
-lr=loguniform:1e-4:1e-1           drawn at random --sample times; also uniform:LOW:HIGH and choice:A:B:C
-"""
-"""For help pages."""
-
 
 @dataclass(frozen=True)
 class Axis:

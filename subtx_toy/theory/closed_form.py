@@ -13,6 +13,7 @@ from subtx_toy.losses import Loss
 from subtx_toy.models import MLP
 from subtx_toy.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, ray_bounds
 
 
@@ -51,17 +52,7 @@ def closed_form_eps(problem: Problem) -> ClosedFormEps:
     def holds(eps: float) -> bool:
         return eps * second_derivative_bound(problem.distillation_loss, ray.v, bounds(eps)) / 2 < V
 
-    # E M(E) grows with E: bracket the crossing by powers of two, then halve; the lower end is returned.
-    lower = 1.0
-    while not holds(lower):
-        lower /= 2
-    while holds(2 * lower):
-        lower *= 2
-    upper = 2 * lower
-    for _ in range(40):
-        middle = (lower + upper) / 2
-        lower, upper = (middle, upper) if holds(middle) else (lower, middle)
-    return ClosedFormEps(lower)
+    return ClosedFormEps(last_holding(holds, halvings=40))  # E M(E) grows with E
 
 
 def second_derivative_bound(loss: Loss, v: Float[Tensor, "n k"], ray: RayBounds) -> float:

@@ -11,6 +11,7 @@ from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
 from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
@@ -53,17 +54,7 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
     def holds(student_lr: float) -> bool:
         return student_lr * trait_bend(problem, dS, student_lr) < 2 * alignment
 
-    # The left-hand side grows with student_lr: bracket the crossing by powers of two, then halve.
-    lower = 1.0
-    while not holds(lower):
-        lower /= 2
-    while holds(2 * lower):
-        lower *= 2
-    upper = 2 * lower
-    for _ in range(_HALVINGS):
-        middle = (lower + upper) / 2
-        lower, upper = (middle, upper) if holds(middle) else (lower, middle)
-    return TraitRange(lower)
+    return TraitRange(last_holding(holds, halvings=_HALVINGS))  # the left-hand side grows with student_lr
 
 
 def trait_bend(problem: Problem, direction: Params, reach: float) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy.sweep.session import Tally
 from tests.faults.sweeping import (
     NUM_TRIALS,
     Numbers,
@@ -25,13 +24,6 @@ from tests.faults.sweeping import (
 )
 
 pytest.importorskip("distributed", reason="Dask is an optional extra")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Numbers:
-    path = tmp_path_factory.mktemp("undisturbed") / "r.sqlite"
-    assert finish(path) == Tally(NUM_TRIALS, done=NUM_TRIALS)
-    return numbers(path)
 
 
 def test_kill_9_of_a_dask_worker_is_survived(tmp_path: Path, undisturbed: Numbers) -> None:

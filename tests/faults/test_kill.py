@@ -36,13 +36,6 @@ from tests.faults.sweeping import (
 )
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Numbers:
-    path = tmp_path_factory.mktemp("undisturbed") / "r.sqlite"
-    assert finish(path) == Tally(NUM_TRIALS, done=NUM_TRIALS)
-    return numbers(path)
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "r.sqlite"

@@ -107,10 +107,6 @@ class Ball:
             spread = (self.rad + (1.01 * terms * U) * np.abs(self.mid)).sum(axis)
             return _whole(np.asarray(mid), np.asarray(inflate(spread * (1 + 4 * terms * U))))
 
-    def hull(self, other: Ball) -> Ball:
-        """Enclose both."""
-        return Ball.between(np.minimum(self.lower(), other.lower()), np.maximum(self.upper(), other.upper()))
-
 
 def dot(a: Ball, b: Ball) -> Ball:
     """Return the matrix product of ``a`` ``[n, k]`` and ``b`` ``[k, m]``.

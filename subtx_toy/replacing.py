@@ -14,8 +14,13 @@ from subtx_toy.errors import InputError
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, compressed: bool = False) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, what: str = "", compressed: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` for writing, and rename it to ``path`` when all went well.
+
+    Args:
+        path: the file.
+        what: the option or kind of file that an error names, if the path alone does not say it.
+        compressed: whether what is written is packed by gzip.
 
     Raises:
         InputError: if it cannot be written; a file that was there stays.
@@ -36,7 +41,9 @@ def replacing(path: Path, *, compressed: bool = False) -> Iterator[IO[bytes]]:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        reason = error.strerror or error
+        told = f"{what}: cannot write {path}: {reason}" if what else f"{path}: cannot be written: {reason}"
+        raise InputError(told) from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
