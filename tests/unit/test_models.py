@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.config import RunConfig
 from subtx_toy.models import ACTIVATIONS, MLP, Activation, initialise
@@ -168,6 +169,16 @@ def test_values_and_derivatives_are_written_to_strided_buffers(name: str, seed: 
     leaf = inputs.clone().requires_grad_(True)
     assert_close(z, torch.autograd.grad(MODULES[name](leaf).sum(), leaf)[0], FP64_FORMULA)
     assert torch.equal(buffers[:, :, width:], beyond)
+
+
+def test_softplus_keeps_its_tail_in_float64_and_is_torchs_own_in_float32() -> None:
+    z = torch.linspace(-50, 50, 20_001, dtype=torch.float64)
+    exact = torch.tensor(np.logaddexp(0.0, z.numpy()))
+    softplus = ACTIVATIONS["softplus"].apply
+    assert_close(softplus(z), exact, FP64_FORMULA)
+    assert torch.equal(softplus(z.float()), F.softplus(z.float()))
+    with pytest.raises(AssertionError):
+        assert_close(F.softplus(z), exact, FP64_FORMULA)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from subtx_toy.drawn_problem import SMOOTH_ACTIVATIONS, ProblemSpec
@@ -21,6 +21,7 @@ from tests.theorem.planted import GENERIC, SQUARED, TURNING, spec_of
 
 
 @at_most(25)
+@example(seed=6019, eps=1.0)  # softplus beyond 20, where torch's own leaves off the exponential
 @given(seed=st.integers(0, 2**32), eps=st.sampled_from([1e-3, 0.1, 1.0]))
 def test_the_ball_is_where_float64_is_up_to_its_rounding(seed: int, eps: float) -> None:
     problem = spec_of(seed).build()
