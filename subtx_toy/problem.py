@@ -131,6 +131,7 @@ class Problem:
             raise InputError("trait_loss: expected a trait loss, got None")
         return self.trait_loss.value(self.outputs(params, self.trait_loss.inputs))
 
+    @torch.enable_grad()
     def trait_gradient(self) -> Params:
         """Return the gradient of the trait loss at ``base_params``."""
         leaves = {name: value.requires_grad_() for name, value in _detached(self.base_params).items()}

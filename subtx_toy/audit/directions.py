@@ -75,6 +75,7 @@ def honest_directions(
     return found
 
 
+@torch.enable_grad()
 def _descent(model: MLP, base: Params, x: Float[Tensor, "n d"], targets: Float[Tensor, "n c"]) -> Params:
     small, total = head_model(model, "class"), {}
     leaves = {name: value.clone().requires_grad_() for name, value in head_params(model, base, "class").items()}

@@ -43,6 +43,7 @@ def teacher_step(problem: Problem, eps: float | None = None) -> Params:
     return problem.teacher_params(eps)
 
 
+@torch.enable_grad()
 def student_step(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Params:
     """Return the student's update: minus the gradient of its distillation loss where it starts.
 
@@ -66,8 +67,7 @@ def observe(problem: Problem, eps: float | None = None, *, student_init: Params 
     eps = problem.eps if eps is None else eps
     teacher = teacher_step(problem, eps)
     start = problem.base_params if student_init is None else student_init
-    with torch.enable_grad():
-        update = student_step(problem, eps, student_init=student_init)
+    update = student_step(problem, eps, student_init=student_init)
     student = vectors.axpy(problem.student_lr, update, start)
     targets = problem.distilled(teacher)
 

@@ -14,6 +14,7 @@ from subtx_toy.losses import kl, sampled_cross_entropy, squared_error
 from subtx_toy.params import flatten
 from subtx_toy.problem import Problem
 from subtx_toy.theory.curvature import curvature
+from subtx_toy.training.one_step import student_step
 from subtx_toy.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import Description
@@ -99,6 +100,17 @@ def test_teacher_update_is_minus_the_trait_gradient_unless_given() -> None:
     assert dataclasses.replace(problem, eps=0.5).is_trait_step
     assert not Problem(**given(trait_loss=squared_error_trait(X, targets))).is_trait_step
     assert not Problem(**given()).is_trait_step
+
+
+def test_a_problem_and_its_steps_can_be_had_where_gradients_are_switched_off() -> None:
+    fields = given(teacher_update={}, trait_loss=squared_error_trait(X, torch.zeros(4, 2).double()))
+    problem = Problem(**fields)
+    with torch.no_grad():
+        again = Problem(**fields)
+        assert torch.equal(again.teacher_update["t"], problem.teacher_update["t"])
+        assert again.is_trait_step
+        step = student_step(again)
+    assert torch.equal(step["t"], student_step(problem)["t"])
 
 
 def test_problem_keeps_its_own_copies() -> None:
