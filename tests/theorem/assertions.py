@@ -31,14 +31,21 @@ def assert_is_product_with(product: Product, problem: Problem, G: Tensor, *, rel
         assert (got - want).norm() <= relative * want.norm()
 
 
-def remainder_order(product: Product, problem: Problem, *, student_init: Params | None = None) -> FittedOrder:
+def remainder_order(
+    product: Product,
+    problem: Problem,
+    *,
+    student_init: Params | None = None,
+    ladder: tuple[float, ...] = EPS_LADDER,
+) -> FittedOrder:
     """Fit the order in eps of ||dS - eps product(dT)|| for students of automatic differentiation."""
     direction = product(problem, problem.teacher_update)
-    observed = [student_step(problem, eps, student_init=student_init) for eps in EPS_LADDER]
-    gaps = [vectors.axpy(-eps, direction, dS) for eps, dS in zip(EPS_LADDER, observed, strict=True)]
+    observed = [student_step(problem, eps, student_init=student_init) for eps in ladder]
+    gaps = [vectors.axpy(-eps, direction, dS) for eps, dS in zip(ladder, observed, strict=True)]
     sizes = [float(vectors.norm(dS)) for dS in observed]
-    return fitted_order(EPS_LADDER, [float(vectors.norm(gap)) for gap in gaps], scales=sizes)
+    return fitted_order(ladder, [float(vectors.norm(gap)) for gap in gaps], scales=sizes)
 
 
 def assert_remainder_is_second_order(product: Product, problem: Problem) -> None:
-    assert remainder_order(product, problem).slope >= REMAINDER_ORDER
+    """On the lower rungs, where the eps^2 term stands alone: higher up the next ones may cancel it at some eps."""
+    assert remainder_order(product, problem, ladder=EPS_LADDER[4:]).slope >= REMAINDER_ORDER

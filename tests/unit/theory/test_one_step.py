@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 
 from subtx_toy import params as vectors
 from subtx_toy.errors import InputError
@@ -41,6 +41,9 @@ def test_remainder_is_second_order_on_foreign_modules(name: str, loss: Loss) -> 
 
 
 @at_most(15)
+@example(  # the terms in eps^2 and eps^3 cancel near eps = 1/8
+    description=Description(seed=73190, hidden=(), loss="cosine_distance", distilled="all", num_aux=3, num_inputs=1)
+)
 @given(description=descriptions())
 def test_remainder_is_second_order_on_drawn_perceptrons(description: Description) -> None:
     assert_remainder_is_second_order(ggn_vector_product, with_unit_update(description.build()))
