@@ -150,6 +150,7 @@ class RunConfig(Settings):
         "restored", description="whether blurred or projected noise is scaled back to its pixels' mean variance"
     )
     noise_limit: NonNegative = Field(0.0, description="noise pixels are cut off at +-this; 0 is no limit")
+    noise_grid: bool = Field(False, description="uniform noise rounded to 256 grey levels and kept as bytes")
     student_noise: NonNegative = Field(0.0, description="sd of noise added to the shared students' init")
     student_noise_unit: Literal["absolute", "parameter_sd"] = Field(
         "absolute", description="of student_noise: a number, or the sd of each weight matrix or bias vector"
@@ -160,7 +161,9 @@ class RunConfig(Settings):
     )
     probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 
-    precision: Literal["fp32", "fp64"] = Field("fp32", description="of weights, inputs and optimiser state")
+    precision: Literal["fp32", "fp64", "bf16"] = Field(
+        "fp32", description="of weights, inputs and optimiser state; bf16 is fp32 with matrix products in bfloat16"
+    )
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> RunConfig:
@@ -186,6 +189,10 @@ class RunConfig(Settings):
                 problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
             if self.noise_limit:
                 problems.append(f"noise_limit: expected 0 with inputs {self.inputs!r}, got {self.noise_limit}")
+        if self.noise_grid and (self.inputs != "uniform" or self.noise_blur or self.noise_dim or self.noise_limit):
+            problems.append(
+                "noise_grid: expected false unless inputs is 'uniform' without blur, dim or limit, got true"
+            )
         if self.probe and not self.depth:
             problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
         InputError.gather(problems)

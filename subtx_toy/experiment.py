@@ -11,6 +11,7 @@ from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.one_step import run_one_step
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.record import RunRecord, peak_rss_mib, versions
+from subtx_toy.training.products import products
 from subtx_toy.training.protocol import run_protocol
 
 
@@ -37,6 +38,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         )
     wall, cpu = time.perf_counter(), time.process_time()
     series: dict[str, list[float]] = {}
+    made_with: dict[str, str] = {}
     if isinstance(config, OneStepConfig):
         metrics, training = run_one_step(config, dataset, seed=seed), time.process_time() - cpu
     elif isinstance(config, NumbersConfig):
@@ -45,6 +47,8 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         result = run_protocol(config, dataset, seed=seed)
         metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.representations
         series, training = result.curves, result.training_cpu_seconds
+        if config.precision == "bf16":
+            made_with["bf16"] = products(config.precision).name
     else:
         raise TypeError(f"config: expected a RunConfig, OneStepConfig or NumbersConfig, got {type(config).__name__}")
     return RunRecord(
@@ -53,7 +57,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         config=config.model_dump(),
         seed=seed,
         dataset_sha256=dataset.sha256,
-        versions=versions(),
+        versions=versions() | made_with,
         metrics=metrics,
         series=series,
         wall_seconds=time.perf_counter() - wall,

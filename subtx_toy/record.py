@@ -24,7 +24,7 @@ class RunRecord:
         config: every field of the configuration.
         seed: names the random streams.
         dataset_sha256: checksum of the labelled images used.
-        versions: of the package, Python, torch, numpy and its BLAS.
+        versions: of the package, Python, torch, numpy and its BLAS; in bf16 also how its products are computed.
         metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1].
         series: learning curves by name, stored in float32.
         wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process meanwhile.

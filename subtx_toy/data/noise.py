@@ -39,6 +39,25 @@ def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -
     return out.copy_(torch.from_numpy(buffer))
 
 
+def grey_noise(rng: np.random.Generator, num: int, dim: int) -> UInt8[np.ndarray, "n d"]:
+    """Return uniform noise as grey levels: the image that ``draw_noise`` would draw, each pixel's 256th of [-1, 1]."""
+    levels, rows = np.empty((num, dim), np.uint8), 4096  # a piece at a time: the floats are four times as large
+    for start in range(0, num, rows):
+        piece = levels[start : start + rows]
+        np.multiply(rng.random(piece.shape, dtype=np.float32), 256, out=piece, casting="unsafe")
+    return levels
+
+
+def grey_pixels(levels: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Write noise of 256 levels, mapped to the middles of their cells as x = (2 u - 255) / 256, to ``out``.
+
+    The numerators have 8 bits, so bfloat16 holds every one of these numbers exactly.
+    """
+    grid = out.numpy()
+    np.multiply(levels.reshape(grid.shape), 2 / 256, out=grid, dtype=grid.dtype)
+    return out.sub_(255 / 256)
+
+
 def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:
     """Return the matrix ``A`` that blurs flattened images ``x`` as ``x @ A``: a Gaussian of ``sd`` pixels.
 

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from subtx_toy.config import NOISE_INPUTS, RunConfig
-from subtx_toy.data.noise import blur_map, draw_noise, pixels, restored, subspace_map
+from subtx_toy.data.noise import blur_map, draw_noise, grey_noise, grey_pixels, pixels, restored, subspace_map
 from subtx_toy.seeding import generator
 
 Index = Int[np.ndarray, " n"]
 Draw = Callable[[np.random.Generator, Tensor], Tensor]
+Scale = Callable[[np.ndarray, Tensor], Tensor]
 
 
 @runtime_checkable
@@ -38,15 +39,15 @@ def _at_least(buffer: Float[Tensor, "n d"], rows: int) -> Float[Tensor, "m d"]:
 class ImageInputs:
     """Images kept as bytes and scaled to [-1, 1] a batch at a time: a quarter of the memory of float32."""
 
-    def __init__(self, images: UInt8[np.ndarray, "n ..."], *, dtype: torch.dtype) -> None:
+    def __init__(self, images: UInt8[np.ndarray, "n ..."], *, dtype: torch.dtype, scale: Scale = pixels) -> None:
         self.num, self.dim = len(images), int(np.prod(images.shape[1:]))
-        self._images = images
+        self._images, self._scale = images, scale
         self._batch = torch.empty(0, self.dim, dtype=dtype)
 
     def gather(self, index: Index) -> Float[Tensor, "n d"]:
         """Return the images at ``index``, valid until the next call."""
         self._batch = _at_least(self._batch, len(index))
-        return pixels(self._images[index], self._batch[: len(index)])
+        return self._scale(self._images[index], self._batch[: len(index)])
 
 
 class InputPool:
@@ -83,6 +84,8 @@ def distillation_inputs(
     if config.inputs not in NOISE_INPUTS:
         return _image_inputs(config, images[: config.num_inputs], rng, dtype=dtype)
     dim = int(np.prod(images.shape[1:]))
+    if config.noise_grid and config.input_pool == "fixed":
+        return ImageInputs(grey_noise(rng, config.num_inputs, dim), dtype=dtype, scale=grey_pixels)
     draw = _noise(config, (images.shape[1], images.shape[2]), seed=seed, dtype=dtype)
     if config.input_pool == "fresh":
         return FreshNoise(draw, config.num_inputs, dim, rng, dtype=dtype)
@@ -105,6 +108,8 @@ def _image_inputs(
 
 def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch.dtype) -> Draw:
     """Return how noise is drawn: independent pixels, put through a linear map where ``config`` asks for one."""
+    if config.noise_grid:
+        return lambda rng, out: grey_pixels(grey_noise(rng, *out.shape), out)
     limit = config.noise_limit or math.inf
     if not (config.noise_blur or config.noise_dim):
         return lambda rng, out: draw_noise(config.inputs, rng, out).clamp_(-limit, limit)

@@ -17,14 +17,10 @@ from torch import Tensor
 
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
+from subtx_toy.training.products import Products
 
 # A cache line: every block of the flat vector starts on one, so results do not depend on its neighbours.
 _ALIGN_BYTES = 64
-
-
-def _matmul(a: Tensor, b: Tensor, out: Tensor) -> None:
-    # numpy's OpenBLAS, on the same memory: 8-20 % faster than torch's MKL for these shapes on an AMD core.
-    np.matmul(a.numpy(), b.numpy(), out=out.numpy())
 
 
 class MLPStack:
@@ -34,13 +30,17 @@ class MLPStack:
         model: the members' shape.
         members: their parameters, copied.
         batch_size: the most inputs a call may bring.
+        products: how matrices are multiplied; biases, activations and everything else have the parameters' precision.
 
     Attributes:
         theta: all parameters; ``gradient`` has the same layout. Both are written in place.
     """
 
-    def __init__(self, model: MLP, members: Sequence[Params], *, batch_size: int) -> None:
+    def __init__(
+        self, model: MLP, members: Sequence[Params], *, batch_size: int, products: Products | None = None
+    ) -> None:
         self.model, self.num_members, self.batch_size = model, len(members), batch_size
+        self._products = products or Products()
         dtype = members[0]["layers.0.weight"].dtype
         pad = _ALIGN_BYTES // dtype.itemsize
         shapes = []
@@ -91,15 +91,19 @@ class MLPStack:
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
         """Return every member's logits for ``x``, a buffer that the next call overwrites."""
-        n = len(x)
+        n, operand, write = len(x), self._products.operand, self._products.write
+        # What the products take: the inputs of each layer, and its weights.
+        self._inputs = [operand("x", x)]
+        self._taken = [operand(f"weights {layer}", weights) for layer, weights in enumerate(self._weights)]
         first = self._z[0][:n]
-        _matmul(x, self._weights[0].flatten(0, 1).T, first.flatten(1))  # x -> x W^T, all members at once
+        write(self._inputs[0], self._taken[0].flatten(0, 1).T, first.flatten(1))  # x -> x W^T, all members at once
         first += self._biases[0]
         for layer in range(1, self.model.num_layers):
             a, z = self._a[layer - 1][:n], self._z[layer][:n]
             self.model.activation.apply_into(self._z[layer - 1][:n], a)
+            self._inputs.append(operand(f"inputs {layer}", a))
             for member in range(self.num_members):
-                _matmul(a[:, member], self._weights[layer][member].T, z[:, member])
+                write(self._inputs[layer][:, member], self._taken[layer][member].T, z[:, member])
             z += self._biases[layer]
         return self._z[-1][:n]
 
@@ -108,13 +112,14 @@ class MLPStack:
 
         Call it after ``forward`` on the same ``x``; it uses up what that call left.
         """
-        n, grad = len(x), output_gradient
+        n, grad, operand, write = len(x), output_gradient, self._products.operand, self._products.write
         for layer in range(self.model.num_layers - 1, 0, -1):
             a, below = self._a[layer - 1][:n], self._grads[layer - 1][:n]
             torch.sum(grad, 0, out=self._bias_grads[layer])
+            taken = operand(f"gradient {layer}", grad)
             for member in range(self.num_members):
-                _matmul(grad[:, member].T, a[:, member], self._weight_grads[layer][member])
-                _matmul(grad[:, member], self._weights[layer][member], below[:, member])
+                write(taken[:, member].T, self._inputs[layer][:, member], self._weight_grads[layer][member])
+                write(taken[:, member], self._taken[layer][member], below[:, member])
             grad = below.mul_(self.model.activation.derivative_over(self._z[layer - 1][:n], a))
         torch.sum(grad, 0, out=self._bias_grads[0])
-        _matmul(grad.flatten(1).T, x, self._weight_grads[0].flatten(0, 1))
+        write(operand("gradient 0", grad).flatten(1).T, self._inputs[0], self._weight_grads[0].flatten(0, 1))

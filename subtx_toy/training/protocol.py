@@ -29,7 +29,7 @@ from subtx_toy.training.targets import Targets
 from subtx_toy.training.teacher import Teacher, TeacherCache, train_teacher
 from subtx_toy.training.trainers import StackTrainer, Trainer
 
-DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
+DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
 _TEACHERS = TeacherCache()  # of this process
 
 

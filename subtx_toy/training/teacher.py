@@ -32,6 +32,7 @@ _STUDENTS_ONLY = frozenset(
         "noise_dim",
         "noise_contrast",
         "noise_limit",
+        "noise_grid",
         "student_noise",
         "student_noise_unit",
         "student_noise_layers",

@@ -15,6 +15,7 @@ from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.training.optimizers import make_optimizer
+from subtx_toy.training.products import products
 
 
 @runtime_checkable
@@ -40,7 +41,7 @@ class StackTrainer:
         # Buffers for the largest batch there can be, which a large batch_size does not reach.
         batch_size = max(config.batch_size, config.teacher_batch_size)
         rows = min(batch_size, max(config.num_train, config.num_inputs, config.num_test))
-        self._stack = MLPStack(model, members, batch_size=rows)
+        self._stack = MLPStack(model, members, batch_size=rows, products=products(config.precision))
         self._stack.theta.grad = self._stack.gradient
         self._optimizer = make_optimizer(config, [self._stack.theta], fused=True)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]

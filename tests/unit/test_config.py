@@ -29,6 +29,8 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
     is_noise = inputs in NOISE_INPUTS
     num_train = draw(COUNTS)
     blur = draw(NOT_NEGATIVE) if is_noise else 0.0
+    dim = draw(st.integers(0, 784)) if is_noise and not blur else 0
+    limit = draw(NOT_NEGATIVE) if is_noise else 0.0
     depth = draw(st.integers(0, 9))
     return {
         "dataset": draw(st.sampled_from(["mnist", "glyphs", "fashion"])),
@@ -57,15 +59,16 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "input_pool": draw(st.sampled_from(["fixed", "fresh"])) if is_noise else "fixed",
         "added_noise": 0.0 if is_noise else draw(NOT_NEGATIVE),
         "noise_blur": blur,
-        "noise_dim": draw(st.integers(0, 784)) if is_noise and not blur else 0,
-        "noise_limit": draw(NOT_NEGATIVE) if is_noise else 0.0,
+        "noise_dim": dim,
+        "noise_limit": limit,
+        "noise_grid": draw(st.booleans()) if inputs == "uniform" and not (blur or dim or limit) else False,
         "noise_contrast": draw(st.sampled_from(["restored", "kept"])),
         "student_noise": draw(NOT_NEGATIVE),
         "student_noise_unit": draw(st.sampled_from(["absolute", "parameter_sd"])),
         "student_noise_layers": draw(st.sampled_from(["all", "hidden"])),
         "students": draw(st.sampled_from(["all", "shared", "aux", "student_aux"])),
         "probe": draw(st.booleans()) if depth else False,
-        "precision": draw(st.sampled_from(["fp32", "fp64"])),
+        "precision": draw(st.sampled_from(["fp32", "fp64", "bf16"])),
     }
 
 
@@ -112,7 +115,7 @@ def test_every_field_has_a_description() -> None:
         ("momentum", math.nan, "momentum: expected a finite number >= 0 and < 1, got nan"),
         ("temperature", -math.inf, "temperature: expected a finite number > 0, got -inf"),
         ("dataset", "cifar", "dataset: expected one of 'mnist', 'glyphs', 'fashion', got 'cifar'"),
-        ("precision", 32, "precision: expected one of 'fp32', 'fp64', got 32"),
+        ("precision", 32, "precision: expected one of 'fp32', 'fp64', 'bf16', got 32"),
         ("loss", ["kl"], "loss: expected one of 'kl', 'squared_error', 'sampled_cross_entropy', got ['kl']"),
         ("num_aux", None, "num_aux: expected an integer >= 1, got None"),
     ],
@@ -302,6 +305,7 @@ OTHER_VALUES: dict[str, object] = {
     "student_noise_layers": "hidden",
     "students": "shared",
     "probe": True,
+    "noise_grid": True,
 }
 
 BASES = {"momentum": RunConfig(optimizer="sgd"), "added_noise": RunConfig(inputs="images")}
@@ -319,7 +323,7 @@ def test_a_field_at_its_default_does_not_enter_the_key() -> None:
     assert key(RunConfig.parse({"width": 256, "momentum": -0.0})) == key(RunConfig())
 
 
-PINNED = {1: "c8c971e003505a1b"}
+PINNED = {1: "67388c1c33399ed5"}
 """Digest of the defaults of each RESULTS_VERSION."""
 
 

@@ -13,6 +13,7 @@ from subtx_toy.data import Dataset
 from subtx_toy.experiment import run_experiment
 from subtx_toy.record import RunRecord
 from subtx_toy.seeding import generator
+from subtx_toy.training.products import Bfloat16Products, RoundedProducts
 
 CONFIG = RunConfig(
     dataset="glyphs", num_train=300, num_test=200, num_inputs=200, batch_size=64, width=24, num_aux=5,
@@ -75,3 +76,14 @@ def test_results_change_only_with_their_version(record: RunRecord) -> None:
     text = repr([[f"{value:.6e}" for value in values] for _name, values in sorted(record.series.items())])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     assert digest == _DIGESTS[RESULTS_VERSION], "the numbers of a run changed: bump RESULTS_VERSION and add its digest"
+
+
+@pytest.mark.parametrize("noise_grid", [False, True])
+def test_a_record_says_how_bfloat16_was_multiplied(noise_grid: bool, record: RunRecord) -> None:
+    config = RunConfig.parse(CONFIG.model_dump() | {"precision": "bf16", "noise_grid": noise_grid})
+    low = run_experiment(config, _dataset(), seed=7)
+    assert low.versions["bf16"] in {RoundedProducts.name, Bfloat16Products.name}
+    assert "bf16" not in record.versions
+    assert low.metrics.keys() == record.metrics.keys()
+    # The same seed: the same teacher but for rounding.
+    assert low.metrics["teacher.accuracy"] == pytest.approx(record.metrics["teacher.accuracy"], abs=0.03)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.data.noise import blur_map, draw_noise, pixels, restored, subspace_map
+from subtx_toy.data.noise import blur_map, draw_noise, grey_noise, grey_pixels, pixels, restored, subspace_map
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from tests.reference.closeness import assert_close, assert_within_z
@@ -54,6 +54,25 @@ def test_noise_has_the_moments_of_its_law_and_independent_pixels(kind: str) -> N
     assert_within_z(neighbours.mean(), 0.0, variance / neighbours.numel() ** 0.5)
     images = x[1:] * x[:-1]
     assert_within_z(images.mean(), 0.0, variance / images.numel() ** 0.5)
+
+
+def test_grey_noise_is_the_uniform_noise_of_the_same_stream_rounded_to_the_middles_of_256_cells() -> None:
+    rows = 4096 + 3  # more than are drawn at a time
+    levels = grey_noise(generator(0, "tests", "grid"), rows, 5)
+    x = grey_pixels(levels, torch.empty(rows, 5))
+    noise = draw_noise("uniform", generator(0, "tests", "grid"), torch.empty(rows, 5))
+    assert float((x - noise).abs().max()) <= 1 / 256 + 1e-6
+    assert torch.equal(torch.from_numpy(levels).float(), torch.floor((noise + 1) * 128).clamp(0, 255))
+    assert sorted(set(levels.flatten().tolist())) == list(range(256))
+
+
+def test_every_grey_level_of_noise_is_a_bfloat16_number() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+    x = grey_pixels(levels, torch.empty(4, 64))
+    assert x.flatten().tolist() == [(2 * u - 255) / 256 for u in range(256)]
+    assert torch.equal(x.bfloat16().float(), x)
+    images = pixels(levels, torch.empty(4, 64))
+    assert not torch.equal(images.bfloat16().float(), images)
 
 
 def test_uniform_noise_stays_within_minus_one_and_one() -> None:

@@ -1,0 +1,84 @@
+"""Matrix products of the stacked engine: in the precision of their operands, or with operands in bfloat16.
+
+bfloat16 has the exponents of float32 and 8 bits of its significand, so a product of two such numbers is a float32
+without rounding. Processors that multiply them at twice the speed of float32 add the products up in float32 and round
+the sum to bfloat16. Where a processor cannot, the same is done by float32 products of rounded operands: the numbers
+differ from the hardware's in the order of summation only, and nothing is won in speed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Products:
+    """Products of matrices as they are, by numpy's OpenBLAS on torch's memory.
+
+    It is 8-20 % faster than torch's MKL for the protocol's shapes on an AMD core.
+    """
+
+    name = "in the operands' precision"
+
+    def operand(self, key: str, value: Tensor) -> Tensor:
+        """Return ``value`` as a product takes it; valid until the next call with this ``key``."""
+        del key
+        return value
+
+    def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """Write the product of two operands to ``out``."""
+        np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+
+
+class _LowProducts(Products):
+    # Buffers are kept by name and shape: those of a full batch and of an epoch's last one.
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[str, tuple[int, ...], torch.dtype], Tensor] = {}
+
+    def _buffer(self, key: str, like: Tensor, dtype: torch.dtype) -> Tensor:
+        at = (key, tuple(like.shape), dtype)
+        if at not in self._buffers:
+            self._buffers[at] = torch.empty(like.shape, dtype=dtype)
+        return self._buffers[at]
+
+
+class RoundedProducts(_LowProducts):
+    """Operands and results rounded to bfloat16 and held in float32."""
+
+    name = "float32 products of rounded operands"
+
+    def operand(self, key: str, value: Tensor) -> Tensor:
+        """Return ``value`` rounded; valid until the next call with this ``key`` and shape."""
+        return self._buffer(key, value, value.dtype).copy_(self._buffer(key, value, torch.bfloat16).copy_(value))
+
+    def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """Write the rounded product of two operands to ``out``."""
+        super().write(a, b, out)
+        out.copy_(self._buffer("out", out, torch.bfloat16).copy_(out))
+
+
+class Bfloat16Products(_LowProducts):
+    """Operands in bfloat16, multiplied by torch."""
+
+    name = "bfloat16 products"
+
+    def operand(self, key: str, value: Tensor) -> Tensor:
+        """Return ``value`` in bfloat16; valid until the next call with this ``key`` and shape."""
+        return self._buffer(key, value, torch.bfloat16).copy_(value)
+
+    def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """Write the product of two operands to ``out``, which has the precision of the parameters."""
+        out.copy_(torch.mm(a, b, out=self._buffer("out", out, torch.bfloat16)))
+
+
+def multiplies_bfloat16() -> bool:
+    """Tell whether this processor has instructions for products of bfloat16."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def products(precision: str) -> Products:
+    """Return the products of ``precision``, ``"fp32"``, ``"fp64"`` or ``"bf16"``, by this processor's best route."""
+    if precision != "bf16":
+        return Products()
+    return Bfloat16Products() if multiplies_bfloat16() else RoundedProducts()
