@@ -1,0 +1,247 @@
+"""The whole six-arm protocol: this package in float32 and bfloat16 against two baselines, two one-thread processes."""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import multiprocessing
+import os
+import pstats
+import resource
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import baselines, ceiling
+from benchmarks.checks import spread
+from subtx_toy import data
+from subtx_toy.config import RunConfig
+from subtx_toy.training.products import products
+from subtx_toy.training.protocol import run_protocol
+
+SUMMARY = "CPU seconds a model of the six-arm protocol: fp32, bf16, batched einsum and a DataLoader loop, in turn"
+STACKED = (1, 4, 10)
+"""Models at once that the einsum baseline may choose from."""
+PARTS = {
+    "products": ["products.py:write", "products.py:operand"],
+    "optimiser": ["adam.py:step"],
+    "inputs and targets": ["inputs.py:gather", "targets.py:batch"],
+    "loss": ["losses.py:value_and_gradient"],
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repeats", type=int, default=3, help="rounds over all variants (default 3)")
+    parser.add_argument("--processes", type=int, default=2, help="that run one model each at a time (default 2)")
+    parser.add_argument("--images", type=int, default=60_000, help="labelled images, and noise images (default 60000)")
+    parser.add_argument("--epochs", type=int, default=5, help="of teacher and of students (default 5)")
+    parser.add_argument("--dataset", default="mnist", help="mnist or glyphs (default mnist)")
+    parser.add_argument("--without", nargs="*", default=[], help="variants to leave out: bf16, fp32, einsum, loop")
+    parser.add_argument(
+        "--co-tenant", action="store_true", help="fp32 alone, with and without a process burning a core"
+    )
+    parser.add_argument("--profile", action="store_true", help="what one fp32 model's time goes to, and stop")
+
+
+def _config(arguments: dict[str, Any], precision: str) -> RunConfig:
+    return RunConfig.parse(
+        {
+            "dataset": arguments["dataset"], "num_train": arguments["images"], "num_inputs": arguments["images"],
+            "teacher_epochs": arguments["epochs"], "student_epochs": arguments["epochs"], "precision": precision,
+            "noise_grid": precision == "bf16",
+        }
+    )  # fmt: skip
+
+
+def one(variant: str, seed: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Run one model of a variant (an ``einsum-N``: N models) in this process; seconds are those of one model."""
+    torch.set_num_threads(1)
+    dataset = data.load(arguments["dataset"], num_train=arguments["images"], num_test=10_000)
+    name, _, models = variant.partition("-")
+    num, training = int(models or 1), None
+    wall, cpu = time.perf_counter(), time.process_time()
+    if name == "einsum":
+        accuracy = baselines.einsum(dataset, seed=seed, num=num, epochs=arguments["epochs"])
+    elif name == "loop":
+        accuracy = baselines.loop(dataset, seed=seed, epochs=arguments["epochs"])
+    else:
+        result = run_protocol(_config(arguments, name), dataset, seed=seed)
+        accuracy, training = result.accuracy, result.training_cpu_seconds
+    return {
+        "variant": variant, "seed": seed, "cpu": (time.process_time() - cpu) / num,
+        "wall": (time.perf_counter() - wall) / num, "training_cpu": training, "accuracy": accuracy,
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+    }  # fmt: skip
+
+
+def _burn(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+def _busy() -> float:
+    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, fields)
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+class Crew:
+    """As many processes as asked for, each of which is given one task of every call."""
+
+    def __init__(self, num: int, arguments: dict[str, Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pools = [ProcessPoolExecutor(1, mp_context=context) for _ in range(num)]
+        self._arguments, self._seed = arguments, 0
+        self.foreign: list[float] = []
+        small = {**arguments, "images": 1024, "epochs": 1}  # imports and caches are not timed
+        for name in ("fp32", "einsum", "loop"):
+            for task in [pool.submit(one, name, 0, small) for pool in self._pools]:
+                task.result()
+
+    def run(self, variant: str) -> list[dict[str, Any]]:
+        """Run a variant in every process at the same time, with seeds that were not used before."""
+        wall, busy = time.perf_counter(), _busy()
+        tasks = []
+        for pool in self._pools:
+            tasks.append(pool.submit(one, variant, self._seed, self._arguments))
+            self._seed += 1
+        found = [task.result() for task in tasks]
+        num = int(variant.partition("-")[2] or 1)
+        seconds, own = time.perf_counter() - wall, num * sum(row["cpu"] for row in found)
+        self.foreign.append(max(0.0, (_busy() - busy - own) / seconds))
+        return found
+
+    def ceiling(self, precision: str) -> list[dict[str, float]]:
+        """Time the protocol's products in every process at the same time."""
+        return [task.result() for task in [pool.submit(ceiling.step_seconds, precision) for pool in self._pools]]
+
+    def close(self) -> None:
+        """End the processes."""
+        for pool in self._pools:
+            pool.shutdown()
+
+
+def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
+    return statistics.mean(row[key] for row in rows)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    given = vars(arguments)
+    crew, small = Crew(arguments.processes, given), {**given, "images": min(arguments.images, 8192), "epochs": 1}
+    variants = [name for name in ("fp32", "bf16", "einsum", "loop") if name not in arguments.without]
+    trial: dict[str, float] = {}
+    if "einsum" in variants:
+        quick = Crew(arguments.processes, small)
+        trial = {f"einsum-{num}": _mean(quick.run(f"einsum-{num}"), "cpu") for num in STACKED}
+        quick.close()
+        variants[variants.index("einsum")] = min(trial, key=trial.__getitem__)
+    low = [name for name in ("fp32", "bf16") if name in variants]
+    rounds: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in variants}
+    best: dict[str, list[dict[str, float]]] = {name: [] for name in low}
+    for _ in range(arguments.repeats):
+        for name in variants:
+            for precision in low:
+                best[precision] += crew.ceiling(precision)
+            rounds[name].append(crew.run(name))
+    crew.close()
+    seconds = {name.partition("-")[0]: [_mean(rows, "cpu") for rows in found] for name, found in rounds.items()}
+    share = {}
+    for name in low:
+        steps = {what: min(one[what] for one in best[name]) for what in ("teacher", "students")}
+        at_ceiling = ceiling.protocol_seconds(steps, _config(given, name))
+        share[name] = spread([at_ceiling / _mean(rows, "training_cpu") for rows in rounds[name]])
+    ratios = {}
+    for fast in low:
+        for slow in ("einsum", "loop"):
+            if slow in seconds:
+                pairs = zip(seconds[slow], seconds[fast], strict=True)
+                ratios[f"{fast}_vs_{slow}"] = spread([theirs / ours for theirs, ours in pairs])
+    return {
+        "benchmark": "protocol",
+        "images": arguments.images, "epochs": arguments.epochs, "processes": arguments.processes,
+        "variants": variants,
+        "einsum_trial_cpu": trial,
+        "bf16_products": products("bf16").name,
+        "cpu_seconds_a_model": {name: spread(values) for name, values in seconds.items()},
+        "wall_seconds_a_model": {
+            name: spread([_mean(rows, "wall") for rows in found]) for name, found in rounds.items()
+        },
+        "ratios": ratios,
+        "gemm_share": share,
+        "gemm_gflops_a_process": {
+            name: ceiling.flops(4) / min(one["students"] for one in found) / 1e9 for name, found in best.items()
+        },
+        "copy_gb_per_second": ceiling.bandwidth(),
+        "peak_rss_mib": {
+            name: max(row["peak_rss_mib"] for rows in found for row in rows) for name, found in rounds.items()
+        },
+        "accuracy": {
+            name: {arm: statistics.mean(row["accuracy"][arm] for rows in found for row in rows)
+                   for arm in found[0][0]["accuracy"]}
+            for name, found in rounds.items()
+        },
+        "foreign_cores": spread(crew.foreign),
+        "load_average": os.getloadavg()[0],
+    }  # fmt: skip
+
+
+def co_tenant(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Alternate fp32 models without and with a process that burns one core; ratios of wall time."""
+    crew, context = Crew(arguments.processes, vars(arguments)), multiprocessing.get_context("spawn")
+    ratios, seconds = [], []
+    for _ in range(arguments.repeats):
+        alone = _mean(crew.run("fp32"), "wall")
+        burner = context.Process(target=_burn, args=(1e6,), daemon=True)
+        burner.start()
+        beside = _mean(crew.run("fp32"), "wall")
+        burner.terminate()
+        ratios.append(beside / alone)
+        seconds.append(alone)
+    crew.close()
+    return {"benchmark": "co-tenant", "slowdown": spread(ratios), "wall_seconds_alone": spread(seconds)}
+
+
+def profile(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Say what parts of the steps of one model take what share of their time."""
+    torch.set_num_threads(1)
+    given = vars(arguments)
+    dataset = data.load(given["dataset"], num_train=given["images"], num_test=10_000)
+    run_protocol(_config({**given, "epochs": 0}, "fp32"), dataset, seed=0)  # imports and caches
+    profiler = cProfile.Profile()
+    profiler.enable()
+    run_protocol(_config(given, "fp32"), dataset, seed=1)
+    profiler.disable()
+    spent: dict[str, float] = {}
+    for (file, _line, function), (_calls, _primitive, _own, cumulative, _callers) in pstats.Stats(
+        profiler
+    ).stats.items():  # type: ignore[attr-defined]
+        spent[f"{Path(file).name}:{function}"] = spent.get(f"{Path(file).name}:{function}", 0.0) + cumulative
+    steps = spent["trainers.py:step"]
+    whole = steps + sum(spent.get(name, 0.0) for name in PARTS["inputs and targets"])
+    shares = {part: sum(spent.get(name, 0.0) for name in names) / whole for part, names in PARTS.items()}
+    shares["activations, biases and the rest"] = 1 - sum(shares.values())
+    return {"benchmark": "profile", "seconds_in_steps": whole, "shares": shares}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    found = (
+        profile(arguments) if arguments.profile else co_tenant(arguments) if arguments.co_tenant else measure(arguments)
+    )
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        if not isinstance(value, dict):
+            print(f"{name:<30}{value}")
+            continue
+        print(name)
+        for key, inner in value.items():
+            numbers = inner.items() if isinstance(inner, dict) else [("", inner)]
+            print(f"  {key:<28}" + "  ".join(f"{label} {number:.3f}".strip() for label, number in numbers))
