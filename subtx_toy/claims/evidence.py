@@ -27,7 +27,10 @@ StudentStep = Callable[[Problem, float], Params]
 NUM_RUNGS, RUNG_RATIO = 6, 4.0
 """Rungs of the ladder of step sizes, and the factor between two of them."""
 
-_TOP, _LOWEST_TOP = 2.0**-4, 2.0**-24  # of 1 / ||dT||
+LADDER_TOP = 2.0**-4
+"""The first rung, of 1 / ||dT||, unless the loss bends sooner."""
+
+_LOWEST_TOP = 2.0**-24
 _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
 
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
@@ -156,7 +159,7 @@ class Evidence:
         From the top on the slopes of the loss in the outputs, dl/dz, are linear in eps to a tenth: from there on
         "small" may mean something.
         """
-        loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, _TOP
+        loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, LADDER_TOP
         slope = loss.hessian_product(outputs, outputs, self.ray.v)
         while slope.any() and top > _LOWEST_TOP:
             eps = top * self.unit

@@ -143,7 +143,7 @@ def _assert_limit(
 ) -> None:
     if seen.scale == 0:
         return  # a teacher that stands still
-    found = limit_at_zero(function, unit=seen.scale, noise=noise, predicted=predicted)
+    found = limit_at_zero(function, unit=seen.unit_of_limits, noise=noise, predicted=predicted)
     if not found.is_close_to(predicted):
         spread = found.error + found.noise
         raise AssertionError(_message(f"{what} as eps -> 0 (+- {spread:.2g})", predicted, found.value))

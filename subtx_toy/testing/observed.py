@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence, StudentStep
+from subtx_toy.claims.evidence import LADDER_TOP, UNIT_ROUNDOFF, Evidence, StudentStep
 from subtx_toy.problem import Problem
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 
@@ -21,6 +21,11 @@ class Observed(Evidence):
     def scale(self) -> float:
         """The eps at which the teacher has moved by 1; 0 for a teacher that stands still."""
         return 0.0 if math.isinf(self.unit) else self.unit
+
+    @property
+    def unit_of_limits(self) -> float:
+        """The ``scale``, or less where the loss bends at smaller eps, as one of outputs near zero may."""
+        return self.ladder[0] / LADDER_TOP
 
     def rounding_of_update(self, eps: float) -> float:
         """Return how far rounding can move dS, in norm: that of dl/dz pulled back, and of the sums themselves."""
