@@ -64,6 +64,10 @@ EXACT_ALIGNMENT = 1e-9
 generic problems: both differ by roundings of the outputs, which eps magnifies by a hundred, or by ten thousand where
 the gradient of the loss is a difference of probabilities."""
 
+HESSIAN_TERMS_UNITS = 8
+"""Units of roundoff by which an entry of the Hessian of a softmax may be off, however small it is: p_i - p_i p_j is a
+difference of numbers up to 1, each of them right to a few units."""
+
 FP32_SGD_RUN = 3e-5
 """Parameters after a whole small float32 run by SGD on two routes: norm of the difference over the distance travelled.
 Measured 3e-6 to 5.5e-6 over 12 runs of 20 steps (relu and tanh, six seeds): rounding of parameters of size .1, and no

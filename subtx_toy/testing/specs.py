@@ -42,7 +42,7 @@ def problem_specs(  # noqa: D417
             or auxiliary logits of a linear model whose teacher follows the trait. False: V > 0 for all but a null
             set of random numbers.
         affine_on_ray: outputs are affine along the teacher's ray: no hidden layer, or a teacher that moved its last
-            layer only. False: neither.
+            layer only. False: neither, though units that a gelu leaves at zero may bend by less than rounding.
         trait_step: the teacher's update is minus the trait gradient; False: a random direction, of all layers or of
             the last.
         several_logits: at least two logits are distilled.

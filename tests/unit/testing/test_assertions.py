@@ -46,24 +46,33 @@ def test_alignment_and_remainder_hold(problem: Problem) -> None:
     testing.assert_remainder_is_second_order(problem)
 
 
-NEAR_ZERO = dataclasses.replace(  # outputs of 3e-4, whose cosine distance bends at eps of 1e-6
-    ProblemSpec(
-        hidden=(1, 1), input_dim=3, num_classes=1, num_aux=1, activation="gelu", init="fan_in_normal", init_scale=2.0,
-        inputs="gaussian", num_inputs=7, num_trait_inputs=1, trait_inputs="drawn", trait="squared_error",
-        teacher="trait", distilled_logits="all",
-    ).build(),
-    distillation_loss=cosine_distance(),
-)  # fmt: skip
+def near_zero(hidden: tuple[int, ...], input_dim: int, num_inputs: int) -> Problem:
+    """Outputs of 3e-4 or 3e-6 on some inputs, whose cosine distance bends at as small an eps."""
+    spec = ProblemSpec(
+        hidden=hidden, input_dim=input_dim, num_classes=1, num_aux=1, activation="gelu", init="fan_in_normal",
+        init_scale=2.0, inputs="gaussian", num_inputs=num_inputs, num_trait_inputs=1, trait_inputs="drawn",
+        trait="squared_error", teacher="trait", distilled_logits="all",
+    )  # fmt: skip
+    return dataclasses.replace(spec.build(), distillation_loss=cosine_distance())
 
 
 @SOME
-@example(problem=NEAR_ZERO)
+@example(problem=near_zero((1, 1), 3, 7))
+@example(problem=near_zero((1,), 5, 4))
 @given(problem=problems(distillation_losses=imitation_losses()))
 def test_alignment_holds_for_every_imitation_loss(problem: Problem) -> None:
     testing.assert_aligned_to_first_order(problem)
 
 
+SATURATED = ProblemSpec(  # a softmax at 1 - 1e-5, whose Hessian is what rounding leaves of a difference
+    hidden=(1, 3), input_dim=1, num_classes=1, num_aux=1, activation="softplus", init="he", init_scale=2.0,
+    inputs="gaussian", num_inputs=1, num_trait_inputs=1, trait_inputs="drawn", trait="squared_error", loss="kl",
+    distilled_logits="all",
+).build()  # fmt: skip
+
+
 @SOME
+@example(problem=SATURATED)
 @given(problem=problems(smooth=None))
 def test_what_needs_no_smoothness_holds_on_kinked_models_too(problem: Problem) -> None:
     testing.assert_alignment_is_exact(problem)
