@@ -1,0 +1,67 @@
+"""What one seed costs against its size, from `python benchmarks/run.py cost --json > docs/results/cost-curves.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from subtx_toy.figures import style
+from subtx_toy.figures.files import save
+
+SOURCE = Path(__file__).parents[1] / "docs" / "results" / "cost-curves.json"
+LABELS = {
+    "width": "width of the hidden layers",
+    "num_aux": "auxiliary logits",
+    "depth": "hidden layers",
+    "images": "images a phase",
+}
+TIME, MEMORY, PRODUCTS = "#000000", "#0072b2", "#7f7f7f"
+
+
+def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
+    points = series["points"]
+    x, seconds = ([point[key] for point in points] for key in (name, "training_cpu_seconds"))
+    # The products at the best rate of the series: what the time would be without anything else.
+    rate = max(point["gflop"] / point["training_cpu_seconds"] for point in points)
+    axes.loglog(
+        x,
+        [point["gflop"] / rate for point in points],
+        "--",
+        color=PRODUCTS,
+        label="products alone, at their best rate",
+    )
+    axes.loglog(x, seconds, "o-", color=TIME, markersize=3, label="one seed")
+    axes.set_xlabel(LABELS[name])
+    axes.set_title(f"exponent {series['exponent_of_time']:.2f} (products {series['exponent_of_products']:.2f})")
+    axes.set_xticks(x, [f"{value:,}" for value in x], rotation=45, ha="right")
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylabel("CPU seconds of the steps")
+    beside = axes.twinx()
+    beside.plot(x, [point["peak_rss_mib"] / 1024 for point in points], "s:", color=MEMORY, markersize=3)
+    beside.set_ylim(0, 1.3)
+    beside.set_ylabel("peak memory, GiB", color=MEMORY)
+    beside.spines["right"].set_visible(True)
+
+
+def main(target: Path) -> None:
+    found = json.loads(SOURCE.read_text(encoding="utf-8"))["series"]
+    with mpl.rc_context(style.paper(aspect=0.95)):
+        figure = Figure(layout="constrained")
+        for axes, (name, series) in zip(figure.subplots(2, 2).flat, found.items(), strict=True):
+            fill(axes, name, series)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        save(figure, target)
+    print(target)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".pdf"))
