@@ -44,6 +44,7 @@ def paired(one: dict[int, dict[str, float]], other: dict[int, dict[str, float]])
 
 
 def main(store_path: Path, target: Path) -> None:
+    """Compare, print and write down."""
     with Store(store_path) as store:
         found = accuracies(store)
     document = {
