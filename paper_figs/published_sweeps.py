@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from subtx_toy.check_table import Checked, read_checked
 from subtx_toy.figures import style
@@ -33,6 +34,9 @@ def sheet(checked: Checked) -> Figure:
             axes.set_title(name)
         for axes in panels[len(checked) :]:
             axes.remove()
+        arms = list(dict.fromkeys(row.metric.split(".")[0] for _, points in checked.values() for row in points))
+        handles = [Line2D([], [], color=style.COLOURS[arm], label=style.LABELS[arm].replace("\n", " ")) for arm in arms]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(arms), fontsize="x-large")
         figure.supxlabel("circles: ours, mean and 95 % t-interval over seeds (dots); diamonds: published, 95 %")
     return figure
 

@@ -15,6 +15,7 @@ from subtx_toy.sweep_comparison import PointComparison
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _MARKERS = "os^v"
+_MOST_UPRIGHT = 6  # names that fit side by side
 _OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
 _PUBLISHED: dict[str, Any] = {
     "fmt": "D",
@@ -58,6 +59,7 @@ def fill_panel(
             for place, row in zip(places, rows, strict=True)
             if (row.metric, _rest(definition, row)) == (metric, rest)
         ]
+        here.sort(key=lambda one: one[0])  # a line goes along its axis, in whatever order the points were listed
         joined = definition.axis.setting is not None and definition.axis.scale != "category"
         _draw_line(axes, metric, rest, here, marker=_MARKERS[rests.index(rest) % len(_MARKERS)], joined=joined)
     seeds = sorted({row.ours.n for row in rows})
@@ -135,7 +137,11 @@ def _scale(
     axes.set_xlabel(definition.axis.label)
     if definition.axis.setting is None or definition.axis.scale == "category":
         named = dict(zip(places, (_text(definition, row) for row in rows), strict=True))
-        axes.set_xticks(list(named), list(named.values()), fontsize="x-small")
+        if len(named) > _MOST_UPRIGHT:
+            texts = [text.replace("\n", ", ") for text in named.values()]
+            axes.set_xticks(list(named), texts, fontsize="x-small", rotation=90)
+        else:
+            axes.set_xticks(list(named), list(named.values()), fontsize="x-small")
         axes.set_xlim(-0.5, len(named) - 0.5)
         return
     if definition.axis.scale == "log":

@@ -46,3 +46,21 @@ def test_every_packaged_sweep_can_be_drawn_and_says_what_it_shows(name: str) -> 
 def test_one_seed_can_be_drawn() -> None:
     sweep = _sweep("width")
     assert draw_points(sweep, compare_sweep(sweep, _findings(sweep, 1)), dataset="mnist").axes
+
+
+def test_lines_go_along_the_axis_in_whatever_order_the_points_are_listed() -> None:
+    sweep = _sweep("init-scale")
+    rows = compare_sweep(sweep, _findings(sweep, 3))
+    (axes,) = draw_points(sweep, rows[::-1], dataset="mnist").axes
+    (shuffled,) = draw_points(sweep, [*rows[2:], *rows[:2]], dataset="mnist").axes
+    for drawn in (axes, shuffled):
+        lines = [list(container.lines[0].get_xdata()) for container in drawn.containers if container.has_yerr]
+        joined = [x for x in lines if len(x) > 1]
+        assert joined
+        assert joined == [sorted(x) for x in joined]
+
+
+def test_many_names_stand_upright() -> None:
+    sweep = _sweep("squared-error-gap")
+    (axes,) = draw_points(sweep, compare_sweep(sweep, _findings(sweep, 3)), dataset="mnist").axes
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {90.0}
