@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
@@ -55,7 +56,11 @@ def test_lines_go_along_the_axis_in_whatever_order_the_points_are_listed() -> No
     (axes,) = draw_points(sweep, rows[::-1], dataset="mnist").axes
     (shuffled,) = draw_points(sweep, [*rows[2:], *rows[:2]], dataset="mnist").axes
     for drawn in (axes, shuffled):
-        lines = [list(bars.lines[0].get_xdata()) for bars in drawn.containers if isinstance(bars, ErrorbarContainer)]
+        lines = [
+            np.asarray(bars.lines[0].get_xdata()).tolist()
+            for bars in drawn.containers
+            if isinstance(bars, ErrorbarContainer)
+        ]
         joined = [x for x in lines if len(x) > 1]
         assert joined
         assert joined == [sorted(x) for x in joined]
