@@ -21,6 +21,7 @@ from torch import Tensor
 
 from benchmarks import baselines, ceiling
 from benchmarks.checks import spread
+from benchmarks.sweep import machine_busy
 from subtx_toy import data
 from subtx_toy.config import RunConfig
 from subtx_toy.training.products import products
@@ -88,12 +89,6 @@ def _burn(seconds: float) -> None:
         pass
 
 
-def _busy() -> float:
-    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
-    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, fields)
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
 class Crew:
     """As many processes as asked for, each of which is given one task of every call."""
 
@@ -109,7 +104,7 @@ class Crew:
 
     def run(self, variant: str) -> list[dict[str, Any]]:
         """Run a variant in every process at the same time, with seeds that were not used before."""
-        wall, busy = time.perf_counter(), _busy()
+        wall, busy = time.perf_counter(), machine_busy()
         tasks = []
         for pool in self._pools:
             tasks.append(pool.submit(one, variant, self._seed, self._arguments))
@@ -117,7 +112,7 @@ class Crew:
         found = [task.result() for task in tasks]
         num = int(variant.partition("-")[2] or 1)
         seconds, own = time.perf_counter() - wall, num * sum(row["cpu"] for row in found)
-        self.foreign.append(max(0.0, (_busy() - busy - own) / seconds))
+        self.foreign.append(max(0.0, (machine_busy() - busy - own) / seconds))
         return found
 
     def ceiling(self, precision: str) -> list[dict[str, float]]:

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["local", "dask", "both"], default="both", help="default both")
 
 
-def _machine_busy() -> float:
+def machine_busy() -> float:
+    """Return the seconds that all processors of this machine have been busy."""
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, fields)
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
@@ -53,7 +54,7 @@ def measure(engine: str, trials: int, workers: int) -> dict[str, float | int | s
         for _, found in carry_out(planned, store, open_workers, experiment="tiny"):
             outcomes += found
             if found:
-                clocks.append((time.process_time(), _machine_busy()))
+                clocks.append((time.process_time(), machine_busy()))
         end = time.time()
         coordinator, busy = (after - before for before, after in zip(clocks[0], clocks[-1], strict=True))
     began_at, ended_at = min(one.started for one in outcomes), max(one.ended for one in outcomes)
