@@ -29,8 +29,6 @@ from subtx_toy.training.protocol import run_protocol
 from subtx_toy.training.trainers import StackTrainer
 
 SUMMARY = "CPU seconds a model of the six-arm protocol: fp32, bf16, batched einsum and a DataLoader loop, in turn"
-STACKED = (1, 4, 10)
-"""Models at once that the einsum baseline may choose from."""
 PARTS = {
     "products": ["products.py:write", "products.py:operand"],
     "optimiser": ["adam.py:step"],
