@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="mnist", help="mnist or glyphs (default mnist)")
     parser.add_argument("--without", nargs="*", default=[], help="variants to leave out: bf16, fp32, einsum, loop")
     parser.add_argument(
+        "--stacked", type=int, nargs="+", default=[1, 4, 10],
+        help="models at once that einsum chooses the fastest of, by a short trial (default 1 4 10: a round trains 10)",
+    )  # fmt: skip
+    parser.add_argument(
         "--co-tenant", action="store_true", help="fp32 alone, with and without a process burning a core"
     )
     parser.add_argument("--profile", action="store_true", help="what one fp32 model's time goes to, and stop")
@@ -134,7 +138,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     trial: dict[str, float] = {}
     if "einsum" in variants:
         quick = Crew(arguments.processes, small)
-        trial = {f"einsum-{num}": _mean(quick.run(f"einsum-{num}"), "cpu") for num in STACKED}
+        trial = {f"einsum-{num}": _mean(quick.run(f"einsum-{num}"), "cpu") for num in arguments.stacked}
         quick.close()
         variants[variants.index("einsum")] = min(trial, key=trial.__getitem__)
     low = [name for name in ("fp32", "bf16") if name in variants]
