@@ -47,6 +47,9 @@ def main(store_path: Path, target: Path) -> None:
     """Compare, print and write down."""
     with Store(store_path) as store:
         found = accuracies(store)
+    missing = [cell for cell in (PLAIN, *OTHERS) if cell not in found]
+    if missing:
+        sys.exit(f"{store_path}: no trials of {missing}; make them with: subtx-toy run precision")
     document = {
         "what": "accuracy minus that of fp32 and continuous noise, same seed: same inits, orders and images",
         "differences": {
