@@ -147,6 +147,16 @@ class Problem:
             return False
         return all(torch.equal(-slope, self.teacher_update[name]) for name, slope in self.trait_gradient().items())
 
+    @cached_property
+    def flat(self) -> Float[Tensor, "2 p"]:
+        """``base_params`` above ``teacher_update``, each as one vector, names in alphabetical order.
+
+        Made at first use and kept, so that stacking thousands of problems takes two tensors of each and not dozens.
+        """
+        names = sorted(self.base_params)
+        parts = [params[name].reshape(-1) for params in (self.base_params, self.teacher_update) for name in names]
+        return torch.cat(parts).view(2, -1)
+
     def teacher_params(self, eps: float | None = None) -> Params:
         """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
         return vectors.axpy(self.eps if eps is None else eps, self.teacher_update, self.base_params)

@@ -18,16 +18,22 @@ from torch import Tensor
 
 from subtx_toy.errors import InputError
 from subtx_toy.losses import Loss
-from subtx_toy.models import MLP
+from subtx_toy.models import MLP, Activation
+from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.theory.curvature import curvature_per_input
 
-CHUNK = 128
-"""Problems stacked at once: their activations stay in the second-level cache. Fastest of 16 to 1,000 at width 16."""
+CHUNK = 64
+"""Problems stacked at once: fewer pay more often for the calls, more leave the caches. Fastest of 16 to 256."""
+
+GROUP = 256
+"""Problems whose outputs go through the loss at once: many small operations, as many however long they are."""
 
 _NUMPY_TANH = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-"""A tanh takes numpy 1.7 ns with AVX-512 and 14 ns without, torch 5 to 6 ns, and 2 sigmoid(2 z) - 1 four; that errs by
+"""A tanh takes numpy 1.7 ns with AVX-512 and 14 ns without, torch 5 to 6 ns, and 2 sigmoid(2 z) - 1 three; that errs by
 2e-16, as a sum with terms of size 1 does."""
+
+_MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
 
 Array = npt.NDArray[np.float64]
 
@@ -55,74 +61,94 @@ def predict(problems: Sequence[Problem], eps: float | None = None) -> BatchedPre
         InputError: if a problem is no float64 perceptron, or of another shape, loss or distilled set than the first.
     """
     InputError.gather(_mismatches(problems))
-    chunks = [_predict(problems[at : at + CHUNK], eps) for at in range(0, len(problems), CHUNK)]
-    return BatchedPrediction(*(torch.cat(pieces) for pieces in zip(*chunks, strict=True)))
+    first, found = problems[0], []
+    stack = _Stack(first, min(CHUNK, len(problems)))
+    outputs = _empty(3, stack.num_outputs, min(GROUP, len(problems)), len(first.inputs))
+    for start in range(0, len(problems), GROUP):
+        group = problems[start : start + GROUP]
+        for at in range(0, len(group), CHUNK):
+            chunk = group[at : at + CHUNK]
+            if len(chunk) != stack.num:
+                stack = _Stack(first, len(chunk))
+            stack.read(chunk, eps)
+            stack.write(outputs[:, :, at : at + len(chunk)])
+        found.append(_of_outputs(first, outputs[:, first.columns, : len(group)]))
+    return BatchedPrediction(*(torch.cat(pieces) for pieces in zip(*found, strict=True)))
 
 
-def _predict(problems: Sequence[Problem], eps: float | None) -> tuple[Tensor, Tensor]:
-    first, num = problems[0], len(problems)
-    assert isinstance(first.model, MLP)
-    columns, loss = first.columns, first.distillation_loss
-    layers = [_Layer.of(problems, at) for at in range(first.model.num_layers)]
-    x = torch.cat([one.inputs for one in problems]).view(num, *first.inputs.shape).mT.contiguous().numpy()
-    steps = np.array([one.eps if eps is None else eps for one in problems])[:, None, None]
-    outputs, product = _outputs_and_product(first.model, layers, x)
-    targets = _outputs(first.model, layers, x, steps)
-    z, v, y = (torch.from_numpy(one).mT[..., columns].flatten(0, 1) for one in (outputs, product, targets))
+def _of_outputs(first: Problem, outputs: Float[Tensor, "3 k s n"]) -> tuple[Tensor, Tensor]:
+    # Outputs first in memory, last in the shape: there torch's kernels work on many inputs at once.
+    y, z, v = (one.flatten(1).T for one in outputs)
+    loss, num = first.distillation_loss, outputs.shape[2]
     r = loss.output_gradient(z, y)
     return _curvature_per_input(loss, z, v).view(num, -1).mean(1), -(v * r).sum(-1).view(num, -1).mean(1)
 
 
-@dataclass(frozen=True)
+class _Stack:
+    """Teacher, base, and the base's derivative along the update, of ``num`` problems, in buffers made once.
+
+    Teacher and base stand side by side on a first axis, so that one operation serves both.
+    """
+
+    def __init__(self, first: Problem, num: int) -> None:
+        assert isinstance(first.model, MLP)
+        self.num, self.num_outputs, self._activation = num, first.model.sizes[-1], first.model.activation
+        self._vectors = _empty(3, num, first.flat.shape[1])  # teacher, base, update
+        self._x, self._eps = _empty(num, *first.inputs.shape), _empty(num, 1)
+        parts = _cut(self._vectors, first.base_params)
+        self._layers = [
+            _Layer(parts[f"layers.{at}.weight"], parts[f"layers.{at}.bias"], len(first.inputs))
+            for at in range(first.model.num_layers)
+        ]
+
+    def read(self, problems: Sequence[Problem], eps: float | None) -> None:
+        """Take in the problems' inputs and parameters, by one concatenation each."""
+        torch.cat([one.inputs for one in problems], out=self._x.flatten(0, 1))
+        torch.cat([one.flat for one in problems], dim=1, out=self._vectors[1:].flatten(1))
+        self._eps.copy_(torch.tensor([[one.eps if eps is None else eps] for one in problems], dtype=torch.float64))
+        teacher, base, update = self._vectors
+        torch.addcmul(base, update, self._eps, out=teacher)
+
+    def write(self, outputs: Float[Tensor, "3 k s n"]) -> None:
+        """Write the outputs of teacher and base, and the base's derivative."""
+        a, tangent = self._x.mT[None].numpy(), None
+        for layer in self._layers[:-1]:
+            layer.apply(a, tangent)
+            a, tangent = layer.activate(self._activation)
+        self._layers[-1].apply(a, tangent)
+        outputs[:2].copy_(self._layers[-1].z.transpose(1, 2))
+        outputs[2].copy_(self._layers[-1].v.transpose(0, 1))
+
+
 class _Layer:
-    """One layer of s problems: the base's weights and biases above those of the teacher's update, ``[s, 2 o, i]``."""
+    """One layer of s problems: parameters of teacher, base and update, ``[3, s, o, i]`` and ``[3, s, o, 1]``."""
 
-    weights: Array
-    biases: Array
-    width: int
+    def __init__(self, weights: Tensor, biases: Tensor, num_inputs: int) -> None:
+        shape = (*weights.shape[1:3], num_inputs)
+        self.z, self.v = _empty(2, *shape), _empty(*shape)
+        self._a, self._moved = _empty(2, *shape), _empty(*shape)
+        self._b, self._db = biases[:2], biases[2]
+        self._W, self._dW = weights[:2].numpy(), weights[2].numpy()
+        # The same memory for numpy, whose products are the faster; torch adds and activates faster.
+        self._arrays = tuple(one.numpy() for one in (self.z, self.v, self._a, self._moved))
 
-    @classmethod
-    def of(cls, problems: Sequence[Problem], layer: int) -> _Layer:
-        weight, bias = f"layers.{layer}.weight", f"layers.{layer}.bias"
-        width, fan_in = problems[0].base_params[weight].shape
-        # One concatenation each; stacking them one by one would make a view of every tensor first.
-        pairs = [(one.base_params, one.teacher_update) for one in problems]
-        weights = torch.cat([params[weight] for pair in pairs for params in pair])
-        biases = torch.cat([params[bias] for pair in pairs for params in pair])
-        return cls(weights.view(-1, 2 * width, fan_in).numpy(), biases.view(-1, 2 * width, 1).numpy(), width)
-
-    def teacher(self, steps: Array) -> tuple[Array, Array]:
-        """Return weights and biases of the teacher."""
-        moved = [steps * both[:, self.width :] for both in (self.weights, self.biases)]
-        moved[0] += self.weights[:, : self.width]
-        moved[1] += self.biases[:, : self.width]
-        return moved[0], moved[1]
-
-
-def _outputs(model: MLP, layers: Sequence[_Layer], a: Array, steps: Array) -> Array:
-    for at, layer in enumerate(layers):
-        weights, biases = layer.teacher(steps)
-        z = weights @ a
-        z += biases
-        a = _activate(model, z) if at < len(layers) - 1 else z
-    return a
-
-
-def _outputs_and_product(model: MLP, layers: Sequence[_Layer], a: Array) -> tuple[Array, Array]:
-    # z = W a + b  and  v = dW a + db + W a',   then  a = s(z)  and  a' = s'(z) v
-    tangent = None
-    z = v = a
-    for at, layer in enumerate(layers):
-        both = layer.weights @ a
-        both += layer.biases
-        z, v = both[:, : layer.width], both[:, layer.width :]
+    def apply(self, a: Array, tangent: Array | None) -> None:
+        """Set z = W a + b of teacher and base, and v = dW a + db + W a' of the base."""
+        z, v, _, moved = self._arrays
+        np.matmul(self._W, a, out=z)
+        self.z.add_(self._b)
+        np.matmul(self._dW, a[-1], out=v)
+        self.v.add_(self._db)
         if tangent is not None:
-            v += layer.weights[:, : layer.width] @ tangent
-        if at < len(layers) - 1:
-            a = _activate(model, z)
-            tangent = model.activation.derivative_over(torch.from_numpy(z), torch.from_numpy(a)).numpy()
-            tangent *= v
-    return z, v
+            np.matmul(self._W[1], tangent, out=moved)
+            self.v.add_(self._moved)
+
+    def activate(self, activation: Activation) -> tuple[Array, Array]:
+        """Return a = s(z) of teacher and base, and a' = s'(z) v of the base, which overwrites its z."""
+        z, _, a, _ = self._arrays
+        _activate(activation, self.z, self._a)
+        activation.derivative_over(self.z[1], self._a[1]).mul_(self.v)
+        return a, z[1]
 
 
 def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
@@ -134,13 +160,27 @@ def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "
     return (p * centred**2).sum(0) / loss.temperature**2
 
 
-def _activate(model: MLP, z: Array) -> Array:
-    if model.activation.name == "tanh":
-        if _NUMPY_TANH:
-            return np.tanh(z)
-        half = torch.from_numpy(2 * z).sigmoid_()
-        return half.mul_(2).sub_(1).numpy()
-    return model.activation.apply(torch.from_numpy(z)).numpy()
+def _activate(activation: Activation, z: Tensor, out: Tensor) -> None:
+    if activation.name != "tanh":
+        activation.apply_into(z, out)
+    elif _NUMPY_TANH:
+        np.tanh(z.numpy(), out=out.numpy())
+    else:
+        torch.add(z, z, out=out).sigmoid_()
+        torch.add(_MINUS_ONE, out, alpha=2, out=out)
+
+
+def _cut(vectors: Float[Tensor, "3 s p"], params: Params) -> dict[str, Tensor]:
+    """Return views of the vectors as weights ``[3, s, o, i]`` and biases ``[3, s, o, 1]``, in the order of ``flat``."""
+    names = sorted(params)
+    pieces = torch.split(vectors, [params[name].numel() for name in names], dim=-1)
+    return {
+        name: piece.view(*piece.shape[:-1], len(params[name]), -1) for name, piece in zip(names, pieces, strict=True)
+    }
+
+
+def _empty(*shape: int) -> Tensor:
+    return torch.empty(shape, dtype=torch.float64)
 
 
 def _mismatches(problems: Sequence[Problem]) -> list[str]:

@@ -83,6 +83,34 @@ def test_more_problems_than_a_chunk_and_a_users_loss() -> None:
     assert float(found.curvature[-1]) == pytest.approx(float(theory.predict(problems[-1:]).curvature))
 
 
+def test_problems_keep_their_order_over_groups_and_chunks_that_do_not_divide_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(theory, "CHUNK", 2)
+    monkeypatch.setattr(theory, "GROUP", 3)
+    monkeypatch.setattr(training, "CHUNK", 2)
+    assert_agrees_with_the_single_route(stack(SPEC, 8))
+
+
+def test_parameters_may_stand_in_any_order() -> None:
+    problems = stack(SPEC, 2)
+    names = list(problems[1].base_params)[::-1]
+    turned = {name: problems[1].base_params[name] for name in names}
+    problems[1] = dataclasses.replace(problems[1], base_params=turned)
+    assert list(problems[1].base_params) == names
+    assert_agrees_with_the_single_route(problems)
+
+
+def test_a_problem_changed_in_one_weight_is_another_one() -> None:
+    problems = stack(SPEC, 2)
+    moved = {name: value.clone() for name, value in problems[1].base_params.items()}
+    moved["layers.1.weight"][0, 0] += 1e-6
+    problems.append(dataclasses.replace(problems[1], base_params=moved))
+    found = theory.predict(problems).alignment, training.observe(problems).alignment
+    for alignment in found:
+        assert float(alignment[1]) != pytest.approx(float(alignment[2]), rel=1e-10)
+
+
 def test_scattered_columns_are_distilled() -> None:
     problems = [dataclasses.replace(one, distilled_logits=[4, 0]) for one in stack(SPEC, 3)]
     assert_agrees_with_the_single_route(problems)
