@@ -12,7 +12,7 @@ from subtx_toy.params import Params
 from subtx_toy.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.theory.remainder import EPS_LADDER, FittedOrder, fitted_order
-from subtx_toy.tolerances import REMAINDER_ORDER
+from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_FLOOR, REMAINDER_ORDER
 from subtx_toy.training.one_step import student_step
 
 Product = Callable[[Problem, Params], Params]
@@ -32,19 +32,22 @@ def assert_is_product_with(product: Product, problem: Problem, G: Tensor, *, rel
 
 
 def remainder_order(
-    product: Product, problem: Problem, *, student_init: Params | None = None, skipped: int = 0
+    product: Product, problem: Problem, *, student_init: Params | None = None, lowest: int = len(EPS_LADDER)
 ) -> FittedOrder:
     """Fit the order in eps of ||dS - eps product(dT)|| for students of automatic differentiation.
 
-    ``skipped`` rungs at the top of the ladder take no part in the fit; rounding is measured by all of them.
+    The fit takes the ``lowest`` rungs above rounding, which is measured by the whole ladder.
     """
     direction = product(problem, problem.teacher_update)
     observed = [student_step(problem, eps, student_init=student_init) for eps in EPS_LADDER]
-    gaps = [vectors.axpy(-eps, direction, dS) for eps, dS in zip(EPS_LADDER, observed, strict=True)]
     sizes = [float(vectors.norm(dS)) for dS in observed]
-    return fitted_order(EPS_LADDER[skipped:], [float(vectors.norm(gap)) for gap in gaps[skipped:]], scales=sizes)
+    gaps = [
+        float(vectors.norm(vectors.axpy(-eps, direction, dS))) for eps, dS in zip(EPS_LADDER, observed, strict=True)
+    ]
+    above = [at for at, gap in enumerate(gaps) if gap > REMAINDER_FLOOR * max(sizes)][-lowest:]
+    return fitted_order([EPS_LADDER[at] for at in above], [gaps[at] for at in above], scales=sizes)
 
 
 def assert_remainder_is_second_order(product: Product, problem: Problem) -> None:
-    """On the lower rungs, where the eps^2 term stands alone: higher up the next ones may cancel it at some eps."""
-    assert remainder_order(product, problem, skipped=4).slope >= REMAINDER_ORDER
+    """On the lowest rungs, where the eps^2 term stands alone: higher up the next ones may cancel it at some eps."""
+    assert remainder_order(product, problem, lowest=MIN_RUNGS).slope >= REMAINDER_ORDER
