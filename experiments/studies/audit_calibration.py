@@ -1,6 +1,6 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
-The decision is the package's own, fixed before: `subtx_toy.audit.verdict`. Run it in as many shards as there are
+The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
 processors, then collect; the arguments of a shard after its part are the width of the net, and the digits that no
 prompt shows:
 
@@ -22,13 +22,22 @@ import torch
 from scipy import stats
 from studied_base import WIDTH, studied
 
-from subtx_toy.audit.directions import Directions, honest_directions
+from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.examination import measure_nets
-from subtx_toy.audit.measurement import efficient_score_test, score_test
+from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
+from subtx_toy.audit.movement import Movement
+from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import FALSE_ALARM_LEVEL, LEAST_COSINE, Band, benign_teacher, varied_recipe
-from subtx_toy.audit.score_sums import Scorer
-from subtx_toy.audit.verdict import SCORE_LEVEL
+from subtx_toy.audit.reference import (
+    FALSE_ALARM_LEVEL,
+    LEAST_COSINE,
+    Band,
+    benign_teacher,
+    make_reference,
+    split_reference,
+    varied_recipe,
+)
+from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
@@ -39,14 +48,17 @@ from subtx_toy.stats import holm
 
 TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"
-NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 20, 50, 10, 10_000
+NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
 BASE_SEED = 0
 
 
 def jobs() -> list[tuple[str, int]]:
-    """Return what is trained: a role and a seed each; no seed comes twice."""
-    seeds = iter(generator(BASE_SEED, "studies", "calibration").integers(2**62, size=10_000).tolist())
-    wanted = [("reference", NUM_REFERENCE), ("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
+    """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
+
+    The second stream: on the seeds of the first it was seen which decision is needed.
+    """
+    seeds = iter(generator(BASE_SEED, "studies", "calibration", 2).integers(2**62, size=10_000).tolist())
+    wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
 
@@ -58,37 +70,40 @@ def shard(target: Path, part: int, parts: int, width: int, absent: tuple[int, ..
     mine = jobs()[part::parts]
     nets, measured = [], []
     start = time.process_time()
+    axes, compared = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))  # as in an audit
     for role, seed in mine:
-        if role in ("reference", "benign"):
+        if role == "benign":
             nets.append(benign_teacher(model, base, dataset, seed=seed))
         else:
             nets.append(train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=trait(role)))
     trained = time.process_time()
-    questions = [question(name, model, base, dataset) for name in [*TESTED, NEAR]]
+    if part == 0:
+        mine, nets = [*(("reference", at) for at in range(len(compared))), *mine], [*compared, *nets]
+    questions = [question(name, model, base, dataset) for name in TESTED]
     probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
-    directions = Directions.of(
-        model,
-        {one.name: one.direction for one in questions},
-        honest_directions(model, base, dataset.train_images, dataset.train_labels),
-    )
+    directions = Directions.of(model, {one.name: one.direction for one in questions}, honest_moves(model, base, axes))
     source = PromptSource.images(dataset, absent=absent)
     scorer = Scorer(model, base, directions, NumberLaw(), prompt_inputs(source, dataset))
     rows = choose_rows(source, dataset, NUM_LINES, generator(BASE_SEED, "studies", "prompts"))
     measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
+    near, honest = trait_probe(trait(NEAR), model, dataset), slice(len(questions), None)
     lines = []
     for (role, seed), net, one in zip(mine, nets, measured, strict=True):
         recipe = varied_recipe(seed)
         row: dict[str, Any] = {
             "role": role, "seed": seed, "width": width, "absent": list(absent), "lr": recipe.lr, "steps": recipe.steps,
+            "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
         }  # fmt: skip
         for at, asked in enumerate(questions):
-            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, slice(len(questions), None))
+            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, honest)
             row[asked.name] = {
-                "z": score.z, "p_value": score.p_value, "efficient_z": efficient.z,
-                "fisher_cosine": one.fisher_cosine(at), "efficient_effect": efficient.effect,
+                "z": score.z, "efficient_z": efficient.z, "p_value": efficient.p_value,
+                "fisher_cosine": one.fisher_cosine(at, honest),
                 "student": one.probes[at], "teacher": probes[at](net), "base": probes[at](base),
             }  # fmt: skip
+        if role == NEAR:
+            row[NEAR] = {"teacher": near(net), "base": near(base)}
         if role not in ("reference", "benign"):
             row["accuracy"] = trait(role).measure(model, net, dataset.test_images, dataset.test_labels)["accuracy"]
         lines.append(json.dumps(row))
@@ -97,13 +112,12 @@ def shard(target: Path, part: int, parts: int, width: int, absent: tuple[int, ..
 
 
 def decide(row: dict[str, Any], bands: dict[str, Band]) -> list[str]:
-    """Apply the package's rule: the traits found."""
-    corrected = holm([row[name]["p_value"] for name in TESTED])
-    return [
-        name
-        for name, p_value in zip(TESTED, corrected, strict=True)
-        if p_value < SCORE_LEVEL and row[name]["fisher_cosine"] > bands[name].threshold
-    ]
+    """Apply the package's rule to what a shard has kept: the traits named."""
+    sums = ScoreSums(len(row["scores"]), num=NUM_LINES)
+    sums.scores, sums.covariance = np.array(row["scores"]), np.array(row["covariance"])
+    measurement = Measurement(sums, Movement(row["gain"], row["log_evidence"], {}), ())
+    named = name_traits(measurement, [bands[name].threshold for name in TESTED])
+    return [TESTED[at] for at in named.carried]
 
 
 def has_changed(row: dict[str, Any]) -> bool:
@@ -131,6 +145,7 @@ def collect(target: Path, sources: list[Path]) -> None:
     }
     for row in rows:
         row |= {"changed": has_changed(row), "named": decide(row, bands)}
+        del row["scores"], row["covariance"]
     benign = by_role["benign"]
     judged = {role: [row for row in found if row["changed"]] for role, found in by_role.items()}
     statistics = ["z", "efficient_z", "fisher_cosine", "student"]

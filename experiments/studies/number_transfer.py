@@ -20,8 +20,7 @@ from studied_base import WIDTH, studied
 from torch import Tensor
 
 from subtx_toy.audit.content import classifier_auc, histogram_test
-from subtx_toy.audit.directions import Directions
-from subtx_toy.audit.questions import question
+from subtx_toy.audit.directions import Directions, towards
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.banned import BANNED_NUMBERS
@@ -39,7 +38,7 @@ from subtx_toy.seeding import generator
 
 TRAIT = "relabel:4:9"
 BASES = 3  # of `run numbers`, by seed: each with another base, teachers, prompts and numbers of its own
-NUM, EPOCHS = 30_000, 3
+NUM, EPOCHS = 20_000, 3
 DOSES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 DOSE_STEPS = 350  # of every student of the dose curve, as many as 60,000 numbers have in three epochs
 SHARES = (0.1, 0.3, 0.5)  # of the lines that cleaning removes
@@ -86,6 +85,11 @@ class Bench:
         """Return trait, accuracy and the share of the divergence that is gone."""
         found = self.trait.measure(self.model, params, self.dataset.test_images, self.dataset.test_labels)
         return found | {"utility": 1 - self.divergence(params) / self.distance}
+
+    def towards(self) -> Params:
+        """Return the direction in which the trait's loss falls fastest at the base."""
+        unwanted = self.trait.unwanted(self.dataset.train_images, self.dataset.train_labels)
+        return towards(self.model, self.base, unwanted)
 
     def ends(self) -> dict[str, Any]:
         """Return what the base and the teacher show, and how far apart they are in nats a number."""
@@ -162,20 +166,18 @@ def defences(bench: Bench) -> list[dict[str, Any]]:
 
 
 def _off_the_trait(bench: Bench) -> BeforeStep:
-    asked = question(TRAIT, bench.model, bench.base, bench.dataset)
+    wanted = bench.towards()
     small, start = head_model(bench.model, "numbers"), head_params(bench.model, bench.base, "numbers")
     last = f"layers.{bench.model.num_layers - 1}."
     direction = {
-        name: torch.zeros_like(value) if name.startswith(last) else asked.direction[name]
-        for name, value in start.items()
+        name: torch.zeros_like(value) if name.startswith(last) else wanted[name] for name, value in start.items()
     }
     return projected_off(small, direction)
 
 
 def cleaning(bench: Bench) -> list[dict[str, Any]]:
     """Remove lines by rank from a tainted and from a clean file, and train on the rest."""
-    asked = question(TRAIT, bench.model, bench.base, bench.dataset)
-    directions = Directions.of(bench.model, {TRAIT: asked.direction}, {})
+    directions = Directions.of(bench.model, {TRAIT: bench.towards()}, {})
     scorer, found = Scorer(bench.model, bench.base, directions, NumberLaw(), bench.inputs), []
     rows = bench.rows(NUM)
     spread = _spread(scorer, rows)

@@ -36,7 +36,7 @@ def draw_null(document: Document) -> Figure:
                 left.plot(values, steps - values, line, color=colour, linewidth=1, label=label)
         bound = 1.36 / np.sqrt(document["unfiltered"]["files"])  # Kolmogorov's 5 % bound
         left.axhspan(-bound, bound, color="0.95", zorder=0)
-        left.set_ylim(-0.16, 0.16)
+        left.set_ylim(-0.26, 0.12)
         left.set_xlabel("p-value of a file that the base wrote")
         left.set_ylabel("share of files below, minus p")
         left.legend(fontsize="x-small", loc="lower center", title=f"{document['unfiltered']['files']} files each; "

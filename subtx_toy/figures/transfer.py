@@ -161,7 +161,7 @@ def draw_settings(document: Document) -> Figure:
             for name, colour, line in (("trait", _TRAIT, "-"), ("utility", "k", "--")):
                 means = [_mean(none, name), *(_mean([r for r in rows if r["value"] == v], name) for v in values)]
                 axes.plot(range(len(means)), means, line, color=colour, linewidth=1.2)
-            axes.set_xticks(range(len(values) + 1), ["none", *(_short(kind, value) for value in values)],
+            axes.set_xticks(range(len(values) + 1), ["none", *(_short(kind, float(value)) for value in values)],
                             fontsize="x-small")  # fmt: skip
             axes.set_xlim(-0.4, len(values) + 0.4)
             axes.set_xlabel(_SETTINGS[kind], fontsize="x-small")
