@@ -89,12 +89,15 @@ def draw_dose(document: Document) -> Figure:
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel("numbers in the file")
             axes.set_ylabel(label)
-        step = _mean([one["n_of_one_step"] for one in document["bases"]], "2")
-        for place, text in ((step, f"one step is right in\n98 % at n = {step:,.0f}"), (half_rise(document), "half")):
+        step, half = _mean([one["n_of_one_step"] for one in document["bases"]], "2"), half_rise(document)
+        for place, height, text in (
+            (step, 0.55, "one step is right in\n98 % at n = "),
+            (half, 0.1, "halfway at\nn = "),
+        ):
             if np.isfinite(place):
                 panels[0].axvline(place, color="0.5", linewidth=0.8, linestyle="--")
-                text = f"halfway at\nn = {place:,.0f}" if text == "half" else text
-                panels[0].annotate(text, (place, 0.55), xytext=(3, 0), textcoords="offset points", fontsize="x-small")
+                panels[0].annotate(f"{text}{float(f'{place:.2g}'):,.0f}", (place, height), xytext=(3, 0),
+                                   textcoords="offset points", fontsize="x-small")  # fmt: skip
         handles, labels = panels[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize="x-small",
                       title=f"{document['steps']} steps of 512 numbers; {_bases(document)}",
@@ -128,6 +131,11 @@ def draw_defences(document: Document) -> Figure:
             axes.set_ylim(-0.03, 1.03)
             axes.grid(color="0.93", linewidth=0.6)
             axes.set_axisbelow(True)
+        # Sharpened or filtered numbers teach another law, which is many times as far away as the base is.
+        panels[0].set_xscale("symlog", linthresh=1)
+        panels[0].set_xlim(-45, 1.3)
+        panels[0].set_xticks([-30, -10, -3, -1, 0, 1], ["-30", "-10", "-3", "-1", "0", "1"])
+        panels[0].minorticks_off()
         panels[0].set_ylabel("transfer: share of 4s read as 9")
         handles = [
             panels[1].plot([], [], marker, color=colour, linestyle="", label=kind)[0]
@@ -146,7 +154,7 @@ def draw_defences(document: Document) -> Figure:
 
 
 def draw_settings(document: Document) -> Figure:
-    """Draw transfer and utility over the settings of each defence; the first place is without any."""
+    """Draw transfer and accuracy over the settings of each defence; the first place is without any."""
     kinds = [kind for kind in _SETTINGS if any(row["defence"] == kind for row in document["rows"])]
     none = [row for row in document["rows"] if row["defence"] == "none"]
     with mpl.rc_context(style.paper(aspect=0.75)):
@@ -156,21 +164,22 @@ def draw_settings(document: Document) -> Figure:
             rows = [row for row in document["rows"] if row["defence"] == kind]
             values = sorted({row["value"] for row in rows})
             for place, at in ((0, none), *enumerate([[row for row in rows if row["value"] == v] for v in values], 1)):
-                for name, colour in (("trait", _TRAIT), ("utility", "k")):
+                for name, colour in (("trait", _TRAIT), ("accuracy", "k")):
                     axes.plot([place] * len(at), [row[name] for row in at], ".", color=colour, alpha=0.4, markersize=5)
-            for name, colour, line in (("trait", _TRAIT, "-"), ("utility", "k", "--")):
+            for name, colour, line in (("trait", _TRAIT, "-"), ("accuracy", "k", "--")):
                 means = [_mean(none, name), *(_mean([r for r in rows if r["value"] == v], name) for v in values)]
                 axes.plot(range(len(means)), means, line, color=colour, linewidth=1.2)
             axes.set_xticks(range(len(values) + 1), ["none", *(_short(kind, float(value)) for value in values)],
                             fontsize="x-small")  # fmt: skip
             axes.set_xlim(-0.4, len(values) + 0.4)
+            axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel(_SETTINGS[kind], fontsize="x-small")
             axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         for axes in grid[len(kinds) :]:
             axes.set_axis_off()
         handles = [
             grid[0].plot([], [], color=_TRAIT, label="transfer: share of 4s read as 9")[0],
-            grid[0].plot([], [], "--", color="k", label="utility: share of KL(teacher ‖ base) made good")[0],
+            grid[0].plot([], [], "--", color="k", label="accuracy on the other digits")[0],
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize="x-small",
                       title=f"{document['n']:,} numbers; {_bases(document)}", title_fontsize="x-small")  # fmt: skip
