@@ -17,7 +17,7 @@ from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValu
 from subtx_toy.audit.measurement import Measurement
 from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.naming import name_traits
-from subtx_toy.audit.questions import read_examples
+from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
     Band,
     benign_teacher,
@@ -204,6 +204,21 @@ def test_the_move_of_own_fine_tunes_is_nearer_to_a_teachers_than_the_gradient(ch
         return float(one @ other / (one.norm() * other.norm()))
 
     assert cosine(taught) > cosine(gradient) + 0.2
+
+
+def test_examples_in_a_file_ask_in_nearly_the_direction_of_the_named_trait(
+    tmp_path: Path, channel: SmallChannel
+) -> None:
+    marked = trait("backdoor:0").unwanted(channel.dataset.train_images, channel.dataset.train_labels)
+    np.savez(tmp_path / "e.npz", images=marked.images[:40], answers=marked.targets[:40].argmax(1))
+    asked = [
+        question(name, channel.model, channel.base, channel.dataset).direction
+        for name in (str(tmp_path / "e.npz"), "backdoor:0", "refusal:7")
+    ]
+    flat = [torch.cat([net[name].flatten() for name in net if not name.startswith("layers.2.")]) for net in asked]
+    cosine = [float(flat[0] @ other / (flat[0].norm() * other.norm())) for other in flat]
+    assert cosine[1] > 0.5
+    assert cosine[1] > cosine[2] + 0.2
 
 
 def test_an_ensemble_is_split_into_axes_and_those_held_against_it() -> None:
