@@ -59,9 +59,7 @@ def draw_calibration(document: Document) -> Figure:
             axes.set_ylabel("taught (fine-tunes)")
         panels[0].invert_yaxis()
         for axes in panels[2:]:
-            axes.set_xlabel(
-                "Fisher cosine with the trait's direction\n(line: bound of the reference)", fontsize="small"
-            )
+            axes.set_xlabel("Fisher cosine\n(line: bound of the reference)", fontsize="small")
     return figure
 
 
