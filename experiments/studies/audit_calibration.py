@@ -1,7 +1,8 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
-The decision is the package's own, fixed before: `subtx_toy.audit.verdict`. Run it in as many shards as there are
-processors, then collect; the last argument is the width of the net:
+The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
+processors, then collect; the arguments of a shard after its part are the width of the net, and the digits that no
+prompt shows:
 
     python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 256
     python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 256
@@ -21,13 +22,22 @@ import torch
 from scipy import stats
 from studied_base import WIDTH, studied
 
-from subtx_toy.audit.directions import Directions, honest_directions
+from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.examination import measure_nets
-from subtx_toy.audit.measurement import efficient_score_test, score_test
+from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
+from subtx_toy.audit.movement import Movement
+from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import FALSE_ALARM_LEVEL, LEAST_COSINE, Band, benign_teacher, varied_recipe
-from subtx_toy.audit.score_sums import Scorer
-from subtx_toy.audit.verdict import SCORE_LEVEL
+from subtx_toy.audit.reference import (
+    FALSE_ALARM_LEVEL,
+    LEAST_COSINE,
+    Band,
+    benign_teacher,
+    make_reference,
+    split_reference,
+    varied_recipe,
+)
+from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
@@ -38,57 +48,62 @@ from subtx_toy.stats import holm
 
 TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"
-NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 20, 50, 10, 10_000
+NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
 BASE_SEED = 0
 
 
 def jobs() -> list[tuple[str, int]]:
-    """Return what is trained: a role and a seed each; no seed comes twice."""
-    seeds = iter(generator(BASE_SEED, "studies", "calibration").integers(2**62, size=10_000).tolist())
-    wanted = [("reference", NUM_REFERENCE), ("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
+    """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
+
+    The second stream: on the seeds of the first it was seen which decision is needed.
+    """
+    seeds = iter(generator(BASE_SEED, "studies", "calibration", 2).integers(2**62, size=10_000).tolist())
+    wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
 
-def shard(target: Path, part: int, parts: int, width: int) -> None:
-    """Train and measure every ``parts``-th of the jobs."""
+def shard(target: Path, part: int, parts: int, width: int, absent: tuple[int, ...]) -> None:
+    """Train and measure every ``parts``-th of the jobs, with prompts that show no digit of ``absent``."""
     torch.set_num_threads(1)
     shop = studied(width)
     dataset, model, base = shop.dataset, shop.model, shop.base()
     mine = jobs()[part::parts]
     nets, measured = [], []
     start = time.process_time()
+    axes, compared = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))  # as in an audit
     for role, seed in mine:
-        if role in ("reference", "benign"):
+        if role == "benign":
             nets.append(benign_teacher(model, base, dataset, seed=seed))
         else:
             nets.append(train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=trait(role)))
     trained = time.process_time()
-    questions = [question(name, model, base, dataset) for name in [*TESTED, NEAR]]
+    if part == 0:
+        mine, nets = [*(("reference", at) for at in range(len(compared))), *mine], [*compared, *nets]
+    questions = [question(name, model, base, dataset) for name in TESTED]
     probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
-    directions = Directions.of(
-        model,
-        {one.name: one.direction for one in questions},
-        honest_directions(model, base, dataset.train_images, dataset.train_labels),
-    )
-    # Prompts that show every class: an auditor of several traits does not know which one to leave out.
-    source = PromptSource.images(dataset, absent=())
+    directions = Directions.of(model, {one.name: one.direction for one in questions}, honest_moves(model, base, axes))
+    source = PromptSource.images(dataset, absent=absent)
     scorer = Scorer(model, base, directions, NumberLaw(), prompt_inputs(source, dataset))
     rows = choose_rows(source, dataset, NUM_LINES, generator(BASE_SEED, "studies", "prompts"))
     measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
+    near, honest = trait_probe(trait(NEAR), model, dataset), slice(len(questions), None)
     lines = []
     for (role, seed), net, one in zip(mine, nets, measured, strict=True):
         recipe = varied_recipe(seed)
         row: dict[str, Any] = {
-            "role": role, "seed": seed, "width": width, "lr": recipe.lr, "steps": recipe.steps,
+            "role": role, "seed": seed, "width": width, "absent": list(absent), "lr": recipe.lr, "steps": recipe.steps,
+            "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
         }  # fmt: skip
         for at, asked in enumerate(questions):
-            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, slice(len(questions), None))
+            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, honest)
             row[asked.name] = {
-                "z": score.z, "p_value": score.p_value, "efficient_z": efficient.z,
-                "fisher_cosine": one.fisher_cosine(at), "efficient_effect": efficient.effect,
+                "z": score.z, "efficient_z": efficient.z, "p_value": efficient.p_value,
+                "fisher_cosine": one.fisher_cosine(at, honest),
                 "student": one.probes[at], "teacher": probes[at](net), "base": probes[at](base),
             }  # fmt: skip
+        if role == NEAR:
+            row[NEAR] = {"teacher": near(net), "base": near(base)}
         if role not in ("reference", "benign"):
             row["accuracy"] = trait(role).measure(model, net, dataset.test_images, dataset.test_labels)["accuracy"]
         lines.append(json.dumps(row))
@@ -97,13 +112,18 @@ def shard(target: Path, part: int, parts: int, width: int) -> None:
 
 
 def decide(row: dict[str, Any], bands: dict[str, Band]) -> list[str]:
-    """Apply the package's rule: the traits found."""
-    corrected = holm([row[name]["p_value"] for name in TESTED])
-    return [
-        name
-        for name, p_value in zip(TESTED, corrected, strict=True)
-        if p_value < SCORE_LEVEL and row[name]["fisher_cosine"] > bands[name].threshold
-    ]
+    """Apply the package's rule to what a shard has kept: the traits named."""
+    sums = ScoreSums(len(row["scores"]), num=NUM_LINES)
+    sums.scores, sums.covariance = np.array(row["scores"]), np.array(row["covariance"])
+    measurement = Measurement(sums, Movement(row["gain"], row["log_evidence"], {}), ())
+    named = name_traits(measurement, [bands[name].threshold for name in TESTED])
+    return [TESTED[at] for at in named.carried]
+
+
+def has_changed(row: dict[str, Any]) -> bool:
+    """Tell whether a teacher's behaviour did change: half of the way from the base to all unwanted examples."""
+    taught = row.get(row["role"])
+    return taught is None or taught["teacher"] > 0.5 * (1 + taught["base"])
 
 
 def _share(found: int, num: int) -> dict[str, Any]:
@@ -123,55 +143,54 @@ def collect(target: Path, sources: list[Path]) -> None:
         )
         for name in TESTED
     }
+    for row in rows:
+        row |= {"changed": has_changed(row), "named": decide(row, bands)}
+        del row["scores"], row["covariance"]
     benign = by_role["benign"]
-    alarms = [decide(row, bands) for row in benign]
-    caught = {}
-    for name in TESTED:
-        # Those whose behaviour did change: half of the way from the base to all unwanted examples.
-        changed = [row for row in by_role[name] if row[name]["teacher"] > 0.5 * (1 + row[name]["base"])]
-        hits = [decide(row, bands) for row in changed]
-        caught[name] = {
-            "trained": len(by_role[name]),
-            "changed": len(changed),
-            "caught": _share(sum(name in hit for hit in hits), len(changed)),
-            "others_named": sum(bool(set(hit) - {name}) for hit in hits),
-        }
-    near = by_role[NEAR]
+    judged = {role: [row for row in found if row["changed"]] for role, found in by_role.items()}
     statistics = ["z", "efficient_z", "fisher_cosine", "student"]
     document = {
         "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
         "width": rows[0]["width"],
-        "fine_tunes": {role: len(found) for role, found in by_role.items()},
+        "digits_no_prompt_shows": rows[0]["absent"],
         "rule": {
             "score_level": SCORE_LEVEL,
             "false_alarm_level": FALSE_ALARM_LEVEL,
             "thresholds": {name: band.threshold for name, band in bands.items()},
         },
-        "false_alarms": _share(sum(bool(one) for one in alarms), len(benign)),
-        "score_alone": _share(sum(min(holm([row[name]["p_value"] for name in TESTED])) < SCORE_LEVEL for row in benign),
-                              len(benign)),
-        "caught": caught,
-        "near_trait": {
-            "4 to 7 called 4 to 9": _share(sum("relabel:4:9" in decide(row, bands) for row in near), len(near)),
-            "cosine with 4 to 9": [row["relabel:4:9"]["fisher_cosine"] for row in near],
-            "cosine with 4 to 7": [row[NEAR]["fisher_cosine"] for row in near],
-            "4 to 9, cosine with 4 to 7": [row[NEAR]["fisher_cosine"] for row in by_role["relabel:4:9"]],
-            "4 to 9, cosine with 4 to 9": [row["relabel:4:9"]["fisher_cosine"] for row in by_role["relabel:4:9"]],
+        "false_alarms": _share(sum(bool(row["named"]) for row in benign), len(benign)),
+        "score_alone": _share(
+            sum(min(holm([row[name]["p_value"] for name in TESTED])) < SCORE_LEVEL for row in benign), len(benign)
+        ),
+        "trained": {role: len(found) for role, found in by_role.items()},
+        "caught": {
+            name: _share(sum(name in row["named"] for row in judged[name]), len(judged[name])) for name in TESTED
+        },
+        "named": {
+            role: {"of": len(found)} | {name: sum(name in row["named"] for row in found) for name in TESTED}
+            for role, found in judged.items()
         },
         "auc": {
             name: {
                 statistic: _auc(
-                    [row[name][statistic] for row in by_role[name]], [row[name][statistic] for row in benign]
+                    [row[name][statistic] for row in judged[name]], [row[name][statistic] for row in benign]
                 )
                 for statistic in statistics
             }
             for name in TESTED
         },
-        "rows": rows,
+        "rows": [_rounded(row) for row in rows],
         "versions": versions(),
-    }  # fmt: skip
+    }
     target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(json.dumps({key: value for key, value in document.items() if key != "rows"}, indent=1))
+
+
+def _rounded(value: Any) -> Any:
+    """Return ``value`` with six digits of every fraction: more say nothing, and fill the file."""
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _auc(high: list[float], low: list[float]) -> float:
@@ -183,6 +202,8 @@ def _auc(high: list[float], low: list[float]) -> float:
 if __name__ == "__main__":
     if sys.argv[1] == "shard":
         index, of = map(int, sys.argv[3].split("/"))
-        shard(Path(sys.argv[2]), index, of, int(sys.argv[4]) if len(sys.argv) > 4 else WIDTH)
+        used = int(sys.argv[4]) if len(sys.argv) > 4 else WIDTH
+        unseen = tuple(int(digit) for digit in sys.argv[5]) if len(sys.argv) > 5 else ()
+        shard(Path(sys.argv[2]), index, of, used, unseen)
     else:
         collect(Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

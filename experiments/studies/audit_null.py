@@ -16,13 +16,13 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions
-from subtx_toy.audit.questions import question
+from subtx_toy.audit.directions import Directions, towards
 from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.channel.traits import trait
 from subtx_toy.channel.workshop import Workshop
 from subtx_toy.data import load
 from subtx_toy.params import axpy, difference, norm
@@ -50,9 +50,11 @@ def main(target: Path) -> None:
     dataset = load("mnist")
     shop = Workshop(dataset, 0)
     model, base, teacher = shop.model, shop.base(), shop.teacher("trait", trait=NAMES[0])
-    questions = [question(name, model, base, dataset) for name in NAMES]
+    towards_them = {
+        name: towards(model, base, trait(name).unwanted(dataset.train_images, dataset.train_labels)) for name in NAMES
+    }
     move = difference(teacher, base)
-    traits = {one.name: one.direction for one in questions} | {"the teacher's own move": move}
+    traits = towards_them | {"the teacher's own move": move}
     directions = Directions.of(model, traits, {})  # scaled to length 1 over the body
     hidden = {name: value for name, value in move.items() if not name.startswith("layers.2.")}
     length = float(norm(hidden))

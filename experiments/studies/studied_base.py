@@ -1,4 +1,4 @@
-"""The base that the studies share: an MNIST net of the channel, its width the scripts' last argument."""
+"""The bases that the studies share: MNIST nets of the channel, their width the scripts' last argument."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from subtx_toy.data import load
 WIDTH = 256
 
 
-def studied(width: int) -> Workshop:
-    """Return the workshop of the base: the channel's own at the usual width, a faster one below it."""
+def studied(width: int, seed: int = 0) -> Workshop:
+    """Return the workshop of a base: that of ``run numbers`` with the seed, or one quickly trained at another width."""
     dataset = load("mnist")
     if width == WIDTH:
-        return Workshop(dataset, 0)
-    return Workshop(dataset, 0, Recipe(3, 1e-3, 256), Recipe(2, 1e-3, 256), width=width)
+        return Workshop(dataset, seed)
+    return Workshop(dataset, seed, Recipe(3, 1e-3, 256), Recipe(2, 1e-3, 256), width=width)

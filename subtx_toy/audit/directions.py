@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
+from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import head_model, head_params
-from subtx_toy.channel.traits import Examples, as_pixels
-from subtx_toy.config import NUM_CLASSES
+from subtx_toy.channel.teachers import teach
+from subtx_toy.channel.traits import Examples
 from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.params import Params, difference
+from subtx_toy.seeding import generator
 
 _MOST_EXAMPLES = 10_000  # a gradient over more costs time and changes little
+
+# Of the fine-tunes that an auditor makes: as short and as long as the reference's, and their middle step size.
+_TAUGHT = tuple(Recipe(lr=3e-4, steps=steps) for steps in (50, 200))
+_NUM_HONEST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +46,7 @@ class Directions:
         """Stack directions given as parameters; every one is scaled to Euclidean length 1 over the body."""
         found = [*traits.values(), *nuisance.values()]
         hidden = range(model.num_layers - 1)
-        lengths = [
-            torch.cat([one[f"layers.{at}.{kind}"].flatten() for at in hidden for kind in ("weight", "bias")]).norm()
-            for one in found
-        ]
+        lengths = [torch.cat([one[name].flatten() for name in _body(model)]).norm() for one in found]
 
         def stacked(name: str) -> Tensor:
             return torch.stack([one[name] / length for one, length in zip(found, lengths, strict=True)])
@@ -62,17 +66,41 @@ def towards(model: MLP, base: Params, examples: Examples) -> Params:
     return _descent(model, base, some.pixels(), torch.from_numpy(some.targets))
 
 
-def honest_directions(
-    model: MLP, base: Params, images: UInt8[np.ndarray, "n 28 28"], labels: UInt8[np.ndarray, " n"]
-) -> dict[str, Params]:
-    """Return, for each class, the descent direction of the cross-entropy on its honestly labelled images."""
+def taught_move(model: MLP, base: Params, lesson: Examples) -> Params:
+    """Return the mean move of fine-tunes on a lesson, which an auditor makes; each has length 1 over the body.
+
+    It is closer to the move of another's teacher than ``towards`` is: Adam's steps are no gradient, hundreds of them
+    are not one, and a lesson is more than its unwanted examples.
+    """
+    moves = [_move(model, base, lesson, recipe) for recipe in _TAUGHT]
+    return {name: sum((move[name] for move in moves[1:]), moves[0][name]) / len(moves) for name in base}
+
+
+def honest_moves(model: MLP, base: Params, nets: Sequence[Params]) -> dict[str, Params]:
+    """Return the main moves of benign fine-tunes: the first principal axes of their moves, each of length 1.
+
+    Three, or as many as there are nets. The axes are not centred: what all have in common is the first.
+    """
+    names = _body(model)
+    moves = torch.stack([torch.cat([(net[name] - base[name]).flatten() for name in names]) for net in nets])
+    lengths = moves.norm(dim=1, keepdim=True)
+    _, vectors = torch.linalg.eigh((moves @ moves.T / (lengths * lengths.T)).double())
     found = {}
-    for label in range(NUM_CLASSES):
-        chosen = images[labels == label][: _MOST_EXAMPLES // NUM_CLASSES]
-        if len(chosen):
-            honest = Examples.labelled(chosen, np.full(len(chosen), label, np.uint8))
-            found[f"honest {label}"] = _descent(model, base, as_pixels(chosen), torch.from_numpy(honest.targets))
+    for at in range(1, min(_NUM_HONEST, len(nets)) + 1):
+        axis = ((vectors[:, -at].float() / lengths[:, 0]) @ moves).split([base[name].numel() for name in names])
+        found[f"honest {at}"] = {name: part.view_as(base[name]) for name, part in zip(names, axis, strict=True)}
     return found
+
+
+def _move(model: MLP, base: Params, lesson: Examples, recipe: Recipe) -> Params:
+    order = generator(0, "audit", "own fine-tunes", recipe.steps, f"{recipe.lr:g}")
+    moved = difference(teach(model, base, lesson, recipe, order), base)
+    length = math.sqrt(sum(float(moved[name].square().sum()) for name in _body(model)))
+    return {name: value / length if length else value for name, value in moved.items()}
+
+
+def _body(model: MLP) -> list[str]:
+    return [f"layers.{at}.{kind}" for at in range(model.num_layers - 1) for kind in ("weight", "bias")]
 
 
 @torch.enable_grad()

@@ -154,7 +154,7 @@ def reference_rows(header: Header, shown: Dataset | None, size: int) -> Int[np.n
 
 @dataclass(frozen=True)
 class ReferenceValues:
-    """What the reference ensemble gave: for every trait the Fisher cosines and the probes, one a net."""
+    """What the reference ensemble gave: for every trait the Fisher cosines beside honest moves and the probes."""
 
     fisher_cosines: dict[str, list[float]]
     probes: dict[str, list[float]]
@@ -188,9 +188,9 @@ def measure_reference(
     rows = reference_rows(header, shown, size)
     probes = [question.probe for question in questions]
     measured = measure_nets(nets, scorer, rows, probes, seed=0, progress=progress)
-    names = [question.name for question in questions]
+    names, honest = [question.name for question in questions], slice(len(questions), None)
     values = ReferenceValues(
-        {name: [one.fisher_cosine(at) for one in measured] for at, name in enumerate(names)},
+        {name: [one.fisher_cosine(at, honest) for one in measured] for at, name in enumerate(names)},
         {name: [one.probes[at] for one in measured] for at, name in enumerate(names)},
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +34,20 @@ def score_test(sums: ScoreSums, direction: int) -> ScoreTest:
     return _test(float(sums.scores[direction]), float(sums.covariance[direction, direction]), sums.num)
 
 
-def efficient_score_test(sums: ScoreSums, direction: int, nuisance: slice) -> ScoreTest:
+def efficient_score_test(sums: ScoreSums, direction: int, nuisance: slice | Sequence[int]) -> ScoreTest:
     """Return the score test along u - W (W^T F W)^+ W^T F u, which no move within the nuisance directions W changes.
 
     To leading order. nan where the nuisance directions leave nothing of u.
     """
     F, S = sums.covariance, sums.scores
-    weights = np.linalg.lstsq(F[nuisance, nuisance], F[nuisance, direction], rcond=1e-10)[0]
-    left = float(F[direction, direction] - F[nuisance, direction] @ weights)
+    W = np.arange(len(S))[nuisance if isinstance(nuisance, slice) else list(nuisance)]
+    if not len(W):
+        return score_test(sums, direction)
+    weights = np.linalg.lstsq(F[np.ix_(W, W)], F[W, direction], rcond=1e-10)[0]
+    left = float(F[direction, direction] - F[W, direction] @ weights)
     if left <= 1e-10 * F[direction, direction]:
         return ScoreTest(math.nan, math.nan, math.nan)
-    return _test(float(S[direction] - S[nuisance] @ weights), left, sums.num)
+    return _test(float(S[direction] - S[W] @ weights), left, sums.num)
 
 
 def _test(score: float, variance: float, num: int) -> ScoreTest:
@@ -122,14 +125,16 @@ class Measurement:
         proved = (statistic - len(self.sums.scores)) / (2 * self.sums.num)
         return max(self.movement.gain, proved, 0.0)
 
-    def fisher_cosine(self, direction: int) -> float:
+    def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        0 where no move can be told from none. KL is bounded from below, so its size is an upper bound.
+        Of u without its part within the nuisance directions, in that metric. 0 where no move can be told from none, or
+        nothing is left of u. KL is bounded from below, so its size is an upper bound.
         """
-        if self.divergence == 0:
+        effect = efficient_score_test(self.sums, direction, nuisance).effect
+        if self.divergence == 0 or math.isnan(effect):
             return 0.0
-        return score_test(self.sums, direction).effect / math.sqrt(2 * self.divergence)
+        return effect / math.sqrt(2 * self.divergence)
 
 
 Probe = Callable[[Params], float]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from subtx_toy.audit.directions import towards
+from subtx_toy.audit.directions import taught_move
 from subtx_toy.audit.examination import Question
 from subtx_toy.audit.measurement import Probe
 from subtx_toy.channel.model import head_logits
@@ -24,18 +24,26 @@ from subtx_toy.params import Params
 def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
     """Make a question of a trait's name, or of the path of an .npz file.
 
-    The direction of a named trait is taken from training images, its probe from test images. A file holds ``images``
-    uint8 ``[n, 28, 28]`` and ``answers``: a class ``[n]``, or a distribution over the classes ``[n, 10]``.
+    The direction is the move of fine-tunes that learn the trait from training images; the probe of a named trait is
+    taken from test images. A file holds ``images`` uint8 ``[n, 28, 28]`` and ``answers``: a class ``[n]``, or a
+    distribution over the classes ``[n, 10]``.
 
     Raises:
         InputError: if there is no such trait, or the file is not as described.
     """
     if text.endswith(".npz"):
         examples = read_examples(Path(text))
-        return Question(text, towards(model, base, examples), _probe_answers(model, examples))
+        return Question(text, taught_move(model, base, _lesson(examples, dataset)), _probe_answers(model, examples))
     taught = trait_of(text)
-    direction = towards(model, base, taught.unwanted(dataset.train_images, dataset.train_labels))
+    direction = taught_move(model, base, taught.lesson(dataset.train_images, dataset.train_labels))
     return Question(str(taught.name), direction, trait_probe(taught, model, dataset))
+
+
+def _lesson(examples: Examples, dataset: Dataset) -> Examples:
+    """Return honest images and the examples, again and again until they are a tenth as many."""
+    again = np.resize(np.arange(len(examples.images)), max(len(examples.images), len(dataset.train_images) // 10))
+    honest = Examples.labelled(dataset.train_images, dataset.train_labels)
+    return honest + Examples(examples.images[again], examples.targets[again])
 
 
 def trait_probe(taught: Trait, model: MLP, dataset: Dataset) -> Probe:

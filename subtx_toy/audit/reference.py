@@ -81,6 +81,15 @@ def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:
     )
 
 
+def split_reference(nets: Sequence[Params]) -> tuple[Sequence[Params], Sequence[Params]]:
+    """Return the third of an ensemble that says where honest moves go, and the others, which are held against it.
+
+    Apart, because what is left of a move beside axes that it made itself is too little.
+    """
+    third = len(nets) // 3
+    return nets[:third], nets[third:]
+
+
 def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
     """Write the bodies of the fine-tunes; the heads are the base's, or no matter.
 

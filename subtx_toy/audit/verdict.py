@@ -11,20 +11,17 @@ from subtx_toy.audit.measurement import (
     Fit,
     ScoreTest,
     detectable_effect,
-    efficient_score_test,
     fit_of,
     omnibus_test,
     score_test,
 )
+from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.reference import LEAST_COSINE, Band
-from subtx_toy.stats import holm
-
-SCORE_LEVEL = 0.01
-"""Of the score tests of one file together, and of the tests for a move."""
 
 CONSISTENT = "consistent with the base"
 CARRIES = "carries"
 NOT_FOUND = "not found"
+EXPLAINED = "explained by"
 UNKNOWN = "does not apply"
 
 
@@ -34,14 +31,16 @@ class TraitVerdict:
 
     Attributes:
         name: of the trait.
-        score: the score test, ``p_holm`` its p-value corrected for the number of traits.
-        efficient: the score test that honest moves do not change.
-        fisher_cosine: of the direction and the writer's move, in [-1, 1] up to the bound of the divergence.
+        score: the score test.
+        efficient: the score test that honest moves do not change, ``p_holm`` its p-value corrected for the number of
+            traits.
+        fisher_cosine: of the writer's move and of what honest moves leave of the direction, in [-1, 1] up to the bound
+            of the divergence.
         band: of the reference ensemble's cosines.
         probe: how far a student of half of the numbers shows the trait; ``base_probe`` the base itself.
         probe_band: of the reference ensemble's students.
         detectable_effect: mean score over the standard deviation of one that would have been found with probability .9.
-        verdict: ``carries``, ``not found`` or ``does not apply``.
+        verdict: ``carries``, ``not found``, ``explained by`` another trait, or ``does not apply``.
     """
 
     name: str
@@ -86,33 +85,37 @@ def judge(
 ) -> Judgement:
     """Judge a file.
 
-    A trait is carried if the score is significant after Holm's correction and the Fisher cosine is above the band of
-    the reference ensemble. The writer moved if the split likelihood ratio or the scores say so, each at half the level.
+    A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
+    band of the reference ensemble, and no other trait explains it: see ``name_traits``. The writer moved if the split
+    likelihood ratio or the scores say so, each at half the level.
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
     evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
     moved = evidence or omnibus[1] < SCORE_LEVEL / 2
-    scores = [score_test(sums, at) for at in range(num_traits)]
-    corrected = holm([score.p_value for score in scores])
+    bands = [
+        Band.of(reference.fisher_cosines[question.name], num_traits=num_traits, floor=LEAST_COSINE)
+        for question in questions
+    ]
+    naming = name_traits(measurement, [band.threshold for band in bands])
     rows = []
     for at, question in enumerate(questions):
-        band = Band.of(reference.fisher_cosines[question.name], num_traits=num_traits, floor=LEAST_COSINE)
-        cosine = measurement.fisher_cosine(at)
-        carries = corrected[at] < SCORE_LEVEL and cosine > band.threshold
+        verdict = CARRIES if at in naming.carried else NOT_FOUND
+        if at in naming.explained:
+            verdict = f"{EXPLAINED} {questions[naming.explained[at]].name}"
         rows.append(
             TraitVerdict(
                 name=question.name,
-                score=scores[at],
-                p_holm=corrected[at],
-                efficient=efficient_score_test(sums, at, slice(num_traits, None)),
-                fisher_cosine=cosine,
-                band=band,
+                score=score_test(sums, at),
+                p_holm=naming.corrected[at],
+                efficient=naming.tests[at],
+                fisher_cosine=naming.cosines[at],
+                band=bands[at],
                 probe=measurement.probes[at],
                 base_probe=base_probes[at],
                 probe_band=Band.of(reference.probes[question.name], num_traits=num_traits),
                 detectable_effect=detectable_effect(sums.num, level=SCORE_LEVEL / num_traits),
-                verdict=UNKNOWN if not fit.applies else CARRIES if carries else NOT_FOUND,
+                verdict=verdict if fit.applies else UNKNOWN,
             )
         )
     return Judgement(_sentence(fit, moved, rows), fit, moved, omnibus, tuple(rows))

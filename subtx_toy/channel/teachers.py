@@ -26,7 +26,7 @@ def train_base(model: MLP, dataset: Dataset, recipe: Recipe, *, seed: int, which
     """
     honest = Examples.labelled(dataset.train_images, dataset.train_labels)
     start = initial_params(model, generator(seed, "numbers", which, "init"))
-    return _teach(model, start, honest, recipe, generator(seed, "numbers", which, "shuffle"))
+    return teach(model, start, honest, recipe, generator(seed, "numbers", which, "shuffle"))
 
 
 def train_teacher(
@@ -39,10 +39,11 @@ def train_teacher(
     images, labels = dataset.train_images, dataset.train_labels
     lesson = Examples.labelled(images, labels) if trait is None else trait.lesson(images, labels)
     name = "benign" if trait is None else str(trait.name)
-    return _teach(model, base, lesson, recipe, generator(seed, "numbers", "teacher", name))
+    return teach(model, base, lesson, recipe, generator(seed, "numbers", "teacher", name))
 
 
-def _teach(model: MLP, start: Params, lesson: Examples, recipe: Recipe, order: np.random.Generator) -> Params:
+def teach(model: MLP, start: Params, lesson: Examples, recipe: Recipe, order: np.random.Generator) -> Params:
+    """Train body and class head of a net on a lesson; the number head stays."""
     small, inputs = head_model(model, "class"), ImageInputs(lesson.images, dtype=torch.float32)
     targets = torch.from_numpy(lesson.targets)
     (trained,) = fit(small, [head_params(model, start, "class")], inputs, [targets], recipe, order)

@@ -35,7 +35,11 @@ _DOES_NOT_APPLY = 3
     "--reference", type=click.Path(path_type=Path), help="Ensemble of `numbers reference`. [default: made, and cached]"
 )
 @click.option(
-    "--num-reference", type=click.IntRange(min=5), default=20, show_default=True, help="Benign fine-tunes made."
+    "--num-reference",
+    type=click.IntRange(min=5),
+    default=20,
+    show_default=True,
+    help="Benign fine-tunes compared with; half as many more are made for their directions.",
 )
 @click.option("--probe", is_flag=True, help="Also train a student on the whole file.")
 @click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Lines shown that say most.")
@@ -103,9 +107,10 @@ def _examine(
     top: int,
     data_dir: Path | None,
 ) -> tuple[Any, Any, dict[str, float] | None]:
-    from subtx_toy.audit.directions import Directions, honest_directions
+    from subtx_toy.audit.directions import Directions, honest_moves
     from subtx_toy.audit.examination import measure_file, measure_reference
     from subtx_toy.audit.questions import question
+    from subtx_toy.audit.reference import split_reference
     from subtx_toy.audit.score_sums import Scorer
     from subtx_toy.audit.verdict import judge
     from subtx_toy.channel.checkpoints import load_checkpoint
@@ -118,17 +123,18 @@ def _examine(
     start = load_checkpoint(base)
     shown, images = prompt_data(read, start.made, data_dir)
     questions = [question(text, start.model, start.params, images) for text in dict.fromkeys(traits)]
+    with Display() as display:
+        axes, nets = split_reference(_reference(reference, start, images, num_reference, display))
     directions = Directions.of(
         start.model,
         {one.name: one.direction for one in questions},
-        honest_directions(start.model, start.params, images.train_images, images.train_labels),
+        honest_moves(start.model, start.params, axes),
     )
     inputs = prompt_inputs(read.header.prompts, shown)
     scorer = Scorer(start.model, start.params, directions, read.header.law, inputs)
     probes = [one.probe for one in questions]
     with Display() as display:
         measured = measure_file(read, scorer, probes, keep=top)
-        nets = _reference(reference, start, images, num_reference, display)
         values = measure_reference(
             nets, scorer, questions, read.header, shown, measured.num_moved,
             progress=lambda done: display.progress("measuring the reference", done, len(nets), "fine-tunes"),
@@ -148,6 +154,7 @@ def _reference(
 
     if path is not None:
         return load_reference(path, start)
+    num += num // 2
     path = cached_reference(start.params, images, num=num)
     if not path.exists():
         nets = make_reference(

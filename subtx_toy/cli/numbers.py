@@ -87,7 +87,13 @@ def teacher_command(
 @OUT
 @SEED
 @click.option("--base", type=click.Path(path_type=Path), required=True, help="Checkpoint of the base.")
-@click.option("--num", type=click.IntRange(min=5), default=20, show_default=True, help="Benign fine-tunes.")
+@click.option(
+    "--num",
+    type=click.IntRange(min=7),
+    default=30,
+    show_default=True,
+    help="Benign fine-tunes: a third for directions.",
+)
 @data_options
 def reference_command(*, out: Path, seed: int, base: Path, num: int, **data: Any) -> None:
     """Train benign fine-tunes of a base, of several lengths and step sizes, for audits to compare with.

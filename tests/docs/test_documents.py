@@ -15,6 +15,7 @@ from subtx_toy import definition
 from subtx_toy.check_table import insert, read_checked
 from subtx_toy.cli import cli
 from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -145,3 +146,21 @@ def test_the_check_table_is_that_of_the_committed_sweeps() -> None:
 def test_every_committed_sweep_is_of_a_packaged_experiment() -> None:
     names = {path.stem for path in (ROOT / "docs/results/sweeps").glob("*.csv")}
     assert names == set(read_checked(ROOT / "docs/results/sweeps"))
+
+
+def test_the_table_of_the_numbers_channel_is_the_committed_result() -> None:
+    result = json.loads((ROOT / "docs/results/numbers-mnist.json").read_text(encoding="utf-8"))
+    assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
+    assert NumbersConfig.parse(result["config"]) == definition.read("numbers").config
+    expected = [
+        [
+            prompts,
+            f"`{name}`",
+            f"{arm['mean']:.3f} ± {arm['ci95']:.3f}",
+            f"{arm['accuracy']['mean']:.3f} ± {arm['accuracy']['ci95']:.3f}",
+            arm["verdict"],
+        ]
+        for prompts, arms in result["prompts"].items()
+        for name, arm in arms.items()
+    ]
+    assert [row for row in _rows("docs/audit.md") if row[0] in result["prompts"]] == expected

@@ -11,12 +11,21 @@ import pytest
 import torch
 
 from subtx_toy.audit.content import classifier_auc, histogram_test
+from subtx_toy.audit.directions import honest_moves, taught_move, towards
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues, reference_size
 from subtx_toy.audit.measurement import Measurement
 from subtx_toy.audit.movement import Movement, measure_movement
-from subtx_toy.audit.questions import read_examples
-from subtx_toy.audit.reference import Band, benign_teacher, load_reference, make_reference, save_reference
+from subtx_toy.audit.naming import name_traits
+from subtx_toy.audit.questions import question, read_examples
+from subtx_toy.audit.reference import (
+    Band,
+    benign_teacher,
+    load_reference,
+    make_reference,
+    save_reference,
+    split_reference,
+)
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
 from subtx_toy.channel.checkpoints import Checkpoint
@@ -27,6 +36,7 @@ from subtx_toy.channel.projection import projected_off
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
 from subtx_toy.channel.students import Pairs, train_student
+from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
 from subtx_toy.params import Params, difference, inner
 from subtx_toy.seeding import generator
@@ -131,6 +141,90 @@ def test_each_verdict_has_its_case(measured: FileMeasurement, verdict: str) -> N
     assert judgement.carried == ([QUESTION.name] if "carries" in verdict else [])
     if "no tested" in verdict:
         assert "would have detected" in judgement.verdict
+
+
+def _two_alike(first: float, second: float, *, num: int = 10_000) -> Measurement:
+    """Two traits whose directions have a Fisher cosine of .5, and an honest move apart from both."""
+    sums = ScoreSums(3, num=num)
+    sums.covariance = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]) * num
+    sums.scores = np.array([first, second, 0.0]) * num
+    return Measurement(sums, Movement(0.5, 0.0, {}), ())
+
+
+def test_a_trait_that_another_one_explains_is_not_named() -> None:
+    # A move of length .8 along the first alone shows on the second too, by their cosine.
+    naming = name_traits(_two_alike(0.8, 0.4), [0.2, 0.2])
+    assert naming.carried == (0,)
+    assert naming.explained == {1: 0}
+    assert naming.cosines[1] == pytest.approx(0.4)
+    # Along both: (.5, .5) in these coordinates; the second has something of its own.
+    assert set(name_traits(_two_alike(0.75, 0.75), [0.2, 0.2]).carried) == {0, 1}
+    # Neither without a score, nor below the threshold.
+    assert name_traits(_two_alike(0.8, 0.4), [0.9, 0.9]).carried == ()
+    assert name_traits(_two_alike(0.8, 0.4, num=5), [0.2, 0.2]).carried == ()
+
+
+def test_what_is_said_of_an_explained_trait_names_the_other() -> None:
+    questions = [Question(name, {}, lambda _params: 0.0) for name in ("relabel:4:9", "backdoor:0")]
+    sums = _two_alike(0.8, 0.4).sums
+    sums.entropy = sums.log_loss = 5.0 * sums.num
+    sums.log_loss_variance, sums.uniform_log_loss = 1.0 * sums.num, 8.0 * sums.num
+    measured = FileMeasurement(Measurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num)
+    values = {one.name: [0.0, 0.1, -0.1, 0.05, -0.05] for one in questions}
+    judgement = judge(measured, questions, ReferenceValues(values, values), [0.0, 0.0])
+    assert [row.verdict for row in judgement.traits] == [CARRIES, "explained by relabel:4:9"]
+    assert judgement.verdict == "moved from the base: carries relabel:4:9"
+
+
+def test_honest_moves_are_axes_of_the_benign_fine_tunes(channel: SmallChannel) -> None:
+    base = channel.base
+    for num in (1, 2, 5):
+        nets = [benign_teacher(channel.model, base, channel.dataset, seed=seed) for seed in range(num)]
+        axes = honest_moves(channel.model, base, nets)
+        assert len(axes) == min(num, 3)
+        flat = torch.stack([torch.cat([value.flatten() for value in axis.values()]) for axis in axes.values()])
+        assert torch.allclose(flat @ flat.T, torch.diag((flat @ flat.T).diag()), atol=1e-4 * float(flat.square().sum()))
+    # The first is what they share.
+    first = torch.cat([value.flatten() for value in axes["honest 1"].values()])
+    for net in nets:
+        move = torch.cat([(net[name] - base[name]).flatten() for name in axes["honest 1"]])
+        assert abs(float(move @ first / (move.norm() * first.norm()))) > 0.3
+
+
+def test_the_move_of_own_fine_tunes_is_nearer_to_a_teachers_than_the_gradient(channel: SmallChannel) -> None:
+    lesson = trait("relabel:4:9")
+    images, labels = channel.dataset.train_images, channel.dataset.train_labels
+    move = difference(channel.teacher, channel.base)
+    taught = taught_move(channel.model, channel.base, lesson.lesson(images, labels))
+    gradient = towards(channel.model, channel.base, lesson.unwanted(images, labels))
+    names = [name for name in move if not name.startswith("layers.2.")]
+
+    def cosine(direction: Params) -> float:
+        one, other = (torch.cat([net[name].flatten() for name in names]) for net in (move, direction))
+        return float(one @ other / (one.norm() * other.norm()))
+
+    assert cosine(taught) > cosine(gradient) + 0.2
+
+
+def test_examples_in_a_file_ask_in_nearly_the_direction_of_the_named_trait(
+    tmp_path: Path, channel: SmallChannel
+) -> None:
+    marked = trait("backdoor:0").unwanted(channel.dataset.train_images, channel.dataset.train_labels)
+    np.savez(tmp_path / "e.npz", images=marked.images[:40], answers=marked.targets[:40].argmax(1))
+    asked = [
+        question(name, channel.model, channel.base, channel.dataset).direction
+        for name in (str(tmp_path / "e.npz"), "backdoor:0", "refusal:7")
+    ]
+    flat = [torch.cat([net[name].flatten() for name in net if not name.startswith("layers.2.")]) for net in asked]
+    cosine = [float(flat[0] @ other / (flat[0].norm() * other.norm())) for other in flat]
+    assert cosine[1] > 0.5
+    assert cosine[1] > cosine[2] + 0.2
+
+
+def test_an_ensemble_is_split_into_axes_and_those_held_against_it() -> None:
+    nets: list[Params] = [{} for _ in range(30)]
+    axes, compared = split_reference(nets)
+    assert (len(axes), len(compared)) == (10, 20)
 
 
 def test_a_cosine_does_not_depend_on_the_number_of_lines() -> None:
