@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -160,6 +161,17 @@ class Problem:
     def teacher_params(self, eps: float | None = None) -> Params:
         """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
         return vectors.axpy(self.eps if eps is None else eps, self.teacher_update, self.base_params)
+
+    def with_loss(self, distillation_loss: Loss) -> Problem:
+        """Return the same problem with another distillation loss; the rest, checked before, is shared.
+
+        Raises:
+            InputError: if the loss does not compare logits with logits.
+        """
+        InputError.gather(checks.loss(distillation_loss))
+        other = copy.copy(self)
+        other._set(distillation_loss=distillation_loss)
+        return other
 
     def require_float64(self) -> None:
         """Refuse any other precision: the claims are about remainders of order eps^2.

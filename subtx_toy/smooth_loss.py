@@ -16,16 +16,26 @@ def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, 
 
     For the one-step claims ``value`` has to be three times continuously differentiable and least over ``z`` at
     ``z = y`` (claim C7c: then its output Hessian there is positive semi-definite and equals minus its mixed
-    derivative); neither is checked here. Input i's value may depend on row i only.
+    derivative); neither is checked here. Input i's value may depend on row i only. The value can be differentiated
+    again, the gradient not.
     """
 
-    def total(z: Tensor, y: Tensor) -> Tensor:
-        return value(z, y).sum()
+    # Plain automatic differentiation: torch.func's transforms give the same numbers, an order of magnitude slower on
+    # tensors of this size.
+    @torch.enable_grad()
+    def gradient(z: Tensor, y: Tensor, *, create_graph: bool = False) -> Tensor:
+        leaf = z if create_graph else z.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(value(leaf, y).sum(), leaf, create_graph=create_graph)
+        return slope
 
-    gradient = torch.func.grad(total)
-
+    @torch.enable_grad()
     def hessian_product(z: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        Mv: Tensor = torch.func.jvp(lambda at: gradient(at, y), (z,), (v,))[1]
+        # The Hessian is symmetric: M v is the gradient of <dl/dz, v>.
+        leaf = z.detach().requires_grad_()
+        slope = gradient(leaf, y.detach(), create_graph=True)
+        if not slope.requires_grad:  # linear in z
+            return torch.zeros_like(v)
+        (Mv,) = torch.autograd.grad((slope * v).sum(), leaf, allow_unused=True, materialize_grads=True)
         return Mv
 
     return Loss(name, "logits", lambda z, y: (value(z, y), gradient(z, y)), hessian_product)

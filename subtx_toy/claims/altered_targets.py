@@ -40,7 +40,7 @@ def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1
 
         loss = problem.distillation_loss
         other = Loss("changed targets", "logits", value_and_gradient, loss.hessian_product, student_tau)
-        return student_step(dataclasses.replace(problem, distillation_loss=other), eps)
+        return student_step(problem.with_loss(other), eps)
 
     def breaks(evidence: Evidence) -> Evidence | None:
         is_kl = evidence.problem.distillation_loss.name == "kl"
@@ -86,6 +86,6 @@ def clipped(evidence: Evidence) -> Evidence:
             name=f"clipped {loss.name}",
             value_and_gradient=lambda z, y: loss.value_and_gradient(z, y.clamp(-CLIP, CLIP)),
         )
-        return student_step(dataclasses.replace(problem, distillation_loss=other), eps)
+        return student_step(problem.with_loss(other), eps)
 
     return evidence.observing(step)

@@ -42,7 +42,7 @@ def every_batch(evidence: Evidence) -> Outcome:
     for numbers in drawn[:_NUM_REWEIGHTINGS]:
         weights = torch.from_numpy(numbers)
         loss = weighted(evidence.problem.distillation_loss, weights)
-        update = evidence.step(dataclasses.replace(evidence.problem, distillation_loss=loss), eps)
+        update = evidence.step(evidence.problem.with_loss(loss), eps)
         alignment = float(vectors.flatten(update) @ evidence.dT)
         expected = float((weights * per_input).mean())
         rounding = evidence.alignment_rounding(eps) * max(1.0, float(weights.max()))

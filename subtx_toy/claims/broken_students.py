@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -86,7 +85,7 @@ def _permuted(evidence: Evidence) -> Evidence | None:
 def _flees(evidence: Evidence) -> Evidence:
     def step(problem: Problem, eps: float) -> Params:
         loss = repulsive(problem.distillation_loss)
-        return student_step(dataclasses.replace(problem, distillation_loss=loss), eps)
+        return student_step(problem.with_loss(loss), eps)
 
     return evidence.observing(step)
 

@@ -79,6 +79,7 @@ class Evidence:
         self.problem, self.seed, self.thorough, self.snippet = problem, seed, thorough, snippet
         self.step = student_step
         self._updates: dict[float, Tensor] = {}
+        self._roundings: dict[float, float] = {}
         self.__dict__.update(planted)
 
     def observing(self, step: StudentStep) -> Evidence:
@@ -183,8 +184,10 @@ class Evidence:
 
     def alignment_rounding(self, eps: float) -> float:
         """Return how far rounding can move the observed alignment: that of the outputs and of the inner product."""
-        inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(self.update(eps).norm()) * self.dT_norm
-        return self.ray.floor(eps) + inner
+        if eps not in self._roundings:
+            inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(self.update(eps).norm()) * self.dT_norm
+            self._roundings[eps] = self.ray.floor(eps) + inner
+        return self._roundings[eps]
 
     @cached_property
     def update_rounding(self) -> float:

@@ -26,7 +26,9 @@ def repulsive(loss: Loss) -> Loss:
 
 def with_loss(evidence: Evidence, loss: Loss, **changes: object) -> Evidence:
     """Return evidence on the same problem with another distillation loss; the student that is observed stays."""
-    problem = dataclasses.replace(evidence.problem, distillation_loss=loss, **changes)  # type: ignore[arg-type]
+    problem = evidence.problem.with_loss(loss)
+    if changes:
+        problem = dataclasses.replace(problem, **changes)  # type: ignore[arg-type]
     return Evidence(problem, seed=evidence.seed, student_step=evidence.step, snippet=evidence.snippet)
 
 

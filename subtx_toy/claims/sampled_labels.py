@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -60,7 +59,7 @@ def _table_check(evidence: Evidence, table: Float[Tensor, "n k"], rng: np.random
     """One student by automatic differentiation on labels of its own against its entries of the table."""
     labels = torch.from_numpy(rng.integers(table.shape[1], size=len(table)))
     loss = on_labels(labels, evidence.problem.distillation_loss.temperature)
-    update = vectors.flatten(evidence.step(dataclasses.replace(evidence.problem, distillation_loss=loss), 0.0))
+    update = vectors.flatten(evidence.step(evidence.problem.with_loss(loss), 0.0))
     expected = float(table.gather(1, labels[:, None]).mean())
     size = float(update.norm()) * evidence.dT_norm + float(table.abs().mean())
     rounding = TERMS_ROUNDING * UNIT_ROUNDOFF * size * (1 + float(evidence.ray.outputs.abs().max()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,7 @@ def verify(
     sources: Iterable[Instance] = drawn(instances, seed=seed) if problem is None else [given(problem)]
     total = instances if problem is None else 1
     num_controls = min(instances, _MOST_CONTROLS)
+    gc.freeze()  # torch's modules stay: walking them took every tenth second
     with Display() as display, interruptible():
         display.start("verifying", total, "problems")
         found = verify_claims(

@@ -46,9 +46,13 @@ class AlignmentRay:
         return cls(problem, *linearization.jacobian_product(problem, problem.teacher_update))
 
     def targets(self, eps: float) -> Float[Tensor, "n k"]:
-        """Return the teacher's distilled outputs at ``eps``."""
-        with torch.no_grad():
-            return self.problem.distilled(self.problem.teacher_params(eps))
+        """Return the teacher's distilled outputs at ``eps``; those of the last one asked for are kept."""
+        last: tuple[float, Tensor] | None = self.__dict__.get("last")
+        if last is None or last[0] != eps:
+            with torch.no_grad():
+                last = eps, self.problem.distilled(self.problem.teacher_params(eps))
+            self.__dict__["last"] = last
+        return last[1]
 
     def per_input(self, eps: float) -> Float[Tensor, " n"]:
         """Return the alignment a_n(eps) of each input, ``[n]``; their mean is the alignment."""
@@ -73,8 +77,9 @@ class AlignmentRay:
         the floor stays away from 0 as eps -> 0, where the alignment vanishes. The constant c is measured, not proved:
         a certificate replaces it.
         """
-        carried = (self._sensitivity * self._sizes(self.targets(eps))).sum(-1) + self._terms
-        return _UNITS * float(carried.mean())
+        # mean_n sum_j S_nj |f_teacher|_nj; the rest does not depend on eps.
+        carried = (self._sensitivity * self.targets(eps).abs()).sum()
+        return _UNITS * (float(carried) / len(self.outputs) + self._fixed)
 
     def update_rounding(self, rng: np.random.Generator) -> float:
         """Return how far rounding moves dS, in norm, at small eps: errors of dl/dz as in ``floor``, pulled back by J.
@@ -82,7 +87,7 @@ class AlignmentRay:
         The errors of the outputs are given random signs. It is bounded from the sizes and not measured: a softmax that
         is saturated is quantised, and shows no error at one eps and a large one at the next.
         """
-        size = self._sizes(self.outputs)
+        size = 2 * self.outputs.abs() + self.problem.distillation_loss.temperature
         errors = sum((column * size[:, [at]] for at, column in enumerate(self._hessian_columns())), self.slope_terms)
         signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
         pulled = linearization.transposed_jacobian_product(self.problem, signs * errors / len(errors))
@@ -111,9 +116,6 @@ class AlignmentRay:
                     worst = torch.maximum(worst, moved.nan_to_num(nan=torch.inf))
         return terms + worst.amax(-1, keepdim=True) / _ROUNDOFF
 
-    def _sizes(self, targets: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-        return self.outputs.abs() + targets.abs() + self.problem.distillation_loss.temperature
-
     def _hessian_columns(self) -> Iterator[Float[Tensor, "n k"]]:
         # |M_n e_j| for each output j
         z, product = self.outputs, self.problem.distillation_loss.hessian_product
@@ -121,9 +123,11 @@ class AlignmentRay:
             yield product(z, z, e.expand_as(z)).abs()
 
     @cached_property
-    def _terms(self) -> Float[Tensor, " n"]:
-        # sum_i |v_i| s_i per input
-        return (self.v.abs() * self.slope_terms).sum(-1)
+    def _fixed(self) -> float:
+        # The floor of a teacher whose outputs are 0, in units.
+        terms = self.v.abs() * self.slope_terms
+        sizes = self.outputs.abs() + self.problem.distillation_loss.temperature
+        return float((terms + self._sensitivity * sizes).sum(-1).mean())
 
     @cached_property
     def _sensitivity(self) -> Float[Tensor, "n k"]:

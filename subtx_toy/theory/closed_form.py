@@ -14,7 +14,7 @@ from subtx_toy.models import MLP
 from subtx_toy.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.crossing import last_holding
-from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, ray_bounds
+from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, RayNorms
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,12 @@ def closed_form_eps(problem: Problem) -> ClosedFormEps:
     if ray.floor(0.0) >= V:
         return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
 
-    def bounds(eps: float) -> RayBounds:
-        dT, base = problem.teacher_update, problem.base_params
-        return ray_bounds(model, base, dT, problem.inputs, columns=problem.columns, eps=eps)
-
-    if not bounds(1.0).second.any():
+    norms = RayNorms.of(model, problem.base_params, problem.teacher_update, problem.inputs, columns=problem.columns)
+    if not norms.bounds(1.0).second.any():
         return ClosedFormEps(math.inf)
 
     def holds(eps: float) -> bool:
-        return eps * second_derivative_bound(problem.distillation_loss, ray.v, bounds(eps)) / 2 < V
+        return eps * second_derivative_bound(problem.distillation_loss, ray.v, norms.bounds(eps)) / 2 < V
 
     return ClosedFormEps(last_holding(holds, halvings=40))  # E M(E) grows with E
 

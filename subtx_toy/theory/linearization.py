@@ -50,9 +50,12 @@ def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n
 def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
     """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
     problem.require_float64()
-    pull_back = torch.func.vjp(problem.distilled, problem.base_params if at is None else at)[1]
-    (Jtw,) = pull_back(weights)
-    return {name: value.detach() for name, value in Jtw.items()}
+    start = problem.base_params if at is None else at
+    leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
+    with torch.enable_grad():
+        outputs = problem.distilled(leaves)
+    Jtw = torch.autograd.grad(outputs, list(leaves.values()), weights, allow_unused=True, materialize_grads=True)
+    return dict(zip(leaves, Jtw, strict=True))
 
 
 def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:

@@ -47,43 +47,68 @@ class RayBounds:
     second: Float[Tensor, " n"]
 
 
-def ray_bounds(
-    model: MLP,
-    base: Params,
-    direction: Params,
-    inputs: Float[Tensor, "n d"],
-    *,
-    columns: slice | list[int],
-    eps: float,
-) -> RayBounds:
-    """Bound the outputs' derivatives along base + s direction, s in [0, eps], layer by layer.
+@dataclass(frozen=True)
+class LayerNorms:
+    """Bounds on ||W||, ||b||, ||G||, ||c|| of one layer W + sG, b + sc, and the number of its outputs."""
 
-    With W + sG and b + sc of a layer, w = ||W|| + eps ||G||, and a, a', a'' bounds on its input:
+    W: float
+    b: float
+    G: float
+    c: float
+    num_outputs: int
 
-        ||z'|| <= ||G|| a + ||c|| + w a'          ||a'|| <= sup|s'| ||z'||
-        ||z''|| <= 2 ||G|| a' + w a''             ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
 
-    In real arithmetic these hold for every s; rounding of the sums is covered by a slack.
-    """
-    limits = ACTIVATION_BOUNDS[model.activation.name]
-    a = inputs.norm(dim=-1)
-    a1, a2 = torch.zeros_like(a), torch.zeros_like(a)
-    z1, z2 = a1, a2
-    for layer in range(model.num_layers):
-        last = layer == model.num_layers - 1
-        rows = columns if last else slice(None)
-        W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
-        G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
-        G_norm, c_norm = _operator_norm(G), float(c.norm())
-        w = _operator_norm(W) + eps * G_norm
-        z = (w * a + float(b.norm()) + eps * c_norm) * _SLACK
-        z1 = (G_norm * a + c_norm + w * a1) * _SLACK
-        z2 = (2 * G_norm * a1 + w * a2) * _SLACK
-        if not last:
-            width = math.sqrt(len(W))
-            a = (limits.offset * width + limits.growth * z).clamp_max(limits.ceiling * width)
-            a1, a2 = limits.slope * z1, limits.bend * z1**2 + limits.slope * z2
-    return RayBounds(z1, z2)
+@dataclass(frozen=True)
+class RayNorms:
+    """What the bounds need of a model, its ray base + s direction and its inputs, at every eps."""
+
+    layers: list[LayerNorms]
+    limits: ActivationBounds | None
+    inputs: Float[Tensor, " n"]
+
+    @classmethod
+    def of(
+        cls,
+        model: MLP,
+        base: Params,
+        direction: Params,
+        inputs: Float[Tensor, "n d"],
+        *,
+        columns: slice | list[int],
+    ) -> RayNorms:
+        """Take the norms; of the last layer the rows of ``columns`` count, of a net without hidden layers no limits."""
+        layers = []
+        for layer in range(model.num_layers):
+            rows = columns if layer == model.num_layers - 1 else slice(None)
+            W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
+            G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
+            layers.append(LayerNorms(_operator_norm(W), float(b.norm()), _operator_norm(G), float(c.norm()), len(W)))
+        return cls(layers, ACTIVATION_BOUNDS.get(model.activation.name), inputs.norm(dim=-1))
+
+    def bounds(self, eps: float) -> RayBounds:
+        """Bound the outputs' derivatives for s in [0, eps], layer by layer.
+
+        With w = ||W|| + eps ||G|| of a layer, and a, a', a'' bounds on its input:
+
+            ||z'|| <= ||G|| a + ||c|| + w a'          ||a'|| <= sup|s'| ||z'||
+            ||z''|| <= 2 ||G|| a' + w a''             ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
+
+        In real arithmetic these hold for every s; rounding of the sums is covered by a slack.
+        """
+        a = self.inputs
+        a1, a2 = torch.zeros_like(a), torch.zeros_like(a)
+        z1, z2 = a1, a2
+        for number, layer in enumerate(self.layers):
+            w = layer.W + eps * layer.G
+            z = (w * a + layer.b + eps * layer.c) * _SLACK
+            z1 = (layer.G * a + layer.c + w * a1) * _SLACK
+            z2 = (2 * layer.G * a1 + w * a2) * _SLACK
+            if number < len(self.layers) - 1:
+                assert self.limits is not None  # the caller refuses other activations
+                limits, width = self.limits, math.sqrt(layer.num_outputs)
+                a = (limits.offset * width + limits.growth * z).clamp_max(limits.ceiling * width)
+                a1, a2 = limits.slope * z1, limits.bend * z1**2 + limits.slope * z2
+        return RayBounds(z1, z2)
 
 
 def _operator_norm(matrix: Float[Tensor, "o i"]) -> float:

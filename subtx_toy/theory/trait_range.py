@@ -13,7 +13,7 @@ from subtx_toy.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.linearization import transposed_jacobian_product
-from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
+from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
 from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 
 _HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
@@ -76,7 +76,7 @@ def trait_bend(problem: Problem, direction: Params, reach: float) -> float:
     loss = trait.value
     assert isinstance(loss, LabelledCrossEntropy | TargetedSquaredError)
     base = problem.base_params
-    ray = ray_bounds(problem.model, base, direction, trait.inputs, columns=loss.columns, eps=reach)
+    ray = RayNorms.of(problem.model, base, direction, trait.inputs, columns=loss.columns).bounds(reach)
     if isinstance(loss, LabelledCrossEntropy):
         return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
     with torch.no_grad():

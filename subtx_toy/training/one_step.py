@@ -55,7 +55,7 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
     start = problem.base_params if student_init is None else student_init
     with torch.no_grad():
         targets = problem.distilled(teacher_step(problem, eps))
-    leaves = {name: value.detach().clone().requires_grad_() for name, value in start.items()}
+    leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     loss = problem.distillation_loss.mean(problem.distilled(leaves), targets)
     slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
     return {name: -slope for name, slope in zip(leaves, slopes, strict=True)}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from subtx_toy import params as vectors
 from subtx_toy.models import ACTIVATIONS, MLP
-from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, ray_bounds
+from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
 from tests.reference.examples import at_most
 from tests.theorem.perceptrons import Description, descriptions
 
@@ -30,7 +30,7 @@ def test_derivatives_along_the_ray_stay_below_their_bounds(description: Descript
     problem = description.build()
     base, dT, at = problem.base_params, problem.teacher_update, torch.tensor(share * eps).double()
     assert isinstance(problem.model, MLP)
-    bounds = ray_bounds(problem.model, base, dT, problem.inputs, columns=problem.columns, eps=eps)
+    bounds = RayNorms.of(problem.model, base, dT, problem.inputs, columns=problem.columns).bounds(eps)
 
     def outputs(s: torch.Tensor) -> torch.Tensor:
         return problem.distilled(vectors.axpy(s, dT, base))
