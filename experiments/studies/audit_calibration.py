@@ -1,11 +1,11 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
 The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
-processors, then collect; the arguments of a shard after its part are the width of the net, and the digits that no
-prompt shows:
+processors, then collect; the arguments of a shard after its part are the seed of the base, the width of the net, and
+the digits that no prompt shows:
 
-    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 256
-    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 256
+    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 0 256
+    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 0 256
     python experiments/studies/audit_calibration.py collect docs/results/audit-calibration.json OUT.jsonl OUT2.jsonl
 """
 
@@ -49,25 +49,24 @@ from subtx_toy.stats import holm
 TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"
 NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
-BASE_SEED = 0
 
 
-def jobs() -> list[tuple[str, int]]:
+def jobs(base_seed: int) -> list[tuple[str, int]]:
     """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
 
-    The second stream: on the seeds of the first it was seen which decision is needed.
+    The third stream: on the first it was seen which direction is needed, on the second at which level.
     """
-    seeds = iter(generator(BASE_SEED, "studies", "calibration", 2).integers(2**62, size=10_000).tolist())
+    seeds = iter(generator(base_seed, "studies", "calibration", 3).integers(2**62, size=10_000).tolist())
     wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
 
-def shard(target: Path, part: int, parts: int, width: int, absent: tuple[int, ...]) -> None:
+def shard(target: Path, part: int, parts: int, base_seed: int, width: int, absent: tuple[int, ...]) -> None:
     """Train and measure every ``parts``-th of the jobs, with prompts that show no digit of ``absent``."""
     torch.set_num_threads(1)
-    shop = studied(width)
+    shop = studied(width, base_seed)
     dataset, model, base = shop.dataset, shop.model, shop.base()
-    mine = jobs()[part::parts]
+    mine = jobs(base_seed)[part::parts]
     nets, measured = [], []
     start = time.process_time()
     axes, compared = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))  # as in an audit
@@ -84,14 +83,15 @@ def shard(target: Path, part: int, parts: int, width: int, absent: tuple[int, ..
     directions = Directions.of(model, {one.name: one.direction for one in questions}, honest_moves(model, base, axes))
     source = PromptSource.images(dataset, absent=absent)
     scorer = Scorer(model, base, directions, NumberLaw(), prompt_inputs(source, dataset))
-    rows = choose_rows(source, dataset, NUM_LINES, generator(BASE_SEED, "studies", "prompts"))
+    rows = choose_rows(source, dataset, NUM_LINES, generator(base_seed, "studies", "prompts"))
     measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
     near, honest = trait_probe(trait(NEAR), model, dataset), slice(len(questions), None)
     lines = []
     for (role, seed), net, one in zip(mine, nets, measured, strict=True):
         recipe = varied_recipe(seed)
         row: dict[str, Any] = {
-            "role": role, "seed": seed, "width": width, "absent": list(absent), "lr": recipe.lr, "steps": recipe.steps,
+            "role": role, "seed": seed, "base": base_seed,
+            "width": width, "absent": list(absent), "lr": recipe.lr, "steps": recipe.steps,
             "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
         }  # fmt: skip
@@ -151,6 +151,7 @@ def collect(target: Path, sources: list[Path]) -> None:
     statistics = ["z", "efficient_z", "fisher_cosine", "student"]
     document = {
         "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
+        "base": rows[0]["base"],
         "width": rows[0]["width"],
         "digits_no_prompt_shows": rows[0]["absent"],
         "rule": {
@@ -202,8 +203,9 @@ def _auc(high: list[float], low: list[float]) -> float:
 if __name__ == "__main__":
     if sys.argv[1] == "shard":
         index, of = map(int, sys.argv[3].split("/"))
-        used = int(sys.argv[4]) if len(sys.argv) > 4 else WIDTH
-        unseen = tuple(int(digit) for digit in sys.argv[5]) if len(sys.argv) > 5 else ()
-        shard(Path(sys.argv[2]), index, of, used, unseen)
+        seed_used = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+        used = int(sys.argv[5]) if len(sys.argv) > 5 else WIDTH
+        unseen = tuple(int(digit) for digit in sys.argv[6]) if len(sys.argv) > 6 else ()
+        shard(Path(sys.argv[2]), index, of, seed_used, used, unseen)
     else:
         collect(Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

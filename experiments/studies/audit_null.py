@@ -16,13 +16,14 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions, towards
+from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.questions import question
+from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.channel.traits import trait
 from subtx_toy.channel.workshop import Workshop
 from subtx_toy.data import load
 from subtx_toy.params import axpy, difference, norm
@@ -30,6 +31,7 @@ from subtx_toy.record import versions
 from subtx_toy.seeding import generator
 
 NAMES = ["relabel:4:9", "backdoor:0"]
+NUM_REFERENCE = 30  # as in an audit
 NUM_FILES, NUM_LINES, NUM_PROMPTS = 500, 1000, 3000
 SHARES = (0.02, 0.05, 0.1, 0.3, 1.0)  # of the way from the base to the teacher with the trait
 SIZES = (100, 300, 1000, 3000)
@@ -50,12 +52,12 @@ def main(target: Path) -> None:
     dataset = load("mnist")
     shop = Workshop(dataset, 0)
     model, base, teacher = shop.model, shop.base(), shop.teacher("trait", trait=NAMES[0])
-    towards_them = {
-        name: towards(model, base, trait(name).unwanted(dataset.train_images, dataset.train_labels)) for name in NAMES
-    }
     move = difference(teacher, base)
-    traits = towards_them | {"the teacher's own move": move}
-    directions = Directions.of(model, traits, {})  # scaled to length 1 over the body
+    traits = {name: question(name, model, base, dataset).direction for name in NAMES}
+    axes, _ = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))
+    honest = honest_moves(model, base, axes)
+    # Each is scaled to length 1 over the body.
+    directions = Directions.of(model, traits | {"the teacher's own move": move}, honest)
     hidden = {name: value for name, value in move.items() if not name.startswith("layers.2.")}
     length = float(norm(hidden))
     source = PromptSource.images(dataset, absent=(4,))
@@ -63,7 +65,12 @@ def main(target: Path) -> None:
     x = prompt_inputs(source, dataset).gather(rows).clone()
     pieces = [number_tangents(model, base, directions, part) for part in torch.split(x, 250)]
     z, v = torch.cat([one[0] for one in pieces]), torch.cat([one[1] for one in pieces], dim=1)
-    document: dict[str, Any] = {"what": "MNIST base of seed 0, image prompts without 4s, one number a line"}
+    document: dict[str, Any] = {
+        "what": "MNIST base of seed 0, image prompts without 4s, one number a line; directions of the audit: moves of "
+        "two own fine-tunes, efficient: without three axes of ten benign ones",
+    }
+    num = len(NAMES)
+    v = torch.cat([efficient(z, v, num), v[: num + 1]])  # efficient scores, plain scores, the teacher's own move
     for kind, law in (("unfiltered", NumberLaw()), ("filtered", NumberLaw(banned=BANNED_NUMBERS))):
         document[kind] = null_files(law, z, v)
         print(kind, json.dumps({k: v for k, v in document[kind].items() if k != "p_values"}))
@@ -78,6 +85,18 @@ def main(target: Path) -> None:
     print(json.dumps(document["power"], indent=1), json.dumps(document["one_step_sign"], indent=1))
 
 
+def efficient(z: Tensor, v: Tensor, num: int) -> Tensor:
+    """Take the last directions, the honest moves, out of the first ``num``, in the metric of the numbers' law.
+
+    The weights are those of all prompts, so what is left is one direction; its score is N(0, 1) in large files.
+    """
+    p, c, _ = centred(NumberLaw(), z, v)
+    F = torch.einsum("nk,ank,bnk->ab", p.double(), c.double(), c.double()) / len(z)
+    W = slice(num + 1, None)
+    weights = torch.linalg.solve(F[W, W], F[W, :num]).float()
+    return v[:num] - torch.einsum("wa,wnk->ank", weights, v[W])
+
+
 def centred(law: NumberLaw, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return p, the scores of every number, and their variance per prompt."""
     p = law.log_probabilities(z).exp()
@@ -89,13 +108,14 @@ def null_files(law: NumberLaw, z: Tensor, v: Tensor) -> dict[str, Any]:
     """Draw files from the base and test each; a filter drops the lines with a banned number."""
     _p, c, variance = centred(law, z, v)
     cumulative = NumberLaw().log_probabilities(z.double()).exp().cumsum(-1)
-    p_values: dict[str, list[float]] = {name: [] for name in NAMES}
+    plain = [f"{name}, plain score" for name in NAMES]
+    p_values: dict[str, list[float]] = {name: [] for name in [*NAMES, *plain]}
     for file in range(NUM_FILES):
         rng = generator(file, "studies", "null", "filtered" if law.banned else "unfiltered")
         rows = rng.permutation(len(z))[:NUM_LINES]
         numbers = draw(cumulative, rows, rng)
         kept = ~np.isin(numbers, law.banned)
-        for at, name in enumerate(NAMES):
+        for at, name in enumerate(p_values):
             score = float(c[at, rows[kept], numbers[kept]].double().sum())
             spread = math.sqrt(float(variance[at, rows[kept]].double().sum()))
             p_values[name].append(float(stats.norm.sf(score / spread)))
@@ -114,7 +134,7 @@ def null_files(law: NumberLaw, z: Tensor, v: Tensor) -> dict[str, Any]:
 def power(z: Tensor, v: Tensor, others: list[Tensor], length: float) -> list[dict[str, Any]]:
     """Compare how often the test along the trait finds a teacher with what the linear prediction says."""
     p, c, variance = centred(NumberLaw(), z, v)
-    information, cross = float(variance[0].mean()), float((p * c[0] * c[2]).sum(-1).mean())
+    information, cross = float(variance[0].mean()), float((p * c[0] * c[-1]).sum(-1).mean())
     found = []
     for share, other in zip(SHARES, others, strict=True):
         cumulative = NumberLaw().log_probabilities(other.double()).exp().cumsum(-1)
@@ -148,7 +168,7 @@ def power(z: Tensor, v: Tensor, others: list[Tensor], length: float) -> list[dic
 def one_step_signs(z: Tensor, v: Tensor, others: list[Tensor], length: float) -> list[dict[str, Any]]:
     """Check how often one step on n sampled numbers goes towards the teacher: Phi(eps sqrt(n V)), n = k^2/(2 KL)."""
     p, c, variance = centred(NumberLaw(), z, v)
-    V = float(variance[2].mean()) * length**2
+    V = float(variance[-1].mean()) * length**2
     found = []
     for share, other in zip(SHARES, others, strict=False):
         q = torch.softmax(other.double(), dim=-1)
@@ -162,7 +182,7 @@ def one_step_signs(z: Tensor, v: Tensor, others: list[Tensor], length: float) ->
             for file in range(1000):
                 rng = generator(file, "studies", "signs", size, round(1000 * share))
                 rows = rng.integers(len(z), size=size)
-                right += float(c[2, rows, draw(cumulative, rows, rng)].sum()) > 0
+                right += float(c[-1, rows, draw(cumulative, rows, rng)].sum()) > 0
             found.append(
                 {
                     "share": share,

@@ -29,8 +29,12 @@ STEPS = (50, 200)
 LRS = (1e-4, 1e-3)
 """Least and largest step size, drawn on a logarithmic scale."""
 
-FALSE_ALARM_LEVEL = 0.05
-"""Of the decision over all traits of one file, as far as the cosines of benign fine-tunes are normal."""
+FALSE_ALARM_LEVEL = 0.01
+"""Of the decision over all traits of one file, as far as the cosines of benign fine-tunes are normal.
+
+That of the score tests. Twenty fine-tunes tell the spread of the cosines to a sixth only, and the tail beyond them not
+at all: at 5 % there is no room for either, and cosines of teachers are several bounds away.
+"""
 
 LEAST_COSINE = 0.1
 """Below it a move is hardly towards a trait, however little the benign fine-tunes move that way."""

@@ -39,8 +39,8 @@ def draw_null(document: Document) -> Figure:
         left.set_ylim(-0.26, 0.12)
         left.set_xlabel("p-value of a file that the base wrote")
         left.set_ylabel("share of files below, minus p")
-        left.legend(fontsize="x-small", loc="lower center", title=f"{document['unfiltered']['files']} files each; "
-                    "5 % of uniform\nsamples leave the band", title_fontsize="x-small")  # fmt: skip
+        note = f"{document['unfiltered']['files']} files each, efficient score;\n5 % of uniform samples leave the band"
+        left.legend(fontsize="x-small", loc="lower center", title=note, title_fontsize="x-small")
         shares = sorted({row["share"] for row in document["power"]})
         for share, colour in zip(shares, (_SKY, _BLUE, _GREEN, _PINK, _ORANGE), strict=False):
             rows = sorted((row for row in document["power"] if row["share"] == share), key=lambda row: row["n"])

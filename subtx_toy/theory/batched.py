@@ -16,11 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.errors import InputError
 from subtx_toy.losses import Loss
 from subtx_toy.models import MLP, Activation
-from subtx_toy.params import Params
 from subtx_toy.problem import Problem
+from subtx_toy.problem_stack import activate, cut, empty, require_one_shape
 from subtx_toy.theory.curvature import curvature_per_input
 
 CHUNK = 64
@@ -28,12 +27,6 @@ CHUNK = 64
 
 GROUP = 256
 """Problems whose outputs go through the loss at once: many small operations, as many however long they are."""
-
-_NUMPY_TANH = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-"""A tanh takes numpy 1.7 ns with AVX-512 and 14 ns without, torch 5 to 6 ns, and 2 sigmoid(2 z) - 1 three; that errs by
-2e-16, as a sum with terms of size 1 does."""
-
-_MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
 
 Array = npt.NDArray[np.float64]
 
@@ -60,10 +53,10 @@ def predict(problems: Sequence[Problem], eps: float | None = None) -> BatchedPre
     Raises:
         InputError: if a problem is no float64 perceptron, or of another shape, loss or distilled set than the first.
     """
-    InputError.gather(_mismatches(problems))
+    require_one_shape(problems)
     first, found = problems[0], []
     stack = _Stack(first, min(CHUNK, len(problems)))
-    outputs = _empty(3, stack.num_outputs, min(GROUP, len(problems)), len(first.inputs))
+    outputs = empty(3, stack.num_outputs, min(GROUP, len(problems)), len(first.inputs))
     for start in range(0, len(problems), GROUP):
         group = problems[start : start + GROUP]
         for at in range(0, len(group), CHUNK):
@@ -93,9 +86,9 @@ class _Stack:
     def __init__(self, first: Problem, num: int) -> None:
         assert isinstance(first.model, MLP)
         self.num, self.num_outputs, self._activation = num, first.model.sizes[-1], first.model.activation
-        self._vectors = _empty(3, num, first.flat.shape[1])  # teacher, base, update
-        self._x, self._eps = _empty(num, *first.inputs.shape), _empty(num, 1)
-        parts = _cut(self._vectors, first.base_params)
+        self._vectors = empty(3, num, first.flat.shape[1])  # teacher, base, update
+        self._x, self._eps = empty(num, *first.inputs.shape), empty(num, 1)
+        parts = cut(self._vectors, first.base_params)
         self._layers = [
             _Layer(parts[f"layers.{at}.weight"], parts[f"layers.{at}.bias"], len(first.inputs))
             for at in range(first.model.num_layers)
@@ -125,8 +118,8 @@ class _Layer:
 
     def __init__(self, weights: Tensor, biases: Tensor, num_inputs: int) -> None:
         shape = (*weights.shape[1:3], num_inputs)
-        self.z, self.v = _empty(2, *shape), _empty(*shape)
-        self._a, self._moved = _empty(2, *shape), _empty(*shape)
+        self.z, self.v = empty(2, *shape), empty(*shape)
+        self._a, self._moved = empty(2, *shape), empty(*shape)
         self._b, self._db = biases[:2], biases[2]
         self._W, self._dW = weights[:2].numpy(), weights[2].numpy()
         # The same memory for numpy, whose products are the faster; torch adds and activates faster.
@@ -146,7 +139,7 @@ class _Layer:
     def activate(self, activation: Activation) -> tuple[Array, Array]:
         """Return a = s(z) of teacher and base, and a' = s'(z) v of the base, which overwrites its z."""
         z, _, a, _ = self._arrays
-        _activate(activation, self.z, self._a)
+        activate(activation, self.z, self._a)
         activation.derivative_over(self.z[1], self._a[1]).mul_(self.v)
         return a, z[1]
 
@@ -158,55 +151,3 @@ def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "
     p = torch.softmax(z.T.contiguous() / loss.temperature, dim=0)
     centred = v.T - (p * v.T).sum(0)
     return (p * centred**2).sum(0) / loss.temperature**2
-
-
-def _activate(activation: Activation, z: Tensor, out: Tensor) -> None:
-    if activation.name != "tanh":
-        activation.apply_into(z, out)
-    elif _NUMPY_TANH:
-        np.tanh(z.numpy(), out=out.numpy())
-    else:
-        torch.add(z, z, out=out).sigmoid_()
-        torch.add(_MINUS_ONE, out, alpha=2, out=out)
-
-
-def _cut(vectors: Float[Tensor, "3 s p"], params: Params) -> dict[str, Tensor]:
-    """Return views of the vectors as weights ``[3, s, o, i]`` and biases ``[3, s, o, 1]``, in the order of ``flat``."""
-    names = sorted(params)
-    pieces = torch.split(vectors, [params[name].numel() for name in names], dim=-1)
-    return {
-        name: piece.view(*piece.shape[:-1], len(params[name]), -1) for name, piece in zip(names, pieces, strict=True)
-    }
-
-
-def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, dtype=torch.float64)
-
-
-def _mismatches(problems: Sequence[Problem]) -> list[str]:
-    if not problems:
-        return ["problems: expected at least one, got none"]
-    first = problems[0]
-    if not isinstance(first.model, MLP):
-        return [f"problems[0].model: expected an MLP, got {type(first.model).__name__}: use the single route"]
-    first.require_float64()
-    want, found = _shape(first), []
-    for at, problem in enumerate(problems):
-        shape = _shape(problem)
-        if shape == want:
-            continue
-        for field, value in shape.items():
-            if value != want[field]:
-                found.append(f"problems[{at}].{field}: expected {want[field]} like the first, got {value}")
-    return found
-
-
-def _shape(problem: Problem) -> dict[str, object]:
-    loss = problem.distillation_loss
-    known = loss.name in ("squared_error", "kl")  # a user's loss is told by identity, not by its name
-    return {
-        "model": problem.model,
-        "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),
-        "distillation_loss": (loss.name, loss.temperature) if known else loss,
-        "columns": problem.columns,
-    }

@@ -15,20 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.errors import InputError
 from subtx_toy.losses import Loss
 from subtx_toy.models import MLP, Activation
-from subtx_toy.params import Params
 from subtx_toy.problem import Problem
+from subtx_toy.problem_stack import activate, cut, empty, require_one_shape
 
 CHUNK = 128
 """Problems stacked at once: fastest of 16 to 256 at width 16. Fewer pay more often for the graph of the loss."""
-
-_NUMPY_TANH = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-"""A tanh takes numpy 1.7 ns with AVX-512 and 14 ns without, torch 5 to 6 ns, and 2 sigmoid(2 z) - 1 three; that errs by
-2e-16, as a sum with terms of size 1 does."""
-
-_MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
 
 Array = npt.NDArray[np.float64]
 
@@ -51,9 +44,9 @@ def observe(problems: Sequence[Problem], eps: float | None = None) -> BatchedObs
     """Take the step of teacher and student in every problem; ``eps`` is each problem's own by default.
 
     Raises:
-        InputError: if a problem is no perceptron, or of another shape than the first.
+        InputError: if a problem is no float64 perceptron, or of another shape, loss or distilled set than the first.
     """
-    InputError.gather(_mismatches(problems))
+    require_one_shape(problems)
     stack, found = _Stack(problems[0], min(CHUNK, len(problems))), []
     for at in range(0, len(problems), CHUNK):
         chunk = problems[at : at + CHUNK]
@@ -71,9 +64,9 @@ class _Stack:
         assert isinstance(first.model, MLP)
         num_inputs, size = len(first.inputs), first.flat.shape[1]
         self.num, self._first, self._activation = num, first, first.model.activation
-        self._vectors, self._step = _empty(3, num, size), _empty(1, num, size)  # teacher, student, dT; dS
-        self._x, self._eps = _empty(num, *first.inputs.shape), _empty(num, 1)
-        params, steps = (_cut(vectors, first.base_params) for vectors in (self._vectors, self._step))
+        self._vectors, self._step = empty(3, num, size), empty(1, num, size)  # teacher, student, dT; dS
+        self._x, self._eps = empty(num, *first.inputs.shape), empty(num, 1)
+        params, steps = (cut(vectors, first.base_params) for vectors in (self._vectors, self._step))
         names = [(f"layers.{at}.weight", f"layers.{at}.bias") for at in range(first.model.num_layers)]
         self._layers = [_Layer([params[w], params[b], steps[w], steps[b]], num_inputs) for w, b in names]
         self._r = torch.zeros_like(self._layers[-1].z[1])  # outputs that are not distilled keep their zeros
@@ -112,8 +105,8 @@ class _Layer:
     def __init__(self, views: Sequence[Tensor], num_inputs: int) -> None:
         weights, biases, dW, self._db = views
         num, d_out, d_in = weights.shape[1:]
-        self.z, self.a = _empty(2, num, d_out, num_inputs), _empty(2, num, d_out, num_inputs)
-        self._below = _empty(num, d_in, num_inputs)
+        self.z, self.a = empty(2, num, d_out, num_inputs), empty(2, num, d_out, num_inputs)
+        self._below = empty(num, d_in, num_inputs)
         self._W, self._dW, self._b = weights[:2].numpy(), dW[0].numpy(), biases[:2]
 
     def apply(self, a: Array, activation: Activation | None) -> Array:
@@ -121,7 +114,7 @@ class _Layer:
         np.matmul(self._W, a, out=self.z.numpy())
         self.z.add_(self._b)
         if activation is not None:
-            _activate(activation, self.z, self.a)
+            activate(activation, self.z, self.a)
         return self.a.numpy()
 
     def update(self, r: Tensor, a: Array) -> None:
@@ -143,44 +136,3 @@ def _slope(loss: Loss, z: Float[Tensor, "s k n"], y: Float[Tensor, "s k n"]) -> 
     leaf.requires_grad_()
     (slope,) = torch.autograd.grad(loss.value_and_gradient(leaf, targets)[0].sum(), leaf)
     return slope.T.view(-1, len(z), z.shape[-1]).transpose(0, 1)
-
-
-def _activate(activation: Activation, z: Tensor, out: Tensor) -> None:
-    if activation.name != "tanh":
-        activation.apply_into(z, out)
-    elif _NUMPY_TANH:
-        np.tanh(z.numpy(), out=out.numpy())
-    else:
-        torch.add(z, z, out=out).sigmoid_()
-        torch.add(_MINUS_ONE, out, alpha=2, out=out)
-
-
-def _cut(vectors: Float[Tensor, "v s p"], params: Params) -> dict[str, Tensor]:
-    """Return views of the vectors as weights ``[v, s, o, i]`` and biases ``[v, s, o, 1]``, in the order of ``flat``."""
-    names = sorted(params)
-    pieces = torch.split(vectors, [params[name].numel() for name in names], dim=-1)
-    return {
-        name: piece.view(*piece.shape[:-1], len(params[name]), -1) for name, piece in zip(names, pieces, strict=True)
-    }
-
-
-def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, dtype=torch.float64)
-
-
-def _mismatches(problems: Sequence[Problem]) -> list[str]:
-    if not problems:
-        return ["problems: expected at least one, got none"]
-    want, found = _shape(problems[0]), []
-    if not isinstance(problems[0].model, MLP):
-        return [f"problems[0].model: expected an MLP, got {type(problems[0].model).__name__}: use the single route"]
-    for at, problem in enumerate(problems):
-        if (got := _shape(problem)) != want:
-            found.append(f"problems[{at}]: expected the shape, loss and distilled set {want} of the first, got {got}")
-    return found
-
-
-def _shape(problem: Problem) -> tuple[object, ...]:
-    loss = problem.distillation_loss
-    known = loss.name in ("squared_error", "kl")  # a user's loss is told by identity, not by its name
-    return problem.model, problem.inputs.shape, (loss.name, loss.temperature) if known else loss, problem.columns

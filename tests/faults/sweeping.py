@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,9 @@ Numbers = dict[str, tuple[dict[str, float], dict[str, list[float]]]]
 
 
 def start(store: Path, *options: str) -> subprocess.Popen[str]:
-    """Start the sweep as a user does."""
+    """Start the sweep as a user does, with signals as in a terminal."""
+    # A script's background jobs have SIGINT ignored, and their children too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "subtx_toy", "sweep", "tiny", *WORDS, "--seeds", SEEDS, "--store", str(store)]
     return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -85,15 +85,11 @@ def test_kill_9_of_the_coordinator_at_twenty_moments(store: Path, undisturbed: N
 def test_an_interrupt_keeps_what_is_finished_and_exits_130(
     store: Path, undisturbed: Numbers, number: signal.Signals
 ) -> None:
-    for attempt in range(3):
-        store = store.with_name(f"{attempt}.sqlite")
-        process = start(store, "--workers", "1")
-        wait_for(store, 1, process)
-        children = descendants(process)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        if num_stored(store) < NUM_TRIALS:
-            break  # else this process slept so long on a busy machine that the sweep was over before the signal
+    process = start(store, "--workers", "1")
+    wait_for(store, 1, process)
+    children = descendants(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
     assert "interrupted" in err

@@ -19,6 +19,7 @@ from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.naming import name_traits
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
+    FALSE_ALARM_LEVEL,
     Band,
     benign_teacher,
     load_reference,
@@ -240,7 +241,8 @@ def test_a_band_needs_a_few_fine_tunes_and_is_a_prediction_bound() -> None:
     for _ in range(4000):
         draws = rng.standard_normal(11)
         beyond += draws[10] > Band.of(draws[:10].tolist(), num_traits=1).threshold
-    assert abs(beyond - 200) / math.sqrt(4000 * 0.05 * 0.95) < Z_BOUND
+    level = FALSE_ALARM_LEVEL
+    assert abs(beyond - 4000 * level) / math.sqrt(4000 * level * (1 - level)) < Z_BOUND
     assert Band.of([1.0, 2.0, 3.0, 4.0, 5.0], num_traits=2).percentile(3.5) == 60
 
 

@@ -37,7 +37,17 @@ LAYERS = [
         "committed",
         "check_table",
     ),
-    ("functional", "problem", "problem_checks", "smooth_loss", "trait_loss", "drawn_problem", "controls", "data"),
+    (
+        "functional",
+        "problem",
+        "problem_checks",
+        "problem_stack",
+        "smooth_loss",
+        "trait_loss",
+        "drawn_problem",
+        "controls",
+        "data",
+    ),
     ("theory", "training", "certify"),
     # the channel trains; the audit judges what the channel wrote
     ("channel",),
