@@ -10,7 +10,7 @@ trap 'rm -rf "$shards"' EXIT
 at=0
 jobs=""
 while [ "$at" -lt "$processes" ]; do
-    "$python" experiments/studies/audit_calibration.py shard "$shards/$at.jsonl" "$at/$processes" "$width" &
+    "$python" experiments/studies/audit_calibration.py shard "$shards/$at.jsonl" "$at/$processes" 0 30 "$width" &
     jobs="$jobs $!"
     at=$((at + 1))
 done

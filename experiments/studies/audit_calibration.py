@@ -1,11 +1,11 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
 The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
-processors, then collect; the arguments of a shard after its part are the seed of the base, the width of the net, and
-the digits that no prompt shows:
+processors, then collect; the arguments of a shard after its part are the seed of the base, the fine-tunes of its
+reference (30, a third of them for the honest moves), the width of the net, and the digits that no prompt shows:
 
-    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 0 256
-    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 0 256
+    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 0 30 256
+    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 0 30 256
     python experiments/studies/audit_calibration.py collect docs/results/audit-calibration.json OUT.jsonl OUT2.jsonl
 """
 
@@ -51,25 +51,29 @@ NEAR = "relabel:4:7"
 NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
 
 
-def jobs(base_seed: int) -> list[tuple[str, int]]:
+def jobs(base_seed: int, num_reference: int) -> list[tuple[str, int]]:
     """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
 
-    The third stream: on the first it was seen which direction is needed, on the second at which level.
+    The third stream: on the first it was seen which direction is needed, on the second at which level. Each size of the
+    reference has seeds of its own, so that none is chosen on those it is judged by.
     """
-    seeds = iter(generator(base_seed, "studies", "calibration", 3).integers(2**62, size=10_000).tolist())
+    own = () if num_reference == NUM_REFERENCE else (num_reference,)
+    seeds = iter(generator(base_seed, "studies", "calibration", 3, *own).integers(2**62, size=10_000).tolist())
     wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
 
-def shard(target: Path, part: int, parts: int, base_seed: int, width: int, absent: tuple[int, ...]) -> None:
+def shard(
+    target: Path, part: int, parts: int, base_seed: int, num_reference: int, width: int, absent: tuple[int, ...]
+) -> None:
     """Train and measure every ``parts``-th of the jobs, with prompts that show no digit of ``absent``."""
     torch.set_num_threads(1)
     shop = studied(width, base_seed)
     dataset, model, base = shop.dataset, shop.model, shop.base()
-    mine = jobs(base_seed)[part::parts]
+    mine = jobs(base_seed, num_reference)[part::parts]
     nets, measured = [], []
     start = time.process_time()
-    axes, compared = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))  # as in an audit
+    axes, compared = split_reference(make_reference(model, base, dataset, num=num_reference, seed=0))  # as in an audit
     for role, seed in mine:
         if role == "benign":
             nets.append(benign_teacher(model, base, dataset, seed=seed))
@@ -204,8 +208,9 @@ if __name__ == "__main__":
     if sys.argv[1] == "shard":
         index, of = map(int, sys.argv[3].split("/"))
         seed_used = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-        used = int(sys.argv[5]) if len(sys.argv) > 5 else WIDTH
-        unseen = tuple(int(digit) for digit in sys.argv[6]) if len(sys.argv) > 6 else ()
-        shard(Path(sys.argv[2]), index, of, seed_used, used, unseen)
+        size = int(sys.argv[5]) if len(sys.argv) > 5 else NUM_REFERENCE
+        used = int(sys.argv[6]) if len(sys.argv) > 6 else WIDTH
+        unseen = tuple(int(digit) for digit in sys.argv[7]) if len(sys.argv) > 7 else ()
+        shard(Path(sys.argv[2]), index, of, seed_used, size, used, unseen)
     else:
         collect(Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
