@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
+from subtx_toy.losses import Loss
 from subtx_toy.models import MLP, Activation
 from subtx_toy.params import Params
 from subtx_toy.problem import Problem
@@ -34,22 +35,37 @@ def require_one_shape(problems: Sequence[Problem]) -> None:
     if not isinstance(first.model, MLP):
         raise InputError(f"problems[0].model: expected an MLP, got {type(first.model).__name__}: use the single route")
     first.require_float64()
-    want = _shape(first)
     InputError.gather(
-        f"problems[{at}].{field}: expected {want[field]} like the first, got {value}"
+        f"problems[{at}].{field}: expected {want} like the first, got {got}"
         for at, problem in enumerate(problems)
-        for field, value in _shape(problem).items()
-        if value != want[field]
+        if not _alike(first, problem)
+        for (field, want), got in zip(_shape(first).items(), _shape(problem).values(), strict=True)
+        if want != got
     )
 
 
-def _shape(problem: Problem) -> dict[str, object]:
+def _alike(first: Problem, problem: Problem) -> bool:
+    # As _shape, but thousands of times a call.
+    return (
+        problem.inputs.shape == first.inputs.shape
+        and problem.inputs.dtype == first.inputs.dtype
+        and problem.columns == first.columns
+        and problem.model == first.model
+        and _loss(problem) == _loss(first)
+    )
+
+
+def _loss(problem: Problem) -> tuple[str, float] | Loss:
     loss = problem.distillation_loss
-    known = loss.name in ("squared_error", "kl")  # a user's loss is told by identity, not by its name
+    # A user's loss is told by identity, not by its name.
+    return (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss
+
+
+def _shape(problem: Problem) -> dict[str, object]:
     return {
         "model": problem.model,
         "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),
-        "distillation_loss": (loss.name, loss.temperature) if known else loss,
+        "distillation_loss": _loss(problem),
         "columns": problem.columns,
     }
 
