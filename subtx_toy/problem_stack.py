@@ -1,4 +1,7 @@
-"""Many small perceptron problems of one shape in one piece of memory, for the batched routes."""
+"""Many small perceptron problems of one shape in one piece of memory, for the batched routes.
+
+Both stand on it, so an error in here shows where the batched routes are held against the single one, and only there.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +38,19 @@ def require_one_shape(problems: Sequence[Problem]) -> None:
     if not isinstance(first.model, MLP):
         raise InputError(f"problems[0].model: expected an MLP, got {type(first.model).__name__}: use the single route")
     first.require_float64()
-    InputError.gather(
-        f"problems[{at}].{field}: expected {want} like the first, got {got}"
-        for at, problem in enumerate(problems)
-        if not _alike(first, problem)
-        for (field, want), got in zip(_shape(first).items(), _shape(problem).values(), strict=True)
-        if want != got
-    )
+    odd = [at for at, problem in enumerate(problems) if not _alike(first, problem)]
+    if odd:
+        raise InputError(
+            *(
+                f"problems[{at}].{field}: expected {want} like the first, got {got}"
+                for at in odd
+                for (field, want), got in zip(_told(first).items(), _told(problems[at]).values(), strict=True)
+                if want != got
+            )
+        )
 
 
 def _alike(first: Problem, problem: Problem) -> bool:
-    # As _shape, but thousands of times a call.
     return (
         problem.inputs.shape == first.inputs.shape
         and problem.inputs.dtype == first.inputs.dtype
@@ -61,7 +66,8 @@ def _loss(problem: Problem) -> tuple[str, float] | Loss:
     return (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss
 
 
-def _shape(problem: Problem) -> dict[str, object]:
+def _told(problem: Problem) -> dict[str, object]:
+    """What ``_alike`` compares thousands of times, for the one message."""
     return {
         "model": problem.model,
         "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),

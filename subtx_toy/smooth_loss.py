@@ -17,22 +17,29 @@ def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, 
     For the one-step claims ``value`` has to be three times continuously differentiable and least over ``z`` at
     ``z = y`` (claim C7c: then its output Hessian there is positive semi-definite and equals minus its mixed
     derivative); neither is checked here. Input i's value may depend on row i only. The value can be differentiated
-    again, the gradient not.
+    again by ``torch.autograd``, the gradient not; neither inside ``torch.func``'s transforms.
     """
 
     # Plain automatic differentiation: torch.func's transforms give the same numbers, an order of magnitude slower on
     # tensors of this size.
-    @torch.enable_grad()
-    def gradient(z: Tensor, y: Tensor, *, create_graph: bool = False) -> Tensor:
-        leaf = z if create_graph else z.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(value(leaf, y).sum(), leaf, create_graph=create_graph)
+    def slope_at(leaf: Tensor, y: Tensor, *, create_graph: bool) -> Tensor:
+        total = value(leaf, y).sum()
+        if not total.requires_grad:  # constant in z
+            return torch.zeros_like(leaf)
+        (slope,) = torch.autograd.grad(
+            total, leaf, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        )
         return slope
+
+    @torch.enable_grad()
+    def gradient(z: Tensor, y: Tensor) -> Tensor:
+        return slope_at(z.detach().requires_grad_(), y, create_graph=False).detach()
 
     @torch.enable_grad()
     def hessian_product(z: Tensor, y: Tensor, v: Tensor) -> Tensor:
         # The Hessian is symmetric: M v is the gradient of <dl/dz, v>.
         leaf = z.detach().requires_grad_()
-        slope = gradient(leaf, y.detach(), create_graph=True)
+        slope = slope_at(leaf, y.detach(), create_graph=True)
         if not slope.requires_grad:  # linear in z
             return torch.zeros_like(v)
         (Mv,) = torch.autograd.grad((slope * v).sum(), leaf, allow_unused=True, materialize_grads=True)

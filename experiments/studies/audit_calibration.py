@@ -1,8 +1,10 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
 The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
-processors, then collect; the arguments of a shard after its part are the seed of the base, the fine-tunes of its
-reference (30, a third of them for the honest moves), the width of the net, and the digits that no prompt shows:
+processors, then collect; the numbers that a net writes are drawn by its place in its shard, so they depend on how many
+there are, two for the committed document. The arguments of a shard after its part are the seed of the base, the
+fine-tunes of its reference (a third of them for the honest moves), the width of the net, and the digits that no prompt
+shows:
 
     python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 0 30 256
     python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 0 30 256
@@ -95,7 +97,8 @@ def shard(
         recipe = varied_recipe(seed)
         row: dict[str, Any] = {
             "role": role, "seed": seed, "base": base_seed,
-            "width": width, "absent": list(absent), "lr": recipe.lr, "steps": recipe.steps,
+            "num_reference": num_reference, "parts": parts, "width": width, "absent": list(absent),
+            "lr": recipe.lr, "steps": recipe.steps,
             "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
         }  # fmt: skip
@@ -138,6 +141,9 @@ def _share(found: int, num: int) -> dict[str, Any]:
 def collect(target: Path, sources: list[Path]) -> None:
     """Judge what the shards measured, and write it down."""
     rows = [json.loads(line) for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
+    made = {key: rows[0][key] for key in ("base", "num_reference", "parts", "width", "absent")}
+    if any(row[key] != value for row in rows for key, value in made.items()):
+        sys.exit("expected shards of one base, reference, width and number of parts")
     by_role: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
         by_role.setdefault(row["role"], []).append(row)
@@ -155,9 +161,7 @@ def collect(target: Path, sources: list[Path]) -> None:
     statistics = ["z", "efficient_z", "fisher_cosine", "student"]
     document = {
         "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
-        "base": rows[0]["base"],
-        "width": rows[0]["width"],
-        "digits_no_prompt_shows": rows[0]["absent"],
+        **made,
         "rule": {
             "score_level": SCORE_LEVEL,
             "false_alarm_level": FALSE_ALARM_LEVEL,

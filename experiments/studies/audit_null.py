@@ -78,7 +78,7 @@ def main(target: Path) -> None:
         z, v, [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES], length
     )
     document["one_step_sign"] = one_step_signs(
-        z, v, [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES[:3]], length
+        z, v, [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES], length
     )
     document["versions"] = versions()
     target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -170,7 +170,7 @@ def one_step_signs(z: Tensor, v: Tensor, others: list[Tensor], length: float) ->
     p, c, variance = centred(NumberLaw(), z, v)
     V = float(variance[-1].mean()) * length**2
     found = []
-    for share, other in zip(SHARES, others, strict=False):
+    for share, other in zip(SHARES, others, strict=True):
         q = torch.softmax(other.double(), dim=-1)
         divergence = float((q * (q.log() - p.double().log())).sum(-1).mean())
         cumulative = q.cumsum(-1)

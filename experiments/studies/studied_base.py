@@ -1,4 +1,4 @@
-"""The bases that the studies share: MNIST nets of the channel, their width the scripts' last argument."""
+"""The bases that the studies share: MNIST nets of the channel, of any width."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ LRS = (1e-4, 1e-3)
 FALSE_ALARM_LEVEL = 0.01
 """Of the decision over all traits of one file, as far as the cosines of benign fine-tunes are normal.
 
-That of the score tests. Twenty fine-tunes tell the spread of the cosines to a sixth only, and the tail beyond them not
-at all: at 5 % there is no room for either, and cosines of teachers are several bounds away.
+That of the score tests. Twenty fine-tunes tell the spread of the cosines to a sixth only, and fresh ones spread farther
+than they: at 5 % there is no room for that. Teachers are at twice the bound, but for a preference.
 """
 
 LEAST_COSINE = 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -31,7 +32,7 @@ def drops_units(evidence: Evidence) -> Evidence | None:
     if not isinstance(model, MLP) or model.num_layers == 1:
         return None
     keep = dropout_masks(model, len(evidence.problem.inputs), evidence.stream("control", "dropout"))
-    return evidence.observing(_student_in(evidence.problem, _perceptron(model, after=lambda layer, a: a * keep[layer])))
+    return evidence.observing(_student_in(_perceptron(model, after=lambda layer, a: a * keep[layer])))
 
 
 def dropout_masks(model: MLP, num_inputs: int, rng: np.random.Generator) -> list[Float[Tensor, "n h"]]:
@@ -50,7 +51,7 @@ def normalises_batches(evidence: Evidence) -> Evidence | None:
     def normalised(_layer: int, z: Tensor) -> Tensor:
         return (z - z.mean(0)) / (z.var(0, unbiased=False) + VARIANCE_FLOOR).sqrt()
 
-    return evidence.observing(_student_in(evidence.problem, _perceptron(model, before=normalised)))
+    return evidence.observing(_student_in(_perceptron(model, before=normalised)))
 
 
 def _same(_layer: int, values: Tensor) -> Tensor:
@@ -68,10 +69,13 @@ def _perceptron(model: MLP, *, before: Change = _same, after: Change = _same) ->
     return apply
 
 
-def _student_in(problem: Problem, apply: Apply) -> Callable[[Problem, float], Params]:
-    """The step of a student of ``problem`` with another forward pass, on the teacher's outputs as they are."""
-    # Only the student is asked: a trait loss would be on inputs of another number.
-    student = dataclasses.replace(problem, model=apply, trait_loss=None)
+def _student_in(apply: Apply) -> Callable[[Problem, float], Params]:
+    """The step of a student with another forward pass, on the teacher's outputs as they are."""
+
+    @functools.lru_cache(maxsize=1)  # checked once for all eps
+    def student(problem: Problem) -> Problem:
+        # Only the student is asked: a trait loss would be on inputs of another number.
+        return dataclasses.replace(problem, model=apply, trait_loss=None)
 
     def step(problem: Problem, eps: float) -> Params:
         loss = problem.distillation_loss
@@ -80,6 +84,6 @@ def _student_in(problem: Problem, apply: Apply) -> Callable[[Problem, float], Pa
         fixed = dataclasses.replace(
             loss, name="fixed targets", value_and_gradient=lambda z, _y: loss.value_and_gradient(z, targets)
         )
-        return student_step(student.with_loss(fixed), eps)
+        return student_step(student(problem).with_loss(fixed), eps)
 
     return step

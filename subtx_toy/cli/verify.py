@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -76,8 +77,7 @@ def verify(
     sources: Iterable[Instance] = drawn(instances, seed=seed) if problem is None else [given(problem)]
     total = instances if problem is None else 1
     num_controls = min(instances, _MOST_CONTROLS)
-    gc.freeze()  # torch's modules stay: walking them took every tenth second
-    with Display() as display, interruptible():
+    with Display() as display, interruptible(), _frozen():
         display.start("verifying", total, "problems")
         found = verify_claims(
             claims, sources, progress=lambda done: display.progress("verifying", done, total, "problems")
@@ -109,6 +109,16 @@ def verify(
             snippet, reason = counterexample
             click.echo(f"\n{id} is violated: {reason}\n{snippet}")
     return int(failed)
+
+
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
+    """Spare the collector what is loaded: walking torch's modules took it every tenth second."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _choose(text: str) -> list[Claim]:

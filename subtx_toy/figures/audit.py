@@ -28,7 +28,8 @@ def draw_null(document: Document) -> Figure:
         left, right = figure.subplots(1, 2)
         left.axhline(0, color="0.7", linewidth=0.8)
         for kind, colour in (("unfiltered", _BLUE), ("filtered", _ORANGE)):
-            for name, line in zip(document[kind]["p_values"], ("-", "--"), strict=False):
+            scores = [name for name in document[kind]["p_values"] if "plain score" not in name]
+            for name, line in zip(scores, ("-", "--"), strict=True):
                 values = np.sort(document[kind]["p_values"][name])
                 steps = (np.arange(len(values)) + 0.5) / len(values)
                 p_value = document[kind][name]["ks_p_value"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +39,7 @@ class AlignmentRay:
     problem: Problem
     outputs: Float[Tensor, "n k"]
     v: Float[Tensor, "n k"]
+    _last: tuple[float, Tensor] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, problem: Problem) -> AlignmentRay:
@@ -46,12 +47,12 @@ class AlignmentRay:
         return cls(problem, *linearization.jacobian_product(problem, problem.teacher_update))
 
     def targets(self, eps: float) -> Float[Tensor, "n k"]:
-        """Return the teacher's distilled outputs at ``eps``; those of the last one asked for are kept."""
-        last: tuple[float, Tensor] | None = self.__dict__.get("last")
+        """Return the teacher's distilled outputs at ``eps``; the last are kept, so do not write to them."""
+        last = self._last
         if last is None or last[0] != eps:
             with torch.no_grad():
                 last = eps, self.problem.distilled(self.problem.teacher_params(eps))
-            self.__dict__["last"] = last
+            object.__setattr__(self, "_last", last)
         return last[1]
 
     def per_input(self, eps: float) -> Float[Tensor, " n"]:

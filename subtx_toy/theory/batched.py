@@ -51,7 +51,8 @@ def predict(problems: Sequence[Problem], eps: float | None = None) -> BatchedPre
     a(eps) = -mean_n <v_n, dl/dz(f_base(x_n), f_teacher(eps)(x_n))>,   V = mean_n v_n^T M_n v_n,   v = J dT
 
     Raises:
-        InputError: if a problem is no float64 perceptron, or of another shape, loss or distilled set than the first.
+        InputError: if there is none, or one is no float64 perceptron, or of another shape, loss or distilled set than
+            the first.
     """
     require_one_shape(problems)
     first, found = problems[0], []

@@ -48,7 +48,11 @@ def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n
 
 
 def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
-    """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
+    """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters.
+
+    Raises:
+        InputError: if the problem is not in float64.
+    """
     problem.require_float64()
     start = problem.base_params if at is None else at
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}

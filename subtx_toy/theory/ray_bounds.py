@@ -49,7 +49,7 @@ class RayBounds:
 
 @dataclass(frozen=True)
 class LayerNorms:
-    """Bounds on ||W||, ||b||, ||G||, ||c|| of one layer W + sG, b + sc, and the number of its outputs."""
+    """||b||, ||c|| and bounds on ||W||, ||G|| of one layer W + sG, b + sc, and the number of its outputs."""
 
     W: float
     b: float
@@ -60,11 +60,17 @@ class LayerNorms:
 
 @dataclass(frozen=True)
 class RayNorms:
-    """What the bounds need of a model, its ray base + s direction and its inputs, at every eps."""
+    """What the bounds need of a model, its ray base + s direction and its inputs, at every eps.
+
+    Attributes:
+        layers: their norms, from the inputs on.
+        limits: of the activation; None if there is no bound, for a net without hidden layers.
+        input_norms: Euclidean, of each input.
+    """
 
     layers: list[LayerNorms]
     limits: ActivationBounds | None
-    inputs: Float[Tensor, " n"]
+    input_norms: Float[Tensor, " n"]
 
     @classmethod
     def of(
@@ -76,14 +82,21 @@ class RayNorms:
         *,
         columns: slice | list[int],
     ) -> RayNorms:
-        """Take the norms; of the last layer the rows of ``columns`` count, of a net without hidden layers no limits."""
+        """Take the norms; of the last layer the rows of ``columns`` count.
+
+        Raises:
+            ValueError: if there are hidden layers with an activation that is not in ACTIVATION_BOUNDS.
+        """
+        limits = ACTIVATION_BOUNDS.get(model.activation.name)
+        if limits is None and model.num_layers > 1:
+            raise ValueError(f"activation: expected one of {sorted(ACTIVATION_BOUNDS)}, got {model.activation.name!r}")
         layers = []
         for layer in range(model.num_layers):
             rows = columns if layer == model.num_layers - 1 else slice(None)
             W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
             G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
             layers.append(LayerNorms(_operator_norm(W), float(b.norm()), _operator_norm(G), float(c.norm()), len(W)))
-        return cls(layers, ACTIVATION_BOUNDS.get(model.activation.name), inputs.norm(dim=-1))
+        return cls(layers, limits, inputs.norm(dim=-1))
 
     def bounds(self, eps: float) -> RayBounds:
         """Bound the outputs' derivatives for s in [0, eps], layer by layer.
@@ -95,7 +108,7 @@ class RayNorms:
 
         In real arithmetic these hold for every s; rounding of the sums is covered by a slack.
         """
-        a = self.inputs
+        a = self.input_norms
         a1, a2 = torch.zeros_like(a), torch.zeros_like(a)
         z1, z2 = a1, a2
         for number, layer in enumerate(self.layers):
@@ -104,7 +117,7 @@ class RayNorms:
             z1 = (layer.G * a + layer.c + w * a1) * _SLACK
             z2 = (2 * layer.G * a1 + w * a2) * _SLACK
             if number < len(self.layers) - 1:
-                assert self.limits is not None  # the caller refuses other activations
+                assert self.limits is not None  # see ``of``
                 limits, width = self.limits, math.sqrt(layer.num_outputs)
                 a = (limits.offset * width + limits.growth * z).clamp_max(limits.ceiling * width)
                 a1, a2 = limits.slope * z1, limits.bend * z1**2 + limits.slope * z2

@@ -44,7 +44,8 @@ def observe(problems: Sequence[Problem], eps: float | None = None) -> BatchedObs
     """Take the step of teacher and student in every problem; ``eps`` is each problem's own by default.
 
     Raises:
-        InputError: if a problem is no float64 perceptron, or of another shape, loss or distilled set than the first.
+        InputError: if there is none, or one is no float64 perceptron, or of another shape, loss or distilled set than
+            the first.
     """
     require_one_shape(problems)
     stack, found = _Stack(problems[0], min(CHUNK, len(problems))), []

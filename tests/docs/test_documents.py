@@ -106,7 +106,7 @@ def test_the_committed_result_is_of_the_packaged_experiment() -> None:
     result = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))
     # parsed, because settings that are newer than the result are not in it
     assert RunConfig.parse(result["config"]) == definition.read("cloud2025").config
-    assert result["seeds"] == list(range(20))
+    assert result["seeds"] == list(range(100))
 
 
 def test_the_experiments_table_lists_every_file_with_its_question() -> None:
