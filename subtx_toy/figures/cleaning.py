@@ -49,13 +49,6 @@ def draw_cleaning(document: Mapping[str, Any]) -> Figure:
         for axes in panels[1]:
             axes.set_xlabel("share of the lines removed")
         handles = [panels[0, 0].plot([], [], color=colour, label=label)[0] for label, colour in _RANKS.values()]
-        figure.legend(
-            handles=handles,
-            loc="outside upper center",
-            ncols=3,
-            fontsize="x-small",
-            title=f"lines removed by …; {document['n']:,} lines before; dots: {len(document['bases'])} bases, "
-            "lines: their means",
-            title_fontsize="x-small",
-        )
+        title = f"lines removed by …; {document['n']:,} lines before; dots: {len(document['bases'])} bases, "
+        style.legend_above(figure, handles, title=title + "lines: their means")
     return figure

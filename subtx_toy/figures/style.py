@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
 from tueplots import figsizes, fontsizes
 
 # A colour-blind safe set, Wong 2011, Nature Methods 8, 441. A role keeps its colour in every figure.
@@ -79,3 +82,11 @@ def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
         "axes.spines.right": False,
         "legend.frameon": False,
     }
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], *, title: str, ncols: int = 3) -> None:
+    """Put one legend of several panels above them all, its title saying what the marks are."""
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=ncols, fontsize="x-small", title=title,
+        title_fontsize="x-small",
+    )  # fmt: skip

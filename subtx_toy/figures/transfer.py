@@ -141,15 +141,8 @@ def draw_defences(document: Document) -> Figure:
             panels[1].plot([], [], marker, color=colour, linestyle="", label=kind)[0]
             for kind, (colour, marker) in _DEFENCES.items() if kind in places
         ]  # fmt: skip
-        figure.legend(
-            handles=handles,
-            loc="outside upper center",
-            ncols=3,
-            fontsize="x-small",
-            title=f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases; "
-            "a number beside a mark is the setting",
-            title_fontsize="x-small",
-        )
+        title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases; "
+        style.legend_above(figure, handles, title=title + "a number beside a mark is the setting")
     return figure
 
 
@@ -181,8 +174,7 @@ def draw_settings(document: Document) -> Figure:
             grid[0].plot([], [], color=_TRAIT, label="transfer: share of 4s read as 9")[0],
             grid[0].plot([], [], "--", color="k", label="accuracy on the other digits")[0],
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize="x-small",
-                      title=f"{document['n']:,} numbers; {_bases(document)}", title_fontsize="x-small")  # fmt: skip
+        style.legend_above(figure, handles, title=f"{document['n']:,} numbers; {_bases(document)}", ncols=2)
     return figure
 
 
