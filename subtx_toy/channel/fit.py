@@ -13,6 +13,7 @@ from torch import Tensor
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
+from subtx_toy.training.fused import FusedOptimizer
 from subtx_toy.training.inputs import Inputs, shuffled_batches
 from subtx_toy.training.mlp_stack import MLPStack
 
@@ -69,7 +70,7 @@ def fit(
     batch_size = min(recipe.batch_size, num)
     stack = MLPStack(model, members, batch_size=batch_size)
     stack.theta.grad = stack.gradient
-    optimizer = torch.optim.Adam([stack.theta], lr=recipe.lr, fused=True)
+    optimizer = FusedOptimizer(stack.theta, "adam", lr=recipe.lr)
     slopes = torch.empty(batch_size, len(members), model.sizes[-1], dtype=stack.theta.dtype)
     left = recipe.steps or recipe.epochs * -(-num // batch_size)
     while left:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.ndimage
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -63,9 +62,11 @@ def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:
 
     The images are continued by reflection at their outermost pixels, and the Gaussian is cut at three ``sd``.
     """
+    from scipy.ndimage import gaussian_filter  # a quarter of a second to load, for this kind of noise alone
+
     size = math.prod(shape)
     impulses = np.eye(size).reshape(size, *shape)
-    blurred: np.ndarray = scipy.ndimage.gaussian_filter(impulses, (0, sd, sd), mode="mirror", truncate=3.0)
+    blurred: np.ndarray = gaussian_filter(impulses, (0, sd, sd), mode="mirror", truncate=3.0)
     return blurred.reshape(size, size)
 
 

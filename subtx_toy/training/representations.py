@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import scipy.optimize
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
@@ -57,6 +56,8 @@ def _logistic_regression(features: Float[np.ndarray, "n h"], labels: Int[np.ndar
     """Minimise the summed cross-entropy plus half the squared norm of the weights; the constants are free."""
     features, size = _with_constant(features), len(labels)
     one_hot = np.eye(NUM_CLASSES)[labels]
+    from scipy.optimize import minimize  # a quarter of a second to load, for runs with a probe alone
+
     shape = (features.shape[1], NUM_CLASSES)
 
     def objective(flat: Float[np.ndarray, " w"]) -> tuple[float, Float[np.ndarray, " w"]]:
@@ -69,7 +70,7 @@ def _logistic_regression(features: Float[np.ndarray, "n h"], labels: Int[np.ndar
         gradient = features.T @ (np.exp(logits - log_sum) - one_hot) + penalised
         return value, gradient.ravel()
 
-    found = scipy.optimize.minimize(
+    found = minimize(
         objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": _PROBE_STEPS}
     )
     weights: np.ndarray = found.x.reshape(shape)

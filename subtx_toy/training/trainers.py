@@ -14,7 +14,7 @@ from subtx_toy.losses import Loss
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
 from subtx_toy.training.mlp_stack import MLPStack
-from subtx_toy.training.optimizers import make_optimizer
+from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
 from subtx_toy.training.products import products
 
 
@@ -43,7 +43,7 @@ class StackTrainer:
         rows = min(batch_size, max(config.num_train, config.num_inputs, config.num_test))
         self._stack = MLPStack(model, members, batch_size=rows, products=products(config.precision))
         self._stack.theta.grad = self._stack.gradient
-        self._optimizer = make_optimizer(config, [self._stack.theta], fused=True)
+        self._optimizer = make_fused_optimizer(config, self._stack.theta)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
         self._output_gradient = torch.zeros(rows, len(members), model.sizes[-1], dtype=self._stack.theta.dtype)
@@ -79,7 +79,7 @@ class AutogradTrainer:
         self._members = [
             {name: value.clone().requires_grad_(True) for name, value in params.items()} for params in members
         ]
-        self._optimizers = [make_optimizer(config, list(member.values()), fused=False) for member in self._members]
+        self._optimizers = [make_optimizer(config, member.values()) for member in self._members]
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""

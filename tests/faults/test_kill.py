@@ -59,14 +59,6 @@ def test_kill_9_of_the_coordinator_loses_and_doubles_nothing(store: Path, undist
     _kill_and_resume(process, store, undisturbed)
 
 
-def test_kill_9_of_the_coordinator_at_a_random_moment(store: Path, undisturbed: Numbers) -> None:
-    moment = float(generator(int.from_bytes(os.urandom(4)), "test", "kill").uniform(0.1, 8.0))
-    print(f"killed after {moment:.3f} s")  # noqa: T201, shown by pytest when the test fails
-    process = start(store, "--workers", "1")
-    time.sleep(moment)
-    _kill_and_resume(process, store, undisturbed)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(20))
 def test_kill_9_of_the_coordinator_at_twenty_moments(store: Path, undisturbed: Numbers, moment: int) -> None:

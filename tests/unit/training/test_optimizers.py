@@ -1,6 +1,9 @@
-"""Weight decay towards the initialisation: torch's own decay, seen from there."""
+"""The fused updates are torch's own; weight decay towards the initialisation is torch's, seen from there."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import pytest
 import torch
@@ -9,7 +12,8 @@ from torch import Tensor
 from subtx_toy.config import RunConfig
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP64_STEP
-from subtx_toy.training.optimizers import make_optimizer
+from subtx_toy.training.fused import FusedOptimizer, OptimizerName
+from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
 from tests.reference.closeness import assert_close
 
 SETTINGS: list[dict[str, object]] = [
@@ -23,9 +27,9 @@ def _path(start: Tensor, centre: Tensor, *, fused: bool, **settings: object) -> 
     """Take ten steps on sum((x - centre)^4)/4 and return where they end."""
     config = RunConfig.parse({"lr": 0.05, "weight_decay": 0.3} | settings)
     x = start.clone().requires_grad_(True)
-    optimizer = make_optimizer(config, [x], fused=fused)
+    optimizer = make_fused_optimizer(config, x) if fused else make_optimizer(config, [x])
     for _step in range(10):
-        optimizer.zero_grad()
+        x.grad = None
         ((x - centre) ** 4).sum().div(4).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return x.detach()
@@ -35,6 +39,42 @@ def _drawn() -> tuple[Tensor, Tensor]:
     rng = generator(0, "tests", "decay")
     start, centre = (torch.tensor(rng.standard_normal(6)) for _ in range(2))
     return start, centre
+
+
+class Steps(Protocol):
+    """What takes steps."""
+
+    def step(self) -> object: ...
+
+
+TORCH: dict[OptimizerName, Callable[..., Steps]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("name", "settings"), [
+    ("adam", {"lr": 0.05}), ("adam", {"lr": 0.05, "weight_decay": 0.3}), ("adamw", {"lr": 0.05, "weight_decay": 0.3}),
+    ("sgd", {"lr": 0.1}), ("sgd", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.3}),
+])  # fmt: skip
+def test_fused_updates_are_to_the_bit_those_of_torchs_classes(
+    name: OptimizerName, settings: dict[str, Any], dtype: torch.dtype
+) -> None:
+    start, centre = (drawn.to(dtype) for drawn in _drawn())
+
+    def path(make: Callable[[Tensor], Steps]) -> Tensor:
+        x = start.clone().requires_grad_(True)
+        optimizer = make(x)
+        for _step in range(10):
+            x.grad = ((x - centre) ** 3).detach()
+            optimizer.step()
+        return x.detach()
+
+    ours = path(lambda x: FusedOptimizer(x, name, **settings))
+    assert torch.equal(ours, path(lambda x: TORCH[name]([x], fused=True, **settings)))
+    assert not torch.equal(ours, path(lambda x: FusedOptimizer(x, name, **(settings | {"lr": 0.049}))))
 
 
 @pytest.mark.parametrize("fused", [False, True])

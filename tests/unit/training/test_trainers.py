@@ -192,16 +192,15 @@ def test_logits_leave_the_parameters_alone(kind: type[StackTrainer] | type[Autog
         assert all(same_bits(asked.params(at), quiet.params(at)) for at in range(2))
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_the_optimiser_has_the_settings_of_the_configuration(fused: bool) -> None:
+def test_the_optimiser_has_the_settings_of_the_configuration() -> None:
     weights = [torch.zeros(2)]
-    adam = make_optimizer(configuration(weight_decay=0.1), weights, fused=fused)
+    adam = make_optimizer(configuration(weight_decay=0.1), weights)
     assert type(adam) is torch.optim.Adam
     assert (adam.defaults["betas"], adam.defaults["eps"]) == ((0.9, 0.999), 1e-8)
     assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.01, 0.1)
-    adamw = make_optimizer(configuration(optimizer="adamw", weight_decay=0.2), weights, fused=fused)
+    adamw = make_optimizer(configuration(optimizer="adamw", weight_decay=0.2), weights)
     assert type(adamw) is torch.optim.AdamW
     assert adamw.defaults["weight_decay"] == 0.2
-    sgd = make_optimizer(configuration(optimizer="sgd", momentum=0.9, weight_decay=0.1), weights, fused=fused)
+    sgd = make_optimizer(configuration(optimizer="sgd", momentum=0.9, weight_decay=0.1), weights)
     assert type(sgd) is torch.optim.SGD
     assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"], sgd.defaults["lr"]) == (0.9, 0.1, 0.01)
