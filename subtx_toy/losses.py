@@ -7,6 +7,7 @@ model does not depend on how many models are trained beside it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -61,6 +62,7 @@ def _softmax_hessian_product(z: Tensor, v: Tensor, temperature: float) -> Tensor
     return (pv - p * pv.sum(-1, keepdim=True)) / temperature**2
 
 
+@functools.cache
 def kl(temperature: float = 1.0) -> Loss:
     """Build KL(teacher || student) between softmaxes at ``temperature``; targets are the teacher's logits.
 
@@ -82,6 +84,7 @@ def kl(temperature: float = 1.0) -> Loss:
     return Loss("kl", "logits", value_and_gradient, hessian_product, temperature)
 
 
+@functools.cache
 def squared_error() -> Loss:
     """Build l(z, y) = 1/2 ||z - y||^2 on raw logits: gradient z - y, Hessian the identity."""
     return Loss(
@@ -92,6 +95,7 @@ def squared_error() -> Loss:
     )
 
 
+@functools.cache  # asked for at every evaluation of a trait loss
 def cross_entropy(temperature: float = 1.0, *, name: str = "cross_entropy") -> Loss:
     """Build l(z, y) = -log softmax(z / tau)[y] for integer labels ``y`` ``[n]``.
 

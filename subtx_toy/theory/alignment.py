@@ -141,14 +141,14 @@ def _rearranged_gradient(
     loss: Loss, z: Float[Tensor, "n k"], y: Float[Tensor, "n k"], rng: np.random.Generator
 ) -> Float[Tensor, "n k"]:
     """dl/dz at arguments that are rounded at random, by differentiating a randomly weighted sum of the values."""
-
-    def rounded(values: Tensor) -> Tensor:
-        return values * (1 + 2 * _ROUNDOFF * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(values.shape))))
-
-    weights, leaf = torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), rounded(z).requires_grad_()
-    value = (weights * loss.value_and_gradient(leaf, rounded(y))[0]).sum()
+    weights, leaf = torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), _rounded(z, rng).requires_grad_()
+    value = (weights * loss.value_and_gradient(leaf, _rounded(y, rng))[0]).sum()
     (slope,) = torch.autograd.grad(value, leaf, allow_unused=True, materialize_grads=True)
     return slope / weights[:, None]
+
+
+def _rounded(values: Tensor, rng: np.random.Generator) -> Tensor:
+    return values * (1 + 2 * _ROUNDOFF * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(values.shape))))
 
 
 def exact_alignment(problem: Problem, eps: float | None = None) -> float:
