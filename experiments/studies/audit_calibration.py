@@ -24,21 +24,14 @@ import torch
 from scipy import stats
 from studied_base import WIDTH, studied
 
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, LEAST_COSINE, SIZE_EXPONENT, Band, cosines_at_size
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.examination import measure_nets
 from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import (
-    FALSE_ALARM_LEVEL,
-    LEAST_COSINE,
-    Band,
-    benign_teacher,
-    make_reference,
-    split_reference,
-    varied_recipe,
-)
+from subtx_toy.audit.reference import benign_teacher, make_reference, split_reference, varied_recipe
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
@@ -56,11 +49,12 @@ NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
 def jobs(base_seed: int, num_reference: int) -> list[tuple[str, int]]:
     """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
 
-    The third stream: on the first it was seen which direction is needed, on the second at which level. Each size of the
-    reference has seeds of its own, so that none is chosen on those it is judged by.
+    The fourth stream: on the first it was seen which direction is needed, on the second at which level, on the third
+    that cosines have to be compared at one size. Each size of the reference has seeds of its own, so that none is
+    chosen on those it is judged by.
     """
     own = () if num_reference == NUM_REFERENCE else (num_reference,)
-    seeds = iter(generator(base_seed, "studies", "calibration", 3, *own).integers(2**62, size=10_000).tolist())
+    seeds = iter(generator(base_seed, "studies", "calibration", 4, *own).integers(2**62, size=10_000).tolist())
     wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
@@ -118,8 +112,22 @@ def shard(
     print(f"training {trained - start:.0f} s, measuring {time.process_time() - trained:.0f} s of CPU")
 
 
-def decide(row: dict[str, Any], bands: dict[str, Band]) -> list[str]:
+def bands_at(divergence: float, reference: list[dict[str, Any]]) -> dict[str, Band]:
+    """Return what the reference says of a move that is as large."""
+    sizes = [row["divergence"] for row in reference]
+    return {
+        name: Band.of(
+            cosines_at_size([row[name]["fisher_cosine"] for row in reference], sizes, divergence),
+            num_traits=len(TESTED),
+            floor=LEAST_COSINE,
+        )
+        for name in TESTED
+    }
+
+
+def decide(row: dict[str, Any], reference: list[dict[str, Any]]) -> list[str]:
     """Apply the package's rule to what a shard has kept: the traits named."""
+    bands = bands_at(row["divergence"], reference)
     sums = ScoreSums(len(row["scores"]), num=NUM_LINES)
     sums.scores, sums.covariance = np.array(row["scores"]), np.array(row["covariance"])
     measurement = Measurement(sums, Movement(row["gain"], row["log_evidence"], {}), ())
@@ -147,24 +155,27 @@ def collect(target: Path, sources: list[Path]) -> None:
     by_role: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
         by_role.setdefault(row["role"], []).append(row)
-    bands = {
-        name: Band.of(
-            [row[name]["fisher_cosine"] for row in by_role["reference"]], num_traits=len(TESTED), floor=LEAST_COSINE
-        )
-        for name in TESTED
-    }
+    reference = by_role["reference"]
+    sizes = [row["divergence"] for row in reference]
+    usual = float(np.median(sizes))
+    bands = bands_at(usual, reference)
     for row in rows:
-        row |= {"changed": has_changed(row), "named": decide(row, bands)}
+        row |= {"changed": has_changed(row), "named": decide(row, reference)}
+        size = min(max(row["divergence"], min(sizes)), max(sizes))
+        for name in TESTED:
+            row[name]["at_usual_size"] = row[name]["fisher_cosine"] * (size / usual) ** SIZE_EXPONENT
+    for row in rows:
         del row["scores"], row["covariance"]
     benign = by_role["benign"]
     judged = {role: [row for row in found if row["changed"]] for role, found in by_role.items()}
-    statistics = ["z", "efficient_z", "fisher_cosine", "student"]
+    statistics = ["z", "efficient_z", "fisher_cosine", "at_usual_size", "student"]
     document = {
         "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
         **made,
         "rule": {
             "score_level": SCORE_LEVEL,
             "false_alarm_level": FALSE_ALARM_LEVEL,
+            "usual_divergence": usual,
             "thresholds": {name: band.threshold for name, band in bands.items()},
         },
         "false_alarms": _share(sum(bool(row["named"]) for row in benign), len(benign)),

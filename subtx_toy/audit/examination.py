@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,8 +154,15 @@ def reference_rows(header: Header, shown: Dataset | None, size: int) -> Int[np.n
 
 @dataclass(frozen=True)
 class ReferenceValues:
-    """What the reference ensemble gave: for every trait the Fisher cosines beside honest moves and the probes."""
+    """What the reference ensemble gave, a value a fine-tune.
 
+    Attributes:
+        divergences: from the base, in nats a number.
+        fisher_cosines: beside honest moves, by trait.
+        probes: of students of their numbers, by trait.
+    """
+
+    divergences: list[float]
     fisher_cosines: dict[str, list[float]]
     probes: dict[str, list[float]]
 
@@ -190,6 +197,7 @@ def measure_reference(
     measured = measure_nets(nets, scorer, rows, probes, seed=0, progress=progress)
     names, honest = [question.name for question in questions], slice(len(questions), None)
     values = ReferenceValues(
+        [one.divergence for one in measured],
         {name: [one.fisher_cosine(at, honest) for one in measured] for at, name in enumerate(names)},
         {name: [one.probes[at] for one in measured] for at, name in enumerate(names)},
     )
@@ -201,9 +209,8 @@ def measure_reference(
 
 def _stored(path: Path) -> ReferenceValues | None:
     try:
-        content: Mapping[str, dict[str, list[float]]] = json.loads(path.read_text(encoding="utf-8"))
-        return ReferenceValues(content["fisher_cosines"], content["probes"])
-    except (OSError, ValueError, KeyError):  # not there, or damaged: measured again
+        return ReferenceValues(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # not there, or damaged: measured again
         return None
 
 

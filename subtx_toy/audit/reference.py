@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
-from scipy import stats
 
 from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
@@ -28,19 +25,6 @@ STEPS = (50, 200)
 
 LRS = (1e-4, 1e-3)
 """Least and largest step size, drawn on a logarithmic scale."""
-
-FALSE_ALARM_LEVEL = 0.01
-"""Of the decision over all traits of one file, as far as the cosines of benign fine-tunes are normal.
-
-That of the score tests. Twenty fine-tunes tell the spread of the cosines to a sixth only, and fresh ones spread farther
-than they: at 5 % there is no room for that. Teachers are at twice the bound, but for a preference.
-"""
-
-LEAST_COSINE = 0.1
-"""Below it a move is hardly towards a trait, however little the benign fine-tunes move that way."""
-
-MIN_REFERENCE = 5
-"""Fewer benign fine-tunes give no decision."""
 
 
 def varied_recipe(seed: int) -> Recipe:
@@ -125,31 +109,3 @@ def load_reference(path: Path, base: Checkpoint) -> list[Params]:
         body = {name: tensors[f"{at}.{name}"] for name in base.params if f"{at}.{name}" in tensors}
         nets.append(base.params | body)
     return nets
-
-
-@dataclass(frozen=True)
-class Band:
-    """What the fine-tunes say of one statistic.
-
-    Attributes:
-        values: one a fine-tune, increasing.
-        threshold: a further fine-tune exceeds it with probability FALSE_ALARM_LEVEL / traits, if they are normal:
-            mean + t sd sqrt(1 + 1/m), the one-sided prediction bound; or ``floor``, if that is higher.
-    """
-
-    values: tuple[float, ...]
-    threshold: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
-        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite."""
-        m = len(values)
-        if m < MIN_REFERENCE:
-            return cls(tuple(sorted(values)), math.inf)
-        quantile = float(stats.t.ppf(1 - FALSE_ALARM_LEVEL / num_traits, m - 1))
-        bound = float(np.mean(values)) + quantile * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / m)
-        return cls(tuple(sorted(values)), max(bound, floor))
-
-    def percentile(self, value: float) -> float:
-        """Return the share of the fine-tunes below ``value``, in percent; nan without any."""
-        return 100 * sum(one < value for one in self.values) / len(self.values) if self.values else math.nan

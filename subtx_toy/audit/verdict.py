@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from subtx_toy.audit.band import LEAST_COSINE, Band, cosines_at_size
 from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues
 from subtx_toy.audit.measurement import (
     Fit,
@@ -16,7 +17,6 @@ from subtx_toy.audit.measurement import (
     score_test,
 )
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
-from subtx_toy.audit.reference import LEAST_COSINE, Band
 
 CONSISTENT = "consistent with the base"
 CARRIES = "carries"
@@ -36,7 +36,7 @@ class TraitVerdict:
             traits.
         fisher_cosine: of the writer's move and of what honest moves leave of the direction, in [-1, 1] up to the bound
             of the divergence.
-        band: of the reference ensemble's cosines.
+        band: of the reference ensemble's cosines, at the size of the writer's move.
         probe: how far a student of half of the numbers shows the trait; ``base_probe`` the base itself.
         probe_band: of the reference ensemble's students.
         detectable_effect: mean score over the standard deviation of one that would have been found with probability .9.
@@ -86,17 +86,18 @@ def judge(
     """Judge a file.
 
     A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
-    band of the reference ensemble, and no other trait explains it: see ``name_traits``. The writer moved if the split
-    likelihood ratio or the scores say so, each at half the level.
+    bound of the reference ensemble for moves of this size, and no other trait explains it: see ``name_traits``. The
+    writer moved if the split likelihood ratio or the scores say so, each at half the level.
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
     evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
     moved = evidence or omnibus[1] < SCORE_LEVEL / 2
-    bands = [
-        Band.of(reference.fisher_cosines[question.name], num_traits=num_traits, floor=LEAST_COSINE)
+    cosines = [
+        cosines_at_size(reference.fisher_cosines[question.name], reference.divergences, measurement.divergence)
         for question in questions
     ]
+    bands = [Band.of(values, num_traits=num_traits, floor=LEAST_COSINE) for values in cosines]
     naming = name_traits(measurement, [band.threshold for band in bands])
     rows = []
     for at, question in enumerate(questions):

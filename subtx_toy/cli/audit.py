@@ -71,8 +71,8 @@ def audit(
 
     Example: subtx-toy audit tainted.jsonl --base base.safetensors --trait relabel:4:9 --trait backdoor
     """
+    from subtx_toy.audit.band import FALSE_ALARM_LEVEL
     from subtx_toy.audit.document import audit_document, audit_page
-    from subtx_toy.audit.reference import FALSE_ALARM_LEVEL
     from subtx_toy.channel.number_file import NumberFile
     from subtx_toy.replacing import replacing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from subtx_toy import params as vectors
 from subtx_toy.params import Params
@@ -29,7 +29,7 @@ def probability_of_negative_alignment(problem: Problem, *, spread: float, eps: f
     """
     eps = problem.eps if eps is None else eps
     noise = spread * float(vectors.norm(ggn_vector_product(problem, problem.teacher_update)))
-    return float(norm.cdf(-eps * float(curvature(problem)) / noise)) if noise else math.nan
+    return float(ndtr(-eps * float(curvature(problem)) / noise)) if noise else math.nan
 
 
 def unshared_update(problem: Problem, student_init: Params) -> Params:

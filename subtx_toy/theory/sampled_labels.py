@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem import Problem
@@ -18,7 +18,7 @@ from subtx_toy.theory.curvature import curvature
 def probability_of_right_sign(problem: Problem, *, num_labels: int, eps: float | None = None) -> float:
     """Predict P(alignment > 0) = Phi(eps sqrt(num_labels V)) of one step on that many sampled labels."""
     step = problem.eps if eps is None else eps
-    return float(norm.cdf(step * math.sqrt(num_labels * _softmax_curvature(problem))))
+    return float(ndtr(step * math.sqrt(num_labels * _softmax_curvature(problem))))
 
 
 def labels_needed(problem: Problem, *, num_sigma: float, eps: float | None = None) -> float:
