@@ -19,7 +19,8 @@ _BENIGN = style.NUMBER_COLOURS["shared_benign"]
 _STATISTICS = {
     "z": ("plain score", "#56b4e9", "-"),
     "efficient_z": ("efficient score", "#0072b2", "--"),
-    "fisher_cosine": ("Fisher cosine", "#d55e00", "-"),
+    "fisher_cosine": ("Fisher cosine", "#e69f00", "-"),
+    "at_usual_size": ("Fisher cosine at one size", "#d55e00", "-"),
     "student": ("probe: a student", "#000000", ":"),
 }
 
@@ -38,14 +39,14 @@ def _said(name: str) -> str:
 
 
 def draw_calibration(document: Document) -> Figure:
-    """Draw the Fisher cosines of all fine-tunes, a panel for each trait asked for, beside the reference's bound."""
+    """Draw the Fisher cosines of all fine-tunes at one size of move, a panel a trait asked for, and their bound."""
     thresholds, roles = document["rule"]["thresholds"], _roles(document)
     with mpl.rc_context(style.paper(aspect=0.72)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey=True).flatten()
         for axes, asked in zip(panels, thresholds, strict=True):
             for place, role in enumerate(roles):
-                values = [row[asked]["fisher_cosine"] for row in document["rows"] if row["role"] == role]
+                values = [row[asked]["at_usual_size"] for row in document["rows"] if row["role"] == role]
                 colour = _TRAIT if role == asked else {"reference": _GREY, "benign": _BENIGN}.get(role, _OTHER)
                 across = place + np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
                 axes.plot(values, across, ".", color=colour, markersize=4, alpha=0.7)
@@ -59,7 +60,9 @@ def draw_calibration(document: Document) -> Figure:
             axes.set_ylabel("taught (fine-tunes)")
         panels[0].invert_yaxis()
         for axes in panels[2:]:
-            axes.set_xlabel("Fisher cosine\n(line: bound of the reference)", fontsize="small")
+            axes.set_xlabel(
+                "Fisher cosine, at the usual size of benign\nmoves (line: bound of the reference)", fontsize="small"
+            )
     return figure
 
 
@@ -86,7 +89,7 @@ def draw_confusion(document: Document) -> Figure:
 
 
 def draw_roc(document: Document) -> Figure:
-    """Draw ROC curves of four statistics, a panel a trait: its teachers against the fresh benign ones."""
+    """Draw ROC curves of five statistics, a panel a trait: its teachers against the fresh benign ones."""
     with mpl.rc_context(style.paper(aspect=0.95)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey=True)

@@ -21,7 +21,7 @@ from subtx_toy.stats import estimate
 RNG = generator(0, "figures")
 TRAITS = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 POINT = {"trait": 0.5, "accuracy": 0.9, "utility": 0.4}
-STATISTICS = ("z", "efficient_z", "fisher_cosine", "student")
+STATISTICS = ("z", "efficient_z", "fisher_cosine", "at_usual_size", "student")
 BASES = [{"base": POINT | {"trait": 0.0}, "teacher": POINT | {"trait": 1.0}, "n_of_one_step": {"2": 20.0}}] * 2
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
 from subtx_toy.audit.content import classifier_auc, histogram_test
 from subtx_toy.audit.directions import honest_moves, taught_move, towards
 from subtx_toy.audit.document import audit_document, audit_page
@@ -19,8 +20,6 @@ from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.naming import name_traits
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
-    FALSE_ALARM_LEVEL,
-    Band,
     benign_teacher,
     load_reference,
     make_reference,
@@ -122,7 +121,7 @@ def _measured(*, z: float, gain: float, excess: float = 0.0, num: int = 10_000) 
 
 
 QUESTION = Question("relabel:4:9", {}, lambda _params: 0.0)
-REFERENCE = ReferenceValues({"relabel:4:9": [0.0, 0.1, -0.1, 0.05, -0.05]}, {"relabel:4:9": [0.0] * 5})
+REFERENCE = ReferenceValues([0.05] * 5, {"relabel:4:9": [0.0, 0.1, -0.1, 0.05, -0.05]}, {"relabel:4:9": [0.0] * 5})
 
 
 @pytest.mark.parametrize(
@@ -172,7 +171,7 @@ def test_what_is_said_of_an_explained_trait_names_the_other() -> None:
     sums.log_loss_variance, sums.uniform_log_loss = 1.0 * sums.num, 8.0 * sums.num
     measured = FileMeasurement(Measurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num)
     values = {one.name: [0.0, 0.1, -0.1, 0.05, -0.05] for one in questions}
-    judgement = judge(measured, questions, ReferenceValues(values, values), [0.0, 0.0])
+    judgement = judge(measured, questions, ReferenceValues([0.05] * 5, values, values), [0.0, 0.0])
     assert [row.verdict for row in judgement.traits] == [CARRIES, "explained by relabel:4:9"]
     assert judgement.verdict == "moved from the base: carries relabel:4:9"
 
@@ -246,6 +245,30 @@ def test_a_band_needs_a_few_fine_tunes_and_is_a_prediction_bound() -> None:
     assert Band.of([1.0, 2.0, 3.0, 4.0, 5.0], num_traits=2).percentile(3.5) == 60
 
 
+def test_cosines_are_compared_at_one_size() -> None:
+    # Of moves whose cosines spread as their divergence to the -1/4: at one size all spread alike.
+    rng = generator(0, "sizes")
+    divergences, draws = np.exp(rng.uniform(-5, -2, 2000)), rng.standard_normal(2000)
+    cosines = 0.1 * draws * (divergences / 0.02) ** -SIZE_EXPONENT
+    assert np.allclose(cosines_at_size(cosines.tolist(), divergences.tolist(), 0.02), 0.1 * draws)
+    assert np.std(cosines[divergences < 0.01]) > 1.5 * np.std(cosines[divergences > 0.08])  # the control: they do not
+    # A larger move than any of theirs is held against their largest; one that did not move says nothing of sizes.
+    assert cosines_at_size([0.2, 0.0], [0.04, 0.0], 5.0) == [0.2, 0.0]
+    assert cosines_at_size([0.0], [0.0], 0.1) == [0.0]
+
+
+def test_a_far_move_needs_less_of_a_cosine_than_a_near_one() -> None:
+    reference = ReferenceValues([0.01, 0.01, 0.05, 0.1, 0.1], {"relabel:4:9": [0.2, -0.2, 0.1, 0.05, -0.1]}, {
+        "relabel:4:9": [0.0] * 5
+    })  # fmt: skip
+    bounds = [
+        judge(_measured(z=4.0, gain=gain), [QUESTION], reference, [0.0]).traits[0].band.threshold
+        for gain in (0.01, 0.1, 0.5)
+    ]
+    assert bounds[0] == pytest.approx(bounds[1] * 10**SIZE_EXPONENT)
+    assert bounds[1] == bounds[2]
+
+
 def test_the_document_holds_what_it_promises_and_the_page_needs_nothing_else() -> None:
     measured = _measured(z=40.0, gain=0.2)
     document = audit_document(judge(measured, [QUESTION], REFERENCE, [0.02]), measured, HEADER)
@@ -264,7 +287,7 @@ def test_the_document_holds_what_it_promises_and_the_page_needs_nothing_else() -
 def test_the_document_of_an_unusable_file_has_no_nan() -> None:
     measured = _measured(z=0.0, gain=0.0, num=1)
     measured.measurement.sums.num, measured.measurement.sums.num_impossible = 0, 5
-    empty = ReferenceValues({"relabel:4:9": []}, {"relabel:4:9": []})
+    empty = ReferenceValues([], {"relabel:4:9": []}, {"relabel:4:9": []})
     document = audit_document(judge(measured, [QUESTION], empty, [0.02]), measured, HEADER)
     json.dumps(document, allow_nan=False)
     audit_page(document, name="f", level=0.05)
