@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 # BLAS reads these when numpy is loaded. The pytest plugin of jaxtyping loads it before this file, so they serve the
@@ -15,6 +17,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import hypothesis  # noqa: E402
+import jaxtyping  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -28,7 +31,33 @@ hypothesis.settings.register_profile(
     "ci", max_examples=50, deadline=None, database=None, derandomize=True, print_blob=True
 )
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None, database=None, print_blob=True)
-hypothesis.settings.load_profile(os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci"))
+_PROFILE = os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci")
+hypothesis.settings.load_profile(_PROFILE)
+
+NUM_CHECKED = 10
+"""Examples of a property whose calls are held against the annotations, which costs twice what the calls do."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Check the annotations in a property's first examples only, but for the thorough profile."""
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    if handle is None or _PROFILE == "thorough":
+        return (yield)
+    inner, seen = handle.inner_test, itertools.count()
+
+    @functools.wraps(inner)
+    def counted(*args: object, **keywords: object) -> object:
+        if next(seen) == NUM_CHECKED:
+            jaxtyping.config.update("jaxtyping_disable", True)
+        return inner(*args, **keywords)
+
+    handle.inner_test = counted
+    try:
+        return (yield)
+    finally:
+        handle.inner_test = inner
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
