@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reference.annotations import unchecked
+
 PAGE = Path(__file__).parents[2] / "docs" / "verify-your-own-model.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@unchecked()
 def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, object] = {"__name__": "page"}
     num_shown = 0

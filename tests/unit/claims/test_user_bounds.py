@@ -15,6 +15,7 @@ from subtx_toy.drawn_problem import ProblemSpec, draw_spec
 from subtx_toy.errors import InputError
 from subtx_toy.problem import Problem
 from subtx_toy.seeding import generator
+from tests.reference.annotations import unchecked
 
 
 @claim(id="rayleigh", hypotheses=[SEEN])
@@ -34,6 +35,7 @@ def too_good(problem: Problem, evidence: Evidence) -> Inequality:
     return Inequality(evidence.V, evidence.dT_norm**2)
 
 
+@unchecked()
 def test_a_true_bound_holds_on_a_thousand_problems() -> None:
     (summary,) = verify([rayleigh], drawn(1000, seed=0)).summaries
     assert summary.verdict == "holds"
@@ -44,6 +46,7 @@ def test_a_true_bound_holds_on_a_thousand_problems() -> None:
     assert 0 < ratio[0] < ratio[2] <= 1 + 1e-9
 
 
+@unchecked()
 def test_a_false_bound_is_refuted_with_a_small_counterexample() -> None:
     (summary,) = verify([too_good], drawn(100, seed=0)).summaries
     assert summary.verdict == "violated"

@@ -9,6 +9,7 @@ from subtx_toy.testing import hunt, problem_specs
 from subtx_toy.theory.alignment import exact_alignment
 from subtx_toy.theory.cosine import predicted_cosine
 from subtx_toy.theory.curvature import curvature, ggn_vector_product
+from tests.reference.annotations import unchecked
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
 pytestmark = pytest.mark.filterwarnings(
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 SEEING = problem_specs(degenerate=False)
 
 
+@unchecked()
 def test_a_true_bound_survives_and_its_tightness_shows() -> None:
     """Cauchy-Schwarz: V <= ||G dT|| ||dT||, with equality on one-dimensional ranges."""
 
@@ -30,6 +32,7 @@ def test_a_true_bound_survives_and_its_tightness_shows() -> None:
     assert 0 <= found.least_margin < 0.01
 
 
+@unchecked()
 def test_a_false_bound_is_refuted_by_a_small_problem() -> None:
     """Claimed: ||G dT|| <= 5 V. A large teacher's update makes V small against it, or the other way round."""
 
@@ -46,6 +49,7 @@ def test_a_false_bound_is_refuted_by_a_small_problem() -> None:
     assert spec.snippet().endswith(".build()")
 
 
+@unchecked()
 def test_alignment_can_turn_negative_beyond_small_eps() -> None:
     def margin(spec: ProblemSpec) -> float:
         return exact_alignment(spec.build(), 3.0)

@@ -19,6 +19,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.testing import build_problem, imitation_losses, mlps, problem_specs, problems
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.one_step import predicted_distance
+from tests.reference.annotations import unchecked
 from tests.reference.examples import at_most
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
@@ -30,12 +31,14 @@ T = TypeVar("T")
 FEW = at_most(25)
 
 
+@unchecked()
 def minimal(strategy: st.SearchStrategy[T], condition: Callable[[T], bool] = lambda _: True) -> T:
     """Return the smallest value that meets the condition; raises if a few hundred draws have none."""
     steady = settings(max_examples=300, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     return find(strategy, condition, settings=steady)
 
 
+@unchecked()
 def some(strategy: st.SearchStrategy[T], condition: Callable[[T], bool]) -> T:
     """Return a value that meets the condition, not the smallest; raises if a few hundred draws have none."""
     steady = settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])

@@ -19,6 +19,7 @@ from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.tolerances import EXACT_ALIGNMENT
 from subtx_toy.training.one_step import observe, student_step
+from tests.reference.annotations import unchecked
 from tests.reference.examples import at_most
 from tests.theorem.modules import FOREIGN, foreign_problem
 from tests.theorem.perceptrons import LOSSES, Description, descriptions
@@ -68,6 +69,7 @@ def test_floor_does_not_vanish_with_eps_and_covers_the_noise_there() -> None:
     assert ray.floor(1e-2) < 1e-6 * abs(ray.alignment(1e-2))
 
 
+@unchecked()
 @pytest.mark.parametrize("loss", ["squared_error", "kl", "kl at temperature 3"])
 @pytest.mark.parametrize("activation", ["tanh", "gelu", "softplus", "sigmoid"])
 def test_closed_form_is_positive_and_below_the_observed_sign_change(activation: str, loss: str) -> None:
