@@ -34,7 +34,7 @@ hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=Non
 _PROFILE = os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci")
 hypothesis.settings.load_profile(_PROFILE)
 
-NUM_CHECKED = 10
+NUM_CHECKED = 5
 """Examples of a property whose calls are held against the annotations, which costs twice what the calls do."""
 
 

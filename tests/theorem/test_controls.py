@@ -15,6 +15,7 @@ from subtx_toy.claims.controls import ControlResult, constructed_verdict, run_co
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.instance import drawn
 from subtx_toy.models import MLP
+from tests.reference.annotations import unchecked
 
 
 @pytest.mark.parametrize("control", BROKEN, ids=lambda control: control.id)
