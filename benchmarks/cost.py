@@ -1,4 +1,4 @@
-"""What a run costs against its size: CPU seconds and peak memory over width, auxiliary logits, depth and images."""
+"""What a run costs against its size: CPU seconds and peak memory over width, logits, depth, images and seeds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from subtx_toy.config import RunConfig
 from subtx_toy.record import versions
 from subtx_toy.training.protocol import run_protocol
 
-SUMMARY = "CPU seconds of the steps and peak memory of one seed against width, num_aux, depth and number of images"
+SUMMARY = "CPU seconds of the steps and peak memory against width, num_aux, depth, number of images and of seeds"
 SERIES: dict[str, tuple[int, ...]] = {
     "width": (64, 128, 256, 512, 1024, 2048),
     "num_aux": (1, 3, 10, 30, 100, 300, 1000),
     "depth": (1, 2, 3, 4, 6),
     "images": (4096, 8192, 16384, 32768),
+    "seeds": (1, 3, 10, 30, 100),
 }
 IMAGES = 4096
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings(series: str, value: int) -> dict[str, Any]:
     """One epoch of each phase on 4,096 images, with one setting changed."""
     images = value if series == "images" else IMAGES
-    changed = {} if series == "images" else {series: value}
+    changed = {} if series in ("images", "seeds") else {series: value}
     fixed = {"dataset": "glyphs", "num_train": images, "num_inputs": images, "num_test": 1000,
              "teacher_epochs": 1, "student_epochs": 1}  # fmt: skip
     return fixed | changed
@@ -53,18 +54,21 @@ def products_gflop(config: RunConfig) -> float:
     return per_image * (config.teacher_epochs * config.num_train + 4 * config.student_epochs * config.num_inputs) / 1e9
 
 
-def point(values: dict[str, Any], repeats: int) -> dict[str, float]:
-    """Measure one configuration in this process, which has run nothing else."""
+def point(values: dict[str, Any], repeats: int, num_seeds: int) -> dict[str, float]:
+    """Measure one configuration in this process, which has run nothing else: its seeds one after another."""
     torch.set_num_threads(1)
     config = RunConfig.parse(values)
     dataset = data.load("glyphs", num_train=config.num_train, num_test=config.num_test)
     warm = RunConfig.parse(values | {"num_train": 1024, "num_inputs": 1024, "width": 8, "num_aux": 1, "depth": 1})
     run_protocol(warm, data.load("glyphs", num_train=1024, num_test=config.num_test), seed=0)
-    seconds = [run_protocol(config, dataset, seed=seed).training_cpu_seconds for seed in range(1, repeats + 1)]
+    seconds = [
+        sum(run_protocol(config, dataset, seed=1 + seed).training_cpu_seconds for seed in range(at, at + num_seeds))
+        for at in range(repeats)
+    ]
     return {
         "training_cpu_seconds": min(seconds),
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
-        "gflop": products_gflop(config),
+        "gflop": num_seeds * products_gflop(config),
     }
 
 
@@ -78,7 +82,8 @@ def measured(series: str, repeats: int) -> Iterator[dict[str, float]]:
     """Yield the points of a series, each from a process of its own, so that peaks are its own."""
     for value in SERIES[series]:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            yield {series: value} | pool.submit(point, settings(series, value), repeats).result()
+            num_seeds = value if series == "seeds" else 1
+            yield {series: value} | pool.submit(point, settings(series, value), repeats, num_seeds).result()
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -101,8 +106,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         document = {
             "benchmark": "cost",
-            "what": "one seed: teacher and four students, one epoch each on 4,096 drawn digits or as many noise "
-                    "images, fp32, one thread; CPU seconds of the steps, peak memory of the process",
+            "what": "one seed, or several in their series: teacher and four students, one epoch each on 4,096 drawn "
+                    "digits or as many noise images, fp32, one thread; CPU seconds of the steps, peak memory of the "
+                    "process",
             "series": found,
             "load_average": os.getloadavg()[0],
             "versions": versions(),

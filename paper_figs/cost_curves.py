@@ -1,4 +1,4 @@
-"""What one seed costs against its size, from `python benchmarks/run.py cost --json > docs/results/cost-curves.json`."""
+"""What a run costs against its size, from `python benchmarks/run.py cost --json > docs/results/cost-curves.json`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LABELS = {
     "num_aux": "auxiliary logits",
     "depth": "hidden layers",
     "images": "images a phase",
+    "seeds": "seeds, one after another in a process",
 }
 TIME, MEMORY, PRODUCTS = "#000000", "#0072b2", "#7f7f7f"
 

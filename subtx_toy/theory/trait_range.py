@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from subtx_toy.models import MLP
 from subtx_toy.params import Params
@@ -37,7 +39,7 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
 
     that is, it falls whenever student_lr eps < 2 (a / eps) / (beta ||dS / eps||^2). As eps -> 0 the right-hand side
     tends to 2 V / (beta ||G dT||^2), which is 2 / (beta lambda_max(G)) or more. The bound is on the line of dS alone,
-    which is less than beta-smoothness in every direction and suffices; ``trait_bend`` gives it. It holds in real
+    which is less than beta-smoothness in every direction and suffices; ``TraitBend`` gives it. It holds in real
     arithmetic given dS and a.
     """
     eps = problem.eps if eps is None else eps
@@ -51,37 +53,59 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
     slopes = problem.distillation_loss.output_gradient(ray.outputs, ray.targets(eps))
     dS = transposed_jacobian_product(problem, -slopes / len(slopes))
 
+    bend = TraitBend.of(problem, dS)
+
     def holds(student_lr: float) -> bool:
-        return student_lr * trait_bend(problem, dS, student_lr) < 2 * alignment
+        return student_lr * bend.bound(student_lr) < 2 * alignment
 
     return TraitRange(last_holding(holds, halvings=_HALVINGS))  # the left-hand side grows with student_lr
 
 
-def trait_bend(problem: Problem, direction: Params, reach: float) -> float:
-    """Bound the second derivative of the trait loss at base + s direction, over s in [0, ``reach``].
+@dataclass(frozen=True, eq=False)
+class TraitBend:
+    """Bounds the second derivative of the trait loss on the ray base + s direction.
 
-    With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
-
-        squared error   ||z'||^2 + (||z - y|| + reach ||z'||) ||z''||      z at the base
-        cross-entropy   ||z'||^2 / 2 + sqrt(2) ||z''||
-
-    since diag(p) - p p^T <= 1/2 and ||p - onehot|| <= sqrt(2).
-
-    Raises:
-        ValueError: if no bound is known for the model or the trait loss.
+    Attributes:
+        norms: of the ray, for the columns that the trait loss reads.
+        gap: ||z - y|| at the base, per trait input, for squared error on targets; None for cross-entropy on labels.
     """
-    reason, trait = _obstacle(problem), problem.trait_loss
-    if reason or trait is None or not isinstance(problem.model, MLP):
-        raise ValueError(f"problem: expected one whose trait loss has a known bound, but {reason}")
-    loss = trait.value
-    assert isinstance(loss, LabelledCrossEntropy | TargetedSquaredError)
-    base = problem.base_params
-    ray = RayNorms.of(problem.model, base, direction, trait.inputs, columns=loss.columns).bounds(reach)
-    if isinstance(loss, LabelledCrossEntropy):
-        return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
-    with torch.no_grad():
-        gap = (problem.outputs(base, trait.inputs)[:, loss.columns] - loss.targets).norm(dim=-1)
-    return float((ray.first**2 + (gap + reach * ray.first) * ray.second).mean())
+
+    norms: RayNorms
+    gap: Float[Tensor, " n"] | None
+
+    @classmethod
+    def of(cls, problem: Problem, direction: Params) -> TraitBend:
+        """Take the norms of the ray along ``direction``.
+
+        Raises:
+            ValueError: if no bound is known for the model or the trait loss.
+        """
+        reason, trait = _obstacle(problem), problem.trait_loss
+        if reason or trait is None or not isinstance(problem.model, MLP):
+            raise ValueError(f"problem: expected one whose trait loss has a known bound, but {reason}")
+        loss = trait.value
+        assert isinstance(loss, LabelledCrossEntropy | TargetedSquaredError)
+        norms = RayNorms.of(problem.model, problem.base_params, direction, trait.inputs, columns=loss.columns)
+        if isinstance(loss, LabelledCrossEntropy):
+            return cls(norms, None)
+        with torch.no_grad():
+            z = problem.outputs(problem.base_params, trait.inputs)[:, loss.columns]
+        return cls(norms, (z - loss.targets).norm(dim=-1))
+
+    def bound(self, reach: float) -> float:
+        """Bound it for s in [0, ``reach``].
+
+        With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
+
+            squared error   ||z'||^2 + (||z - y|| + reach ||z'||) ||z''||      z at the base
+            cross-entropy   ||z'||^2 / 2 + sqrt(2) ||z''||
+
+        since diag(p) - p p^T <= 1/2 and ||p - onehot|| <= sqrt(2).
+        """
+        ray = self.norms.bounds(reach)
+        if self.gap is None:
+            return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
+        return float((ray.first**2 + (self.gap + reach * ray.first) * ray.second).mean())
 
 
 def _obstacle(problem: Problem) -> str:

@@ -14,7 +14,7 @@ from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.losses import squared_error
 from subtx_toy.theory.one_step import predicted_distance
-from subtx_toy.theory.trait_range import TraitRange, falling_student_lr, trait_bend
+from subtx_toy.theory.trait_range import TraitBend, TraitRange, falling_student_lr
 from subtx_toy.training.one_step import student_step
 from tests.reference.examples import at_most
 from tests.theorem.modules import foreign_problem
@@ -35,7 +35,7 @@ def test_the_bend_bounds_second_differences_of_the_trait_loss(seed: int) -> None
     if size == 0:
         return
     reach, step = 1 / size, 1e-3 / size
-    bound = trait_bend(problem, dS, reach + step)
+    bound = TraitBend.of(problem, dS).bound(reach + step)
     for at in (0.0, 0.5 * reach, reach):
         below, middle, above = (
             float(problem.trait_value(vectors.axpy(at + move, dS, problem.base_params))) for move in (-step, 0.0, step)
@@ -75,7 +75,7 @@ def test_the_threshold_at_small_eps_is_two_over_beta_lambda_max_or_more(spec: Pr
     end = falling_student_lr(problem, eps).student_lr
     assert end is not None
     dS = student_step(problem, eps)
-    beta = trait_bend(problem, dS, end) / float(vectors.inner(dS, dS))
+    beta = TraitBend.of(problem, dS).bound(end) / float(vectors.inner(dS, dS))
     # predicted_distance(...).sufficient is 2 / lambda_max.
     assert end * eps >= predicted_distance(problem).sufficient / beta * (1 - 1e-3)
 
