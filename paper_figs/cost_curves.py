@@ -38,7 +38,7 @@ def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
         color=PRODUCTS,
         label="products alone, at their best rate",
     )
-    axes.loglog(x, seconds, "o-", color=TIME, markersize=3, label="one seed")
+    axes.loglog(x, seconds, "o-", color=TIME, markersize=3, label="measured")
     axes.set_xlabel(LABELS[name])
     axes.set_title(f"exponent {series['exponent_of_time']:.2f} (products {series['exponent_of_products']:.2f})")
     axes.set_xticks(x, [f"{value:,}" for value in x], rotation=45, ha="right")
@@ -55,11 +55,13 @@ def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
 
 def main(target: Path) -> None:
     found = json.loads(SOURCE.read_text(encoding="utf-8"))["series"]
-    with mpl.rc_context(style.paper(aspect=0.95)):
+    with mpl.rc_context(style.paper(aspect=1.4)):
         figure = Figure(layout="constrained")
-        for axes, (name, series) in zip(figure.subplots(2, 2).flat, found.items(), strict=True):
+        panels = figure.subplots(3, 2).flatten()
+        for axes, (name, series) in zip(panels, found.items(), strict=False):
             fill(axes, name, series)
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        panels[len(found)].axis("off")
+        panels[len(found)].legend(*panels[0].get_legend_handles_labels(), loc="center")
         save(figure, target)
     print(target)
 
