@@ -62,7 +62,7 @@ def point(values: dict[str, Any], repeats: int, num_seeds: int) -> dict[str, flo
     warm = RunConfig.parse(values | {"num_train": 1024, "num_inputs": 1024, "width": 8, "num_aux": 1, "depth": 1})
     run_protocol(warm, data.load("glyphs", num_train=1024, num_test=config.num_test), seed=0)
     seconds = [
-        sum(run_protocol(config, dataset, seed=1 + seed).training_cpu_seconds for seed in range(at, at + num_seeds))
+        sum(run_protocol(config, dataset, seed=seed).training_cpu_seconds for seed in range(1 + at, 1 + at + num_seeds))
         for at in range(repeats)
     ]
     return {

@@ -58,7 +58,7 @@ def main(target: Path) -> None:
     with mpl.rc_context(style.paper(aspect=1.4)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(3, 2).flatten()
-        for axes, (name, series) in zip(panels, found.items(), strict=False):
+        for axes, (name, series) in zip(panels[: len(found)], found.items(), strict=True):
             fill(axes, name, series)
         panels[len(found)].axis("off")
         panels[len(found)].legend(*panels[0].get_legend_handles_labels(), loc="center")

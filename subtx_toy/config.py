@@ -18,6 +18,8 @@ from subtx_toy.errors import InputError
 RESULTS_VERSION = 1
 """Bumped by hand whenever the same configuration and seed give other numbers than before."""
 
+OptimizerName = Literal["adam", "adamw", "sgd"]
+
 ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
 """Untrained shared init; teacher; students from the shared init; students from an init of their own."""
 
@@ -118,7 +120,7 @@ class RunConfig(Settings):
     )
     init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
 
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="of the teacher and of the students")
+    optimizer: OptimizerName = Field("adam", description="of the teacher and of the students")
     lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
     momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
     weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")

@@ -7,9 +7,9 @@ model does not depend on how many models are trained beside it.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -55,14 +55,13 @@ def _log_softmax(z: Tensor) -> Tensor:
     return torch.log_softmax(z.T.contiguous(), dim=0).T
 
 
-def _softmax_hessian_product(z: Tensor, v: Tensor, temperature: float) -> Tensor:
+def _softmax_hessian_product(z: Tensor, _y: Tensor, v: Tensor, *, temperature: float) -> Tensor:
     # (diag(p) - p p^T) v / tau^2
     p = torch.softmax(z / temperature, dim=-1)
     pv = p * v
     return (pv - p * pv.sum(-1, keepdim=True)) / temperature**2
 
 
-@functools.cache
 def kl(temperature: float = 1.0) -> Loss:
     """Build KL(teacher || student) between softmaxes at ``temperature``; targets are the teacher's logits.
 
@@ -71,20 +70,19 @@ def kl(temperature: float = 1.0) -> Loss:
     Output gradient (q - p)/tau, output Hessian (diag(q) - q q^T)/tau^2. There is no tau^2 in front, as in
     Hinton et al. 2015, arXiv:1503.02531, before their rescaling.
     """
-
-    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        log_q = _log_softmax(z / temperature)
-        log_p = _log_softmax(y / temperature)
-        p = log_p.exp()
-        return (p * (log_p - log_q)).sum(-1), (log_q.exp() - p) / temperature
-
-    def hessian_product(z: Tensor, _y: Tensor, v: Tensor) -> Tensor:
-        return _softmax_hessian_product(z, v, temperature)
-
-    return Loss("kl", "logits", value_and_gradient, hessian_product, temperature)
+    value_and_gradient = partial(_kl, temperature=temperature)
+    return Loss(
+        "kl", "logits", value_and_gradient, partial(_softmax_hessian_product, temperature=temperature), temperature
+    )
 
 
-@functools.cache
+def _kl(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
+    log_q = _log_softmax(z / temperature)
+    log_p = _log_softmax(y / temperature)
+    p = log_p.exp()
+    return (p * (log_p - log_q)).sum(-1), (log_q.exp() - p) / temperature
+
+
 def squared_error() -> Loss:
     """Build l(z, y) = 1/2 ||z - y||^2 on raw logits: gradient z - y, Hessian the identity."""
     return Loss(
@@ -95,24 +93,23 @@ def squared_error() -> Loss:
     )
 
 
-@functools.cache  # asked for at every evaluation of a trait loss
 def cross_entropy(temperature: float = 1.0, *, name: str = "cross_entropy") -> Loss:
     """Build l(z, y) = -log softmax(z / tau)[y] for integer labels ``y`` ``[n]``.
 
     Output gradient (softmax(z / tau) - onehot(y))/tau, output Hessian (diag(q) - q q^T)/tau^2. At temperature 1 on
     the class logits it is the trait loss of the reference protocol.
     """
+    value_and_gradient = partial(_cross_entropy, temperature=temperature)
+    return Loss(
+        name, "labels", value_and_gradient, partial(_softmax_hessian_product, temperature=temperature), temperature
+    )
 
-    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        log_q = _log_softmax(z / temperature)
-        gradient = log_q.exp()
-        labelled = torch.zeros_like(gradient).scatter_(1, y[:, None], 1.0)
-        return F.nll_loss(log_q, y, reduction="none"), (gradient - labelled) / temperature
 
-    def hessian_product(z: Tensor, _y: Tensor, v: Tensor) -> Tensor:
-        return _softmax_hessian_product(z, v, temperature)
-
-    return Loss(name, "labels", value_and_gradient, hessian_product, temperature)
+def _cross_entropy(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
+    log_q = _log_softmax(z / temperature)
+    gradient = log_q.exp()
+    labelled = torch.zeros_like(gradient).scatter_(1, y[:, None], 1.0)
+    return F.nll_loss(log_q, y, reduction="none"), (gradient - labelled) / temperature
 
 
 def sampled_cross_entropy(temperature: float = 1.0) -> Loss:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -24,6 +22,7 @@ import torch  # noqa: E402
 
 from subtx_toy.data.dataset import Dataset, assemble  # noqa: E402
 from subtx_toy.seeding import generator  # noqa: E402
+from tests.reference.annotations import first_checked  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -35,7 +34,7 @@ _PROFILE = os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci")
 hypothesis.settings.load_profile(_PROFILE)
 
 NUM_CHECKED = 5
-"""Examples of a property whose calls are held against the annotations, which costs twice what the calls do."""
+"""Examples of a property whose calls are held against the annotations; the checks cost twice what the calls do."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,20 +43,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     handle = getattr(getattr(item, "obj", None), "hypothesis", None)
     if handle is None or _PROFILE == "thorough":
         return (yield)
-    inner, seen = handle.inner_test, itertools.count()
-
-    @functools.wraps(inner)
-    def counted(*args: object, **keywords: object) -> object:
-        if next(seen) == NUM_CHECKED:
-            jaxtyping.config.update("jaxtyping_disable", True)
-        return inner(*args, **keywords)
-
-    handle.inner_test = counted
+    inner, before = handle.inner_test, jaxtyping.config.jaxtyping_disable
+    handle.inner_test = first_checked(inner, NUM_CHECKED)
     try:
         return (yield)
     finally:
         handle.inner_test = inner
-        jaxtyping.config.update("jaxtyping_disable", False)
+        jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
 from subtx_toy.cli.verify import verify
 from subtx_toy.errors import InputError
+from subtx_toy.threads import prefer_one_thread
 
 click.rich_click.TEXT_MARKUP = "ansi"  # brackets in help texts are brackets
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
@@ -51,6 +52,7 @@ cli.add_command(audit)
 
 def main() -> None:
     """Run the command line and exit with its code; a user's error is one message, never a traceback."""
+    prefer_one_thread()  # before any of the libraries is loaded
     sys.exit(call(sys.argv[1:]))
 
 

@@ -65,10 +65,6 @@ class Edition:
         return cls(__version__, RESULTS_VERSION)
 
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Read by the numerical libraries when they are loaded: a worker computes with one thread."""
-
-
 def start_worker() -> None:
     """Prepare a worker process: one thread, interrupts left to the coordinator, and no life without it."""
     import torch

@@ -93,7 +93,7 @@ class TraitBend:
         return cls(norms, (z - loss.targets).norm(dim=-1))
 
     def bound(self, reach: float) -> float:
-        """Bound it for s in [0, ``reach``].
+        """Bound the second derivative for s in [0, ``reach``].
 
         With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
 

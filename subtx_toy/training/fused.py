@@ -7,14 +7,13 @@ compiler, two seconds of CPU that every process would pay again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-OptimizerName = Literal["adam", "adamw", "sgd"]
+from subtx_toy.config import OptimizerName
 
 
 class FusedOptimizer:
@@ -22,11 +21,11 @@ class FusedOptimizer:
 
     Args:
         theta: updated in place by ``step``, along its ``grad``.
-        name: which.
+        name: of the optimiser.
         lr: step size.
         weight_decay: towards zero.
         momentum: of SGD.
-        before_step: may change the gradient, or the parameters.
+        pull: called before every step; may change the gradient, or the parameters.
     """
 
     def __init__(
@@ -37,10 +36,10 @@ class FusedOptimizer:
         lr: float,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
-        before_step: Callable[[], None] | None = None,
+        pull: Callable[[], None] | None = None,
     ) -> None:
         self._theta, self._name, self._lr = theta, name, lr
-        self._weight_decay, self._momentum, self._before_step = weight_decay, momentum, before_step
+        self._weight_decay, self._momentum, self._pull = weight_decay, momentum, pull
         self._moments = [] if name == "sgd" else [torch.zeros_like(theta) for _ in range(2)]
         self._num_steps = torch.zeros(())
         self._velocity: list[Tensor | None] = [None]
@@ -49,8 +48,8 @@ class FusedOptimizer:
     def step(self) -> None:
         """Take one step."""
         assert self._theta.grad is not None, "a gradient has to be there"
-        if self._before_step is not None:
-            self._before_step()
+        if self._pull is not None:
+            self._pull()
         parameters, gradients = [self._theta], [self._theta.grad]
         if self._name == "sgd":
             sgd(

@@ -26,7 +26,8 @@ def make_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> torch.opt
     else:
         optimizer = torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum, weight_decay=decay)
     pull = _pull_towards_start(config, parameters)
-    optimizer.register_step_pre_hook(lambda *_arguments: pull())
+    if pull is not None:
+        optimizer.register_step_pre_hook(lambda *_arguments: pull())
     return optimizer
 
 
@@ -38,7 +39,7 @@ def make_fused_optimizer(config: RunConfig, theta: Tensor) -> FusedOptimizer:
         lr=config.lr,
         weight_decay=_decay_to_zero(config),
         momentum=config.momentum,
-        before_step=_pull_towards_start(config, [theta]),
+        pull=_pull_towards_start(config, [theta]),
     )
 
 
@@ -46,10 +47,11 @@ def _decay_to_zero(config: RunConfig) -> float:
     return config.weight_decay if config.decay_towards == "zero" else 0.0
 
 
-def _pull_towards_start(config: RunConfig, parameters: Sequence[Tensor]) -> Callable[[], None]:
+def _pull_towards_start(config: RunConfig, parameters: Sequence[Tensor]) -> Callable[[], None] | None:
     """Return what pulls ``parameters`` as torch's weight decay would, were their present values the origin."""
-    wanted = config.weight_decay > 0 and config.decay_towards == "init"
-    starts = [(parameter, parameter.detach().clone()) for parameter in parameters if wanted]
+    if config.weight_decay == 0 or config.decay_towards != "init":
+        return None
+    starts = [(parameter, parameter.detach().clone()) for parameter in parameters]
 
     @torch.no_grad()
     def pull() -> None:

@@ -54,10 +54,10 @@ def _hidden(model: MLP, params: Params, images: UInt8[np.ndarray, "n ..."]) -> F
 
 def _logistic_regression(features: Float[np.ndarray, "n h"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, "g c"]:
     """Minimise the summed cross-entropy plus half the squared norm of the weights; the constants are free."""
-    features, size = _with_constant(features), len(labels)
-    one_hot = np.eye(NUM_CLASSES)[labels]
     from scipy.optimize import minimize  # a quarter of a second to load, for runs with a probe alone
 
+    features, size = _with_constant(features), len(labels)
+    one_hot = np.eye(NUM_CLASSES)[labels]
     shape = (features.shape[1], NUM_CLASSES)
 
     def objective(flat: Float[np.ndarray, " w"]) -> tuple[float, Float[np.ndarray, " w"]]:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
+from subtx_toy.config import OptimizerName, RunConfig
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP64_STEP
-from subtx_toy.training.fused import FusedOptimizer, OptimizerName
+from subtx_toy.training.fused import FusedOptimizer
 from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
 from tests.reference.closeness import assert_close
 

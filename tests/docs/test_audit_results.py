@@ -1,0 +1,36 @@
+"""The page's table of how often the audit is right is what its document says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parents[2] / "docs"
+BASES = ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
+
+
+def _read(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((DOCS / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return document
+
+
+def _rows(bases: list[dict[str, Any]]) -> list[str]:
+    first = bases[0]
+    rows = []
+    for name, bound in first["rule"]["thresholds"].items():
+        caught = [f"{one['caught'][name]['found']} of {one['caught'][name]['of']}" for one in bases]
+        areas = [
+            f"{first['auc'][name][key]:.3f}"
+            for key in ("z", "efficient_z", "fisher_cosine", "at_usual_size", "student")
+        ]
+        rows.append("| " + " | ".join([f"`{name}`", *caught, f"{bound:.2f}", *areas]) + " |")
+    alarms = [one["false_alarms"] for one in bases]
+    low_high = [f"{one['found']} of {one['of']} ({one['ci95'][0]:.2f} to {one['ci95'][1]:.2f})" for one in alarms]
+    return [*rows, "| honest labels: called | " + " | ".join(low_high) + " | | | | | | |"]
+
+
+def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
+    page = (DOCS / "audit.md").read_text(encoding="utf-8")
+    for row in _rows([_read(name) for name in BASES]):
+        assert row in page, f"expected in docs/audit.md:\n{row}"
