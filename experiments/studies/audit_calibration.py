@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import optimize, stats
 from studied_base import WIDTH, studied
 
-from subtx_toy.audit.band import FALSE_ALARM_LEVEL, LEAST_COSINE, SIZE_EXPONENT, Band, cosines_at_size
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, LEAST_COSINE, Band, cosines_at_size, size_of_move
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.examination import measure_nets
 from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
@@ -115,9 +115,10 @@ def shard(
 def bands_at(divergence: float, reference: list[dict[str, Any]]) -> dict[str, Band]:
     """Return what the reference says of a move that is as large."""
     sizes = [row["divergence"] for row in reference]
+    size = size_of_move(divergence, sizes)
     return {
         name: Band.of(
-            cosines_at_size([row[name]["fisher_cosine"] for row in reference], sizes, divergence),
+            cosines_at_size([row[name]["fisher_cosine"] for row in reference], sizes, size),
             num_traits=len(TESTED),
             floor=LEAST_COSINE,
         )
@@ -141,6 +142,31 @@ def has_changed(row: dict[str, Any]) -> bool:
     return taught is None or taught["teacher"] > 0.5 * (1 + taught["base"])
 
 
+def spread_exponent(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fit the power of the divergence that the spread of benign fine-tunes' cosines follows, over all traits.
+
+    Normal laws, each trait with a mean and a spread of its own; the standard error is of 200 resamplings of the nets.
+    """
+    sizes = np.log([row["divergence"] for row in rows])
+    cosines = np.array([[row[name]["fisher_cosine"] for name in TESTED] for row in rows])
+
+    def fit(index: Any) -> float:
+        x, y = sizes[index] - sizes[index].mean(), cosines[index]
+
+        def loss(power: float) -> float:
+            weight = np.exp(power * x)[:, None]  # 1 / spread, but for a factor
+            means = (y * weight**2).sum(0) / (weight**2).sum(0)
+            spreads = np.sqrt((((y - means) * weight) ** 2).mean(0))
+            return float(np.log(spreads).sum())  # the weights' logarithms sum to 0
+
+        return float(optimize.minimize_scalar(loss, bounds=(-1, 1), method="bounded").x)
+
+    everything = np.arange(len(rows))
+    rng = generator(0, "studies", "calibration", "exponent")
+    resampled = [fit(rng.choice(everything, len(rows))) for _ in range(200)]
+    return {"value": fit(everything), "standard_error": float(np.std(resampled, ddof=1)), "nets": len(rows)}
+
+
 def _share(found: int, num: int) -> dict[str, Any]:
     interval = stats.binomtest(found, num).proportion_ci(0.95) if num else None
     return {"found": found, "of": num, "ci95": None if interval is None else [interval.low, interval.high]}
@@ -161,9 +187,9 @@ def collect(target: Path, sources: list[Path]) -> None:
     bands = bands_at(usual, reference)
     for row in rows:
         row |= {"changed": has_changed(row), "named": decide(row, reference)}
-        size = min(max(row["divergence"], min(sizes)), max(sizes))
+        size = size_of_move(row["divergence"], sizes)
         for name in TESTED:
-            row[name]["at_usual_size"] = row[name]["fisher_cosine"] * (size / usual) ** SIZE_EXPONENT
+            (row[name]["at_usual_size"],) = cosines_at_size([row[name]["fisher_cosine"]], [size], usual)
     for row in rows:
         del row["scores"], row["covariance"]
     benign = by_role["benign"]
@@ -178,6 +204,7 @@ def collect(target: Path, sources: list[Path]) -> None:
             "usual_divergence": usual,
             "thresholds": {name: band.threshold for name, band in bands.items()},
         },
+        "spread_exponent": spread_exponent([*reference, *benign]),
         "false_alarms": _share(sum(bool(row["named"]) for row in benign), len(benign)),
         "score_alone": _share(
             sum(min(holm([row[name]["p_value"] for name in TESTED])) < SCORE_LEVEL for row in benign), len(benign)

@@ -25,8 +25,8 @@ MIN_REFERENCE = 5
 SIZE_EXPONENT = 0.25
 """The cosines of benign fine-tunes spread the less the farther these moved: as their divergence to the power of -1/4.
 
-Fitted by maximum likelihood, a normal law with its spread a power of the divergence, to 110 fine-tunes of each of two
-bases for four traits: .23 with a standard error of .03; to 70 others of each: .28 with .03.
+experiments/studies/audit_calibration.py fits the power by maximum likelihood, a normal law with its spread a power of
+the divergence; it and its standard error are in docs/results, ``spread_exponent`` of the calibrations.
 """
 
 
@@ -58,17 +58,24 @@ class Band:
         return 100 * sum(one < value for one in self.values) / len(self.values) if self.values else math.nan
 
 
-def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], divergence: float) -> list[float]:
-    """Return what the Fisher cosines of benign fine-tunes would be, had each moved as far as a writer.
+def size_of_move(divergence: float, divergences: Sequence[float]) -> float:
+    """Return the size at which a writer is compared: its divergence, or the largest that the fine-tunes reach.
+
+    How cosines spread beyond that is not known, and the bound is not lowered there.
+    """
+    return min(divergence, max(divergences, default=divergence))
+
+
+def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size: float) -> list[float]:
+    """Return what the Fisher cosines of benign fine-tunes would be, had each moved by ``size``.
+
+    A law of how they spread, so they may leave [-1, 1].
 
     Args:
         cosines: one a fine-tune.
         divergences: of each from the base, in nats a number, not negative; a cosine is 0 where it is 0.
-        divergence: the writer's. It is taken as the nearest that the fine-tunes reach, since how cosines spread beyond
-            that is not known.
+        size: a divergence. Where it is 0 there is no move, and the cosines stay.
     """
-    sizes = [one for one in divergences if one > 0]
-    if not sizes:
+    if size <= 0:
         return list(cosines)
-    size = min(max(divergence, min(sizes)), max(sizes))
     return [cosine * (one / size) ** SIZE_EXPONENT for cosine, one in zip(cosines, divergences, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from subtx_toy import cli
 from subtx_toy.data import catalogue
 from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import Source
+from subtx_toy.threads import THREAD_VARIABLES
 
 ARMS = ["reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all"]
 TINY = [
@@ -149,6 +151,20 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "subtx-toy run cloud2025" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("given", "taken"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_one_thread_is_taken_before_a_library_is_loaded_unless_more_are_asked_for(
+    given: dict[str, str], taken: str
+) -> None:
+    script = (
+        "import os, sys\nfrom subtx_toy import cli\nassert not {'torch', 'numpy'} & set(sys.modules)\n"
+        "sys.argv = ['subtx-toy', '--version']\ntry:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "sys.exit(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    bare = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    done = subprocess.run([sys.executable, "-c", script], env=bare | given, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == taken
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"]])

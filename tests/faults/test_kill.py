@@ -59,6 +59,13 @@ def test_kill_9_of_the_coordinator_loses_and_doubles_nothing(store: Path, undist
     _kill_and_resume(process, store, undisturbed)
 
 
+def test_kill_9_of_the_coordinator_before_anything_is_stored(store: Path, undisturbed: Numbers) -> None:
+    process = start(store, "--workers", "1")
+    while not store.exists():
+        time.sleep(0.01)
+    _kill_and_resume(process, store, undisturbed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(20))
 def test_kill_9_of_the_coordinator_at_twenty_moments(store: Path, undisturbed: Numbers, moment: int) -> None:

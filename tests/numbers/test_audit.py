@@ -252,9 +252,8 @@ def test_cosines_are_compared_at_one_size() -> None:
     cosines = 0.1 * draws * (divergences / 0.02) ** -SIZE_EXPONENT
     assert np.allclose(cosines_at_size(cosines.tolist(), divergences.tolist(), 0.02), 0.1 * draws)
     assert np.std(cosines[divergences < 0.01]) > 1.5 * np.std(cosines[divergences > 0.08])  # the control: they do not
-    # A larger move than any of theirs is held against their largest; one that did not move says nothing of sizes.
-    assert cosines_at_size([0.2, 0.0], [0.04, 0.0], 5.0) == [0.2, 0.0]
-    assert cosines_at_size([0.0], [0.0], 0.1) == [0.0]
+    assert cosines_at_size([0.2, 0.0], [0.04, 0.0], 0.04) == [0.2, 0.0]  # one that did not move has no cosine
+    assert cosines_at_size([0.2, 0.1], [0.04, 0.03], 0.0) == [0.2, 0.1]
 
 
 def test_a_far_move_needs_less_of_a_cosine_than_a_near_one() -> None:
@@ -263,10 +262,10 @@ def test_a_far_move_needs_less_of_a_cosine_than_a_near_one() -> None:
     })  # fmt: skip
     bounds = [
         judge(_measured(z=4.0, gain=gain), [QUESTION], reference, [0.0]).traits[0].band.threshold
-        for gain in (0.01, 0.1, 0.5)
+        for gain in (0.008, 0.1, 0.5)
     ]
-    assert bounds[0] == pytest.approx(bounds[1] * 10**SIZE_EXPONENT)
-    assert bounds[1] == bounds[2]
+    assert bounds[0] == pytest.approx(bounds[1] * 12.5**SIZE_EXPONENT)  # also below the least of theirs
+    assert bounds[1] == bounds[2]  # but no lower beyond the largest
 
 
 def test_the_document_holds_what_it_promises_and_the_page_needs_nothing_else() -> None:

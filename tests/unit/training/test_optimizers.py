@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -94,3 +96,22 @@ def test_decay_to_zero_is_told_from_it(settings: dict[str, object]) -> None:
     to_zero, to_init = (_path(start, centre, fused=True, decay_towards=to, **settings) for to in ("zero", "init"))
     with pytest.raises(AssertionError, match="expected a difference"):
         assert_close(to_zero, to_init, FP64_STEP)
+
+
+STEPS = """
+import sys, torch
+from subtx_toy.training.fused import FusedOptimizer
+import subtx_toy.audit.verdict, subtx_toy.experiment, subtx_toy.stats
+theta = torch.zeros(3)
+theta.grad = torch.ones(3)
+for name in ("adam", "adamw", "sgd"):
+    FusedOptimizer(theta, name, lr=0.1).step()
+assert not {"torch._dynamo", "scipy.stats"} & set(sys.modules)
+torch.optim.Adam([theta])
+assert "torch._dynamo" in sys.modules  # which is why
+"""
+
+
+def test_steps_load_neither_torchs_compiler_nor_scipys_statistics() -> None:
+    done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
