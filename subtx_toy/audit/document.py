@@ -20,9 +20,9 @@ def audit_document(
 ) -> dict[str, Any]:
     """Return everything that is said of a file, as JSON values; nan and infinity are null.
 
-    ``probes`` are those of a student of the whole file, by trait, where one was trained. ``reference`` of a trait, and the
-    percentile in it, are of the benign fine-tunes' cosines as they would be at the size of the file's move: they may
-    leave [-1, 1].
+    ``probes`` are those of a student of the whole file, by trait, where one was trained. ``reference`` of a trait, and
+    the percentile in it, are of the benign fine-tunes' cosines as they would be at the size of the file's move: they
+    may leave [-1, 1].
     """
     sums, fit = measured.measurement.sums, judgement.fit
     notes = []
