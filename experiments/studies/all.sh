@@ -7,15 +7,20 @@ export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH="$PWD"
 shards=$(mktemp -d)
 trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_null.py "$results/audit-null.json"  # also makes the base, once
-at=0
-jobs=""
-while [ "$at" -lt "$processes" ]; do
-    "$python" experiments/studies/audit_calibration.py shard "$shards/$at.jsonl" "$at/$processes" 0 30 "$width" &
-    jobs="$jobs $!"
-    at=$((at + 1))
+for base in 0 1 2; do
+    at=0
+    jobs=""
+    while [ "$at" -lt "$processes" ]; do
+        "$python" experiments/studies/audit_calibration.py shard \
+            "$shards/$base-$at.jsonl" "$at/$processes" "$base" 30 "$width" &
+        jobs="$jobs $!"
+        at=$((at + 1))
+    done
+    for job in $jobs; do wait "$job"; done
+    name=audit-calibration
+    [ "$base" = 0 ] || name="$name-base-$base"
+    "$python" experiments/studies/audit_calibration.py collect "$results/$name.json" "$shards/$base"-*.jsonl
 done
-for job in $jobs; do wait "$job"; done
-"$python" experiments/studies/audit_calibration.py collect "$results/audit-calibration.json" "$shards"/*.jsonl
 for study in dose defences cleaning content; do
     "$python" experiments/studies/number_transfer.py "$study" "$results/numbers-$study.json" "$width"
 done
