@@ -60,9 +60,7 @@ def draw_calibration(document: Document) -> Figure:
             axes.set_ylabel("taught (fine-tunes)")
         panels[0].invert_yaxis()
         for axes in panels[2:]:
-            axes.set_xlabel(
-                "Fisher cosine, at the usual size of benign\nmoves (line: bound of the reference)", fontsize="small"
-            )
+            axes.set_xlabel("Fisher cosine at one size of move\n(line: bound of the reference)", fontsize="small")
     return figure
 
 

@@ -49,6 +49,7 @@ class LocalWorkers:
     def __init__(self, num: int) -> None:
         self.num = num
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+        self._under_way: list[Future[list[Outcome]]] = []
         self._not_ours = set(multiprocessing.active_children())
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
@@ -58,7 +59,9 @@ class LocalWorkers:
             context = multiprocessing.get_context("spawn")
             self._pool = concurrent.futures.ProcessPoolExecutor(self.num, mp_context=context, initializer=start_worker)
         with _one_thread_each():
-            return self._pool.submit(run_batch, tuple(trials), Edition.here())
+            batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
+        self._under_way = [*(other for other in self._under_way if not other.done()), batch]
+        return batch
 
     def died(self, error: BaseException) -> bool:
         """Return whether the pool is broken, as it is with any of its workers."""
@@ -72,7 +75,10 @@ class LocalWorkers:
         """End the workers: after their work, or ``at_once`` and with it."""
         if self._pool is None:
             return
-        self._pool.shutdown(wait=not at_once, cancel_futures=at_once)
+        if not at_once:
+            concurrent.futures.wait(self._under_way)
+        # A worker has nothing to save, and left to itself takes a second to take down what it has loaded.
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = None
         ours = set(multiprocessing.active_children()) - self._not_ours
         for process in ours:
