@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scipy.special import betaincinv
+
 from subtx_toy.claims.broken_students import BROKEN, BrokenStudent
 from subtx_toy.claims.claim import Verdict
 from subtx_toy.claims.constructed import CONSTRUCTED
@@ -42,10 +44,10 @@ class ControlResult:
         """
         if self.num_drawn == 0:
             return 0.0, 1.0
-        from scipy.stats import binomtest  # a second to load, for a table alone
-
-        found = binomtest(self.failures, self.num_drawn).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        failures, rest = self.failures, self.num_drawn - self.failures
+        low = betaincinv(failures, rest + 1, 0.025) if failures else 0.0
+        high = betaincinv(failures + 1, rest, 0.975) if rest else 1.0
+        return float(low), float(high)
 
 
 def constructed_verdict(control: BrokenStudent, problem: Problem | None = None) -> Verdict:

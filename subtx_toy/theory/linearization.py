@@ -65,6 +65,18 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
 def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:
     """Return J ``[n, k, p]`` of the distilled outputs at ``base_params``, reverse mode row by row."""
     problem.require_float64()
-    # chunk_size=1: no batching rule exists for recurrent layers, and one row at a time needs none.
-    rows = torch.func.jacrev(problem.distilled, chunk_size=1)(problem.base_params)
-    return torch.cat([row.detach().flatten(2) for row in rows.values()], dim=-1)
+    leaves = {name: value.detach().requires_grad_() for name, value in problem.base_params.items()}
+    with torch.enable_grad():
+        outputs = problem.distilled(leaves)
+    weights = torch.zeros_like(outputs)
+    rows = []
+    for at in range(outputs.numel()):  # not batched: no batching rule exists for recurrent layers
+        weights.view(-1)[at] = 1.0
+        rows.append(
+            torch.autograd.grad(
+                outputs, list(leaves.values()), weights, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+        )
+        weights.view(-1)[at] = 0.0
+    blocks = [torch.stack(block).flatten(1) for block in zip(*rows, strict=True)]
+    return torch.cat(blocks, dim=1).view(*outputs.shape, -1)
