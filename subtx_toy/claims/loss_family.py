@@ -81,7 +81,7 @@ CLAIMS = (
         tolerance="REMAINDER_GROWTH",
         evaluate=other_losses,
         hypotheses=(MOVING, SMOOTH, STANDARD_LOSS, Hypothesis("there are two distilled outputs or more", _no_softmax)),
-        every=16,
+        every=32,
     ),
     Claim(
         id="C15",
@@ -92,6 +92,6 @@ CLAIMS = (
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=one_logit,
         hypotheses=(MOVING, SMOOTH),
-        every=2,
+        every=4,
     ),
 )
