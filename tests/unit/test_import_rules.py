@@ -14,7 +14,7 @@ ROUTES = ("theory", "training", "certify")
 
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
-    ("errors", "tolerances", "expected", "seeding", "json_values", "replacing"),
+    ("errors", "tolerances", "expected", "seeding", "json_values", "replacing", "threads"),
     (
         "config",
         "numbers_config",
