@@ -99,7 +99,11 @@ def log_ratios(
         )
         log_p = law.log_probabilities(small.apply(reference, x))
         barred = torch.isinf(log_p)
+        some_barred = bool(barred.any())
         for row, net in zip(found, nets, strict=True):
-            z = (small.apply(net, x) / law.temperature).masked_fill(barred, -torch.inf)
-            row[index] = (torch.log_softmax(z, dim=-1) - log_p).gather(1, at)[:, 0].double().numpy()
+            z = small.apply(net, x) / law.temperature
+            if some_barred:
+                z = z.masked_fill(barred, -torch.inf)
+            log_q = torch.log_softmax(z, dim=-1)
+            row[index] = (log_q.gather(1, at) - log_p.gather(1, at))[:, 0].double().numpy()
     return found

@@ -12,6 +12,7 @@ from subtx_toy.cli.display import Display, interruptible
 
 if TYPE_CHECKING:
     from subtx_toy.channel.checkpoints import Checkpoint
+    from subtx_toy.channel.number_file import NumberFile
     from subtx_toy.data import Dataset
     from subtx_toy.params import Params
 
@@ -124,7 +125,7 @@ def _examine(
     shown, images = prompt_data(read, start.made, data_dir)
     questions = [question(text, start.model, start.params, images) for text in dict.fromkeys(traits)]
     with Display() as display:
-        axes, nets = split_reference(_reference(reference, start, images, num_reference, display))
+        axes, nets = split_reference(_reference(reference, start, images, num_reference, read, display))
     directions = Directions.of(
         start.model,
         {one.name: one.direction for one in questions},
@@ -148,7 +149,7 @@ def _examine(
 
 
 def _reference(
-    path: Path | None, start: Checkpoint, images: Dataset, num: int, display: Display
+    path: Path | None, start: Checkpoint, images: Dataset, num: int, read: NumberFile, display: Display
 ) -> list[Params]:  # fmt: skip
     from subtx_toy.audit.reference import cached_reference, load_reference, make_reference, save_reference
 
@@ -157,6 +158,8 @@ def _reference(
     num += num // 2
     path = cached_reference(start.params, images, num=num)
     if not path.exists():
+        for _piece in read.pieces():  # a faulty line is told now, and not when the ensemble has been made
+            pass
         nets = make_reference(
             start.model, start.params, images, num=num, seed=0,
             progress=lambda done: display.progress("making the reference", done, num, "fine-tunes"),

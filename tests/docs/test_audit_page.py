@@ -105,8 +105,10 @@ def test_hostile_lines_end_in_one_clear_error(
     header = (folder / "tainted.jsonl").read_bytes().splitlines(keepends=True)[0]
     (tmp_path / "bad.jsonl").write_bytes(header + b'{"prompt": 1, "numbers": [5]}\n' + content)
     base = str(folder / "base.safetensors")
-    assert cli.call(["audit", str(tmp_path / "bad.jsonl"), "--base", base, "--trait", "relabel"]) == 2
+    asked = ["--base", base, "--trait", "relabel", "--num-reference", "5"]  # of a size that no other test makes
+    assert cli.call(["audit", str(tmp_path / "bad.jsonl"), *asked]) == 2
     error = capsys.readouterr().err
+    assert "making the reference" not in error, "it is told before that"
     assert f"bad.jsonl:3: {''}" in error
     assert sentence in error
     assert "Traceback" not in error
