@@ -24,7 +24,7 @@ import torch
 from scipy import optimize, stats
 from studied_base import WIDTH, studied
 
-from subtx_toy.audit.band import FALSE_ALARM_LEVEL, LEAST_COSINE, Band, cosines_at_size, size_of_move
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.examination import measure_nets
 from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
@@ -114,16 +114,9 @@ def shard(
 
 def bands_at(divergence: float, reference: list[dict[str, Any]]) -> dict[str, Band]:
     """Return what the reference says of a move that is as large."""
-    sizes = [row["divergence"] for row in reference]
-    size = size_of_move(divergence, sizes)
-    return {
-        name: Band.of(
-            cosines_at_size([row[name]["fisher_cosine"] for row in reference], sizes, size),
-            num_traits=len(TESTED),
-            floor=LEAST_COSINE,
-        )
-        for name in TESTED
-    }
+    sizes, num = [row["divergence"] for row in reference], len(TESTED)
+    cosines = {name: [row[name]["fisher_cosine"] for row in reference] for name in TESTED}
+    return {name: cosine_band(values, sizes, divergence, num_traits=num) for name, values in cosines.items()}
 
 
 def decide(row: dict[str, Any], reference: list[dict[str, Any]]) -> list[str]:
@@ -190,7 +183,6 @@ def collect(target: Path, sources: list[Path]) -> None:
         size = size_of_move(row["divergence"], sizes)
         for name in TESTED:
             (row[name]["at_usual_size"],) = cosines_at_size([row[name]["fisher_cosine"]], [size], usual)
-    for row in rows:
         del row["scores"], row["covariance"]
     benign = by_role["benign"]
     judged = {role: [row for row in found if row["changed"]] for role, found in by_role.items()}

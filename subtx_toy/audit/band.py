@@ -79,3 +79,9 @@ def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size
     if size <= 0:
         return list(cosines)
     return [cosine * (one / size) ** SIZE_EXPONENT for cosine, one in zip(cosines, divergences, strict=True)]
+
+
+def cosine_band(cosines: Sequence[float], divergences: Sequence[float], divergence: float, *, num_traits: int) -> Band:
+    """Return what the fine-tunes say of one trait's cosine for a move of ``divergence``, by the rule of the audit."""
+    values = cosines_at_size(cosines, divergences, size_of_move(divergence, divergences))
+    return Band.of(values, num_traits=num_traits, floor=LEAST_COSINE)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subtx_toy.audit.band import LEAST_COSINE, Band, cosines_at_size, size_of_move
+from subtx_toy.audit.band import Band, cosine_band
 from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues
 from subtx_toy.audit.measurement import (
     Fit,
@@ -93,11 +93,11 @@ def judge(
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
     evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
     moved = evidence or omnibus[1] < SCORE_LEVEL / 2
-    size = size_of_move(measurement.divergence, reference.divergences)
-    cosines = [
-        cosines_at_size(reference.fisher_cosines[question.name], reference.divergences, size) for question in questions
+    divergences, size = reference.divergences, measurement.divergence
+    bands = [
+        cosine_band(reference.fisher_cosines[question.name], divergences, size, num_traits=num_traits)
+        for question in questions
     ]
-    bands = [Band.of(values, num_traits=num_traits, floor=LEAST_COSINE) for values in cosines]
     naming = name_traits(measurement, [band.threshold for band in bands])
     rows = []
     for at, question in enumerate(questions):
