@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from subtx_toy.config import RunConfig
+from subtx_toy.models import ACTIVATIONS
 from subtx_toy.training.products import Products, products
 
 BATCH, NUM_PIXELS, NUM_STUDENTS = 1024, 784, 4
@@ -24,27 +25,29 @@ def flops(members: int, rows: int = BATCH) -> float:
 
 def _step(members: int, rng: np.random.Generator, low: Products) -> Callable[[], None]:
     """Return a function that takes the products of one training step, on buffers of the engine's shapes."""
+    stored = low.stored(ACTIVATIONS["relu"], torch.float32)
 
     def operand(key: str, *shape: int) -> torch.Tensor:
         return low.operand(key, torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)))
 
-    a = [operand("a0", BATCH, NUM_PIXELS), *(operand(f"a{at}", BATCH, members, SIZES[at]) for at in (1, 2))]
+    a = [operand("a0", BATCH, NUM_PIXELS), *(operand(f"a{at}", members, BATCH, SIZES[at]) for at in (1, 2))]
     weights = [operand(f"w{at}", members, SIZES[at + 1], SIZES[at]) for at in range(3)]
-    grads = [operand(f"g{at}", BATCH, members, SIZES[at + 1]) for at in range(3)]
-    z = [torch.empty(BATCH, members, size) for size in SIZES[1:]]
-    below = [torch.empty(BATCH, members, size) for size in SIZES[1:3]]
+    # The first layer's have the members side by side, beyond each row a cache line.
+    grads = [operand("g0", BATCH, members * SIZES[1] + 16)[:, :-16]]
+    grads += [operand(f"g{at}", members, BATCH, SIZES[at + 1]) for at in (1, 2)]
+    z = [torch.empty(BATCH, members * SIZES[1] + 16, dtype=stored)[:, :-16]]
+    z += [torch.empty(members, BATCH, size, dtype=stored) for size in SIZES[2:]]
+    below = torch.empty(members, BATCH, SIZES[1], dtype=stored)
     slopes = [torch.empty(members, SIZES[at + 1], SIZES[at]) for at in range(3)]
 
     def step() -> None:
-        low.write(a[0], weights[0].flatten(0, 1).T, z[0].flatten(1))
+        low.write(a[0], weights[0].flatten(0, 1).T, z[0])
         for layer in (1, 2):
-            for member in range(members):
-                low.write(a[layer][:, member], weights[layer][member].T, z[layer][:, member])
+            low.write(a[layer], weights[layer].mT, z[layer])
         for layer in (2, 1):
-            for member in range(members):
-                low.write(grads[layer][:, member].T, a[layer][:, member], slopes[layer][member])
-                low.write(grads[layer][:, member], weights[layer][member], below[layer - 1][:, member])
-        low.write(grads[0].flatten(1).T, a[0], slopes[0].flatten(0, 1))
+            low.write(grads[layer].mT, a[layer], slopes[layer])
+            low.write(grads[layer], weights[layer], below)
+        low.write(grads[0].T, a[0], slopes[0].flatten(0, 1))
 
     return step
 

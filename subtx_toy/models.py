@@ -29,6 +29,8 @@ class Activation:
         apply_into: ``(z, out)`` writes the values at ``z`` to ``out``.
         derivative_over: ``(z, a)`` overwrites ``z`` with the derivative there, given the values ``a = apply(z)``.
         smooth: whether it is twice continuously differentiable, as the theory asks.
+        gate: of an activation that passes its argument on or blocks it, which rounds nothing in any precision:
+            ``(gradient, a, out)`` writes the gradient of what was passed on, else 0, to ``out``.
     """
 
     name: str
@@ -36,6 +38,14 @@ class Activation:
     apply_into: Callable[[Tensor, Tensor], Tensor]
     derivative_over: Callable[[Tensor, Tensor], Tensor]
     smooth: bool
+    gate: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+    def pull_back(self, gradient: Tensor, z: Tensor, a: Tensor) -> None:
+        """Overwrite ``z`` with the gradient in it, given the one in the values ``a = apply(z)``."""
+        if self.gate:
+            self.gate(gradient, a, z)
+        else:
+            self.derivative_over(z, a).mul_(gradient)
 
 
 def _gelu_derivative_over(z: Tensor, _a: Tensor) -> Tensor:
@@ -68,6 +78,7 @@ ACTIVATIONS = {
             lambda z, out: torch.clamp_min(z, 0, out=out),
             lambda z, a: torch.sign(a, out=z),
             smooth=False,
+            gate=lambda gradient, a, out: torch.ops.aten.threshold_backward(gradient, a, 0, grad_input=out),
         ),
         Activation("tanh", torch.tanh, lambda z, out: torch.tanh(z, out=out), _tanh_derivative_over, smooth=True),
         Activation("gelu", F.gelu, lambda z, out: out.copy_(F.gelu(z)), _gelu_derivative_over, smooth=True),

@@ -12,10 +12,8 @@ from torch import Tensor
 
 def pixels(images: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Write grey levels 0..255, flattened and mapped to [-1, 1] as x = 2 u / 255 - 1, to ``out`` and return it."""
-    # The type is named because bytes times a Python float would be computed in float64.
-    grid = out.numpy()
-    np.multiply(images.reshape(grid.shape), 2 / 255, out=grid, dtype=grid.dtype)
-    return out.sub_(1)
+    np.copyto(out.numpy(), images.reshape(out.shape))
+    return out.mul_(2 / 255).sub_(1)
 
 
 def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -52,9 +50,8 @@ def grey_pixels(levels: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -
 
     The numerators have 8 bits, so bfloat16 holds every one of these numbers exactly.
     """
-    grid = out.numpy()
-    np.multiply(levels.reshape(grid.shape), 2 / 256, out=grid, dtype=grid.dtype)
-    return out.sub_(255 / 256)
+    np.copyto(out.numpy(), levels.reshape(out.shape))
+    return out.mul_(2 / 256).sub_(255 / 256)
 
 
 def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:

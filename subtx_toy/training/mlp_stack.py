@@ -30,7 +30,8 @@ class MLPStack:
         model: the members' shape.
         members: their parameters, copied.
         batch_size: the most inputs a call may bring.
-        products: how matrices are multiplied; biases, activations and everything else have the parameters' precision.
+        products: how matrices are multiplied, and what hidden layers are kept in between; parameters, logits and
+            gradients have the members' precision.
 
     Attributes:
         theta: all parameters; ``gradient`` has the same layout. Both are written in place.
@@ -58,15 +59,14 @@ class MLPStack:
         for member, params in enumerate(members):
             self.load(member, params)
 
-        # Pre-activations and, of the hidden layers, values and the gradients in them: [batch, member, unit].
-        def buffers(sizes: Sequence[int]) -> list[Tensor]:
-            # A cache line beyond each row keeps rows off multiples of 4 KB, which evict each other: 3 % of a step.
-            rows = [torch.empty(batch_size, len(members) * size + pad, dtype=dtype) for size in sizes]
-            return [row[:, :-pad].view(batch_size, len(members), -1) for row in rows]
-
-        self._z, self._a, self._grads = (
-            buffers(model.sizes[start:stop]) for start, stop in ((1, None), (1, -1), (1, -1))
-        )
+        # Pre-activations, which their gradients overwrite, and values of the hidden layers: [member, batch, unit].
+        num, hidden = len(members), self._products.stored(model.activation, dtype)
+        self._z = [torch.empty(num, batch_size, size, dtype=hidden) for size in model.sizes[1:]]
+        self._a = [torch.empty_like(z) for z in self._z[:-1]]
+        self._z[-1] = torch.empty(num, batch_size, model.sizes[-1], dtype=dtype)
+        self._z[0] = _side_by_side(self._z[0])
+        self._below = torch.empty(max((a.numel() for a in self._a), default=0), dtype=hidden)
+        self._ones = torch.ones(1, batch_size, dtype=dtype)
 
     def load(self, member: int, params: Params) -> None:
         """Overwrite the parameters of one member."""
@@ -95,31 +95,41 @@ class MLPStack:
         # What the products take: the inputs of each layer, and its weights.
         self._inputs = [operand("x", x)]
         self._taken = [operand(f"weights {layer}", weights) for layer, weights in enumerate(self._weights)]
-        first = self._z[0][:n]
-        write(self._inputs[0], self._taken[0].flatten(0, 1).T, first.flatten(1))  # x -> x W^T, all members at once
-        first += self._biases[0]
+        z = self._z[0][:, :n]  # x W^T, of all members at once
+        write(self._inputs[0], self._taken[0].flatten(0, 1).T, z.transpose(0, 1).flatten(1))
+        z += self._biases[0][:, None].to(z.dtype)
         for layer in range(1, self.model.num_layers):
-            a, z = self._a[layer - 1][:n], self._z[layer][:n]
-            self.model.activation.apply_into(self._z[layer - 1][:n], a)
+            a = self._a[layer - 1][:, :n]
+            self.model.activation.apply_into(z, a)
+            z = self._z[layer][:, :n]
             self._inputs.append(operand(f"inputs {layer}", a))
-            for member in range(self.num_members):
-                write(self._inputs[layer][:, member], self._taken[layer][member].T, z[:, member])
-            z += self._biases[layer]
-        return self._z[-1][:n]
+            write(self._inputs[layer], self._taken[layer].mT, z)
+            z += self._biases[layer][:, None].to(z.dtype)
+        return z.transpose(0, 1)
 
     def backward(self, x: Float[Tensor, "n d"], output_gradient: Float[Tensor, "n s k"]) -> None:
         """Write the gradient of sum_n <output_gradient_n, logits_n> to ``gradient``; divide by n beforehand.
 
         Call it after ``forward`` on the same ``x``; it uses up what that call left.
         """
-        n, grad, operand, write = len(x), output_gradient, self._products.operand, self._products.write
+        n, operand, write = len(x), self._products.operand, self._products.write
+        grad, ones = output_gradient.transpose(0, 1), operand("ones", self._ones[:, :n])
         for layer in range(self.model.num_layers - 1, 0, -1):
-            a, below = self._a[layer - 1][:n], self._grads[layer - 1][:n]
-            torch.sum(grad, 0, out=self._bias_grads[layer])
             taken = operand(f"gradient {layer}", grad)
-            for member in range(self.num_members):
-                write(taken[:, member].T, self._inputs[layer][:, member], self._weight_grads[layer][member])
-                write(taken[:, member], self._taken[layer][member], below[:, member])
-            grad = below.mul_(self.model.activation.derivative_over(self._z[layer - 1][:n], a))
-        torch.sum(grad, 0, out=self._bias_grads[0])
-        write(operand("gradient 0", grad).flatten(1).T, self._inputs[0], self._weight_grads[0].flatten(0, 1))
+            write(ones.expand(self.num_members, -1, -1), taken, self._bias_grads[layer][:, None])
+            write(taken.mT, self._inputs[layer], self._weight_grads[layer])
+            a, grad = self._a[layer - 1][:, :n], self._z[layer - 1][:, :n]
+            below = self._below[: a.numel()].view(a.shape)
+            write(taken, self._taken[layer], below)
+            self.model.activation.pull_back(below, grad, a)
+        side_by_side = operand("gradient 0", grad.transpose(0, 1)).flatten(1)
+        write(ones, side_by_side, self._bias_grads[0].view(1, -1))
+        write(side_by_side.T, self._inputs[0], self._weight_grads[0].flatten(0, 1))
+
+
+def _side_by_side(z: Float[Tensor, "s n k"]) -> Float[Tensor, "s n k"]:
+    """Return a tensor like ``z`` whose members stand in one row of memory an input, so one product serves them all."""
+    num, n, size = z.shape
+    pad = _ALIGN_BYTES // z.itemsize
+    # A cache line beyond each row keeps rows off multiples of 4 KB, which evict each other: 3 % of a step.
+    return z.new_empty(n, num * size + pad)[:, :-pad].view(n, num, size).transpose(0, 1)

@@ -12,14 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from subtx_toy.models import Activation
+
 
 class Products:
-    """Products of matrices as they are, by numpy's OpenBLAS on torch's memory.
+    """Products of matrices, or of stacks of them, as they are, by numpy's OpenBLAS on torch's memory.
 
     It is 8-20 % faster than torch's MKL for the protocol's shapes on an AMD core.
     """
 
     name = "in the operands' precision"
+
+    def stored(self, activation: Activation, dtype: torch.dtype) -> torch.dtype:
+        """Return what hidden layers are kept in between the products of a model in ``dtype``."""
+        del activation
+        return dtype
 
     def operand(self, key: str, value: Tensor) -> Tensor:
         """Return ``value`` as a product takes it; valid until the next call with this ``key``."""
@@ -27,7 +34,7 @@ class Products:
         return value
 
     def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
-        """Write the product of two operands to ``out``."""
+        """Write the product of two operands, or of each pair of two stacks, to ``out``."""
         np.matmul(a.numpy(), b.numpy(), out=out.numpy())
 
 
@@ -42,6 +49,10 @@ class _LowProducts(Products):
             self._buffers[at] = torch.empty(like.shape, dtype=dtype)
         return self._buffers[at]
 
+    def stored(self, activation: Activation, dtype: torch.dtype) -> torch.dtype:
+        """Return bfloat16 where the activation is a gate: values and gradients are rounded before it, and not by it."""
+        return torch.bfloat16 if activation.gate else dtype
+
 
 class RoundedProducts(_LowProducts):
     """Operands and results rounded to bfloat16 and held in float32."""
@@ -50,12 +61,15 @@ class RoundedProducts(_LowProducts):
 
     def operand(self, key: str, value: Tensor) -> Tensor:
         """Return ``value`` rounded; valid until the next call with this ``key`` and shape."""
-        return self._buffer(key, value, value.dtype).copy_(self._buffer(key, value, torch.bfloat16).copy_(value))
+        if value.dtype != torch.bfloat16:
+            value = self._buffer(key, value, torch.bfloat16).copy_(value)
+        return self._buffer(key, value, torch.float32).copy_(value)
 
     def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
-        """Write the rounded product of two operands to ``out``."""
-        super().write(a, b, out)
-        out.copy_(self._buffer("out", out, torch.bfloat16).copy_(out))
+        """Write the rounded products of two operands to ``out``."""
+        full = self._buffer("out", out, torch.float32)
+        super().write(a, b, full)
+        out.copy_(full if out.dtype == torch.bfloat16 else self._buffer("out", out, torch.bfloat16).copy_(full))
 
 
 class Bfloat16Products(_LowProducts):
@@ -65,11 +79,15 @@ class Bfloat16Products(_LowProducts):
 
     def operand(self, key: str, value: Tensor) -> Tensor:
         """Return ``value`` in bfloat16; valid until the next call with this ``key`` and shape."""
-        return self._buffer(key, value, torch.bfloat16).copy_(value)
+        return value if value.dtype == torch.bfloat16 else self._buffer(key, value, torch.bfloat16).copy_(value)
 
     def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
-        """Write the product of two operands to ``out``, which has the precision of the parameters."""
-        out.copy_(torch.mm(a, b, out=self._buffer("out", out, torch.bfloat16)))
+        """Write the products of two operands to ``out``, in bfloat16 or rounded to it."""
+        multiply = torch.mm if a.dim() == 2 else torch.bmm
+        if out.dtype == torch.bfloat16:
+            multiply(a, b, out=out)
+        else:
+            out.copy_(multiply(a, b, out=self._buffer("out", out, torch.bfloat16)))
 
 
 def multiplies_bfloat16() -> bool:

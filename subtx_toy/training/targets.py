@@ -78,7 +78,7 @@ class Targets:
         at = torch.from_numpy(index)
         if self._labels is not None:
             return {name: drawn[at] for name, drawn in self._labels.items()}
-        z = self._logits[at] if self._logits is not None else self._teacher.logits(x)[:, 0]
+        z = self._teacher.logits(x)[:, 0] if self._logits is None else torch.index_select(self._logits, 0, at)
         if self._loss.targets == "labels":
             return self._sample(z)
         return {name: z[:, columns] for name, columns in self._columns.items()}

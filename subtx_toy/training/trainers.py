@@ -46,7 +46,8 @@ class StackTrainer:
         self._optimizer = make_fused_optimizer(config, self._stack.theta)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
-        self._output_gradient = torch.zeros(rows, len(members), model.sizes[-1], dtype=self._stack.theta.dtype)
+        gradient = torch.zeros(len(members), rows, model.sizes[-1], dtype=self._stack.theta.dtype)
+        self._output_gradient = gradient.transpose(0, 1)  # a member's part in one piece, as the stack wants it
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
@@ -55,7 +56,7 @@ class StackTrainer:
             z = logits[:, member, columns]
             values, slopes = self._loss.value_and_gradient(z, y)
             losses.append(float(values.mean()))
-            gradient[:, member, columns] = slopes / len(x)  # mean over inputs
+            torch.div(slopes, len(x), out=gradient[:, member, columns])  # mean over inputs
         self._stack.backward(x, gradient)
         self._optimizer.step()
         return losses

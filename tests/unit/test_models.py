@@ -171,6 +171,33 @@ def test_values_and_derivatives_are_written_to_strided_buffers(name: str, seed: 
     assert torch.equal(buffers[:, :, width:], beyond)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@given(SEEDS, st.integers(1, 5), st.integers(1, 9))
+def test_a_gradient_is_pulled_back_through_strided_buffers(name: str, seed: int, rows: int, width: int) -> None:
+    activation = ACTIVATIONS[name]
+    buffers = points(seed, 3, rows, width + 3)
+    z, a, gradient = buffers[:, :, :width]
+    leaf, beyond = z.clone().requires_grad_(True), buffers[:, :, width:].clone()
+    (expected,) = torch.autograd.grad(MODULES[name](leaf), leaf, gradient)
+    activation.apply_into(z, a)
+    activation.pull_back(gradient, z, a)
+    assert_close(z, expected, FP64_FORMULA)
+    assert torch.equal(buffers[:, :, width:], beyond)
+
+
+@given(SEEDS)
+def test_a_gate_rounds_nothing_in_bfloat16(seed: int) -> None:
+    z, gradient = points(seed, 2, 40).bfloat16()
+    found = []
+    for dtype in (torch.bfloat16, torch.float64):
+        at, a = z.clone().to(dtype), torch.empty(40, dtype=dtype)
+        ACTIVATIONS["relu"].apply_into(at, a)
+        ACTIVATIONS["relu"].pull_back(gradient.to(dtype), at, a)
+        found.append((a.double(), at.double()))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
 def test_softplus_keeps_its_tail_in_float64_and_is_torchs_own_in_float32() -> None:
     z = torch.linspace(-50, 50, 20_001, dtype=torch.float64)
     exact = torch.tensor(np.logaddexp(0.0, z.numpy()))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from subtx_toy.models import ACTIVATIONS, MLP, initialise
+from subtx_toy.models import ACTIVATIONS, MLP, Activation, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP64_FORMULA
@@ -60,9 +60,15 @@ def test_logits_and_gradients_are_those_of_autograd(
         assert_gradients_match(model, stack, members, *arrays(model, seed + n, n, num))
 
 
-def test_forgetting_the_derivative_of_the_activation_is_caught() -> None:
-    right = ACTIVATIONS["tanh"]
-    forgetful = dataclasses.replace(right, derivative_over=lambda z, _a: z.fill_(1.0))
+@pytest.mark.parametrize(
+    "forgetful",
+    [
+        dataclasses.replace(ACTIVATIONS["tanh"], derivative_over=lambda z, _a: z.fill_(1.0)),
+        dataclasses.replace(ACTIVATIONS["relu"], gate=lambda gradient, _a, out: out.copy_(gradient)),
+    ],
+    ids=["tanh", "relu"],
+)
+def test_forgetting_the_derivative_of_the_activation_is_caught(forgetful: Activation) -> None:
     model = dataclasses.replace(shape(2), activation=forgetful)
     members = members_of(model, 0, 2)
     with pytest.raises(AssertionError):

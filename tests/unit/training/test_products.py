@@ -59,17 +59,22 @@ def test_plain_products_round_nothing() -> None:
 
 
 def low_reference(model: MLP, params: Params, x: Tensor, output_gradient: Tensor) -> tuple[Tensor, Params]:
-    """Logits and gradients of one member with every product rounded, written down layer by layer."""
+    """Logits and gradients of one member with every product rounded, written down layer by layer.
+
+    Hidden layers of a gate are kept in bfloat16: the sum of a product and a rounded bias is rounded again.
+    """
     inputs, zs = [x], []
     for layer in range(model.num_layers):
         weight, bias = params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"]
-        zs.append(rounded(rounded(inputs[-1]) @ rounded(weight).T) + bias)
+        product = rounded(rounded(inputs[-1]) @ rounded(weight).T)
+        low = model.activation.gate is not None and layer < model.num_layers - 1
+        zs.append(rounded(product + rounded(bias)) if low else product + bias)
         inputs.append(model.activation.apply(zs[-1]))
     gradients: Params = {}
     grad = output_gradient
     for layer in reversed(range(model.num_layers)):
         gradients[f"layers.{layer}.weight"] = rounded(rounded(grad).T @ rounded(inputs[layer]))
-        gradients[f"layers.{layer}.bias"] = grad.sum(0)
+        gradients[f"layers.{layer}.bias"] = rounded(rounded(grad).sum(0))
         if layer:
             leaf = zs[layer - 1].clone().requires_grad_()
             (slope,) = torch.autograd.grad(model.activation.apply(leaf).sum(), leaf)
