@@ -11,6 +11,7 @@ import torch
 
 from subtx_toy.config import RunConfig
 from subtx_toy.models import ACTIVATIONS
+from subtx_toy.training.mlp_stack import side_by_side
 from subtx_toy.training.products import Products, products
 
 BATCH, NUM_PIXELS, NUM_STUDENTS = 1024, 784, 4
@@ -32,11 +33,10 @@ def _step(members: int, rng: np.random.Generator, low: Products) -> Callable[[],
 
     a = [operand("a0", BATCH, NUM_PIXELS), *(operand(f"a{at}", members, BATCH, SIZES[at]) for at in (1, 2))]
     weights = [operand(f"w{at}", members, SIZES[at + 1], SIZES[at]) for at in range(3)]
-    # The first layer's have the members side by side, beyond each row a cache line.
-    grads = [operand("g0", BATCH, members * SIZES[1] + 16)[:, :-16]]
-    grads += [operand(f"g{at}", members, BATCH, SIZES[at + 1]) for at in (1, 2)]
-    z = [torch.empty(BATCH, members * SIZES[1] + 16, dtype=stored)[:, :-16]]
-    z += [torch.empty(members, BATCH, size, dtype=stored) for size in SIZES[2:]]
+    first, gradient = (side_by_side(members, BATCH, SIZES[1], stored).transpose(0, 1).flatten(1) for _ in range(2))
+    gradient.copy_(torch.from_numpy(rng.standard_normal(tuple(gradient.shape), dtype=np.float32)))
+    grads = [low.operand("g0", gradient), *(operand(f"g{at}", members, BATCH, SIZES[at + 1]) for at in (1, 2))]
+    z = [first, *(torch.empty(members, BATCH, size, dtype=stored) for size in SIZES[2:])]
     below = torch.empty(members, BATCH, SIZES[1], dtype=stored)
     slopes = [torch.empty(members, SIZES[at + 1], SIZES[at]) for at in range(3)]
 

@@ -1,4 +1,8 @@
-"""The whole six-arm protocol: this package in float32 and bfloat16 against two baselines, two one-thread processes."""
+"""The whole six-arm protocol: this package in float32 and bfloat16 against two baselines.
+
+The baselines run as this package does, in one-thread processes, and as scripts usually do, in one process with a thread
+for each of them (``_threads``).
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,8 @@ PARTS = {
     "loss": ["losses.py:value_and_gradient"],
 }
 """Functions of a step, by what they are for."""
+THREADS = "_threads"
+VARIANTS = ("fp32", "bf16", "einsum", "loop", "einsum" + THREADS, "loop" + THREADS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=60_000, help="labelled images, and noise images (default 60000)")
     parser.add_argument("--epochs", type=int, default=5, help="of teacher and of students (default 5)")
     parser.add_argument("--dataset", default="mnist", help="mnist or glyphs (default mnist)")
-    parser.add_argument("--without", nargs="*", default=[], help="variants to leave out: bf16, fp32, einsum, loop")
+    parser.add_argument("--without", nargs="*", default=[], choices=VARIANTS, help="variants to leave out")
     parser.add_argument(
         "--stacked", type=int, nargs="+", default=[1, 4, 10],
         help="models at once that einsum chooses the fastest of, by a short trial (default 1 4 10: a round trains 10)",
@@ -66,10 +72,10 @@ def _config(arguments: dict[str, Any], precision: str) -> RunConfig:
 
 def one(variant: str, seed: int, arguments: dict[str, Any]) -> dict[str, Any]:
     """Run one model of a variant (an ``einsum-N``: N models) in this process; seconds are those of one model."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments["processes"] if variant.endswith(THREADS) else 1)
+    variant = variant.removesuffix(THREADS)
     dataset = data.load(arguments["dataset"], num_train=arguments["images"], num_test=10_000)
-    name, _, models = variant.partition("-")
-    num, training = int(models or 1), None
+    name, num, training = variant.partition("-")[0], _num_models(variant), None
     wall, cpu = time.perf_counter(), time.process_time()
     if name == "einsum":
         accuracy = baselines.einsum(dataset, seed=seed, num=num, epochs=arguments["epochs"])
@@ -85,6 +91,10 @@ def one(variant: str, seed: int, arguments: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _num_models(variant: str) -> int:
+    return int(variant.removesuffix(THREADS).partition("-")[2] or 1)
+
+
 def _burn(seconds: float) -> None:
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -92,7 +102,7 @@ def _burn(seconds: float) -> None:
 
 
 class Crew:
-    """As many processes as asked for, each of which is given one task of every call."""
+    """As many processes as asked for, each of which is given one task of every call, or the first one of them."""
 
     def __init__(self, num: int, arguments: dict[str, Any]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -105,14 +115,17 @@ class Crew:
                 task.result()
 
     def run(self, variant: str) -> list[dict[str, Any]]:
-        """Run a variant in every process at the same time, with seeds that were not used before."""
+        """Run a variant in every process at the same time, with seeds that were not used before.
+
+        One of several threads runs in the first process alone.
+        """
         wall, busy = time.perf_counter(), machine_busy()
         tasks = []
-        for pool in self._pools:
+        for pool in self._pools[: 1 if variant.endswith(THREADS) else None]:
             tasks.append(pool.submit(one, variant, self._seed, self._arguments))
             self._seed += 1
         found = [task.result() for task in tasks]
-        num = int(variant.partition("-")[2] or 1)
+        num = _num_models(variant)
         seconds, own = time.perf_counter() - wall, num * sum(row["cpu"] for row in found)
         self.foreign.append(max(0.0, (machine_busy() - busy - own) / seconds))
         return found
@@ -134,23 +147,24 @@ def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     given = vars(arguments)
     crew, small = Crew(arguments.processes, given), {**given, "images": min(arguments.images, 8192), "epochs": 1}
-    variants = [name for name in ("fp32", "bf16", "einsum", "loop") if name not in arguments.without]
-    trial: dict[str, float] = {}
-    if "einsum" in variants:
-        quick = Crew(arguments.processes, small)
-        trial = {f"einsum-{num}": _mean(quick.run(f"einsum-{num}"), "cpu") for num in arguments.stacked}
-        quick.close()
-        variants[variants.index("einsum")] = min(trial, key=trial.__getitem__)
+    variants, trial = {name: name for name in VARIANTS if name not in arguments.without}, {}
+    quick = Crew(arguments.processes, small)
+    for name in [name for name in variants if name.startswith("einsum")]:
+        stacked = [name.replace("einsum", f"einsum-{num}") for num in arguments.stacked]
+        found = {one: _mean(quick.run(one), "cpu") for one in stacked}
+        variants[name] = min(found, key=found.__getitem__)
+        trial |= found
+    quick.close()
     low = [name for name in ("fp32", "bf16") if name in variants]
     rounds: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in variants}
     best: dict[str, list[dict[str, float]]] = {name: [] for name in low}
     for _ in range(arguments.repeats):
-        for name in variants:
+        for name, variant in variants.items():
             for precision in low:
                 best[precision] += crew.ceiling(precision)
-            rounds[name].append(crew.run(name))
+            rounds[name].append(crew.run(variant))
     crew.close()
-    seconds = {name.partition("-")[0]: [_mean(rows, "cpu") for rows in found] for name, found in rounds.items()}
+    seconds = {name: [_mean(rows, "cpu") for rows in found] for name, found in rounds.items()}
     share = {}
     for name in low:
         steps = {what: min(one[what] for one in best[name]) for what in ("teacher", "students")}
@@ -158,14 +172,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         share[name] = spread([at_ceiling / _mean(rows, "training_cpu") for rows in rounds[name]])
     ratios = {}
     for fast in low:
-        for slow in ("einsum", "loop"):
+        for slow in VARIANTS[2:]:
             if slow in seconds:
                 pairs = zip(seconds[slow], seconds[fast], strict=True)
                 ratios[f"{fast}_vs_{slow}"] = spread([theirs / ours for theirs, ours in pairs])
     return {
         "benchmark": "protocol",
         "images": arguments.images, "epochs": arguments.epochs, "processes": arguments.processes,
-        "variants": variants,
+        "variants": list(variants.values()),
         "einsum_trial_cpu": trial,
         "bf16_products": products("bf16").name,
         "cpu_seconds_a_model": {name: spread(values) for name, values in seconds.items()},

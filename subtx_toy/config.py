@@ -16,7 +16,10 @@ from subtx_toy import expected
 from subtx_toy.errors import InputError
 
 RESULTS_VERSION = 1
-"""Bumped by hand whenever the same configuration and seed give other numbers than before."""
+"""Bumped by hand whenever the same configuration and seed give other numbers than before, rounding aside."""
+
+BF16_VERSION = 2
+"""The same for runs in bfloat16 alone; since 2, hidden layers of ReLU are kept in bfloat16."""
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
 
@@ -164,7 +167,7 @@ class RunConfig(Settings):
     probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 
     precision: Literal["fp32", "fp64", "bf16"] = Field(
-        "fp32", description="of weights, inputs and optimiser state; bf16 is fp32 with matrix products in bfloat16"
+        "fp32", description="of weights, inputs and optimiser state; bf16: products and hidden layers in bfloat16"
     )
 
     @pydantic.model_validator(mode="after")
@@ -222,9 +225,9 @@ def read_value(text: str) -> object:
 def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
     """Return the content key of one run: 32 hexadecimal digits.
 
-    Equal configuration, seed, data and RESULTS_VERSION give equal keys, whatever the time or the machine. Fields
-    that hold their default are left out, so that a field added later does not orphan the results already stored;
-    changing a default therefore needs a new RESULTS_VERSION (a test keeps this).
+    Equal configuration, seed, data and RESULTS_VERSION (in bfloat16 also BF16_VERSION) give equal keys, whatever the
+    time or the machine. Fields that hold their default are left out, so that a field added later does not orphan the
+    results already stored; changing a default therefore needs a new RESULTS_VERSION (a test keeps this).
     """
     return run_ids(config, seeds=[seed], dataset_sha256=dataset_sha256)[0]
 
@@ -236,6 +239,8 @@ def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> l
         "dataset_sha256": dataset_sha256,
         "results_version": RESULTS_VERSION,
     }
+    if isinstance(config, RunConfig) and config.precision == "bf16":
+        content["bf16_version"] = BF16_VERSION
     if config.protocol != RunConfig.protocol:  # the first protocol's keys were made without its name
         content["protocol"] = config.protocol
     # repr of a float round-trips, and sorted keys make the text independent of the order of the fields.

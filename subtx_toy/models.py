@@ -21,7 +21,7 @@ from subtx_toy.params import Params
 
 @dataclass(frozen=True)
 class Activation:
-    """A nonlinearity in three forms, one for autograd and two for buffers that are used again.
+    """A nonlinearity in the forms that autograd takes and that buffers which are used again take.
 
     Attributes:
         name: as in configurations.
@@ -30,7 +30,7 @@ class Activation:
         derivative_over: ``(z, a)`` overwrites ``z`` with the derivative there, given the values ``a = apply(z)``.
         smooth: whether it is twice continuously differentiable, as the theory asks.
         gate: of an activation that passes its argument on or blocks it, which rounds nothing in any precision:
-            ``(gradient, a, out)`` writes the gradient of what was passed on, else 0, to ``out``.
+            ``(gradient, a, out)`` writes the gradient of what was passed on, else 0, to ``out``, in one pass.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Activation:
     smooth: bool
     gate: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
 
-    def pull_back(self, gradient: Tensor, z: Tensor, a: Tensor) -> None:
+    def pull_back(self, gradient: Tensor, a: Tensor, z: Tensor) -> None:
         """Overwrite ``z`` with the gradient in it, given the one in the values ``a = apply(z)``."""
         if self.gate:
             self.gate(gradient, a, z)
@@ -71,7 +71,7 @@ _softplus = partial(F.softplus, threshold=40.0)
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        # The sign of relu's value is its derivative, 0 at the kink as in torch; two plain passes over the memory.
+        # The sign of relu's value is its derivative, 0 at the kink as in torch.
         Activation(
             "relu",
             torch.relu,

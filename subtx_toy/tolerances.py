@@ -74,8 +74,9 @@ Measured 3e-6 to 5.5e-6 over 12 runs of 20 steps (relu and tanh, six seeds): rou
 step magnifies it."""
 
 BF16_STEP = 2.0**-6
-"""Logits and gradients of one bfloat16 pass on two routes, relative in norm: each product is rounded to 8 bits, and
-sums in another order round an entry to its other neighbour now and then, 2^-8 of it, in every layer above."""
+"""Logits and gradients of one bfloat16 pass on two routes, relative in norm: each product and hidden layer is rounded
+to 8 bits, and sums in another order round an entry to its other neighbour now and then, 2^-8 of it, in every layer
+above."""
 
 FP32_ADAM_SMOOTH_RUN = 5e-3
 """The same by Adam with a smooth activation: where a gradient is near Adam's eps = 1e-8, as small as its own rounding,

@@ -71,7 +71,7 @@ def fit(
     stack = MLPStack(model, members, batch_size=batch_size)
     stack.theta.grad = stack.gradient
     optimizer = FusedOptimizer(stack.theta, "adam", lr=recipe.lr)
-    slopes = torch.empty(batch_size, len(members), model.sizes[-1], dtype=stack.theta.dtype)
+    slopes = torch.empty(len(members), batch_size, model.sizes[-1], dtype=stack.theta.dtype).transpose(0, 1)
     left = recipe.steps or recipe.epochs * -(-num // batch_size)
     while left:
         for index in shuffled_batches(num, batch_size, order):

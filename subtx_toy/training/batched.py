@@ -126,7 +126,8 @@ class _Layer:
     def pull_back(self, r: Tensor, below: _Layer, activation: Activation) -> Tensor:
         """Return W^T r times s'(z) of the students' layer below, which overwrites its z."""
         np.matmul(self._W[1].swapaxes(1, 2), r.numpy(), out=self._below.numpy())
-        return self._below.mul_(activation.derivative_over(below.z[1], below.a[1]))
+        activation.pull_back(self._below, below.a[1], below.z[1])
+        return below.z[1]
 
 
 @torch.enable_grad()

@@ -30,8 +30,8 @@ class MLPStack:
         model: the members' shape.
         members: their parameters, copied.
         batch_size: the most inputs a call may bring.
-        products: how matrices are multiplied, and what hidden layers are kept in between; parameters, logits and
-            gradients have the members' precision.
+        products: how matrices are multiplied, and what hidden layers are kept in between. Parameters, logits and
+            gradients are held in the members' precision, gradients rounded as ``products`` rounds its results.
 
     Attributes:
         theta: all parameters; ``gradient`` has the same layout. Both are written in place.
@@ -61,10 +61,11 @@ class MLPStack:
 
         # Pre-activations, which their gradients overwrite, and values of the hidden layers: [member, batch, unit].
         num, hidden = len(members), self._products.stored(model.activation, dtype)
-        self._z = [torch.empty(num, batch_size, size, dtype=hidden) for size in model.sizes[1:]]
-        self._a = [torch.empty_like(z) for z in self._z[:-1]]
-        self._z[-1] = torch.empty(num, batch_size, model.sizes[-1], dtype=dtype)
-        self._z[0] = _side_by_side(self._z[0])
+        kept = [hidden] * (model.num_layers - 1) + [dtype]
+        self._z = [side_by_side(num, batch_size, model.sizes[1], kept[0])]
+        for size, precision in zip(model.sizes[2:], kept[1:], strict=True):
+            self._z.append(torch.empty(num, batch_size, size, dtype=precision))
+        self._a = [torch.empty(num, batch_size, size, dtype=hidden) for size in model.sizes[1:-1]]
         self._below = torch.empty(max((a.numel() for a in self._a), default=0), dtype=hidden)
         self._ones = torch.ones(1, batch_size, dtype=dtype)
 
@@ -110,7 +111,8 @@ class MLPStack:
     def backward(self, x: Float[Tensor, "n d"], output_gradient: Float[Tensor, "n s k"]) -> None:
         """Write the gradient of sum_n <output_gradient_n, logits_n> to ``gradient``; divide by n beforehand.
 
-        Call it after ``forward`` on the same ``x``; it uses up what that call left.
+        Call it after ``forward`` on the same ``x``; it uses up what that call left. The output gradient may have any
+        strides; with each member's part in one piece it is not copied.
         """
         n, operand, write = len(x), self._products.operand, self._products.write
         grad, ones = output_gradient.transpose(0, 1), operand("ones", self._ones[:, :n])
@@ -121,15 +123,14 @@ class MLPStack:
             a, grad = self._a[layer - 1][:, :n], self._z[layer - 1][:, :n]
             below = self._below[: a.numel()].view(a.shape)
             write(taken, self._taken[layer], below)
-            self.model.activation.pull_back(below, grad, a)
-        side_by_side = operand("gradient 0", grad.transpose(0, 1)).flatten(1)
-        write(ones, side_by_side, self._bias_grads[0].view(1, -1))
-        write(side_by_side.T, self._inputs[0], self._weight_grads[0].flatten(0, 1))
+            self.model.activation.pull_back(below, a, grad)
+        taken = operand("gradient 0", grad.transpose(0, 1)).flatten(1)
+        write(ones, taken, self._bias_grads[0].view(1, -1))
+        write(taken.T, self._inputs[0], self._weight_grads[0].flatten(0, 1))
 
 
-def _side_by_side(z: Float[Tensor, "s n k"]) -> Float[Tensor, "s n k"]:
-    """Return a tensor like ``z`` whose members stand in one row of memory an input, so one product serves them all."""
-    num, n, size = z.shape
-    pad = _ALIGN_BYTES // z.itemsize
-    # A cache line beyond each row keeps rows off multiples of 4 KB, which evict each other: 3 % of a step.
-    return z.new_empty(n, num * size + pad)[:, :-pad].view(n, num, size).transpose(0, 1)
+def side_by_side(num: int, batch_size: int, size: int, dtype: torch.dtype) -> Float[Tensor, "s n k"]:
+    """Return a buffer whose members stand in one row of memory an input, so that one product serves them all."""
+    # A cache line beyond each row keeps rows off multiples of 4 KB, which evict each other.
+    rows = torch.empty(batch_size, num * size + _ALIGN_BYTES // dtype.itemsize, dtype=dtype)
+    return rows[:, : num * size].view(batch_size, num, size).transpose(0, 1)

@@ -4,6 +4,9 @@ bfloat16 has the exponents of float32 and 8 bits of its significand, so a produc
 without rounding. Processors that multiply them at twice the speed of float32 add the products up in float32 and round
 the sum to bfloat16. Where a processor cannot, the same is done by float32 products of rounded operands: the numbers
 differ from the hardware's in the order of summation only, and nothing is won in speed.
+
+Hidden layers of an activation that passes on or blocks what it is given (a gate, such as ReLU) are kept in bfloat16
+too: their values and gradients are such results or 0, only the sum of a result and its bias is rounded once more.
 """
 
 from __future__ import annotations
@@ -50,12 +53,12 @@ class _LowProducts(Products):
         return self._buffers[at]
 
     def stored(self, activation: Activation, dtype: torch.dtype) -> torch.dtype:
-        """Return bfloat16 where the activation is a gate: values and gradients are rounded before it, and not by it."""
+        """Return bfloat16 where the activation is a gate, which rounds nothing itself."""
         return torch.bfloat16 if activation.gate else dtype
 
 
 class RoundedProducts(_LowProducts):
-    """Operands and results rounded to bfloat16 and held in float32."""
+    """Operands and results rounded to bfloat16; operands are held in float32, results as the caller keeps them."""
 
     name = "float32 products of rounded operands"
 
@@ -78,7 +81,10 @@ class Bfloat16Products(_LowProducts):
     name = "bfloat16 products"
 
     def operand(self, key: str, value: Tensor) -> Tensor:
-        """Return ``value`` in bfloat16; valid until the next call with this ``key`` and shape."""
+        """Return ``value`` in bfloat16, a copy that is valid until the next call with this ``key`` and shape.
+
+        What is in bfloat16 already is returned itself, and has to stay as it is until the product.
+        """
         return value if value.dtype == torch.bfloat16 else self._buffer(key, value, torch.bfloat16).copy_(value)
 
     def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:

@@ -47,7 +47,7 @@ class StackTrainer:
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
         gradient = torch.zeros(len(members), rows, model.sizes[-1], dtype=self._stack.theta.dtype)
-        self._output_gradient = gradient.transpose(0, 1)  # a member's part in one piece, as the stack wants it
+        self._output_gradient = gradient.transpose(0, 1)  # each member's part in one piece
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subtx_toy import config as config_module
-from subtx_toy.config import NOISE_INPUTS, RESULTS_VERSION, RunConfig, read_value, run_id
+from subtx_toy.config import BF16_VERSION, NOISE_INPUTS, RESULTS_VERSION, RunConfig, read_value, run_id
 from subtx_toy.errors import InputError
 
 COUNTS = st.integers(1, 10**6)
@@ -285,6 +285,11 @@ def test_the_key_depends_on_seed_data_and_version(monkeypatch: pytest.MonkeyPatc
     keys = [key(RunConfig()), key(RunConfig(), seed=1), key(RunConfig(), sha256="11" * 32)]
     monkeypatch.setattr(config_module, "RESULTS_VERSION", RESULTS_VERSION + 1)
     keys.append(key(RunConfig()))
+    low = RunConfig(precision="bf16")
+    keys.append(key(low))
+    monkeypatch.setattr(config_module, "BF16_VERSION", BF16_VERSION + 1)
+    keys.append(key(low))
+    assert key(RunConfig()) in keys
     assert len(set(keys)) == len(keys)
     assert all(len(one) == 32 and int(one, 16) >= 0 for one in keys)
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from subtx_toy.models import ACTIVATIONS, MLP, initialise
+from subtx_toy.models import ACTIVATIONS, MLP, Activation, initialise
 from subtx_toy.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import BF16_STEP
@@ -48,6 +48,30 @@ def test_an_operand_is_the_nearest_bfloat16_and_its_buffer_is_used_again(kind: t
     assert torch.equal(again.float(), rounded(matrix(1, 5, 7)))
 
 
+@pytest.mark.parametrize("kind", [Products, *LOW])
+@pytest.mark.parametrize("shared", [False, True], ids=["stack", "row for all"])
+@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16])
+def test_a_stack_of_products_is_written_to_rows_of_a_larger_buffer(
+    kind: type[Products], shared: bool, stored: torch.dtype
+) -> None:
+    if kind is Products and stored == torch.bfloat16:
+        pytest.skip("numpy has no bfloat16, and plain products are never asked for it")
+    low, num, n = kind(), 3, 40
+    a = matrix(0, 1, n, 70).expand(num, -1, -1) if shared else matrix(0, num, n, 70)
+    b, buffer = matrix(1, num, 70, 50), torch.full((num, n + 5, 50), torch.nan, dtype=stored)
+    low.write(low.operand("a", a), low.operand("b", b), buffer[:, :n])
+    exact = (a if kind is Products else rounded(a)).double() @ (b if kind is Products else rounded(b)).double()
+    assert_near(buffer[:, :n].float(), exact.float())
+    assert bool(buffer[:, n:].isnan().all())
+
+
+@pytest.mark.parametrize("kind", [Products, *LOW])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS.values()), ids=list(ACTIVATIONS))
+def test_what_a_gate_passes_on_stays_as_low_as_the_products(kind: type[Products], activation: Activation) -> None:
+    low = kind in LOW and activation.gate is not None
+    assert kind().stored(activation, torch.float32) == (torch.bfloat16 if low else torch.float32)
+
+
 def test_plain_products_round_nothing() -> None:
     a, b, out = matrix(0, 4, 30), matrix(1, 30, 3), torch.empty(4, 3)
     Products().write(a, b, out)
@@ -87,25 +111,45 @@ def low_reference(model: MLP, params: Params, x: Tensor, output_gradient: Tensor
     SEEDS,
     st.lists(st.integers(1, 6), max_size=3).map(tuple),
     st.integers(1, 4),
-    st.integers(1, 7),
+    st.tuples(st.integers(1, 7), st.integers(0, 4)),
     st.sampled_from(["relu", "tanh"]),
 )
+@example(seed=0, hidden=(64, 48), num=4, rows=(100, 28), activation="relu")
+@example(seed=0, hidden=(64, 48), num=4, rows=(100, 28), activation="tanh")
 def test_the_stack_takes_rounded_products_for_any_depth_width_and_number_of_members(
-    kind: type[Products], seed: int, hidden: tuple[int, ...], num: int, n: int, activation: str
+    kind: type[Products], seed: int, hidden: tuple[int, ...], num: int, rows: tuple[int, int], activation: str
 ) -> None:
     model = MLP((9, *hidden, 10 + 3), ACTIVATIONS[activation])
     members = [
         initialise(model, generator(seed, "tests", at), init="pytorch", dtype=torch.float32) for at in range(num)
     ]
-    x, output_gradient = matrix(seed, n, 9), matrix(seed + 1, n, num, 13)
-    stack = MLPStack(model, members, batch_size=n, products=kind())
+    stack = MLPStack(model, members, batch_size=sum(rows), products=kind())
+    for n in (sum(rows), rows[0]):  # a full batch, and a smaller last one
+        x, output_gradient = matrix(seed, n, 9), matrix(seed + 1, n, num, 13)
+        assert_low_pass(stack, members, x, output_gradient)
+
+
+def assert_low_pass(stack: MLPStack, members: list[Params], x: Tensor, output_gradient: Tensor) -> None:
+    """Hold logits and gradients of every member against ``low_reference``."""
     logits = stack.forward(x).clone()
     stack.backward(x, output_gradient)
     for at, params in enumerate(members):
-        plain, slopes = low_reference(model, params, x, output_gradient[:, at])
+        plain, slopes = low_reference(stack.model, params, x, output_gradient[:, at])
         assert_near(logits[:, at], plain)
         for name, slope in slopes.items():
             assert_near(stack.gradients(at)[name], slope)
+
+
+def test_a_product_lost_in_a_copy_is_caught() -> None:
+    class Losing(Bfloat16Products):
+        def write(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+            super().write(a, b, out.contiguous())
+
+    model = MLP((9, 6, 5, 13), ACTIVATIONS["relu"])
+    members = [initialise(model, generator(at, "tests"), init="pytorch", dtype=torch.float32) for at in range(2)]
+    stack = MLPStack(model, members, batch_size=9, products=Losing())
+    with pytest.raises(AssertionError):
+        assert_low_pass(stack, members, matrix(0, 5, 9), matrix(1, 5, 2, 13))
 
 
 def assert_near(ours: Tensor, theirs: Tensor) -> None:
