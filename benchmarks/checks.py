@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from benchmarks.func_loop import FuncLoop, checked
+from benchmarks.func_check import FuncCheck
 from subtx_toy import params as vectors
 from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.problem import Problem
@@ -26,7 +26,7 @@ MODEL = ProblemSpec(hidden=(16, 16), input_dim=8, num_classes=3, num_aux=3, num_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repeats", type=int, default=7, help="alternating measurements of both (default 7)")
+    parser.add_argument("--repeats", type=int, default=7, help="alternating measurements (default 7)")
     parser.add_argument("--problems", type=int, default=2048, help="of the batched route (default 2048)")
     parser.add_argument("--loop", type=int, default=256, help="of these, for the loops (default 256)")
 
@@ -48,11 +48,13 @@ def check_stacked(problems: Sequence[Problem]) -> None:
     training.observe(problems)
 
 
-def agree(problems: Sequence[Problem]) -> None:
+def agree(func: FuncCheck, problems: Sequence[Problem]) -> None:
     """Refuse to time routes that do not find the same numbers."""
     predicted, observed = theory.predict(problems), training.observe(problems)
     stacked = [predicted.curvature, predicted.alignment, observed.alignment, observed.student_update_norm]
-    np.testing.assert_allclose(np.stack(stacked, axis=1), np.array(checked(problems)), rtol=1e-6)
+    tasks = [func.task(problem) for problem in problems]
+    for usual in (func.loop(tasks), func.vmapped(tasks)):
+        np.testing.assert_allclose(np.stack(stacked, axis=1), usual, rtol=1e-6)
 
 
 def rate(check: Callable[[], object], num: int) -> float:
@@ -63,35 +65,43 @@ def rate(check: Callable[[], object], num: int) -> float:
 
 
 def measure(loss: str, arguments: argparse.Namespace) -> dict[str, object]:
-    """Alternate the two routes on given problems; drawing and validating them is not timed.
+    """Alternate the routes on given problems; drawing and validating them is not timed.
 
     The first pass over the problems, which also makes each one's ``flat`` vectors, is told apart.
     """
     spec = {**vars(MODEL), "trait": "cross_entropy", "loss": loss}
     problems = [ProblemSpec(**{**spec, "seed": seed}).build() for seed in range(arguments.problems)]
     some = problems[: arguments.loop]
-    func_loop = FuncLoop(problems[0])
-    tasks = [func_loop.task(problem) for problem in some]
-    agree(some[:32])
+    func = FuncCheck(problems[0])
+    tasks = [func.task(problem) for problem in problems]
+    agree(func, some[:32])
     check_one_by_one(some[:32])
     first = rate(lambda: check_stacked(problems[32:]), len(problems) - 32) if len(problems) > 32 else float("nan")
-    func, single, stacked, loads = [], [], [], []
+    loop, vmapped, single, stacked, loads = [], [], [], [], []
     for _ in range(arguments.repeats):
         loads.append(os.getloadavg()[0])
-        func.append(rate(lambda: [func_loop.check(task) for task in tasks], len(tasks)))
+        loop.append(rate(lambda: func.loop(tasks[: len(some)]), len(some)))
+        vmapped.append(rate(lambda: func.vmapped(tasks), len(tasks)))
         single.append(rate(lambda: check_one_by_one(some), len(some)))
         stacked.append(rate(lambda: check_stacked(problems), len(problems)))
     return {
         "loss": loss,
-        "func_loop_checks_per_second": spread(func),
+        "func_loop_checks_per_second": spread(loop),
+        "vmap_checks_per_second": spread(vmapped),
         "single_route_checks_per_second": spread(single),
         "batched_checks_per_second": spread(stacked),
         "first_pass_checks_per_second": spread([first]),
-        "ratio_to_func_loop": spread([fast / slow for fast, slow in zip(stacked, func, strict=True)]),
-        "ratio_of_bests_to_func_loop": spread([max(stacked) / max(func)]),
-        "ratio_to_single_route": spread([fast / slow for fast, slow in zip(stacked, single, strict=True)]),
+        "ratio_to_func_loop": ratio(stacked, loop),
+        "ratio_of_bests_to_func_loop": spread([max(stacked) / max(loop)]),
+        "ratio_to_vmap": ratio(stacked, vmapped),
+        "ratio_to_single_route": ratio(stacked, single),
         "load_average": spread(loads),
     }
+
+
+def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
+    """Return the spread of the ratios of rates that were measured one after the other."""
+    return spread([one / other for one, other in zip(fast, slow, strict=True)])
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The whole six-arm protocol: this package in float32 and bfloat16 against two baselines.
 
-The baselines run as this package does, in one-thread processes, and as scripts usually do, in one process with a thread
-for each of them (``_threads``).
+The baselines run as this package does, in one-thread processes, and as scripts usually do, in one process whose threads
+take all of the processors (``_threads``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,24 +32,36 @@ from subtx_toy.training.products import products
 from subtx_toy.training.protocol import run_protocol
 from subtx_toy.training.trainers import StackTrainer
 
-SUMMARY = "CPU seconds a model of the six-arm protocol: fp32, bf16, batched einsum and a DataLoader loop, in turn"
+SUMMARY = "seconds a model of the six-arm protocol: fp32, bf16, batched einsum and a DataLoader loop, in turn"
 PARTS = {
     "products": ["products.py:write", "products.py:operand"],
     "optimiser": ["adam.py:step"],
     "loss": ["losses.py:value_and_gradient"],
 }
 """Functions of a step, by what they are for."""
-THREADS = "_threads"
-VARIANTS = ("fp32", "bf16", "einsum", "loop", "einsum" + THREADS, "loop" + THREADS)
+FAST, SLOW = ("fp32", "bf16"), ("einsum", "loop", "einsum_threads", "loop_threads")
+
+
+class Variant(NamedTuple):
+    """What a process runs: ``fp32``, ``bf16``, ``einsum`` or ``loop``; models at once, and threads."""
+
+    name: str
+    models: int = 1
+    threads: int = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="rounds over all variants (default 3)")
-    parser.add_argument("--processes", type=int, default=2, help="that run one model each at a time (default 2)")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=2,
+        help="one-thread processes, or threads of one (default 2)",
+    )
     parser.add_argument("--images", type=int, default=60_000, help="labelled images, and noise images (default 60000)")
     parser.add_argument("--epochs", type=int, default=5, help="of teacher and of students (default 5)")
     parser.add_argument("--dataset", default="mnist", help="mnist or glyphs (default mnist)")
-    parser.add_argument("--without", nargs="*", default=[], choices=VARIANTS, help="variants to leave out")
+    parser.add_argument("--without", nargs="*", default=[], choices=FAST + SLOW, help="variants to leave out")
     parser.add_argument(
         "--stacked", type=int, nargs="+", default=[1, 4, 10],
         help="models at once that einsum chooses the fastest of, by a short trial (default 1 4 10: a round trains 10)",
@@ -70,29 +82,25 @@ def _config(arguments: dict[str, Any], precision: str) -> RunConfig:
     )  # fmt: skip
 
 
-def one(variant: str, seed: int, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Run one model of a variant (an ``einsum-N``: N models) in this process; seconds are those of one model."""
-    torch.set_num_threads(arguments["processes"] if variant.endswith(THREADS) else 1)
-    variant = variant.removesuffix(THREADS)
+def one(variant: Variant, seed: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Run a variant in this process; seconds a model are those of its work (``cpu``) and of the cores it takes."""
+    torch.set_num_threads(variant.threads)
     dataset = data.load(arguments["dataset"], num_train=arguments["images"], num_test=10_000)
-    name, num, training = variant.partition("-")[0], _num_models(variant), None
+    training = None
     wall, cpu = time.perf_counter(), time.process_time()
-    if name == "einsum":
-        accuracy = baselines.einsum(dataset, seed=seed, num=num, epochs=arguments["epochs"])
-    elif name == "loop":
+    if variant.name == "einsum":
+        accuracy = baselines.einsum(dataset, seed=seed, num=variant.models, epochs=arguments["epochs"])
+    elif variant.name == "loop":
         accuracy = baselines.loop(dataset, seed=seed, epochs=arguments["epochs"])
     else:
-        result = run_protocol(_config(arguments, name), dataset, seed=seed)
+        result = run_protocol(_config(arguments, variant.name), dataset, seed=seed)
         accuracy, training = result.accuracy, result.training_cpu_seconds
     return {
-        "variant": variant, "seed": seed, "cpu": (time.process_time() - cpu) / num,
-        "wall": (time.perf_counter() - wall) / num, "training_cpu": training, "accuracy": accuracy,
+        "seed": seed, "cpu": (time.process_time() - cpu) / variant.models,
+        "core": (time.perf_counter() - wall) * variant.threads / variant.models,
+        "training_cpu": training, "accuracy": accuracy,
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
     }  # fmt: skip
-
-
-def _num_models(variant: str) -> int:
-    return int(variant.removesuffix(THREADS).partition("-")[2] or 1)
 
 
 def _burn(seconds: float) -> None:
@@ -111,22 +119,21 @@ class Crew:
         self.foreign: list[float] = []
         small = {**arguments, "images": 1024, "epochs": 1}  # imports and caches are not timed
         for name in ("fp32", "einsum", "loop"):
-            for task in [pool.submit(one, name, 0, small) for pool in self._pools]:
+            for task in [pool.submit(one, Variant(name), 0, small) for pool in self._pools]:
                 task.result()
 
-    def run(self, variant: str) -> list[dict[str, Any]]:
+    def run(self, variant: Variant) -> list[dict[str, Any]]:
         """Run a variant in every process at the same time, with seeds that were not used before.
 
-        One of several threads runs in the first process alone.
+        One with several threads runs in the first process alone.
         """
         wall, busy = time.perf_counter(), machine_busy()
         tasks = []
-        for pool in self._pools[: 1 if variant.endswith(THREADS) else None]:
+        for pool in self._pools[: 1 if variant.threads > 1 else None]:
             tasks.append(pool.submit(one, variant, self._seed, self._arguments))
             self._seed += 1
         found = [task.result() for task in tasks]
-        num = _num_models(variant)
-        seconds, own = time.perf_counter() - wall, num * sum(row["cpu"] for row in found)
+        seconds, own = time.perf_counter() - wall, variant.models * sum(row["cpu"] for row in found)
         self.foreign.append(max(0.0, (machine_busy() - busy - own) / seconds))
         return found
 
@@ -146,16 +153,13 @@ def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     given = vars(arguments)
-    crew, small = Crew(arguments.processes, given), {**given, "images": min(arguments.images, 8192), "epochs": 1}
-    variants, trial = {name: name for name in VARIANTS if name not in arguments.without}, {}
-    quick = Crew(arguments.processes, small)
-    for name in [name for name in variants if name.startswith("einsum")]:
-        stacked = [name.replace("einsum", f"einsum-{num}") for num in arguments.stacked]
-        found = {one: _mean(quick.run(one), "cpu") for one in stacked}
-        variants[name] = min(found, key=found.__getitem__)
-        trial |= found
-    quick.close()
-    low = [name for name in ("fp32", "bf16") if name in variants]
+    crew = Crew(arguments.processes, given)
+    variants = {name: Variant(name.removesuffix("_threads")) for name in FAST + SLOW if name not in arguments.without}
+    for name, variant in variants.items():
+        if name.endswith("_threads"):
+            variants[name] = variant._replace(threads=arguments.processes)
+    trial = _stack_sizes(variants, given)
+    low = [name for name in FAST if name in variants]
     rounds: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in variants}
     best: dict[str, list[dict[str, float]]] = {name: [] for name in low}
     for _ in range(arguments.repeats):
@@ -172,19 +176,19 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         share[name] = spread([at_ceiling / _mean(rows, "training_cpu") for rows in rounds[name]])
     ratios = {}
     for fast in low:
-        for slow in VARIANTS[2:]:
+        for slow in SLOW:
             if slow in seconds:
                 pairs = zip(seconds[slow], seconds[fast], strict=True)
                 ratios[f"{fast}_vs_{slow}"] = spread([theirs / ours for theirs, ours in pairs])
     return {
         "benchmark": "protocol",
         "images": arguments.images, "epochs": arguments.epochs, "processes": arguments.processes,
-        "variants": list(variants.values()),
-        "einsum_trial_cpu": trial,
+        "variants": {name: variant._asdict() for name, variant in variants.items()},
+        "trial_core_seconds": trial,
         "bf16_products": products("bf16").name,
         "cpu_seconds_a_model": {name: spread(values) for name, values in seconds.items()},
-        "wall_seconds_a_model": {
-            name: spread([_mean(rows, "wall") for rows in found]) for name, found in rounds.items()
+        "core_seconds_a_model": {
+            name: spread([_mean(rows, "core") for rows in found]) for name, found in rounds.items()
         },
         "ratios": ratios,
         "gemm_share": share,
@@ -205,15 +209,28 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _stack_sizes(variants: dict[str, Variant], arguments: dict[str, Any]) -> dict[str, float]:
+    """Set how many models einsum trains at once to what is fastest in a short trial; return what the trial took."""
+    trial: dict[str, float] = {}
+    if stacked := [name for name, variant in variants.items() if variant.name == "einsum"]:
+        crew = Crew(arguments["processes"], {**arguments, "images": min(arguments["images"], 8192), "epochs": 1})
+        for name in stacked:
+            sizes = {num: _mean(crew.run(variants[name]._replace(models=num)), "core") for num in arguments["stacked"]}
+            variants[name] = variants[name]._replace(models=min(sizes, key=sizes.__getitem__))
+            trial |= {f"{name} {num}": seconds for num, seconds in sizes.items()}
+        crew.close()
+    return trial
+
+
 def co_tenant(arguments: argparse.Namespace) -> dict[str, Any]:
     """Alternate fp32 models without and with a process that burns one core; ratios of wall time."""
     crew, context = Crew(arguments.processes, vars(arguments)), multiprocessing.get_context("spawn")
     ratios, seconds = [], []
     for _ in range(arguments.repeats):
-        alone = _mean(crew.run("fp32"), "wall")
+        alone = _mean(crew.run(Variant("fp32")), "core")
         burner = context.Process(target=_burn, args=(1e6,), daemon=True)
         burner.start()
-        beside = _mean(crew.run("fp32"), "wall")
+        beside = _mean(crew.run(Variant("fp32")), "core")
         burner.terminate()
         ratios.append(beside / alone)
         seconds.append(alone)

@@ -55,13 +55,14 @@ def _log_softmax(z: Tensor) -> Tensor:
     return torch.log_softmax(z.T.contiguous(), dim=0).T
 
 
-def _over(z: Tensor, temperature: float) -> Tensor:
+def tempered(z: Tensor, temperature: float) -> Tensor:
+    """Return z / temperature, or ``z`` itself at temperature 1."""
     return z if temperature == 1.0 else z / temperature  # a division by 1 is a pass over the memory all the same
 
 
 def _softmax_hessian_product(z: Tensor, _y: Tensor, v: Tensor, *, temperature: float) -> Tensor:
     # (diag(p) - p p^T) v / tau^2
-    p = torch.softmax(z / temperature, dim=-1)
+    p = torch.softmax(tempered(z, temperature), dim=-1)
     pv = p * v
     return (pv - p * pv.sum(-1, keepdim=True)) / temperature**2
 
@@ -81,9 +82,9 @@ def kl(temperature: float = 1.0) -> Loss:
 
 
 def _kl(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
-    log_q, log_p = (_log_softmax(_over(logits, temperature)) for logits in (z, y))
+    log_q, log_p = (_log_softmax(tempered(logits, temperature)) for logits in (z, y))
     p = log_p.exp()
-    return (p * (log_p - log_q)).sum(-1), _over(log_q.exp() - p, temperature)
+    return (p * (log_p - log_q)).sum(-1), tempered(log_q.exp() - p, temperature)
 
 
 def squared_error() -> Loss:
@@ -109,10 +110,10 @@ def cross_entropy(temperature: float = 1.0, *, name: str = "cross_entropy") -> L
 
 
 def _cross_entropy(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
-    log_q = _log_softmax(_over(z, temperature))
+    log_q = _log_softmax(tempered(z, temperature))
     gradient = log_q.exp()
     labelled = torch.zeros_like(gradient).scatter_(1, y[:, None], 1.0)
-    return F.nll_loss(log_q, y, reduction="none"), _over(gradient - labelled, temperature)
+    return F.nll_loss(log_q, y, reduction="none"), tempered(gradient - labelled, temperature)
 
 
 def sampled_cross_entropy(temperature: float = 1.0) -> Loss:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.losses import Loss
+from subtx_toy.losses import Loss, tempered
 from subtx_toy.models import MLP, Activation
 from subtx_toy.problem import Problem
 from subtx_toy.problem_stack import activate, cut, empty, require_one_shape
@@ -149,6 +149,6 @@ def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "
     if loss.name != "kl":
         return curvature_per_input(loss, z, v)
     # The same variance of v under the softmax, over the first axis, where torch's kernel is 7 times faster.
-    p = torch.softmax(z.T.contiguous() / loss.temperature, dim=0)
+    p = torch.softmax(tempered(z.T.contiguous(), loss.temperature), dim=0)
     centred = v.T - (p * v.T).sum(0)
     return (p * centred**2).sum(0) / loss.temperature**2
