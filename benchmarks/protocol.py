@@ -154,21 +154,23 @@ def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     given = vars(arguments)
-    crew = Crew(arguments.processes, given)
     variants = {name: Variant(name.removesuffix("_threads")) for name in FAST + SLOW if name not in arguments.without}
     for name, variant in variants.items():
         if name.endswith("_threads"):
             variants[name] = variant._replace(threads=arguments.processes)
     trial = _stack_sizes(variants, given)
     low = [name for name in FAST if name in variants]
+    # Processes of its own for each variant: what another one leaves in memory costs a twentieth.
+    crews = {name: Crew(arguments.processes, given) for name in variants}
     rounds: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in variants}
     best: dict[str, list[dict[str, float]]] = {name: [] for name in low}
     for _ in range(arguments.repeats):
         for name, variant in variants.items():
             for precision in low:
-                best[precision] += crew.ceiling(precision)
-            rounds[name].append(crew.run(variant))
-    crew.close()
+                best[precision] += crews[precision].ceiling(precision)
+            rounds[name].append(crews[name].run(variant))
+    for crew in crews.values():
+        crew.close()
     seconds = {name: [_mean(rows, "cpu") for rows in found] for name, found in rounds.items()}
     share = {}
     for name in low:
@@ -205,7 +207,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                    for arm in found[0][0]["accuracy"]}
             for name, found in rounds.items()
         },
-        "foreign_cores": spread(crew.foreign),
+        "foreign_cores": spread([cores for crew in crews.values() for cores in crew.foreign]),
         "load_average": os.getloadavg()[0],
     }  # fmt: skip
 
