@@ -1,4 +1,4 @@
-"""The page's table of what bfloat16 changes is what its document says."""
+"""The page's tables are what their documents say."""
 
 from __future__ import annotations
 
@@ -15,3 +15,14 @@ def test_the_table_of_precision_is_that_of_its_document() -> None:
         assert one["n"] == 30
         cells = [f"{arm['mean']:+.4f} ± {arm['ci95']:.4f}" for arm in one["arms"].values()]
         assert f"| {name} | {' | '.join(cells)} |" in page, f"expected the row of {name} as in docs/results"
+
+
+def test_the_table_of_ratios_is_that_of_its_document() -> None:
+    found = json.loads((DOCS / "results" / "protocol.json").read_text(encoding="utf-8"))
+    page = (DOCS / "speed.md").read_text(encoding="utf-8")
+    for name in ("einsum", "einsum_threads", "loop", "loop_threads"):
+        cells = [f"{found['cpu_seconds_a_model'][name]['median']:.1f}"]
+        for fast in ("fp32", "bf16"):
+            ratio = found["ratios"][f"{fast}_vs_{name}"]
+            cells.append(f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})")
+        assert f" | {' | '.join(cells)} |" in page, f"expected the row of {name} as in docs/results"
