@@ -72,6 +72,12 @@ def test_what_a_gate_passes_on_stays_as_low_as_the_products(kind: type[Products]
     assert kind().stored(activation, torch.float32) == (torch.bfloat16 if low else torch.float32)
 
 
+def test_the_flag_of_an_invalid_operation_is_no_warning() -> None:
+    out = torch.empty(1, 1)
+    Products().write(torch.tensor([[torch.inf, torch.inf]]), torch.tensor([[1.0], [-1.0]]), out)
+    assert bool(out.isnan().all())
+
+
 def test_plain_products_round_nothing() -> None:
     a, b, out = matrix(0, 4, 30), matrix(1, 30, 3), torch.empty(4, 3)
     Products().write(a, b, out)
@@ -114,6 +120,7 @@ def low_reference(model: MLP, params: Params, x: Tensor, output_gradient: Tensor
     st.tuples(st.integers(1, 7), st.integers(0, 4)),
     st.sampled_from(["relu", "tanh"]),
 )
+@example(seed=111, hidden=(1, 5, 2), num=1, rows=(2, 1), activation="relu")  # a flag of a lane beyond the matrix
 @example(seed=0, hidden=(64, 48), num=4, rows=(100, 28), activation="relu")
 @example(seed=0, hidden=(64, 48), num=4, rows=(100, 28), activation="tanh")
 def test_the_stack_takes_rounded_products_for_any_depth_width_and_number_of_members(
