@@ -99,9 +99,9 @@ def measure(loss: str, arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
-    """Return the spread of the ratios of rates that were measured one after the other."""
-    return spread([one / other for one, other in zip(fast, slow, strict=True)])
+def ratio(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
+    """Return the spread of the ratios of numbers that were measured one after the other."""
+    return spread([one / other for one, other in zip(over, under, strict=True)])
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import baselines, ceiling
-from benchmarks.checks import spread
+from benchmarks.checks import ratio, spread
 from benchmarks.sweep import machine_busy
 from subtx_toy import data
 from subtx_toy.config import RunConfig
@@ -154,10 +154,11 @@ def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     given = vars(arguments)
-    variants = {name: Variant(name.removesuffix("_threads")) for name in FAST + SLOW if name not in arguments.without}
-    for name, variant in variants.items():
-        if name.endswith("_threads"):
-            variants[name] = variant._replace(threads=arguments.processes)
+    variants = {
+        name: Variant(name.removesuffix("_threads"), threads=arguments.processes if name.endswith("_threads") else 1)
+        for name in FAST + SLOW
+        if name not in arguments.without
+    }
     trial = _stack_sizes(variants, given)
     low = [name for name in FAST if name in variants]
     # Processes of its own for each variant: what another one leaves in memory costs a twentieth.
@@ -181,8 +182,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for fast in low:
         for slow in SLOW:
             if slow in seconds:
-                pairs = zip(seconds[slow], seconds[fast], strict=True)
-                ratios[f"{fast}_vs_{slow}"] = spread([theirs / ours for theirs, ours in pairs])
+                ratios[f"{fast}_vs_{slow}"] = ratio(seconds[slow], seconds[fast])
     return {
         "benchmark": "protocol",
         "images": arguments.images, "epochs": arguments.epochs, "processes": arguments.processes,
@@ -285,4 +285,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(name)
         for key, inner in value.items():
             numbers = inner.items() if isinstance(inner, dict) else [("", inner)]
-            print(f"  {key:<34}" + "  ".join(f"{label} {number:.3f}".strip() for label, number in numbers))
+            print(f"  {key:<34}" + "  ".join(f"{label} {_shown(one)}".strip() for label, one in numbers))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
