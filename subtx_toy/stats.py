@@ -61,10 +61,16 @@ class Difference:
     p_value: float
 
 
-def difference(ours: Estimate, theirs: Estimate) -> Difference:
+def difference(ours: Estimate, theirs: Estimate, *, lent: bool = False) -> Difference:
     """Compare two independent means of unequal variance: Welch's t, degrees of freedom by Satterthwaite.
 
-    Reference: Welch 1947, Biometrika 34, 28-35.
+    Args:
+        ours: with a spread of its own.
+        theirs: with one of its own too, or
+        lent: with the spread of ours, taken as that of both: then there is one variance, with the n - 1 degrees of
+            freedom of ours, and what else is in the standard error of theirs is taken as known.
+
+    Reference: Welch 1947, Biometrika 34, 28-35; with one variance, Student's t for two samples.
     """
     value = ours.mean - theirs.mean
     variances = ours.standard_error**2, theirs.standard_error**2
@@ -73,10 +79,13 @@ def difference(ours: Estimate, theirs: Estimate) -> Difference:
         return Difference(value, math.nan, math.nan)
     if total == 0:
         return Difference(value, math.copysign(math.inf, value) if value else 0.0, 0.0 if value else 1.0)
-    freedom = total**2 / sum(
-        variance**2 / (one.n - 1) for variance, one in zip(variances, (ours, theirs), strict=True) if variance
-    )
+    if lent:
+        parts = [(variances[0] * (1 + ours.n / theirs.n), ours.n)]
+    else:
+        parts = [(variance, one.n) for variance, one in zip(variances, (ours, theirs), strict=True)]
+    doubt = sum(variance**2 / (n - 1) for variance, n in parts if variance)
     standard_errors = value / math.sqrt(total)
+    freedom = total**2 / doubt if doubt else math.inf
     return Difference(value, standard_errors, float(2 * special.stdtr(freedom, -abs(standard_errors))))
 
 

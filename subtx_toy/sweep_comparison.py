@@ -35,7 +35,7 @@ class PointComparison:
         source: of the published mean, if not the sweep's own.
         theirs: the published mean with its standard error; None where nothing is published.
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
-        p_value: Welch's, adjusted by Holm over the sweep.
+        p_value: Welch's, or Student's where the source lends our spread, adjusted by Holm over the sweep.
         verdict: ``agrees``, ``differs``, ``nothing published`` or ``needs 5 seeds``.
     """
 
@@ -82,7 +82,7 @@ def compare_sweep(
             values = tuple(finding.metrics[metric] for finding in here)
             ours = estimate(values)
             theirs = published.estimate(value, ours) if published and value else None
-            found = difference(ours, theirs) if theirs else None
+            found = difference(ours, theirs, lent=len(value) == 1) if theirs else None
             rows.append(
                 PointComparison(
                     at=at,

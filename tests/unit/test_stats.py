@@ -54,6 +54,36 @@ def test_difference_is_welchs_test() -> None:
     assert ours.value == pytest.approx(float(a.mean() - b.mean()), rel=FP64_STATISTIC)
 
 
+def test_a_lent_spread_is_one_variance_and_not_two() -> None:
+    ours = estimate([0.1, 0.4, 0.2, 0.7, 0.3])
+    sd = ours.standard_error * math.sqrt(5)
+    theirs = Estimate(0.9, sd / math.sqrt(10), 10)
+    found = difference(ours, theirs, lent=True)
+    t = (ours.mean - 0.9) / (sd * math.sqrt(1 / 5 + 1 / 10))
+    assert found.standard_errors == pytest.approx(t)
+    assert found.p_value == pytest.approx(2 * scipy_stats.t.sf(abs(t), 4))
+    # An error of reading beside it is known, so it adds degrees of freedom and no doubt of its own.
+    read = Estimate(0.9, math.hypot(theirs.standard_error, 0.1), 10)
+    freedom = (0.1**2 / (sd**2 * 0.3) + 1) ** 2 * 4
+    wider = difference(ours, read, lent=True)
+    assert wider.p_value == pytest.approx(2 * scipy_stats.t.sf(abs(wider.standard_errors), freedom))
+
+
+def test_a_lent_spread_keeps_the_level_and_two_variances_would_not() -> None:
+    rng, level, num = generator(0, "tests", "lent"), 0.01, 4000
+    shares = {}
+    for lent in (True, False):
+        below = 0
+        for _ in range(num):
+            ours = estimate(rng.standard_normal(5).tolist())
+            theirs = Estimate(rng.standard_normal() / math.sqrt(10), ours.standard_error * math.sqrt(5 / 10), 10)
+            below += difference(ours, theirs, lent=lent).p_value < level
+        shares[lent] = below / num
+    error = math.sqrt(level * (1 - level) / num)
+    assert abs(shares[True] - level) < 4 * error
+    assert shares[False] > level + 4 * error
+
+
 def test_difference_to_one_value_cannot_be_said() -> None:
     assert math.isnan(difference(estimate([0.5]), Estimate(0.4, 0.01, 10)).p_value)
 
