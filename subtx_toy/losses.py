@@ -140,14 +140,16 @@ def distillation_loss(name: str, *, temperature: float = 1.0) -> Loss:
 
 
 def scaled(loss: Loss, factor: float) -> Loss:
-    """Return ``factor`` times ``loss``: value, gradient and Hessian."""
+    """Return ``factor`` times ``loss``: value, gradient and Hessian. It is another loss, and has a name of its own."""
 
     def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         value, gradient = loss.value_and_gradient(z, y)
         return factor * value, factor * gradient
 
+    # Theory has formulas by name for kl and squared error; a multiple of them takes those of any loss.
     return replace(
         loss,
+        name=f"{factor!r} {loss.name}",
         value_and_gradient=value_and_gradient,
         hessian_product=lambda z, y, v: factor * loss.hessian_product(z, y, v),
     )

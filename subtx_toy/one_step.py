@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -63,7 +65,7 @@ def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[
     """Take the two steps and return what was predicted and observed, by name.
 
     Predictions are those of a shared initialisation, whatever the student's is: for the controls they show what does
-    not happen. ``remainder`` is ||dS - eps G dT||; distances are Euclidean, in parameter space; losses are sums over
+    not happen; cosine and window are nan where dT does not change the distilled outputs. ``remainder`` is ||dS - eps G dT||; distances are Euclidean, in parameter space; losses are sums over
     outputs and means over inputs; accuracies are on all test images, in [0, 1].
     """
     problem = one_step_problem(config, dataset, seed=seed)
@@ -79,12 +81,12 @@ def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[
         "curvature": V,
         "predicted_alignment": config.eps * V,
         "alignment": seen.alignment,
-        "predicted_cosine": V / (norms[0] * norms[1]),
+        "predicted_cosine": _over(V, norms[0] * norms[1]),
         "cosine": seen.cosine,
         "remainder": float(vectors.norm(vectors.axpy(-config.eps, G_dT, dS))),
         "student_update_norm": seen.student_update_norm,
         "teacher_update_norm": norms[0],
-        "predicted_window": 2 * V / norms[1] ** 2,
+        "predicted_window": _over(2 * V, norms[1] ** 2),
         "distance_before": seen.distance_before,
         "distance_after": seen.distance_after,
         "predicted_trait_loss_change": -config.student_lr * config.eps * V,
@@ -94,6 +96,10 @@ def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[
         "accuracy_after": _test_accuracy(problem, dataset, student),
         "teacher_accuracy": _test_accuracy(problem, dataset, teacher_step(problem)),
     }
+
+
+def _over(value: float, size: float) -> float:
+    return value / size if size else math.nan  # a student that does not move has no direction and no window
 
 
 def _test_accuracy(problem: Problem, dataset: Dataset, params: Params) -> float:

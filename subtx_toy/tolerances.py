@@ -104,9 +104,11 @@ LIMIT_ROUNDING = 1e-9
 TERMS_ROUNDING = 64
 """Units of roundoff, times the sizes added up, by which rounding may move a loss or a distance: as for alignments."""
 
-VISIBLE = 100
-"""Roundings that a predicted effect has to exceed at the top of a ladder, or the claim on it is undecided: below, an
-error of one part in a hundred would not show.
+VISIBLE = 4e4
+"""Roundings s that a predicted effect has to exceed at the top of a ladder, or the claim on it is undecided: below, an
+error of one part in a hundred would not show. A part f of the effect that is not there stands beside rounding of
+1/s of the effect at the top on every rung. In that unit the upper rungs allow REMAINDER_GROWTH 256 (f / 16 + 1/s) over
+eps^2, and the last rung but one, the first that can exceed it, has 256 f - 65536/s: it does from f s > 347 on.
 """
 
 BATCHED_ROUTE = 1e-13

@@ -22,7 +22,10 @@ _GAPS = (1e-11, 1e-9, 1e-7)  # relative, on either side of the change
 
 @dataclass(frozen=True)
 class Observed:
-    """``eps``: the opposite sign there and the claimed one just below, both at 160 bits; else None and the reason."""
+    """``eps``: the opposite sign there and the claimed one just below, both at 160 bits; else None and the reason.
+
+    Where no point before it has the claimed sign, none is confirmed below.
+    """
 
     eps: float | None
     reason: str = ""
@@ -37,7 +40,7 @@ def observe(described: Description, quantity: str, *, start: float, cap: float) 
     grid = np.geomspace(_LOWEST * cap, cap, _NUM_LOG), np.linspace(cap / _NUM_LINEAR, cap, _NUM_LINEAR)
     near = start * (1 + 2.0 ** np.arange(-26, -9)) if start > 0 else np.zeros(0)
     points = np.unique(np.concatenate([*grid, near]))
-    below = start
+    below, unsure = start, 0.0
     with np.errstate(all="ignore"):
         for eps in points[(points > start) & (points <= cap)]:
             value = plain(float(eps))
@@ -49,19 +52,22 @@ def observe(described: Description, quantity: str, *, start: float, cap: float) 
             found = _confirmed(described, quantity, plain, below, float(eps))
             if found is not None:
                 return Observed(found)
+            unsure = unsure or float(eps)
+    if unsure:
+        return Observed(None, f"a change of sign below eps = {unsure:.3g} is not confirmed at {_BITS} bits")
     return Observed(None, "no change of sign is seen up to the cap")
 
 
 def _confirmed(described: Description, quantity: str, plain: PlainQuantity, below: float, above: float) -> float | None:
     root = above
     if below > 0 and plain(below) > 0 > plain(above):
-        root = float(brentq(plain, below, above, rtol=1e-13))
+        root = float(brentq(plain, below, above, xtol=1e-13 * below, rtol=1e-13))
     if below == 0:
         return above if _sign(described, quantity, above) < 0 else None
     for gap in _GAPS:
         if _sign(described, quantity, root * (1 - gap)) > 0 > _sign(described, quantity, root * (1 + gap)):
             return root * (1 + gap)
-    return above if _sign(described, quantity, above) < 0 else None
+    return None
 
 
 def _sign(described: Description, quantity: str, eps: float) -> int:

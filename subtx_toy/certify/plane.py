@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from subtx_toy.certify.balls.gemm import check_products, one_thread
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
@@ -47,6 +48,8 @@ def boundary(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Boundary:
     """Search every row of the plane by itself: alignment's cap, one step size of the student after the other."""
+    one_thread()
+    check_products()
     cap, rows = described.cap(), []
     for done, lr in enumerate(student_lr):
         own = dataclasses.replace(described, student_lr=float(lr))

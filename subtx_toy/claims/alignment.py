@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.hypotheses import CONSISTENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
@@ -61,6 +63,11 @@ def exact_identity(evidence: Evidence) -> Outcome:
             what=f"|dS . dT - (- mean <v, dl/dz>)| at eps = {eps:.3g}",
         )
         for eps in every
+    ]
+    checks += [
+        Inequality(0.0, 0.0, math.inf, f"rounding has no bound at eps = {eps:.3g}")
+        for eps in every
+        if not math.isfinite(evidence.alignment_rounding(eps))
     ]
     at = evidence.ladder[0]
     if abs(evidence.alignment(at)) <= 1e3 * evidence.alignment_rounding(at):

@@ -6,7 +6,7 @@ import torch
 
 from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.hypotheses import ONE_STEP, SEEN
+from subtx_toy.claims.hypotheses import CURVED, ONE_STEP, SEEN
 from subtx_toy.claims.order import order_checks
 from subtx_toy.theory.cosine import largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.spectrum import Eigenvalue
@@ -56,7 +56,7 @@ CLAIMS = (
         source="this package; Kantorovich 1948, Uspekhi Mat. Nauk 3(6), 89-185",
         tolerance="LIMIT_ROUNDING",
         evaluate=cosine_bounds,
-        hypotheses=(*ONE_STEP, SEEN),
+        hypotheses=(*ONE_STEP, SEEN, CURVED),
         every=16,
     ),
 )

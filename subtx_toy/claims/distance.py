@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.hypotheses import ONE_STEP
+from subtx_toy.claims.hypotheses import CURVED, ONE_STEP
 from subtx_toy.claims.order import order_checks
 from subtx_toy.theory.one_step import exact_distance_window
 from subtx_toy.tolerances import TERMS_ROUNDING
@@ -42,6 +44,8 @@ def moves_toward(evidence: Evidence) -> Outcome:
             )
     if evidence.degenerate:
         return outcome(checks)
+    if CURVED.unmet(evidence):
+        return outcome([*checks, Inequality(0.0, 0.0, math.inf, "the window's limit: eps V is near rounding")])
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.
     limit = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
     windows = [exact_distance_window(evidence.alignment(e), float(evidence.update(e).norm()), e) for e in ladder]

@@ -17,6 +17,9 @@ _KINKED = (
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
 
+_CURVED = 1e3
+"""Roundings that eps V exceeds at the top of the ladder where it can be seen."""
+
 
 def _kinks(evidence: Evidence) -> str:
     model = evidence.problem.model
@@ -24,8 +27,8 @@ def _kinks(evidence: Evidence) -> str:
         return f"{model.activation.name} is not twice continuously differentiable"
     if isinstance(model, ModuleFunction):
         for name, part in model.module.named_modules():
-            inner = getattr(part, "activation", None)
-            if isinstance(part, _KINKED) or inner is torch.nn.functional.relu:
+            inner = getattr(part, "activation", None) or getattr(part, "nonlinearity", None)
+            if isinstance(part, _KINKED) or inner in (torch.nn.functional.relu, "relu"):
                 kind = type(part).__name__ if isinstance(part, _KINKED) else "relu"
                 return f"model.{name} ({kind}) is not twice continuously differentiable".replace("model. ", "model ")
     return ""
@@ -58,6 +61,12 @@ def _blind(evidence: Evidence) -> str:
     return "the distilled outputs do not see the teacher's update" if evidence.degenerate else ""
 
 
+def _flat(evidence: Evidence) -> str:
+    top = evidence.ladder[0]
+    seen = abs(evidence.V) * top > _CURVED * evidence.ray.floor(top)
+    return "" if seen else f"V = {evidence.V:.3g} is near rounding"
+
+
 def _foreign(evidence: Evidence) -> str:
     return "" if isinstance(evidence.problem.model, MLP) else "no other random initialisation of this model is known"
 
@@ -68,6 +77,7 @@ CONSISTENT = Hypothesis("the distillation loss is least where student and teache
 TRAIT_STEP = Hypothesis("the teacher takes a step down its trait loss", _other_teacher)
 STANDARD_LOSS = Hypothesis("the distillation loss is squared error or kl", _other_loss)
 SEEN = Hypothesis("the teacher's update changes the distilled outputs", _blind)
+CURVED = Hypothesis("the curvature V can be seen", _flat)
 PERCEPTRON = Hypothesis("the model is one of this package's perceptrons", _foreign)
 
 ONE_STEP = (MOVING, SMOOTH, CONSISTENT)

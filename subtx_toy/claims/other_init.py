@@ -12,7 +12,7 @@ from torch import Tensor
 from subtx_toy import params as vectors
 from subtx_toy.claims.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import Evidence, rungs
-from subtx_toy.claims.hypotheses import MOVING, ONE_STEP, PERCEPTRON, SEEN, SMOOTH
+from subtx_toy.claims.hypotheses import CURVED, MOVING, ONE_STEP, PERCEPTRON, SEEN, SMOOTH
 from subtx_toy.claims.order import order_checks
 from subtx_toy.models import MLP, initialise
 from subtx_toy.params import Params
@@ -122,7 +122,7 @@ CLAIMS = (
         source="this package",
         tolerance="Z_BOUND",
         evaluate=turned_round,
-        hypotheses=(*ONE_STEP, SEEN),
+        hypotheses=(*ONE_STEP, SEEN, CURVED),
         every=4,
     ),
 )

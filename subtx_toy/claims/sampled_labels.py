@@ -12,7 +12,7 @@ from torch import Tensor
 from subtx_toy import params as vectors
 from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.hypotheses import MOVING, SEEN, SMOOTH
+from subtx_toy.claims.hypotheses import CURVED, MOVING, SEEN, SMOOTH
 from subtx_toy.losses import Loss, cross_entropy
 from subtx_toy.theory.sampled_labels import probability_of_right_sign
 from subtx_toy.tolerances import TERMS_ROUNDING, Z_BOUND
@@ -72,10 +72,7 @@ def _no_labels(evidence: Evidence) -> str:
 
 
 def _too_flat(evidence: Evidence) -> str:
-    top = evidence.ladder[0]
-    if evidence.V * top <= 1e3 * evidence.ray.floor(top):
-        return f"V = {evidence.V:.3g} is near rounding"
-    labels = 1 / (evidence.V * (_SMALL * top) ** 2)
+    labels = 1 / (evidence.V * (_SMALL * evidence.ladder[0]) ** 2)
     return "" if labels < 2**50 else f"it takes {labels:.3g} labels to see it"
 
 
@@ -94,7 +91,8 @@ CLAIMS = (
             SMOOTH,
             Hypothesis("the distillation loss is kl", _no_labels),
             SEEN,
-            Hypothesis("the curvature V can be seen", _too_flat),
+            CURVED,
+            Hypothesis("few enough labels show V", _too_flat),
         ),
         every=4,
     ),

@@ -12,6 +12,9 @@ from torch import Tensor
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.losses import squared_error
+from subtx_toy.params import unflatten
+from subtx_toy.smooth_loss import smooth_loss
+from subtx_toy.testing import assert_alignment_is_exact
 from subtx_toy.theory.alignment import AlignmentRay
 from tests.theorem.planted import GENERIC, judge_all, outcome_of, planted_ray, seeds, spec_of
 
@@ -35,3 +38,14 @@ def test_c5_is_violated_by_the_slope_of_another_loss() -> None:
     problem = GENERIC.build()
     ray = AlignmentRay.of(dataclasses.replace(problem, distillation_loss=squared_error()))
     assert outcome_of("C5", Evidence(problem, ray=ray)).worst.verdict == "violated"
+
+
+def test_c5_is_undecided_where_rounding_has_no_bound() -> None:
+    # The slope of a distance is 0 / 0 where the two agree, so how far rounding moves it is unknown.
+    distance = smooth_loss("distance", lambda z, y: (z - y).pow(2).sum(-1).sqrt())
+    evidence = Evidence(GENERIC.build(distillation_loss=distance))
+    turned = evidence.observing(lambda problem, eps: unflatten(-evidence.update(eps), problem.base_params))
+    for seen in (evidence, turned):
+        assert CLAIMS["C5"].judge(seen).verdict != "holds"
+    with pytest.raises(AssertionError, match="rounding has no bound"):
+        assert_alignment_is_exact(evidence.problem)

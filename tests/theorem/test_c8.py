@@ -8,6 +8,7 @@ from hypothesis import given
 
 from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.losses import scaled, squared_error
 from subtx_toy.theory.closed_form import ClosedFormEps
 from subtx_toy.theory.observed_eps import observed_eps
 from tests.theorem.planted import SQUARED, TURNING, judge_all, outcome_of, seeds, spec_of
@@ -30,3 +31,5 @@ def test_c8_is_violated_by_a_closed_form_beyond_the_first_sign_change() -> None:
 def test_c8_is_not_applicable_where_no_bound_is_known() -> None:
     relu = dataclasses.replace(SQUARED, activation="relu").build()
     assert CLAIMS["C8"].judge(Evidence(relu)).verdict == "not applicable"
+    large = SQUARED.build(distillation_loss=scaled(squared_error(), 100.0))  # the bound is of the loss itself
+    assert CLAIMS["C8"].judge(Evidence(large)).verdict == "not applicable"

@@ -31,3 +31,27 @@ def test_kinked_modules_are_reported_by_name() -> None:
     judgement = CLAIMS["C1"].judge(Evidence(problem))
     assert judgement.verdict == "not applicable"
     assert "model.1 (ReLU)" in judgement.reason
+
+
+class _LastStep(nn.Module):
+    """Reads the five numbers of an input one after the other."""
+
+    def __init__(self, recurrent: nn.RNN) -> None:
+        super().__init__()
+        self.recurrent, self.head = recurrent, nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        last: torch.Tensor = self.head(self.recurrent(x[..., None])[0][:, -1])
+        return last
+
+
+@pytest.mark.parametrize(("kind", "smooth"), [("tanh", True), ("relu", False)])
+def test_a_recurrent_net_is_smooth_or_kinked_by_its_nonlinearity(kind: str, smooth: bool) -> None:
+    torch.manual_seed(0)
+    module = _LastStep(nn.RNN(1, 4, nonlinearity=kind, batch_first=True)).double()
+    x = torch.linspace(-1, 1, 20).reshape(4, 5).double()
+    trait = cross_entropy_trait(x, torch.tensor([0, 1, 0, 1]))
+    problem = Problem(model=module, inputs=x, distillation_loss=kl(), trait_loss=trait, eps=0.1, student_lr=0.1)
+    judgement = CLAIMS["C1"].judge(Evidence(problem))
+    assert (judgement.verdict == "holds") is smooth
+    assert smooth or "model.recurrent (relu)" in judgement.reason

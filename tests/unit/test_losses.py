@@ -370,3 +370,9 @@ def test_a_scaled_loss_is_scaled_in_value_gradient_and_hessian(name: str, seed: 
         assert_close(found / factor, plain, FP64_FORMULA)
     assert_close(ours.hessian_product(z, y, v) / factor, loss.hessian_product(z, y, v), FP64_FORMULA)
     assert_close(ours.mean(z, y) / factor, loss.mean(z, y), FP64_FORMULA)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_scaled_loss_is_told_from_the_loss_and_from_other_multiples(name: str) -> None:
+    loss = LOSSES[name](1.5)
+    assert len({loss.name, scaled(loss, 2.0).name, scaled(loss, 3.0).name}) == 3

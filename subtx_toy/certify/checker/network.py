@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,7 +132,7 @@ def _chosen(values: np.ndarray, rows: list[int] | None) -> np.ndarray:
 
 def _positive(settings: dict[str, Any], name: str) -> arb:
     value = settings.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         raise Rejected(f"{name} is {value!r}, not a finite number above 0")
     return arb(float(value))
 

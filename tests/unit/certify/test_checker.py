@@ -273,6 +273,10 @@ def _no_claim(document: dict[str, Any], _: Any) -> None:
     del document["claim"]
 
 
+def _huge_cap(document: dict[str, Any], _: Any) -> None:
+    document["claim"]["cap"] = 10**400  # no float is as large
+
+
 CORPUS: dict[str, tuple[Tamper, str]] = {
     "gap": (_gap, "there is a gap between"),
     "overlap": (_overlap, "begins at .* before box"),
@@ -310,6 +314,8 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
     "unknown activation": (_settings("activation", "sine"), "the activation 'sine' is not known"),
     "unknown loss": (_settings("loss", "hinge"), "the loss 'hinge' is not known"),
     "no temperature": (_settings("temperature", 0.0), "temperature is 0.0, not a finite number above 0"),
+    "huge cap": (_huge_cap, "cap is 1000+, not a finite number"),
+    "huge step": (_settings("student_lr", 10**400), "student_lr is 1000+, not a finite number above 0"),
     "no step": (_settings("student_lr", -1.0), "student_lr is -1.0, not a finite number above 0"),
     "unknown columns": (_settings("columns", [2, 9]), "columns are not numbers of outputs"),
     "column twice": (_settings("columns", [2, 2]), "columns name an output twice"),

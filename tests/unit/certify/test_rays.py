@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +23,7 @@ from subtx_toy.certify.quantities import Quantity
 from subtx_toy.certify.search import certify
 from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.errors import InputError
-from subtx_toy.losses import kl, scaled
+from subtx_toy.losses import Loss, kl, scaled
 from subtx_toy.models import ACTIVATIONS
 from tests.unit.certify import rational
 
@@ -170,10 +171,18 @@ def test_a_teacher_in_any_precision_lies_on_its_ray() -> None:
     assert rate.upper() >= low_end
 
 
+def namesake(factor: float, temperature: float = 1.0) -> Loss:
+    """A multiple of kl that calls itself kl."""
+    return dataclasses.replace(scaled(kl(temperature), factor), name="kl")
+
+
 def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
     problem = SMALL.build()
     for changes, expected in (
-        ({"distillation_loss": scaled(kl(), 2.0)}, "expected the package's own kl, got one of that name that differs"),
+        ({"distillation_loss": scaled(kl(), 2.0)}, "expected squared_error or kl, got '2.0 kl'"),
+        ({"distillation_loss": namesake(2.0)}, "expected the package's own kl, got one of that name that differs"),
+        # A gradient of 1e-7 is far from 0, and of the wrong sign.
+        ({"distillation_loss": namesake(-1.0, 1e6)}, "expected the package's own kl, got one of that name"),
         ({"model": torch.nn.Linear(3, 6).double(), "base_params": {}}, "model: expected a perceptron"),
     ):
         fields = {"num_classes": 3, **changes}

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 
 from subtx_toy.errors import InputError
-from subtx_toy.losses import Loss, kl, squared_error
+from subtx_toy.losses import Loss, kl, scaled, squared_error
 from subtx_toy.params import Params, flatten, inner, unflatten
 from subtx_toy.problem import Problem
 from subtx_toy.theory.curvature import (
@@ -190,3 +190,12 @@ def test_ggn_agrees_with_curvlinops() -> None:
     )
     vector = torch.linspace(-1, 1, theirs.shape[0]).double()
     assert torch.allclose(theirs @ vector, ggn_operator(problem)(vector), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", TWO_LOSSES, ids=lambda loss: loss.name)
+def test_curvature_of_a_multiple_of_a_loss_is_that_multiple(loss: Loss) -> None:
+    name = FOREIGN[0] if isinstance(FOREIGN, list) else next(iter(FOREIGN))
+    plain, nine = foreign_problem(name, loss), foreign_problem(name, scaled(loss, 9.0))
+    assert float(curvature(nine)) == pytest.approx(9 * float(curvature(plain)), rel=FP64_FORMULA)
+    along = flatten(ggn_vector_product(nine, nine.teacher_update)) @ flatten(nine.teacher_update)
+    assert float(along) == pytest.approx(float(curvature(nine)), rel=FP64_FORMULA)
