@@ -65,8 +65,9 @@ def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[
     """Take the two steps and return what was predicted and observed, by name.
 
     Predictions are those of a shared initialisation, whatever the student's is: for the controls they show what does
-    not happen; cosine and window are nan where dT does not change the distilled outputs. ``remainder`` is ||dS - eps G dT||; distances are Euclidean, in parameter space; losses are sums over
-    outputs and means over inputs; accuracies are on all test images, in [0, 1].
+    not happen; cosine and window are nan where dT does not change the distilled outputs. ``remainder`` is
+    ||dS - eps G dT||; distances are Euclidean, in parameter space; losses are sums over outputs and means over inputs;
+    accuracies are on all test images, in [0, 1].
     """
     problem = one_step_problem(config, dataset, seed=seed)
     start = student_start(problem, config, seed=seed)

@@ -44,8 +44,8 @@ class PublishedSweep(BaseModel):
 
     A standard error is derived from what is printed: ``sd``, a standard deviation over ``n`` independent runs, divided
     by sqrt(n); ``ci95``, the half-width of an interval, divided by 1.96. Where a mean stands alone, the source's runs
-    are taken to spread as ours do, sd / sqrt(n), which a comparison has to know: it is the same sd twice. A value read off a figure has an error of reading beside it, taken as
-    uniform within ``reading``.
+    are taken to spread as ours do, sd / sqrt(n), which a comparison has to know: it is the same sd twice. A value read
+    off a figure has an error of reading beside it, taken as uniform within ``reading``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

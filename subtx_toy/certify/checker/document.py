@@ -16,7 +16,6 @@ import numpy as np
 
 from subtx_toy.errors import InputError
 
-
 _LARGEST = sys.float_info.max  # an integer beyond it is no float
 
 
