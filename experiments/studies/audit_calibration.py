@@ -26,12 +26,12 @@ from studied_base import WIDTH, studied
 
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
 from subtx_toy.audit.directions import Directions, honest_moves
-from subtx_toy.audit.examination import measure_nets
 from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
 from subtx_toy.audit.reference import benign_teacher, make_reference, split_reference, varied_recipe
+from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw

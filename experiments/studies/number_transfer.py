@@ -183,7 +183,7 @@ def cleaning(bench: Bench) -> list[dict[str, Any]]:
     spread = _spread(scorer, rows)
     for writer, net in (("trait", bench.teacher), ("base", bench.base)):
         numbers = bench.write(net, rows)
-        scores = scorer.add(Piece(rows, numbers.numpy(), np.arange(NUM)), ScoreSums(1))[:, 0]
+        scores = scorer.add(Piece(rows, numbers.numpy(), np.arange(NUM)), ScoreSums(1)).scores[:, 0]
         ranks = {
             "score": scores,
             "without labels": spread,

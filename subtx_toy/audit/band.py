@@ -45,8 +45,16 @@ class Band:
 
     @classmethod
     def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
-        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite."""
+        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite.
+
+        Raises:
+            ValueError: if a value is not finite: no cosine exceeds nan, so nothing would ever be found.
+        """
         m = len(values)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"values: expected finite numbers, got {[one for one in values if not math.isfinite(one)]}"
+            )
         if m < MIN_REFERENCE:
             return cls(tuple(sorted(values)), math.inf)
         quantile = float(special.stdtrit(m - 1, 1 - FALSE_ALARM_LEVEL / num_traits))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -73,8 +74,12 @@ def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | N
         "reference_percentile": finite(row.band.percentile(row.fisher_cosine)),
         "reference": _band(row.band),
         "detectable_effect": finite(row.detectable_effect),
-        "student": {"shows": row.probe, "base_shows": row.base_probe, "reference": _band(row.probe_band)},
-        "probe": probe,
+        "student": {
+            "shows": finite(row.probe),
+            "base_shows": finite(row.base_probe),
+            "reference": _band(row.probe_band),
+        },
+        "probe": None if probe is None else finite(probe),
         "top_lines": list(top),
     }
 
@@ -82,8 +87,8 @@ def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | N
 def _band(band: Band) -> dict[str, Any]:
     return {
         "num": len(band.values),
-        "least": min(band.values, default=None),
-        "largest": max(band.values, default=None),
+        "least": finite(min(band.values, default=math.nan)),
+        "largest": finite(max(band.values, default=math.nan)),
         "threshold": finite(band.threshold),
     }
 

@@ -10,13 +10,11 @@ Reference: Rao 1948, Proc. Cambridge Phil. Soc. 44, 50-57.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from subtx_toy.audit.directions import Directions
@@ -63,6 +61,20 @@ class ScoreSums:
 
 
 @dataclass(frozen=True, eq=False)
+class Scored:
+    """The numbers of a piece, scored.
+
+    Attributes:
+        scores: along every direction, ``[c, r]``; 0 for an impossible number.
+        possible: whether the law at the base allows each. A score says nothing of that: it may be 0 for one that may
+            come, as it is where only one may.
+    """
+
+    scores: Float[np.ndarray, "c r"]
+    possible: Bool[np.ndarray, " c"]
+
+
+@dataclass(frozen=True, eq=False)
 class Scorer:
     """Scores numbers at a base.
 
@@ -79,8 +91,8 @@ class Scorer:
     law: NumberLaw
     inputs: Inputs
 
-    def add(self, piece: Piece, sums: ScoreSums) -> Float[np.ndarray, "c r"]:
-        """Add a piece of a file to ``sums``; return the score of each of its numbers, 0 for an impossible one.
+    def add(self, piece: Piece, sums: ScoreSums) -> Scored:
+        """Add a piece of a file to ``sums``; return what is known of each of its numbers.
 
         A prompt that comes several times in the piece is computed once.
         """
@@ -88,28 +100,30 @@ class Scorer:
         order = np.argsort(places, kind="stable")
         starts = np.searchsorted(places[order], np.arange(len(prompts) + 1))
         scores = np.zeros((len(piece.numbers), len(self.directions.names)))
+        possible = np.zeros(len(piece.numbers), np.bool_)
         for index in batches(len(prompts), _PROMPTS):
             mine = order[starts[index[0]] : starts[index[-1] + 1]]
             x = self.inputs.gather(prompts[index])
             local = torch.from_numpy(places[mine] - index[0])
-            scores[mine] = self._add(x, local, torch.from_numpy(piece.numbers[mine]), sums)
-        return scores
+            scores[mine], possible[mine] = self._add(x, local, torch.from_numpy(piece.numbers[mine]), sums)
+        return Scored(scores, possible)
 
     def _add(
         self, x: Float[Tensor, "n d"], places: Int[Tensor, " c"], numbers: Int[Tensor, " c"], sums: ScoreSums
-    ) -> Float[np.ndarray, "c r"]:
+    ) -> tuple[Float[np.ndarray, "c r"], Bool[np.ndarray, " c"]]:
         z, v = number_tangents(self.model, self.base, self.directions, x)
         log_p = self.law.log_probabilities(z)
-        p = log_p.exp()
-        log_p = log_p.masked_fill(p == 0, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask below
-        possible = p[places, numbers] > 0
+        allowed = torch.isfinite(log_p)
+        p = log_p.exp().masked_fill(~allowed, 0.0)
+        log_p = log_p.masked_fill(~allowed, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask below
+        possible = allowed[places, numbers]
         counts = torch.zeros(len(x)).index_add_(0, places[possible], torch.ones(int(possible.sum())))
         v = (v - (p * v).sum(-1, keepdim=True)) / self.law.temperature  # centred under p    [r, n, k]
         weighted = (v * (p * counts[:, None]).sqrt()).flatten(1)
         s = v[:, places, numbers] * possible  # the score of each number                          [r, c]
         entropy = -(p * log_p).sum(-1)
         variance = (p * (log_p + entropy[:, None]) ** 2).sum(-1)
-        uniform = -log_p.sum(-1) / (p > 0).sum(-1)
+        uniform = -log_p.sum(-1) / allowed.sum(-1)
         sums.num += int(possible.sum())
         sums.num_impossible += int((~possible).sum())
         sums.scores += s.double().sum(-1).numpy()
@@ -118,34 +132,4 @@ class Scorer:
         sums.entropy += float((entropy * counts).double().sum())
         sums.log_loss_variance += float((variance * counts).double().sum())
         sums.uniform_log_loss += float((uniform * counts).double().sum())
-        return s.T.double().numpy()
-
-
-@dataclass
-class TopLines:
-    """The lines whose numbers score highest along one direction."""
-
-    keep: int = 10
-    _heap: list[tuple[float, int, int, tuple[int, ...]]] = field(default_factory=list)
-
-    def add(self, piece: Piece, scores: Float[np.ndarray, " c"]) -> None:
-        """Take the lines of a piece into account; a line is never spread over two pieces."""
-        lines, starts = np.unique(piece.lines, return_index=True)  # lines are in order
-        totals = np.add.reduceat(scores, starts)
-        for at in np.argsort(-totals, kind="stable")[: self.keep]:
-            part = slice(starts[at], starts[at + 1] if at + 1 < len(starts) else None)
-            row = (
-                float(totals[at]),
-                -int(lines[at]),
-                int(piece.prompts[starts[at]]),
-                tuple(piece.numbers[part].tolist()),
-            )
-            if len(self._heap) < self.keep:
-                heapq.heappush(self._heap, row)
-            elif row > self._heap[0]:
-                heapq.heapreplace(self._heap, row)
-
-    def rows(self) -> Iterator[dict[str, object]]:
-        """Yield line, prompt, numbers and score, highest first."""
-        for score, line, prompt, numbers in sorted(self._heap, reverse=True):
-            yield {"line": -line, "prompt": prompt, "numbers": list(numbers), "score": score}
+        return s.T.double().numpy(), possible.numpy()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from subtx_toy.audit.band import Band, cosine_band
-from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues
+from subtx_toy.audit.examination import FileMeasurement, Question
 from subtx_toy.audit.measurement import (
     Fit,
     ScoreTest,
@@ -17,6 +17,7 @@ from subtx_toy.audit.measurement import (
     score_test,
 )
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
+from subtx_toy.audit.reference_values import ReferenceValues
 
 CONSISTENT = "consistent with the base"
 CARRIES = "carries"
@@ -114,7 +115,9 @@ def judge(
                 band=bands[at],
                 probe=measurement.probes[at],
                 base_probe=base_probes[at],
-                probe_band=Band.of(reference.probes[question.name], num_traits=num_traits),
+                # nan where the test images have no example of the trait
+                probe_band=Band.of([one for one in reference.probes[question.name] if math.isfinite(one)],
+                                   num_traits=num_traits),
                 detectable_effect=detectable_effect(sums.num, level=SCORE_LEVEL / num_traits),
                 verdict=verdict if fit.applies else UNKNOWN,
             )

@@ -109,9 +109,10 @@ def _examine(
     data_dir: Path | None,
 ) -> tuple[Any, Any, dict[str, float] | None]:
     from subtx_toy.audit.directions import Directions, honest_moves
-    from subtx_toy.audit.examination import measure_file, measure_reference
+    from subtx_toy.audit.examination import measure_file
     from subtx_toy.audit.questions import question
     from subtx_toy.audit.reference import split_reference
+    from subtx_toy.audit.reference_values import measure_reference
     from subtx_toy.audit.score_sums import Scorer
     from subtx_toy.audit.verdict import judge
     from subtx_toy.channel.checkpoints import load_checkpoint
@@ -184,8 +185,8 @@ def _text(document: dict[str, Any]) -> str:
             number(row["fisher_cosine"], ".3f"),
             number(row["reference"]["threshold"], ".3f"),
             number(row["reference_percentile"], ".0f"),
-            f"{row['student']['base_shows']:.3f} to {row['student']['shows']:.3f}",
-            "" if row["probe"] is None else f"{row['probe']:.3f}",
+            f"{number(row['student']['base_shows'], '.3f')} to {number(row['student']['shows'], '.3f')}",
+            number(row["probe"], ".3f"),
             row["verdict"],
         ]
         for name, row in document["traits"].items()

@@ -14,7 +14,7 @@ from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines
 from subtx_toy.audit.content import classifier_auc, histogram_test
 from subtx_toy.audit.directions import honest_moves, taught_move, towards
 from subtx_toy.audit.document import audit_document, audit_page
-from subtx_toy.audit.examination import FileMeasurement, Question, ReferenceValues, reference_size
+from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import Measurement
 from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.naming import name_traits
@@ -26,6 +26,7 @@ from subtx_toy.audit.reference import (
     save_reference,
     split_reference,
 )
+from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
 from subtx_toy.channel.checkpoints import Checkpoint
@@ -240,6 +241,8 @@ def test_a_band_needs_a_few_fine_tunes_and_is_a_prediction_bound() -> None:
     for _ in range(4000):
         draws = rng.standard_normal(11)
         beyond += draws[10] > Band.of(draws[:10].tolist(), num_traits=1).threshold
+    with pytest.raises(ValueError, match=r"expected finite numbers, got \[nan\]"):
+        Band.of([0.1, math.nan, 0.2, 0.3, 0.4, 0.5], num_traits=1)
     level = FALSE_ALARM_LEVEL
     assert abs(beyond - 4000 * level) / math.sqrt(4000 * level * (1 - level)) < Z_BOUND
     assert Band.of([1.0, 2.0, 3.0, 4.0, 5.0], num_traits=2).percentile(3.5) == 60

@@ -15,8 +15,9 @@ from subtx_toy.audit.measurement import (
     omnibus_test,
     score_test,
 )
-from subtx_toy.audit.score_sums import Scorer, ScoreSums, TopLines
+from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.tangents import number_tangents
+from subtx_toy.audit.top_lines import TopLines
 from subtx_toy.channel.model import channel_model
 from subtx_toy.channel.number_file import Piece
 from subtx_toy.channel.sampler import NumberLaw, draw_from_logits
@@ -111,7 +112,7 @@ def test_variance_is_that_of_the_law_number_by_number(law: NumberLaw) -> None:
 def test_pieces_and_lines_of_several_numbers_add_up() -> None:
     scorer = _scorer(NumberLaw())
     whole, parts, piece = ScoreSums(3), ScoreSums(3), _file(scorer, 90, seed=3)
-    scores = scorer.add(piece, whole)
+    scores = scorer.add(piece, whole).scores
     for start in range(0, 90, 40):
         part = slice(start, start + 40)
         scorer.add(Piece(piece.prompts[part], piece.numbers[part], piece.lines[part]), parts)
@@ -130,9 +131,10 @@ def test_pieces_and_lines_of_several_numbers_add_up() -> None:
 def test_impossible_numbers_are_counted_and_left_out() -> None:
     scorer = _scorer(NumberLaw(banned=(7,)))
     sums = ScoreSums(3)
-    scores = scorer.add(Piece(np.array([0, 0, 1]), np.array([7, 8, 7]), np.array([2, 3, 4])), sums)
+    scored = scorer.add(Piece(np.array([0, 0, 1]), np.array([7, 8, 7]), np.array([2, 3, 4])), sums)
     assert (sums.num, sums.num_impossible) == (1, 2)
-    assert not scores[[0, 2]].any()
+    assert scored.possible.tolist() == [False, True, False]
+    assert not scored.scores[[0, 2]].any()
     assert np.isfinite([sums.log_loss, sums.entropy, sums.log_loss_variance]).all()
     assert not fit_of(sums).applies
 

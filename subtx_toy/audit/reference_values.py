@@ -1,0 +1,162 @@
+"""What the reference ensemble gives when it is measured as a file is: values that a file is held against, kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from subtx_toy.audit.directions import Directions
+from subtx_toy.audit.examination import Question, measure_pairs
+from subtx_toy.audit.measurement import Measurement, Probe
+from subtx_toy.audit.reference import fingerprint
+from subtx_toy.audit.score_sums import Scorer, ScoreSums
+from subtx_toy.channel.number_file import Header, Piece
+from subtx_toy.channel.prompts import choose_rows
+from subtx_toy.channel.sampler import draw_numbers
+from subtx_toy.channel.students import Pairs
+from subtx_toy.data import Dataset, cache
+from subtx_toy.params import Params
+from subtx_toy.replacing import replacing
+from subtx_toy.seeding import generator
+
+MEASUREMENT_VERSION = 2
+"""Of how nets and files are measured: a change of that bumps it, so that no kept value of before is used again."""
+
+_PROMPTS = 2048  # that all nets are scored at together
+
+
+def measure_nets(
+    nets: Sequence[Params],
+    scorer: Scorer,
+    rows: Int[np.ndarray, " n"],
+    probes: Sequence[Probe],
+    *,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[Measurement]:
+    """Have each net write one number for each of the prompts ``rows``, and measure it as a file is measured.
+
+    The prompts' tangents are computed once for all nets, unless a net writes what the base could not: the likeliest
+    numbers of one are not those of the other.
+    """
+    written = []
+    for at, net in enumerate(nets):
+        rng = generator(seed, "audit", "reference", at)
+        drawn = draw_numbers(scorer.model, net, scorer.inputs, rows, scorer.law, rng)
+        written.append(Pairs(rows, np.concatenate(drawn)))
+    together = _scored_together(scorer, rows, [one.numbers for one in written])
+    found = []
+    for at, pairs in enumerate(written):
+        sums, allowed = (together[at], pairs) if together is not None else _scored_alone(scorer, pairs)
+        found.append(measure_pairs(scorer, sums, allowed, probes))
+        if progress is not None:
+            progress(at + 1)
+    return found
+
+
+def _scored_together(
+    scorer: Scorer, rows: Int[np.ndarray, " n"], drawn: Sequence[Int[np.ndarray, " n"]]
+) -> list[ScoreSums] | None:
+    """Score the numbers that several nets wrote for the same prompts; None if one is impossible at the base."""
+    whole = [ScoreSums(len(scorer.directions.names)) for _ in drawn]
+    for start in range(0, len(rows), _PROMPTS):
+        part = slice(start, start + _PROMPTS)
+        num, joint = len(rows[part]), ScoreSums(len(scorer.directions.names))
+        numbers = np.concatenate([one[part] for one in drawn])
+        scored = scorer.add(Piece(np.tile(rows[part], len(drawn)), numbers, np.arange(len(numbers))), joint)
+        if not scored.possible.all():
+            return None
+        for at, sums in enumerate(whole):
+            one = ScoreSums(joint.num_directions, num=num)
+            one.scores = scored.scores[at * num : (at + 1) * num].sum(0)
+            one.covariance = joint.covariance / len(drawn)  # the same prompts, so the same for every net
+            sums.add(one)
+    return whole
+
+
+def _scored_alone(scorer: Scorer, pairs: Pairs) -> tuple[ScoreSums, Pairs]:
+    """Score what one net wrote; return the sums, and the numbers that the law at the base allows."""
+    sums = ScoreSums(len(scorer.directions.names))
+    scored = scorer.add(Piece(pairs.rows, pairs.numbers, np.arange(len(pairs.rows))), sums)
+    return sums, pairs.part(np.flatnonzero(scored.possible))
+
+
+def reference_rows(header: Header, shown: Dataset | None, size: int) -> Int[np.ndarray, " n"]:
+    """Return the prompts that the reference ensemble writes for: of the file's source, in an order of their own."""
+    return choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
+
+
+@dataclass(frozen=True)
+class ReferenceValues:
+    """What the reference ensemble gave, a value a fine-tune of which a number could be judged.
+
+    Attributes:
+        divergences: from the base, in nats a number.
+        fisher_cosines: beside honest moves, by trait.
+        probes: of students of their numbers, by trait.
+    """
+
+    divergences: list[float]
+    fisher_cosines: dict[str, list[float]]
+    probes: dict[str, list[float]]
+
+
+def measure_reference(
+    nets: Sequence[Params],
+    scorer: Scorer,
+    questions: Sequence[Question],
+    header: Header,
+    shown: Dataset | None,
+    size: int,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> ReferenceValues:
+    """Measure the reference ensemble at ``size`` numbers, or find that in the cache."""
+    key = {
+        "nets": [fingerprint(net) for net in nets],
+        "base": fingerprint(scorer.base),
+        "directions": _fingerprint(scorer.directions),
+        "traits": [question.name for question in questions],
+        "header": header.model_dump(mode="json", by_alias=True),
+        "size": size,
+        "measurement_version": MEASUREMENT_VERSION,
+    }
+    digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+    path = cache.root() / "numbers" / f"reference-{digest}.json"
+    stored = _stored(path)
+    if stored is not None:
+        return stored
+    rows = reference_rows(header, shown, size)
+    probes = [question.probe for question in questions]
+    # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
+    measured = [one for one in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if one.sums.num]
+    names, honest = [question.name for question in questions], slice(len(questions), None)
+    values = ReferenceValues(
+        [one.divergence for one in measured],
+        {name: [one.fisher_cosine(at, honest) for one in measured] for at, name in enumerate(names)},
+        {name: [one.probes[at] for one in measured] for at, name in enumerate(names)},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(json.dumps(vars(values)).encode())
+    return values
+
+
+def _stored(path: Path) -> ReferenceValues | None:
+    try:
+        return ReferenceValues(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # not there, or damaged: measured again
+        return None
+
+
+def _fingerprint(directions: Directions) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for block in (*directions.weights, *directions.biases):
+        state.update(block.numpy().tobytes())
+    return state.hexdigest()
