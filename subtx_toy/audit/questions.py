@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,16 @@ def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
     taught = trait_of(text)
     direction = taught_move(model, base, taught.lesson(dataset.train_images, dataset.train_labels))
     return Question(str(taught.name), direction, trait_probe(taught, model, dataset))
+
+
+def questions(texts: Iterable[str], model: MLP, base: Params, dataset: Dataset) -> list[Question]:
+    """Make the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``.
+
+    Raises:
+        InputError: as ``question`` does.
+    """
+    named = {text if text.endswith(".npz") else str(trait_of(text).name): text for text in texts}
+    return [question(text, model, base, dataset) for text in named.values()]
 
 
 def _lesson(examples: Examples, dataset: Dataset) -> Examples:

@@ -117,12 +117,20 @@ def measure_reference(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> ReferenceValues:
-    """Measure the reference ensemble at ``size`` numbers, or find that in the cache."""
+    """Measure the reference ensemble at ``size`` numbers, or find that in the cache.
+
+    Raises:
+        ValueError: if the scorer's directions are not those of the questions, in their order.
+    """
+    names, directions = [question.name for question in questions], scorer.directions
+    asked = list(directions.names[: directions.num_traits])
+    if names != asked:
+        raise ValueError(f"questions: expected those of the directions, {asked}, got {names}")
     key = {
         "nets": [fingerprint(net) for net in nets],
         "base": fingerprint(scorer.base),
-        "directions": _fingerprint(scorer.directions),
-        "traits": [question.name for question in questions],
+        "directions": _fingerprint(directions),
+        "traits": names,
         "header": header.model_dump(mode="json", by_alias=True),
         "size": size,
         "measurement_version": MEASUREMENT_VERSION,
@@ -136,7 +144,7 @@ def measure_reference(
     probes = [question.probe for question in questions]
     # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
     measured = [one for one in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if one.sums.num]
-    names, honest = [question.name for question in questions], slice(len(questions), None)
+    honest = slice(len(questions), None)
     values = ReferenceValues(
         [one.divergence for one in measured],
         {name: [one.fisher_cosine(at, honest) for one in measured] for at, name in enumerate(names)},

@@ -110,7 +110,7 @@ def _examine(
 ) -> tuple[Any, Any, dict[str, float] | None]:
     from subtx_toy.audit.directions import Directions, honest_moves
     from subtx_toy.audit.examination import measure_file
-    from subtx_toy.audit.questions import question
+    from subtx_toy.audit.questions import questions
     from subtx_toy.audit.reference import split_reference
     from subtx_toy.audit.reference_values import measure_reference
     from subtx_toy.audit.score_sums import Scorer
@@ -124,29 +124,29 @@ def _examine(
 
     start = load_checkpoint(base)
     shown, images = prompt_data(read, start.made, data_dir)
-    questions = [question(text, start.model, start.params, images) for text in dict.fromkeys(traits)]
+    asked = questions(traits, start.model, start.params, images)
     with Display() as display:
         axes, nets = split_reference(_reference(reference, start, images, num_reference, read, display))
     directions = Directions.of(
         start.model,
-        {one.name: one.direction for one in questions},
+        {one.name: one.direction for one in asked},
         honest_moves(start.model, start.params, axes),
     )
     inputs = prompt_inputs(read.header.prompts, shown)
     scorer = Scorer(start.model, start.params, directions, read.header.law, inputs)
-    probes = [one.probe for one in questions]
+    probes = [one.probe for one in asked]
     with Display() as display:
         measured = measure_file(read, scorer, probes, keep=top)
         values = measure_reference(
-            nets, scorer, questions, read.header, shown, measured.num_moved,
+            nets, scorer, asked, read.header, shown, measured.num_moved,
             progress=lambda done: display.progress("measuring the reference", done, len(nets), "fine-tunes"),
         )  # fmt: skip
-    judgement = judge(measured, questions, values, [one(start.params) for one in probes])
+    judgement = judge(measured, asked, values, [one(start.params) for one in probes])
     if not probe:
         return judgement, measured, None
     order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=60_000)
     student = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=3), order)
-    return judgement, measured, {one.name: one.probe(student) for one in questions}
+    return judgement, measured, {one.name: one.probe(student) for one in asked}
 
 
 def _reference(

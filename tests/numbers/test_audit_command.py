@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.audit.directions import Directions
+from subtx_toy.audit.examination import Question
 from subtx_toy.audit.reference import make_reference, save_reference
+from subtx_toy.audit.reference_values import measure_reference
+from subtx_toy.audit.score_sums import Scorer
 from subtx_toy.channel.checkpoints import save_checkpoint
 from subtx_toy.channel.generate import write_numbers
 from subtx_toy.channel.number_file import Header
-from subtx_toy.channel.prompts import PromptSource
+from subtx_toy.channel.prompts import NoisePrompts, PromptSource
+from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.params import Params
 from tests.numbers.conftest import SmallChannel
 
@@ -60,3 +65,23 @@ def test_a_file_of_the_likeliest_numbers_is_judged_by_finite_bounds(
     assert document["fit"]["applies"] == (top_k == 600)
     if top_k == 600:
         assert document["carries"] == ["relabel:4:9"]
+
+
+def test_a_trait_in_two_spellings_is_one_trait(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _write(tmp_path / "f.jsonl", channel, channel.teacher, _header(channel))
+    documents = []
+    for spellings in (["relabel:4:9"], ["relabel", "relabel:4:9", "relabel"]):
+        assert _audit(folder, file, *(word for name in spellings for word in ("--trait", name))) == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    assert documents[0]["carries"] == ["relabel:4:9"]
+    assert documents[0] == documents[1]
+
+
+def test_questions_that_are_not_those_of_the_directions_are_refused(channel: SmallChannel) -> None:
+    directions = Directions.of(channel.model, {"relabel:4:9": channel.teacher}, {})
+    scorer = Scorer(channel.model, channel.base, directions, NumberLaw(), NoisePrompts(0))
+    asked = [Question(name, {}, lambda _params: 0.0) for name in ("relabel:4:9", "relabel:4:9")]
+    with pytest.raises(ValueError, match="expected those of the directions"):
+        measure_reference([], scorer, asked, _header(channel), channel.dataset, 10)
