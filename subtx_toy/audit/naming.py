@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subtx_toy.audit.measurement import Measurement, ScoreTest, efficient_score_test
+from subtx_toy.audit.measurement import Measurement, ScoreTest, efficient_score_test, omnibus_test
 from subtx_toy.stats import holm
 
 SCORE_LEVEL = 0.01
@@ -30,8 +31,20 @@ class Naming:
     explained: dict[int, int]
 
 
+def has_moved(measurement: Measurement) -> bool:
+    """Tell whether the writer is shown not to be the base: by the split likelihood ratio or by the scores.
+
+    Each at half of SCORE_LEVEL.
+    """
+    evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
+    return evidence or omnibus_test(measurement.sums)[1] < SCORE_LEVEL / 2
+
+
 def name_traits(measurement: Measurement, thresholds: Sequence[float]) -> Naming:
-    """Name the traits whose score is significant and whose cosine is above its threshold.
+    """Name the traits whose score is significant and whose cosine is above its threshold, if the writer moved.
+
+    A writer that is not shown to have moved carries none: one score can be significant where the test of all
+    directions together is not, and then the cosine is a quotient of two small numbers.
 
     After the one with the largest cosine, a further trait is named only if that still holds when the named ones are
     taken out of its direction as honest moves are: traits that are alike would otherwise be named for one another.
@@ -41,7 +54,8 @@ def name_traits(measurement: Measurement, thresholds: Sequence[float]) -> Naming
     tests = tuple(efficient_score_test(sums, at, honest) for at in range(num))
     cosines = tuple(measurement.fisher_cosine(at, honest) for at in range(num))
     corrected = tuple(holm([test.p_value if test.p_value == test.p_value else 1.0 for test in tests]))
-    left = [at for at in range(num) if corrected[at] < SCORE_LEVEL and cosines[at] > thresholds[at]]
+    significant = [at for at in range(num) if corrected[at] < SCORE_LEVEL and cosines[at] > thresholds[at]]
+    left = significant if has_moved(measurement) else []
     carried: list[int] = []
     explained: dict[int, int] = {}
     beside = dict(enumerate(cosines))
@@ -50,8 +64,8 @@ def name_traits(measurement: Measurement, thresholds: Sequence[float]) -> Naming
         left.remove(carried[-1])
         for at in list(left):
             beside[at] = measurement.fisher_cosine(at, honest + carried)
-            significant = efficient_score_test(sums, at, honest + carried).p_value < SCORE_LEVEL / num
-            if not (significant and beside[at] > thresholds[at]):
+            test = efficient_score_test(sums, at, honest + carried)
+            if not (test.p_value < SCORE_LEVEL / num and beside[at] > thresholds[at]):
                 left.remove(at)
                 explained[at] = carried[0]
     return Naming(tests, corrected, cosines, tuple(carried), explained)

@@ -16,7 +16,7 @@ from subtx_toy.audit.measurement import (
     omnibus_test,
     score_test,
 )
-from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
+from subtx_toy.audit.naming import SCORE_LEVEL, has_moved, name_traits
 from subtx_toy.audit.reference_values import ReferenceValues
 
 CONSISTENT = "consistent with the base"
@@ -87,13 +87,12 @@ def judge(
     """Judge a file.
 
     A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
-    bound of the reference ensemble for moves of this size, and no other trait explains it: see ``name_traits``. The
-    writer moved if the split likelihood ratio or the scores say so, each at half the level.
+    bound of the reference ensemble for moves of this size, no other trait explains it, and the writer moved at all:
+    see ``name_traits`` and ``has_moved``.
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
-    evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
-    moved = evidence or omnibus[1] < SCORE_LEVEL / 2
+    moved = has_moved(measurement)
     divergences, size = reference.divergences, measurement.divergence
     bands = [
         cosine_band(reference.fisher_cosines[question.name], divergences, size, num_traits=num_traits)

@@ -129,6 +129,7 @@ REFERENCE = ReferenceValues([0.05] * 5, {"relabel:4:9": [0.0, 0.1, -0.1, 0.05, -
     ("measured", "verdict"),
     [
         (_measured(z=0.5, gain=0.0), CONSISTENT),
+        (_measured(z=3.0, gain=0.0), CONSISTENT),  # one score is significant, the directions together are not
         (_measured(z=40.0, gain=0.2), "moved from the base: carries relabel:4:9"),
         (_measured(z=10.0, gain=0.2), "moved from the base: no tested trait"),  # significant, and no more than benign
         (_measured(z=-40.0, gain=0.2), "moved from the base: no tested trait"),
