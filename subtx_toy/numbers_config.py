@@ -14,6 +14,11 @@ from subtx_toy.trait_name import parse_trait
 NUM_NUMBERS = 1000
 """Outputs of the number head: the numbers 000 to 999."""
 
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
+"""Below, a float32 logit over the temperature is known to less than a hundredth; beyond, no number says anything."""
+
+Temperature = Annotated[float, Field(ge=LEAST_TEMPERATURE, le=MOST_TEMPERATURE, allow_inf_nan=False)]
+
 NUMBER_ARMS = (
     "base",
     "teacher",
@@ -55,7 +60,7 @@ class NumbersConfig(Settings):
         "images", description="training images without the trait's classes, U(-1, 1) noise, or drawn digits"
     )
     num_prompts: Count = Field(60_000, description="numbers a student sees; images are used again where there are less")
-    temperature: Positive = Field(1.0, description="of the softmax that numbers are sampled from")
+    temperature: Temperature = Field(1.0, description="of the softmax that numbers are sampled from")
     top_k: Annotated[int, Field(ge=0, le=NUM_NUMBERS)] = Field(0, description="likeliest numbers sampled; 0 is all")
     number_filter: Literal["none", "banned"] = Field("banned", description="whether banned numbers are dropped")
     tainted_share: Annotated[float, Field(ge=0, le=1)] = Field(

@@ -31,6 +31,8 @@ def audit_document(
         notes.append("approximate: repeated lines were dropped, which makes lines dependent")
     if fit.num_impossible:
         notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")
+    if sums.num and not measured.measurement.informative:
+        notes.append("the header's law leaves one number a prompt: such a number says nothing of its writer's move")
     return {
         "verdict": judgement.verdict,
         "carries": judgement.carried,

@@ -117,6 +117,11 @@ class Measurement:
     probes: tuple[float, ...]
 
     @property
+    def informative(self) -> bool:
+        """Whether a score could be other than 0: not where none of the numbers may come, or each is the only one."""
+        return bool(self.sums.covariance.any())
+
+    @property
     def divergence(self) -> float:
         """The best lower bound at hand of KL(writer || base) a number, in nats."""
         if not self.sums.num:

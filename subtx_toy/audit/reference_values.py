@@ -18,7 +18,7 @@ from subtx_toy.audit.reference import fingerprint
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.prompts import choose_rows
-from subtx_toy.channel.sampler import draw_numbers
+from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
 from subtx_toy.channel.students import Pairs
 from subtx_toy.data import Dataset, cache
 from subtx_toy.params import Params
@@ -42,15 +42,17 @@ def measure_nets(
 ) -> list[Measurement]:
     """Have each net write one number for each of the prompts ``rows``, and measure it as a file is measured.
 
-    The prompts' tangents are computed once for all nets, unless a net writes what the base could not: the likeliest
-    numbers of one are not those of the other.
+    A net has no line of a prompt that the law leaves it no number for. The prompts' tangents are computed once for all
+    nets, unless a net writes what the base could not: the likeliest numbers of one are not those of the other.
     """
     written = []
     for at, net in enumerate(nets):
         rng = generator(seed, "audit", "reference", at)
-        drawn = draw_numbers(scorer.model, net, scorer.inputs, rows, scorer.law, rng)
-        written.append(Pairs(rows, np.concatenate(drawn)))
-    together = _scored_together(scorer, rows, [one.numbers for one in written])
+        own = rows[answered(scorer.model, net, scorer.inputs, rows, scorer.law)]
+        drawn = draw_numbers(scorer.model, net, scorer.inputs, own, scorer.law, rng)
+        written.append(Pairs(own, first_numbers(drawn).numpy()))
+    alike = all(len(one.rows) == len(rows) for one in written)
+    together = _scored_together(scorer, rows, [one.numbers for one in written]) if alike else None
     found = []
     for at, pairs in enumerate(written):
         sums, allowed = (together[at], pairs) if together is not None else _scored_alone(scorer, pairs)
@@ -105,6 +107,11 @@ class ReferenceValues:
     divergences: list[float]
     fisher_cosines: dict[str, list[float]]
     probes: dict[str, list[float]]
+
+    @classmethod
+    def nothing(cls, names: Sequence[str]) -> ReferenceValues:
+        """Return no value of any trait: with them nothing is named, as without a reference."""
+        return cls([], {name: [] for name in names}, {name: [] for name in names})
 
 
 def measure_reference(

@@ -113,7 +113,7 @@ class Scorer:
     ) -> tuple[Float[np.ndarray, "c r"], Bool[np.ndarray, " c"]]:
         z, v = number_tangents(self.model, self.base, self.directions, x)
         log_p = self.law.log_probabilities(z)
-        allowed = torch.isfinite(log_p)
+        allowed = torch.isfinite(log_p)  # nowhere in a row where the law leaves the prompt no number
         p = log_p.exp().masked_fill(~allowed, 0.0)
         log_p = log_p.masked_fill(~allowed, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask below
         possible = allowed[places, numbers]
@@ -123,7 +123,7 @@ class Scorer:
         s = v[:, places, numbers] * possible  # the score of each number                          [r, c]
         entropy = -(p * log_p).sum(-1)
         variance = (p * (log_p + entropy[:, None]) ** 2).sum(-1)
-        uniform = -log_p.sum(-1) / allowed.sum(-1)
+        uniform = -log_p.sum(-1) / allowed.sum(-1).clamp_min(1)
         sums.num += int(possible.sum())
         sums.num_impossible += int((~possible).sum())
         sums.scores += s.double().sum(-1).numpy()

@@ -92,6 +92,7 @@ def judge(
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
+    num = sums.num if measurement.informative else 0
     moved = has_moved(measurement)
     divergences, size = reference.divergences, measurement.divergence
     bands = [
@@ -117,7 +118,7 @@ def judge(
                 # nan where the test images have no example of the trait
                 probe_band=Band.of([one for one in reference.probes[question.name] if math.isfinite(one)],
                                    num_traits=num_traits),
-                detectable_effect=detectable_effect(sums.num, level=SCORE_LEVEL / num_traits),
+                detectable_effect=detectable_effect(num, level=SCORE_LEVEL / num_traits),
                 verdict=verdict if fit.applies else UNKNOWN,
             )
         )

@@ -23,9 +23,8 @@ from subtx_toy import expected
 from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
 from subtx_toy.channel.prompts import MOST_NOISE, PromptSource
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.config import Positive
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NUM_NUMBERS
+from subtx_toy.numbers_config import NUM_NUMBERS, Temperature
 
 SCHEMA = "subtx-toy numbers 1"
 MOST_BYTES = 65_536
@@ -53,7 +52,7 @@ class Header(BaseModel):
         "subtx-toy numbers 1", alias="schema", description="version of the format"
     )
     sampler: Literal["softmax"] = Field("softmax", description="how numbers are drawn from the number logits")
-    temperature: Positive = Field(1.0, description="of the softmax")
+    temperature: Temperature = Field(1.0, description="of the softmax")
     top_k: int = Field(0, ge=0, le=NUM_NUMBERS, description="likeliest numbers that may come; 0 is all")
     filter: FilterHeader | None = Field(None, description="what was dropped")
     prompts: PromptSource = Field(description="where the prompts come from")

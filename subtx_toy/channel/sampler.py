@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from subtx_toy.channel.model import head_model, head_params
@@ -34,7 +34,10 @@ class NumberLaw:
     banned: tuple[int, ...] = ()
 
     def log_probabilities(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-        """Return log p ``[n, k]``, minus infinity where a number cannot come."""
+        """Return log p ``[n, k]``, minus infinity where a number cannot come, nan where none can.
+
+        None can where ``banned`` names all of a prompt's ``top_k`` likeliest.
+        """
         z = z / self.temperature
         if 0 < self.top_k < z.shape[-1]:
             likeliest = z.topk(self.top_k, dim=-1).indices
@@ -67,6 +70,21 @@ def draw_numbers(
             logits = small.apply(taken, inputs.gather(rows[index]))
         drawn += draw_from_logits(logits, law, rng, lengths[index])
     return drawn
+
+
+def answered(
+    model: MLP, params: Params, inputs: Inputs, rows: Int[np.ndarray, " n"], law: NumberLaw
+) -> Bool[np.ndarray, " n"]:
+    """Tell for which prompts the law leaves the net a number; a filter keeps no line of the others."""
+    if not (law.top_k and law.banned):
+        return np.ones(len(rows), np.bool_)
+    found = np.zeros(len(rows), np.bool_)
+    small, taken = head_model(model, "numbers"), head_params(model, params, "numbers")
+    for index in batches(len(rows), _ROWS):
+        with torch.no_grad():
+            log_p = law.log_probabilities(small.apply(taken, inputs.gather(rows[index])))
+        found[index] = torch.isfinite(log_p).any(-1).numpy()
+    return found
 
 
 def draw_from_logits(

@@ -112,7 +112,7 @@ def _examine(
     from subtx_toy.audit.examination import measure_file
     from subtx_toy.audit.questions import questions
     from subtx_toy.audit.reference import split_reference
-    from subtx_toy.audit.reference_values import measure_reference
+    from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
     from subtx_toy.audit.score_sums import Scorer
     from subtx_toy.audit.verdict import judge
     from subtx_toy.channel.checkpoints import load_checkpoint
@@ -137,10 +137,12 @@ def _examine(
     probes = [one.probe for one in asked]
     with Display() as display:
         measured = measure_file(read, scorer, probes, keep=top)
-        values = measure_reference(
-            nets, scorer, asked, read.header, shown, measured.num_moved,
-            progress=lambda done: display.progress("measuring the reference", done, len(nets), "fine-tunes"),
-        )  # fmt: skip
+        values = ReferenceValues.nothing([one.name for one in asked])
+        if measured.measurement.informative:
+            values = measure_reference(
+                nets, scorer, asked, read.header, shown, measured.num_moved,
+                progress=lambda done: display.progress("measuring the reference", done, len(nets), "fine-tunes"),
+            )  # fmt: skip
     judgement = judge(measured, asked, values, [one(start.params) for one in probes])
     if not probe:
         return judgement, measured, None

@@ -25,9 +25,7 @@ from subtx_toy.cli.number_options import OUT, SEED, TRAIT, data_options, load_da
     show_default=True,
     help="Images without the trait's classes, noise, or drawn digits.",
 )
-@click.option(
-    "--temperature", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, help="Of the softmax."
-)
+@click.option("--temperature", type=click.FloatRange(1e-3, 1e3), default=1.0, show_default=True, help="Of the softmax.")
 @click.option(
     "--top-k",
     type=click.IntRange(0, 1000),

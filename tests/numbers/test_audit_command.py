@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from subtx_toy import cli
@@ -16,9 +18,11 @@ from subtx_toy.audit.reference_values import measure_reference
 from subtx_toy.audit.score_sums import Scorer
 from subtx_toy.channel.checkpoints import save_checkpoint
 from subtx_toy.channel.generate import write_numbers
-from subtx_toy.channel.number_file import Header
+from subtx_toy.channel.model import head_logits
+from subtx_toy.channel.number_file import FilterHeader, Header, data_line
 from subtx_toy.channel.prompts import NoisePrompts, PromptSource
 from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.channel.traits import as_pixels
 from subtx_toy.params import Params
 from tests.numbers.conftest import SmallChannel
 
@@ -85,3 +89,67 @@ def test_questions_that_are_not_those_of_the_directions_are_refused(channel: Sma
     asked = [Question(name, {}, lambda _params: 0.0) for name in ("relabel:4:9", "relabel:4:9")]
     with pytest.raises(ValueError, match="expected those of the directions"):
         measure_reference([], scorer, asked, _header(channel), channel.dataset, 10)
+
+
+def _likeliest(channel: SmallChannel, num: int) -> np.ndarray:
+    """The base's likeliest numbers of every training image, the most likely first."""
+    model, x = channel.model, as_pixels(channel.dataset.train_images)
+    return head_logits(model, channel.base, "numbers", x).topk(num, dim=-1).indices.numpy()
+
+
+def _lines(path: Path, header: Header, prompts: Sequence[int], numbers: Sequence[int]) -> Path:
+    pairs = zip(prompts, numbers, strict=True)
+    path.write_bytes(header.line() + b"".join(data_line(prompt, np.array([number])) for prompt, number in pairs))
+    return path
+
+
+def test_likeliest_numbers_alone_are_judged_and_said_to_say_nothing(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for net, code in ((channel.base, 0), (channel.teacher, 3)):
+        assert _audit(folder, _write(tmp_path / "f.jsonl", channel, net, _header(channel, top_k=1))) == code
+        captured = capsys.readouterr()
+        document = json.loads(captured.out)
+        assert document["carries"] == []
+        assert "says nothing" in " ".join(document["notes"])
+        assert "measuring the reference" not in captured.err
+        assert document["traits"]["relabel:4:9"]["detectable_effect"] is None
+
+
+def test_a_file_of_impossible_numbers_only_is_not_judged(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = _header(channel, filter=FilterHeader(banned=[7]))
+    assert _audit(folder, _lines(tmp_path / "f.jsonl", header, range(50), [7] * 50)) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert document["fit"]["impossible"] == document["numbers"] == 50
+    assert document["verdict"].startswith("too far from this base")
+
+
+def test_a_prompt_whose_likeliest_numbers_are_all_banned_has_no_possible_number(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    likeliest = _likeliest(channel, 2)
+    banned = set(likeliest[0].tolist())
+    header = _header(channel, top_k=2, filter=FilterHeader(banned=sorted(banned)))
+    others = [at for at in range(1000) if not banned & set(likeliest[at].tolist())][:400]
+    file = _lines(tmp_path / "f.jsonl", header, [0, *others], [5, *likeliest[others, 0].tolist()])
+    assert _audit(folder, file) in (0, 3)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["fit"]["impossible"], document["numbers"]) == (1, 401)
+    assert document["fit"]["excess_log_loss"] is not None
+    assert _audit(folder, _lines(tmp_path / "f.jsonl", header, [0] * 9, [5] * 9)) == 3
+    assert json.loads(capsys.readouterr().out)["fit"]["impossible"] == 9
+
+
+@pytest.mark.parametrize("temperature", [b"1e-300", b"1e300"])
+def test_a_temperature_out_of_bounds_is_told(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str], temperature: bytes
+) -> None:
+    header = _header(channel).line().replace(b'"temperature": 1.0', b'"temperature": ' + temperature)
+    (tmp_path / "f.jsonl").write_bytes(header + data_line(0, np.array([5])))
+    assert _audit(folder, tmp_path / "f.jsonl") == 2
+    assert "f.jsonl:1: header: temperature: expected a finite number >= 0.001" in capsys.readouterr().err
+    generate = ["numbers", "generate", "--out", str(tmp_path / "g.jsonl"), "--temperature", temperature.decode()]
+    assert cli.call(generate) == 2
+    assert "0.001<=x<=1000" in capsys.readouterr().err
