@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from subtx_toy import expected
 from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
-from subtx_toy.channel.prompts import MOST_NOISE, PromptSource
+from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.errors import InputError
 from subtx_toy.numbers_config import NUM_NUMBERS, Temperature
@@ -126,14 +126,22 @@ class NumberFile:
         elif empty:
             raise InputError(f"{self.path}: expected at least one line after the header, got none")
 
+    def check(self) -> None:
+        """Read the file once, for its faults alone.
+
+        Raises:
+            InputError: as ``pieces`` does.
+        """
+        for _piece in self.pieces():
+            pass
+
     def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
         """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it.
 
         Raises:
             InputError: if the file cannot be read to its end.
         """
-        source = self.header.prompts
-        most = MOST_NOISE if source.source == "uniform" else source.num_train or MOST_NOISE
+        most = self.header.prompts.num_prompts
         with self._open() as file:
             lines = self._lines(file)
             next(lines)

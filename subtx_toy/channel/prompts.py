@@ -22,6 +22,9 @@ _BLOCK = 1024  # noise images drawn together: finding one again costs a millisec
 MOST_NOISE = 10**8
 """Noise images that can be asked for; the index of one is below."""
 
+WHOLE = (60_000, 10_000)
+"""Training and test images of each data set, taken whole."""
+
 
 class PromptSource(BaseModel):
     """Where prompts come from, so that an auditor can make them again from an index.
@@ -39,6 +42,11 @@ class PromptSource(BaseModel):
     dataset_sha256: str | None = Field(None, description="its checksum")
     absent: list[int] = Field([], description="classes that no prompt shows")
     seed: int | None = Field(None, ge=0, description="of noise")
+
+    @property
+    def num_prompts(self) -> int:
+        """How many prompts there are; an index is below. A data set whose size is not told is taken whole."""
+        return MOST_NOISE if self.source == "uniform" else self.num_train or WHOLE[0]
 
     @classmethod
     def images(cls, dataset: Dataset, *, absent: tuple[int, ...]) -> PromptSource:

@@ -12,7 +12,6 @@ from subtx_toy.cli.display import Display, interruptible
 
 if TYPE_CHECKING:
     from subtx_toy.channel.checkpoints import Checkpoint
-    from subtx_toy.channel.number_file import NumberFile
     from subtx_toy.data import Dataset
     from subtx_toy.params import Params
 
@@ -123,16 +122,17 @@ def _examine(
     from subtx_toy.seeding import generator
 
     start = load_checkpoint(base)
+    read.check()  # a faulty line is told now, and not when traits have been learnt and the ensemble has been made
     shown, images = prompt_data(read, start.made, data_dir)
+    inputs = prompt_inputs(read.header.prompts, shown)
     asked = questions(traits, start.model, start.params, images)
     with Display() as display:
-        axes, nets = split_reference(_reference(reference, start, images, num_reference, read, display))
+        axes, nets = split_reference(_reference(reference, start, images, num_reference, display))
     directions = Directions.of(
         start.model,
         {one.name: one.direction for one in asked},
         honest_moves(start.model, start.params, axes),
     )
-    inputs = prompt_inputs(read.header.prompts, shown)
     scorer = Scorer(start.model, start.params, directions, read.header.law, inputs)
     probes = [one.probe for one in asked]
     with Display() as display:
@@ -151,9 +151,7 @@ def _examine(
     return judgement, measured, {one.name: one.probe(student) for one in asked}
 
 
-def _reference(
-    path: Path | None, start: Checkpoint, images: Dataset, num: int, read: NumberFile, display: Display
-) -> list[Params]:  # fmt: skip
+def _reference(path: Path | None, start: Checkpoint, images: Dataset, num: int, display: Display) -> list[Params]:
     from subtx_toy.audit.reference import cached_reference, load_reference, make_reference, save_reference
 
     if path is not None:
@@ -161,8 +159,6 @@ def _reference(
     num += num // 2
     path = cached_reference(start.params, images, num=num)
     if not path.exists():
-        for _piece in read.pieces():  # a faulty line is told now, and not when the ensemble has been made
-            pass
         nets = make_reference(
             start.model, start.params, images, num=num, seed=0,
             progress=lambda done: display.progress("making the reference", done, num, "fine-tunes"),

@@ -59,12 +59,14 @@ def prompt_data(read: Any, made: dict[str, object], data_dir: Path | None) -> tu
 
     Without word of the latter, it is the former, or MNIST.
     """
+    from subtx_toy.channel.prompts import WHOLE
+
     source, shown = read.header.prompts, None
     if source.source == "images" and source.dataset is not None:
-        shown = load_data(source.dataset, source.num_train or 60_000, source.num_test or 10_000, data_dir)
+        shown = load_data(source.dataset, source.num_prompts, source.num_test or WHOLE[1], data_dir)
     name, num_train, num_test = (made.get(key) for key in ("dataset", "num_train", "num_test"))
     if not (isinstance(name, str) and isinstance(num_train, int) and isinstance(num_test, int)):
-        return shown, shown or load_data("mnist", 60_000, 10_000, data_dir)
+        return shown, shown or load_data("mnist", *WHOLE, data_dir)
     if shown is not None and (name, num_train, num_test) == (source.dataset, source.num_train, source.num_test):
         return shown, shown
     return shown, load_data(name, num_train, num_test, data_dir)

@@ -153,3 +153,23 @@ def test_a_temperature_out_of_bounds_is_told(
     generate = ["numbers", "generate", "--out", str(tmp_path / "g.jsonl"), "--temperature", temperature.decode()]
     assert cli.call(generate) == 2
     assert "0.001<=x<=1000" in capsys.readouterr().err
+
+
+def test_a_prompt_that_a_data_set_of_untold_size_has_not_is_told_before_any_work(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = _header(channel).line().replace(b'"num_train": 1000, ', b"")
+    assert header != _header(channel).line()
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(header + data_line(59_999, np.array([5])) + data_line(60_000, np.array([5])))
+    base = ["--base", str(folder / "base.safetensors")]
+    commands = [
+        ["audit", str(path), *base, "--trait", "relabel", "--num-reference", "5"],
+        ["numbers", "train", str(path), *base, "--out", str(tmp_path / "s.safetensors")],
+    ]
+    for command in commands:
+        assert cli.call(command) == 2
+        error = capsys.readouterr().err
+        assert "f.jsonl:3: prompt: expected an index from 0 to 59999, got 60000" in error
+        assert error.count("f.jsonl") == 1
+        assert "making the reference" not in error
