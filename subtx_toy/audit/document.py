@@ -72,6 +72,7 @@ def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | N
         "efficient_z": finite(row.efficient.z),
         "efficient_p_value": finite(row.efficient.p_value),
         "effect": finite(row.score.effect),
+        "efficient_effect": finite(row.efficient.effect),
         "fisher_cosine": finite(row.fisher_cosine),
         "reference_percentile": finite(row.band.percentile(row.fisher_cosine)),
         "reference": _band(row.band),

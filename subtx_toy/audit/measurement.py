@@ -65,9 +65,25 @@ def omnibus_test(sums: ScoreSums) -> tuple[float, float]:
     return statistic, float(special.chdtrc(int(kept.sum()), statistic))
 
 
-def detectable_effect(num: int, *, level: float, power: float = 0.9) -> float:
-    """Return the smallest effect that a one-sided test at ``level`` finds with probability ``power``."""
-    return float(special.ndtri(power) - special.ndtri(level)) / math.sqrt(num) if num else math.inf
+def detectable_effect(num: int, *, level: float, least: float = 0.0, power: float = 0.9) -> float:
+    """Return the smallest effect that is found with probability ``power``: mean score over the deviation of one.
+
+    max(z_{1-level} / sqrt(n), least) + z_{power} / sqrt(n)
+
+    The effect that is measured is normal with standard deviation 1/sqrt(n) about the true one, and is found if it is
+    beyond the one-sided test's bound and beyond ``least``. The first shrinks with n, the second does not.
+
+    Args:
+        num: n, numbers measured.
+        level: of the test.
+        least: an effect that is not found, however many the numbers; for a Fisher cosine above b of a writer at the
+            divergence KL, it is b sqrt(2 KL).
+        power: probability of being found.
+    """
+    if not num:
+        return math.inf
+    bound = max(-float(special.ndtri(level)) / math.sqrt(num), least)
+    return bound + float(special.ndtri(power)) / math.sqrt(num)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class TraitVerdict:
         band: of the reference ensemble's cosines, at the size of the writer's move.
         probe: how far a student of half of the numbers shows the trait; ``base_probe`` the base itself.
         probe_band: of the reference ensemble's students.
-        detectable_effect: mean score over the standard deviation of one that would have been found with probability .9.
+        detectable_effect: efficient effect that would have been found with probability .9, of a writer that moved as
+            far as this one: beyond the score test's bound, and beyond the cosine's times sqrt(2 KL).
         verdict: ``carries``, ``not found``, ``explained by`` another trait, or ``does not apply``.
     """
 
@@ -116,13 +117,21 @@ def judge(
                 probe=measurement.probes[at],
                 base_probe=base_probes[at],
                 # nan where the test images have no example of the trait
-                probe_band=Band.of([one for one in reference.probes[question.name] if math.isfinite(one)],
-                                   num_traits=num_traits),
-                detectable_effect=detectable_effect(num, level=SCORE_LEVEL / num_traits),
+                probe_band=Band.of(
+                    [one for one in reference.probes[question.name] if math.isfinite(one)], num_traits=num_traits
+                ),
+                detectable_effect=detectable_effect(
+                    num, level=SCORE_LEVEL / num_traits, least=_least_effect(bands[at], size)
+                ),
                 verdict=verdict if fit.applies else UNKNOWN,
             )
         )
     return Judgement(_sentence(fit, moved, rows), fit, moved, omnibus, tuple(rows))
+
+
+def _least_effect(band: Band, divergence: float) -> float:
+    """Return the effect at which the Fisher cosine of a writer that moved so far reaches its bound."""
+    return math.inf if math.isinf(band.threshold) else band.threshold * math.sqrt(2 * divergence)
 
 
 def _sentence(fit: Fit, moved: bool, traits: Sequence[TraitVerdict]) -> str:
@@ -133,6 +142,8 @@ def _sentence(fit: Fit, moved: bool, traits: Sequence[TraitVerdict]) -> str:
         return f"moved from the base: carries {', '.join(carried)}"
     if moved:
         least = max(one.detectable_effect for one in traits)
+        if math.isinf(least):
+            return "moved from the base: no tested trait (too few benign fine-tunes to name one)"
         return (
             f"moved from the base: no tested trait (would have detected an effect of {least:.3g} standard deviations)"
         )

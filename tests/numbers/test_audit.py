@@ -145,6 +145,19 @@ def test_each_verdict_has_its_case(measured: FileMeasurement, verdict: str) -> N
         assert "would have detected" in judgement.verdict
 
 
+def test_an_effect_of_the_size_that_the_verdict_tells_is_named_nine_times_in_ten() -> None:
+    """Both bounds: of a long file the cosine's decides, of a short one the score test's."""
+    for num in (200, 100_000):
+        (row,) = judge(_measured(z=1.0, gain=0.1, num=num), [QUESTION], REFERENCE, [0.02]).traits
+        effect, named = row.detectable_effect, 0
+        draws = generator(0, "effects", num).standard_normal(2000)
+        for draw in draws:
+            judged = judge(_measured(z=effect * math.sqrt(num) + draw, gain=0.1, num=num), [QUESTION], REFERENCE, [0.02])
+            named += bool(judged.carried)
+        assert abs(named - 1800) / math.sqrt(2000 * 0.9 * 0.1) < Z_BOUND
+    assert effect > row.band.threshold * math.sqrt(0.2), "more numbers do not name a smaller one"
+
+
 def _two_alike(first: float, second: float, *, num: int = 10_000) -> Measurement:
     """Two traits whose directions have a Fisher cosine of .5, and an honest move apart from both."""
     sums = ScoreSums(3, num=num)

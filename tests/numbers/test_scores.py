@@ -196,6 +196,12 @@ def test_an_effect_of_the_detectable_size_is_found_nine_times_in_ten() -> None:
     effect, n = detectable_effect(400, level=0.01), 400
     assert stats.norm.sf(stats.norm.isf(0.01) - effect * n**0.5) == pytest.approx(0.9)
     assert detectable_effect(0, level=0.01) == float("inf")
+    # With a bound on the effect itself, more numbers do not bring it below that.
+    effects = [detectable_effect(num, level=0.01, least=0.2) for num in (400, 40_000, 4_000_000)]
+    assert stats.norm.sf((0.2 - effects[1]) * 200) == pytest.approx(0.9)
+    assert effects == sorted(effects, reverse=True)
+    assert effects[2] == pytest.approx(0.2, rel=0.01)
+    assert detectable_effect(40, level=0.01, least=0.2) == detectable_effect(40, level=0.01)
 
 
 def test_a_direction_towards_examples_lowers_their_loss() -> None:
