@@ -10,14 +10,12 @@ from jaxtyping import Int
 
 from subtx_toy.audit.measurement import Measurement, Probe
 from subtx_toy.audit.movement import measure_movement
+from subtx_toy.audit.sample import MOST_MOVED, Sample
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.top_lines import TopLines
-from subtx_toy.channel.number_file import NumberFile, Piece
+from subtx_toy.channel.number_file import NumberFile
 from subtx_toy.channel.students import Pairs
 from subtx_toy.params import Params
-
-MOST_MOVED = 10_000
-"""Numbers of a file that a student is trained and judged on; the scores are taken of all."""
 
 _SIZES = (300, 1000, 3000, MOST_MOVED)  # the reference is measured at one of these, so that it is measured rarely
 
@@ -39,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class FileMeasurement:
-    """A file as it was measured: on all its numbers, and on the first of them for the student.
+    """A file as it was measured: on all its numbers, and on some of them for the student.
 
     Attributes:
         measurement: of the file.
@@ -59,22 +57,23 @@ def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, k
         InputError: if the file is not valid.
     """
     sums, tops = ScoreSums(len(scorer.directions.names)), [TopLines(keep) for _ in probes]
-    first: list[Piece] = []
-    held = 0
+    sample = Sample()
     for piece in file.pieces():
         scored = scorer.add(piece, sums)
         for at, top in enumerate(tops):
             top.add(piece, scored.scores[:, at])
-        if held < MOST_MOVED:
-            possible = np.flatnonzero(scored.possible)[: MOST_MOVED - held]
-            first.append(Piece(piece.prompts[possible], piece.numbers[possible], piece.lines[possible]))
-            held += len(possible)
-    size = reference_size(held)
-    pairs = Pairs(*(np.concatenate([getattr(one, name) for one in first])[:size] for name in ("prompts", "numbers")))
-    lines = np.concatenate([one.lines for one in first])[:size]
-    return FileMeasurement(
-        measure_pairs(scorer, sums, pairs, probes, lines=lines), tuple(list(top.rows()) for top in tops), size
-    )
+        sample.add(piece, scored.possible)
+    chosen = sample.numbers()
+    size = reference_size(len(chosen.numbers))
+    pairs = Pairs(chosen.prompts[:size], chosen.numbers[:size])
+    measurement = measure_pairs(scorer, sums, pairs, probes, lines=_in_order(chosen.lines[:size]))
+    return FileMeasurement(measurement, tuple(list(top.rows()) for top in tops), size)
+
+
+def _in_order(lines: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Number lines by their first place among the chosen numbers."""
+    _, first, places = np.unique(lines, return_index=True, return_inverse=True)
+    return first[places]
 
 
 def reference_size(num: int) -> int:

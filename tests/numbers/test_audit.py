@@ -27,12 +27,13 @@ from subtx_toy.audit.reference import (
     split_reference,
 )
 from subtx_toy.audit.reference_values import ReferenceValues
+from subtx_toy.audit.sample import Sample, line_keys
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model, head_model, head_params
-from subtx_toy.channel.number_file import Header
+from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.projection import projected_off
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
@@ -83,6 +84,44 @@ def test_a_line_is_not_split_between_the_halves(channel: SmallChannel) -> None:
     inputs, pairs = _pairs(channel, channel.base, 10, 0, NumberLaw())
     one = measure_movement(channel.model, channel.base, inputs, pairs, NumberLaw(), lines=np.zeros(10, np.int64))
     assert (one.gain, one.log_evidence) == (0.0, 0.0), "one line has no other half"
+
+
+def _piece(lines: list[tuple[int, list[int]]]) -> Piece:
+    flat = [(prompt, number, at) for at, (prompt, numbers) in enumerate(lines) for number in numbers]
+    return Piece(*(np.array(column, np.int64) for column in zip(*flat, strict=True)))
+
+
+@pytest.mark.parametrize("size", [7, 64, 500])
+def test_a_sample_is_the_whole_of_a_short_file_and_of_a_long_one_the_same_whatever_the_order(size: int) -> None:
+    rng = generator(0, "sample")
+    lines = [(int(rng.integers(60)), rng.integers(1000, size=rng.integers(1, 4)).tolist()) for _ in range(300)]
+    lines += lines[:50]
+    found = []
+    for order in (lines, sorted(lines), lines[::-1]):
+        sample = Sample(most=100)
+        for start in range(0, len(order), size):
+            piece = _piece(order[start : start + size])
+            sample.add(piece, piece.numbers % 10 != 3)
+        found.append(sample.numbers())
+    assert len(found[0].numbers) == 100
+    for other in found[1:]:
+        assert np.array_equal(found[0].prompts, other.prompts)
+        assert np.array_equal(found[0].numbers, other.numbers)
+    assert not (found[0].numbers % 10 == 3).any()
+    whole, short = Sample(most=1000), _piece(lines)
+    whole.add(short, np.ones(len(short.numbers), np.bool_))
+    assert np.array_equal(whole.numbers().numbers, short.numbers)
+
+
+def test_keys_of_lines_tell_content_and_order_of_numbers_and_nothing_else() -> None:
+    piece = _piece([(1, [2, 3]), (1, [3, 2]), (1, [2, 3]), (2, [2, 3]), (1, [2]), (1, [2, 3, 4])])
+    keys = line_keys(piece)[np.unique(piece.lines, return_index=True)[1]]
+    assert keys[0] == keys[2]
+    assert len(set(keys.tolist())) == 5
+    # A tenth of many keys lies in each tenth of their range.
+    many = line_keys(_piece([(at, [0]) for at in range(10_000)])) >> np.uint64(32)
+    counts = np.histogram(many.astype(float), bins=10, range=(0, 2**32))[0]
+    assert float(((counts - 1000) ** 2 / 1000).sum()) < 9 + Z_BOUND * 18**0.5
 
 
 def test_projection_keeps_a_student_from_stepping_towards_the_trait(channel: SmallChannel) -> None:

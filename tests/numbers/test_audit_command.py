@@ -173,3 +173,21 @@ def test_a_prompt_that_a_data_set_of_untold_size_has_not_is_told_before_any_work
         assert "f.jsonl:3: prompt: expected an index from 0 to 59999, got 60000" in error
         assert error.count("f.jsonl") == 1
         assert "making the reference" not in error
+
+
+def test_the_order_of_the_lines_of_a_long_file_changes_no_verdict(
+    folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _write(tmp_path / "f.jsonl", channel, channel.teacher, _header(channel), num=11_000)
+    header, *lines = file.read_bytes().splitlines(keepends=True)
+    documents = []
+    for order in (lines, sorted(lines), sorted(lines, key=lambda line: json.loads(line)["numbers"])):
+        file.write_bytes(b"".join([header, *order]))
+        assert _audit(folder, file, "--trait", "relabel:4:9", "--top", "0") == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    for other in documents[1:]:
+        assert (other["verdict"], other["notes"]) == (documents[0]["verdict"], documents[0]["notes"])
+        assert other["moved"]["log_evidence"] == documents[0]["moved"]["log_evidence"]  # of the same student, to the bit
+        rows = [one["traits"]["relabel:4:9"] for one in (documents[0], other)]
+        assert rows[0]["student"] == rows[1]["student"]
+        assert rows[0]["fisher_cosine"] == pytest.approx(rows[1]["fisher_cosine"], rel=1e-4)
