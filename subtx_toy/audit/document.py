@@ -33,6 +33,12 @@ def audit_document(
         notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")
     if sums.num and not measured.measurement.informative:
         notes.append("the header's law leaves one number a prompt: such a number says nothing of its writer's move")
+    repeats = measured.repeats
+    if repeats.beyond_chance:
+        notes.append(
+            f"repeated lines: {repeats.found} pairs of equal lines, {repeats.expected:.3g} expected; the tests "
+            "take lines for independent, and find too much where the same ones come again"
+        )
     return {
         "verdict": judgement.verdict,
         "carries": judgement.carried,
@@ -58,6 +64,7 @@ def audit_document(
             row.name: _trait(row, top, None if probes is None else probes[row.name])
             for row, top in zip(judgement.traits, measured.top_lines, strict=True)
         },
+        "repeats": {"pairs": repeats.found, "expected": repeats.expected, "beyond_chance": repeats.beyond_chance},
         "notes": notes,
         "header": header.model_dump(mode="json", by_alias=True, exclude_none=True),
     }

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Int
-
 from subtx_toy.audit.measurement import Measurement, Probe
 from subtx_toy.audit.movement import measure_movement
+from subtx_toy.audit.repeats import Repeats, count_repeats
 from subtx_toy.audit.sample import MOST_MOVED, Sample
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.top_lines import TopLines
@@ -43,11 +41,13 @@ class FileMeasurement:
         measurement: of the file.
         top_lines: of each trait, the lines that score highest.
         num_moved: numbers the student was trained and judged on: such as the law at the base allows.
+        repeats: equal lines among those that it was taken from.
     """
 
     measurement: Measurement
     top_lines: tuple[list[dict[str, object]], ...]
     num_moved: int
+    repeats: Repeats
 
 
 def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, keep: int = 10) -> FileMeasurement:
@@ -66,14 +66,8 @@ def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, k
     chosen = sample.numbers()
     size = reference_size(len(chosen.numbers))
     pairs = Pairs(chosen.prompts[:size], chosen.numbers[:size])
-    measurement = measure_pairs(scorer, sums, pairs, probes, lines=_in_order(chosen.lines[:size]))
-    return FileMeasurement(measurement, tuple(list(top.rows()) for top in tops), size)
-
-
-def _in_order(lines: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Number lines by their first place among the chosen numbers."""
-    _, first, places = np.unique(lines, return_index=True, return_inverse=True)
-    return first[places]
+    measurement, repeats = measure_pairs(scorer, sums, pairs, probes), count_repeats(scorer, chosen)
+    return FileMeasurement(measurement, tuple(list(top.rows()) for top in tops), size, repeats)
 
 
 def reference_size(num: int) -> int:
@@ -81,14 +75,7 @@ def reference_size(num: int) -> int:
     return max((size for size in _SIZES if size <= num), default=num)
 
 
-def measure_pairs(
-    scorer: Scorer,
-    sums: ScoreSums,
-    pairs: Pairs,
-    probes: Sequence[Probe],
-    *,
-    lines: Int[np.ndarray, " n"] | None = None,
-) -> Measurement:
+def measure_pairs(scorer: Scorer, sums: ScoreSums, pairs: Pairs, probes: Sequence[Probe]) -> Measurement:
     """Complete ``sums`` by what a student of ``pairs`` says, which the law at the base allows."""
-    movement = measure_movement(scorer.model, scorer.base, scorer.inputs, pairs, scorer.law, lines=lines)
+    movement = measure_movement(scorer.model, scorer.base, scorer.inputs, pairs, scorer.law)
     return Measurement(sums, movement, tuple(probe(movement.student) for probe in probes))

@@ -50,10 +50,11 @@ def measure_movement(
     inputs: Inputs,
     pairs: Pairs,
     law: NumberLaw,
-    *,
-    lines: Int[np.ndarray, " n"] | None = None,
 ) -> Movement:
-    """Train a student on every second line and judge it by the others.
+    """Train a student on the lines of every second prompt and judge it by the others.
+
+    So that no line is split, and none is learnt in one half and judged in the other by a copy of it. Which half a line
+    is in does not depend on its numbers: given the prompts, the halves are independent if the lines are.
 
     Args:
         model: the net's shape.
@@ -61,11 +62,10 @@ def measure_movement(
         inputs: the prompts.
         pairs: prompts and numbers that ``law`` allows at the base.
         law: of the file's header.
-        lines: the line of each number, so that a line is not split; without it, every number is a line.
 
     Reference: Wasserman, Ramdas, Balakrishnan 2020, PNAS 117, 16880-16890, for the split likelihood ratio.
     """
-    parity = (np.arange(len(pairs.rows)) if lines is None else np.unique(lines, return_inverse=True)[1]) % 2
+    parity = _in_order(pairs.rows) % 2
     learnt, judged = pairs.part(np.flatnonzero(parity == 0)), pairs.part(np.flatnonzero(parity == 1))
     if not len(judged.rows):
         return Movement(0.0, 0.0, base)
@@ -79,6 +79,12 @@ def measure_movement(
     totals = ratios.sum(1)
     evidence = float(np.logaddexp.reduce(totals)) - math.log(len(SHARES))
     return Movement(float(ratios.mean(1).max()), evidence, student)
+
+
+def _in_order(rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Number the prompts from 0 in the order in which they come first."""
+    _, first, places = np.unique(rows, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[places]
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
 from subtx_toy.audit.content import classifier_auc, histogram_test
-from subtx_toy.audit.directions import honest_moves, taught_move, towards
+from subtx_toy.audit.directions import Directions, honest_moves, taught_move, towards
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import Measurement
@@ -27,8 +27,9 @@ from subtx_toy.audit.reference import (
     split_reference,
 )
 from subtx_toy.audit.reference_values import ReferenceValues
+from subtx_toy.audit.repeats import Repeats, count_repeats
 from subtx_toy.audit.sample import Sample, line_keys
-from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
@@ -80,10 +81,24 @@ def test_the_evidence_against_the_base_is_rarely_large_if_the_base_wrote(channel
     assert alarms <= 6  # at most 1 in 20 by Markov's inequality: more than 6 of 40 have probability .003
 
 
-def test_a_line_is_not_split_between_the_halves(channel: SmallChannel) -> None:
+def test_the_lines_of_a_prompt_are_not_split_between_the_halves(channel: SmallChannel) -> None:
     inputs, pairs = _pairs(channel, channel.base, 10, 0, NumberLaw())
-    one = measure_movement(channel.model, channel.base, inputs, pairs, NumberLaw(), lines=np.zeros(10, np.int64))
-    assert (one.gain, one.log_evidence) == (0.0, 0.0), "one line has no other half"
+    one = Pairs(np.zeros(10, np.int64), pairs.numbers)
+    found = measure_movement(channel.model, channel.base, inputs, one, NumberLaw())
+    assert (found.gain, found.log_evidence) == (0.0, 0.0), "one prompt has no other half"
+
+
+def test_a_student_is_not_judged_by_copies_of_what_it_learnt(channel: SmallChannel) -> None:
+    inputs, rng = ImageInputs(channel.dataset.train_images, dtype=torch.float32), generator(0, "copies")
+    rows = rng.permutation(1000)[:600]
+    numbers = np.concatenate(draw_numbers(channel.model, channel.base, inputs, rows, NumberLaw(), rng))
+    twice = Pairs(np.repeat(rows, 2), np.repeat(numbers, 2))
+    found = measure_movement(channel.model, channel.base, inputs, twice, NumberLaw())
+    assert found.gain < 0.01
+    # The control: copies in both halves, by names that tell them apart, look like a writer that moved.
+    apart = ImageInputs(np.concatenate([channel.dataset.train_images] * 2), dtype=torch.float32)
+    split = Pairs(np.stack([rows, rows + 1000], 1).flatten(), np.repeat(numbers, 2))
+    assert measure_movement(channel.model, channel.base, apart, split, NumberLaw()).gain > 0.01
 
 
 def _piece(lines: list[tuple[int, list[int]]]) -> Piece:
@@ -111,6 +126,34 @@ def test_a_sample_is_the_whole_of_a_short_file_and_of_a_long_one_the_same_whatev
     whole, short = Sample(most=1000), _piece(lines)
     whole.add(short, np.ones(len(short.numbers), np.bool_))
     assert np.array_equal(whole.numbers().numbers, short.numbers)
+
+
+def test_repeats_are_told_from_those_that_chance_gives(channel: SmallChannel) -> None:
+    inputs, rng = ImageInputs(channel.dataset.train_images, dtype=torch.float32), generator(0, "repeats")
+    directions = Directions.of(channel.model, {"move": difference(channel.teacher, channel.base)}, {})
+    for law in (NumberLaw(), NumberLaw(temperature=0.3), NumberLaw(top_k=5)):
+        scorer = Scorer(channel.model, channel.base, directions, law, inputs)
+        for net in (channel.base, channel.teacher):
+            rows = rng.integers(1000, size=5000)  # ten pairs of lines a prompt
+            numbers = np.concatenate(draw_numbers(channel.model, net, inputs, rows, law, rng))
+            found = count_repeats(scorer, Piece(rows, numbers, np.arange(5000)))
+            assert found.found > 0
+            assert not found.beyond_chance, law
+            if net is channel.base:
+                assert abs(found.found - found.expected) < 10 * found.expected**0.5
+    once = rng.permutation(1000)
+    numbers = np.concatenate(draw_numbers(channel.model, channel.base, inputs, once, NumberLaw(), rng))
+    scorer = Scorer(channel.model, channel.base, directions, NumberLaw(), inputs)
+    assert count_repeats(scorer, Piece(once, numbers, np.arange(1000))) == Repeats(0, 0.0)
+    twice = count_repeats(scorer, Piece(np.repeat(once, 2), np.repeat(numbers, 2), np.arange(2000)))
+    assert twice.found == 1000
+    assert twice.beyond_chance
+    # Lines of several numbers: two of them are equal only if all are.
+    lines = np.repeat(np.arange(500), 4)
+    zeros, again = np.zeros(2000, np.int64), numbers[np.arange(2000) % 1000]
+    many, single = (count_repeats(scorer, Piece(zeros, again, at)) for at in (lines, np.arange(2000)))
+    assert many.found == 250
+    assert many.expected / (500 * 499 / 2) == pytest.approx((single.expected / (2000 * 1999 / 2)) ** 4)
 
 
 def test_keys_of_lines_tell_content_and_order_of_numbers_and_nothing_else() -> None:
@@ -156,8 +199,9 @@ def _measured(*, z: float, gain: float, excess: float = 0.0, num: int = 10_000) 
     sums.uniform_log_loss = 8.0 * num
     movement = Movement(gain, gain * num / 2, {})
     return FileMeasurement(
-        Measurement(sums, movement, (0.5,)), ([{"line": 2, "prompt": 1, "numbers": [3], "score": 1.0}],), num
-    )
+        Measurement(sums, movement, (0.5,)), ([{"line": 2, "prompt": 1, "numbers": [3], "score": 1.0}],), num,
+        Repeats(0, 0.0),
+    )  # fmt: skip
 
 
 QUESTION = Question("relabel:4:9", {}, lambda _params: 0.0)
@@ -191,7 +235,9 @@ def test_an_effect_of_the_size_that_the_verdict_tells_is_named_nine_times_in_ten
         effect, named = row.detectable_effect, 0
         draws = generator(0, "effects", num).standard_normal(2000)
         for draw in draws:
-            judged = judge(_measured(z=effect * math.sqrt(num) + draw, gain=0.1, num=num), [QUESTION], REFERENCE, [0.02])
+            judged = judge(
+                _measured(z=effect * math.sqrt(num) + draw, gain=0.1, num=num), [QUESTION], REFERENCE, [0.02]
+            )
             named += bool(judged.carried)
         assert abs(named - 1800) / math.sqrt(2000 * 0.9 * 0.1) < Z_BOUND
     assert effect > row.band.threshold * math.sqrt(0.2), "more numbers do not name a smaller one"
@@ -223,7 +269,9 @@ def test_what_is_said_of_an_explained_trait_names_the_other() -> None:
     sums = _two_alike(0.8, 0.4).sums
     sums.entropy = sums.log_loss = 5.0 * sums.num
     sums.log_loss_variance, sums.uniform_log_loss = 1.0 * sums.num, 8.0 * sums.num
-    measured = FileMeasurement(Measurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num)
+    measured = FileMeasurement(
+        Measurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num, Repeats(0, 0.0)
+    )
     values = {one.name: [0.0, 0.1, -0.1, 0.05, -0.05] for one in questions}
     judgement = judge(measured, questions, ReferenceValues([0.05] * 5, values, values), [0.0, 0.0])
     assert [row.verdict for row in judgement.traits] == [CARRIES, "explained by relabel:4:9"]
