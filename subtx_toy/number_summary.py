@@ -30,7 +30,7 @@ class NumberArm:
         lost: the accuracy of that base minus the arm's.
         values: of the trait, one a seed; ``accuracies`` likewise.
         verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, or ``undecided`` where the
-            interval of ``excess`` holds the margin; empty for bases.
+            interval of ``excess`` holds the margin or one seed gives none; empty for bases.
     """
 
     arm: str
@@ -62,9 +62,10 @@ def _values(records: Sequence[RunRecord], name: str) -> np.ndarray:
 
 
 def _verdict(excess: Estimate, lost: Estimate) -> str:
-    half = 0.0 if excess.n == 1 else excess.ci95
-    if excess.mean + half <= CONTROL_MARGIN:
-        return "damage, not transfer" if lost.mean > KEPT_ACCURACY else "not above its base"
     if lost.mean > KEPT_ACCURACY:
         return "damage, not transfer"
-    return "carries the trait" if excess.mean - half > CONTROL_MARGIN else "undecided"
+    if excess.n == 1:
+        return "undecided"
+    if excess.mean + excess.ci95 <= CONTROL_MARGIN:
+        return "not above its base"
+    return "carries the trait" if excess.mean - excess.ci95 > CONTROL_MARGIN else "undecided"

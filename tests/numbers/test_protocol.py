@@ -77,6 +77,14 @@ def test_verdicts_tell_transfer_from_damage() -> None:
     assert verdicts["shared_benign"] == "undecided"
 
 
+def test_one_seed_decides_nothing_but_damage() -> None:
+    record = _record(0, shared_trait__trait=0.7, shared_shuffled__trait=0.4, shared_shuffled__accuracy=0.3)
+    verdicts = {row.arm: row.verdict for row in summarise_arms([record])}
+    assert verdicts.pop("base") == ""
+    assert verdicts.pop("shared_shuffled") == "damage, not transfer"
+    assert set(verdicts.values()) == {"undecided"}
+
+
 @pytest.mark.parametrize(
     ("assignment", "sentence"),
     [
