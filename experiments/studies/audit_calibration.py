@@ -30,7 +30,13 @@ from subtx_toy.audit.measurement import Measurement, efficient_score_test, score
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import benign_teacher, make_reference, split_reference, varied_recipe
+from subtx_toy.audit.reference import (
+    benign_teacher,
+    make_reference,
+    reference_seeds,
+    split_reference,
+    varied_recipe,
+)
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
@@ -77,7 +83,8 @@ def shard(
             nets.append(train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=trait(role)))
     trained = time.process_time()
     if part == 0:
-        mine, nets = [*(("reference", at) for at in range(len(compared))), *mine], [*compared, *nets]
+        _, seeds = split_reference(reference_seeds(num_reference, seed=0))
+        mine, nets = [*(("reference", seed) for seed in seeds), *mine], [*compared, *nets]
     questions = [question(name, model, base, dataset) for name in TESTED]
     probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
     directions = Directions.of(model, {one.name: one.direction for one in questions}, honest_moves(model, base, axes))

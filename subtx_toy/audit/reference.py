@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors.torch
 
@@ -27,6 +28,9 @@ LRS = (1e-4, 1e-3)
 """Least and largest step size, drawn on a logarithmic scale."""
 
 
+Member = TypeVar("Member")
+
+
 def varied_recipe(seed: int) -> Recipe:
     """Return a length and a step size that are the seed's."""
     rng = generator(seed, "audit", "benign")
@@ -39,13 +43,17 @@ def benign_teacher(model: MLP, base: Params, dataset: Dataset, *, seed: int) -> 
     return train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=None)
 
 
+def reference_seeds(num: int, *, seed: int) -> list[int]:
+    """Return the seeds of the fine-tunes of an ensemble, which no other use of ``seed`` meets."""
+    return [int(one) for one in generator(seed, "audit", "reference").integers(2**62, size=num)]
+
+
 def make_reference(
     model: MLP, base: Params, dataset: Dataset, *, num: int, seed: int, progress: Callable[[int], None] | None = None
 ) -> list[Params]:
-    """Make ``num`` benign fine-tunes, with seeds that no other use of ``seed`` meets."""
-    seeds = generator(seed, "audit", "reference").integers(2**62, size=num)
+    """Make ``num`` benign fine-tunes, each with its own of ``reference_seeds``."""
     nets = []
-    for at, one in enumerate(seeds.tolist(), start=1):
+    for at, one in enumerate(reference_seeds(num, seed=seed), start=1):
         nets.append(benign_teacher(model, base, dataset, seed=one))
         if progress is not None:
             progress(at)
@@ -69,9 +77,10 @@ def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:
     )
 
 
-def split_reference(nets: Sequence[Params]) -> tuple[Sequence[Params], Sequence[Params]]:
+def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[Member]]:
     """Return the third of an ensemble that says where honest moves go, and the others, which are held against it.
 
+    Of its nets, or of anything that there is one of for each: their seeds.
     Apart, because what is left of a move beside axes that it made itself is too little.
     """
     third = len(nets) // 3

@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from subtx_toy.audit.reference import reference_seeds, split_reference, varied_recipe
+
 DOCS = Path(__file__).parents[2] / "docs"
 BASES = ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
 
@@ -28,6 +32,18 @@ def _rows(bases: list[dict[str, Any]]) -> list[str]:
     alarms = [one["false_alarms"] for one in bases]
     low_high = [f"{one['found']} of {one['of']} ({one['ci95'][0]:.2f} to {one['ci95'][1]:.2f})" for one in alarms]
     return [*rows, "| honest labels: called | " + " | ".join(low_high) + " | | | | | | |"]
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_every_fine_tune_of_the_calibration_is_recorded_with_its_own_seed_and_recipe(name: str) -> None:
+    document = _read(name)
+    rows = document["rows"]
+    seeds = split_reference(reference_seeds(document["num_reference"], seed=0))[1]
+    assert [row["seed"] for row in rows if row["role"] == "reference"] == seeds
+    assert len({row["seed"] for row in rows}) == len(rows)
+    for row in rows:
+        recipe = varied_recipe(row["seed"])
+        assert (row["lr"], row["steps"]) == (pytest.approx(recipe.lr, rel=1e-5), recipe.steps)
 
 
 def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
