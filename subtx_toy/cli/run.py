@@ -94,9 +94,10 @@ def run(
     with Store(store_path or default_path()) as store, interruptible():
         with Display() as display:
             trials = schedule(configs, chosen, data_dir=data_dir, report=display.report, progress=display.progress)
-        failures = _run_missing(trials, store, workers or processors(), experiment=definition.name)
+        _run_missing(trials, store, workers or processors(), experiment=definition.name)
         records = store.get([trial.run_id for trial in trials])
     finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
+    failures = [trial for trial in trials if trial.run_id not in records]  # here, or in another session meanwhile
     if not finished:
         raise click.ClickException("no trial finished")
     presentation = _present(definition, overrides, configs, finished)
@@ -174,12 +175,11 @@ def _check_figure(path: Path) -> None:
         raise InputError(f"figure: cannot write {str(path)!r}: {error.strerror}; or use --no-figure") from None
 
 
-def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment: str) -> list[Trial]:
-    """Run what is not stored yet, keep every record as it comes, and return the trials that failed."""
+def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment: str) -> None:
+    """Run what is not stored yet, and keep every record as it comes."""
     from subtx_toy.sweep.session import carry_out
     from subtx_toy.sweep.workers import LocalWorkers
 
-    failures: list[Trial] = []
     told: set[str] = set()
     done = 0
     with Display() as display:
@@ -196,7 +196,6 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment:
             for outcome in outcomes:
                 done += 1
                 if outcome.record is None:
-                    failures.append(outcome.trial)
                     reason = outcome.error.strip()
                     display.report(f"seed {outcome.trial.seed} failed: {reason.splitlines()[-1]}")
                     if reason not in told and len(reason.splitlines()) > 1:  # where it happened, once
@@ -204,11 +203,12 @@ def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment:
                         display.report(reason)
                 else:
                     display.report(_line(outcome.record, done, left))
-            if outcomes or tally.elsewhere:
+            if outcomes or tally.elsewhere or tally.failed_before:
                 display.progress("training", left - tally.left, left, "trials")
-    if failures:
-        display.report(f"{len(failures)} trials failed; the others are stored, and the same command tries again")
-    return failures
+    if tally.failed_before:
+        display.report(f"{tally.failed_before} trials failed in another session on the same store")
+    if failed := tally.failed + tally.failed_before:
+        display.report(f"{failed} trials failed; the others are stored, and the same command tries again")
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:

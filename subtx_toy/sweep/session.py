@@ -23,9 +23,9 @@ class Tally:
         total: of the plan.
         stored: finished before this session.
         done: finished by this session.
-        elsewhere: finished or failed meanwhile in another session on the same store.
+        elsewhere: finished meanwhile by another session on the same store.
         failed: in this session.
-        failed_before: in an earlier one, and not tried again.
+        failed_before: in an earlier one, or meanwhile in another, and not tried again.
     """
 
     total: int
@@ -47,7 +47,7 @@ class _Leased:
     def __init__(self, trials: Sequence[Trial], leases: Leases) -> None:
         self._waiting, self._held = deque(trials), deque[Trial]()
         self._leases = leases
-        self.elsewhere = 0
+        self.elsewhere = self.failed = 0  # trials that another coordinator finished, or that failed there
 
     def take(self, most: int) -> list[Trial]:
         taken: list[Trial] = []
@@ -62,6 +62,8 @@ class _Leased:
                     taken.append(trial)
                 elif state == "running":
                     self._held.append(trial)
+                elif state == "failed":
+                    self.failed += 1
                 else:
                     self.elsewhere += 1
         return taken
@@ -119,7 +121,7 @@ def carry_out(
             settings.setdefault(id(trial.config), trial.config.model_dump(exclude_defaults=True))
         entries = [Entry(trial.run_id, experiment, trial.seed, settings[id(trial.config)]) for trial in todo]
         leases.enter(entries, retry_failed=retry_failed)
-        supply = _Leased(todo, leases)
+        supply, failed_before = _Leased(todo, leases), tally.failed_before
         with contextlib.closing(run(supply, open_workers())) as batches:
             for outcomes in batches:
                 records = [outcome.record for outcome in outcomes if outcome.record is not None]
@@ -133,12 +135,14 @@ def carry_out(
                     done=tally.done + len(records),
                     failed=tally.failed + len(failures),
                     elsewhere=supply.elsewhere,
+                    failed_before=failed_before + supply.failed,
                 )
                 yield tally, outcomes
                 if max_failures is not None and tally.failed >= max_failures:
                     return
-            if supply.elsewhere != tally.elsewhere:
-                yield replace(tally, elsewhere=supply.elsewhere), []
+            last = replace(tally, elsewhere=supply.elsewhere, failed_before=failed_before + supply.failed)
+            if last != tally:
+                yield last, []
     finally:
         with contextlib.suppress(StoreError):  # then the next coordinator finds this one dead
             leases.close()

@@ -12,7 +12,7 @@ import pytest
 from subtx_toy import cli
 from subtx_toy.store import Store
 from subtx_toy.sweep import workers
-from tests.faults.sweeping import Here
+from tests.faults.sweeping import Here, fail_elsewhere
 
 WORDS = [
     "tiny",
@@ -117,6 +117,28 @@ def test_a_failed_trial_gives_exit_1_and_its_traceback_can_be_read(
     code, _, err = _call(capsys, "sweep", *words)
     assert (code, "3 failed earlier" in err) == (1, True)
     assert _json(capsys, "sweep", *words, "--retry-failed")["done"] == 4
+
+
+def test_a_trial_that_fails_in_another_session_gives_exit_1(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*WORDS, "--seeds", "0:2", "--store", str(store)]
+    lost = _json(capsys, "sweep", *words, "--dry-run")["plan"][1]["run_id"]
+    with monkeypatch.context() as other:
+        fail_elsewhere(other, [lost])
+        code, out, err = _call(capsys, "sweep", *words, "--json")
+    document = json.loads(out)
+    assert (code, document["done"], document["failed"], document["left"]) == (1, 3, 1, 0)
+    assert "1 trials failed" in err
+
+    narrow = [one for one in words if not one.startswith("width")]
+    lost = _json(capsys, "sweep", *narrow, "--dry-run")["plan"][1]["run_id"]
+    with monkeypatch.context() as other:
+        fail_elsewhere(other, [lost])
+        code, out, err = _call(capsys, "run", *narrow, "--json")
+    document = json.loads(out)
+    assert (code, document["seeds"], document["failed_seeds"]) == (1, [0], [1])
+    assert "1 trials failed in another session" in err
 
 
 def _shown(capsys: pytest.CaptureFixture[str], key: str, store: Path) -> tuple[int, str, str]:

@@ -12,10 +12,12 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
+import pytest
 
 from subtx_toy.record import RunRecord
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.store import Store
+from subtx_toy.store.trials import Leases
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
@@ -120,3 +122,14 @@ def all_end(processes: Iterable[psutil.Process]) -> None:
     """Fail if one of them does not end soon."""
     _gone, alive = psutil.wait_procs(list(processes), timeout=30)
     assert alive == []
+
+
+def fail_elsewhere(monkeypatch: pytest.MonkeyPatch, lost: Sequence[str]) -> None:
+    """Let another session on the same store be the one that runs some trials, which fail there."""
+    usual = Leases.claim
+
+    def claim(leases: Leases, run_ids: Sequence[str]) -> dict[str, str]:
+        found = usual(leases, [run_id for run_id in run_ids if run_id not in lost])
+        return found | {run_id: "failed" for run_id in run_ids if run_id in lost}
+
+    monkeypatch.setattr(Leases, "claim", claim)

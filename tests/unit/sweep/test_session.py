@@ -17,6 +17,7 @@ from subtx_toy.store.trials import failure, states
 from subtx_toy.sweep.estimate import estimate
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.trial import Outcome, Trial
+from tests.faults.sweeping import fail_elsewhere
 from tests.unit.store.test_schema import _record
 
 CONFIG = RunConfig(dataset="glyphs", width=8)
@@ -117,6 +118,15 @@ def test_two_sessions_at_once_share_the_trials_without_doubling_one(tmp_path: Pa
     for tally in tallies.values():
         assert tally.left == 0
     assert sum(tally.done for tally in tallies.values()) == 20
+
+
+def test_what_fails_in_another_session_meanwhile_is_counted_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_elsewhere(monkeypatch, [TRIALS[3].run_id, TRIALS[19].run_id])
+    tally = _run(tmp_path / "r.sqlite", Threads(failing=[5]))
+    assert tally == Tally(20, done=17, failed=1, failed_before=2)
+    assert tally.left == 0
 
 
 def test_an_interrupted_session_gives_its_trials_back(tmp_path: Path) -> None:
