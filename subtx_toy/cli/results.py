@@ -31,7 +31,7 @@ def results() -> None:
 
 def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--all-versions", is_flag=True, help="Also results of other RESULTS_VERSIONs, apart."),
+        click.option("--all-versions", is_flag=True, help="Also results of other versions, apart."),
         STORE,
         plan_options,
     ):
@@ -57,7 +57,7 @@ def _select(
     wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan).configs
     chosen = None if seeds is None else set(parse_seeds(seeds))
     found = select(store, wanted=wanted, seeds=chosen, all_versions=all_versions)
-    for version, num in sorted(found.left_out.items()):
+    for version, num in sorted(found.left_out.items(), key=str):
         click.echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
     return found
 
@@ -107,7 +107,9 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
 @click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
 @_selecting
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Of the final metrics; may be repeated.")
-@click.option("--pool-versions", is_flag=True, help="One cell for all RESULTS_VERSIONs. Implies --all-versions.")
+@click.option(
+    "--pool-versions", is_flag=True, help="One cell for all versions, of each seed the newest. Implies --all-versions."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def summary_command(
     experiment: str | None,

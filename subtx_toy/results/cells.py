@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from subtx_toy.errors import InputError
 from subtx_toy.expected import nearest
-from subtx_toy.results.rows import Selection
+from subtx_toy.results.rows import Selection, Version
 from subtx_toy.stats import Estimate, estimate
+from subtx_toy.store.results import Result
 
 _FAVOURITES = ("student_aux.accuracy", "alignment")
 """What is shown where no metric is named: whether the trait came over, or the student moved towards the teacher."""
+
+_Group = tuple[int, Version, str]  # configuration, version of the results, checksum of the data
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Cell:
 def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_versions: bool = False) -> list[Cell]:
     """Return the mean of each metric over the seeds of each configuration, in the order of the axes.
 
-    Trials of different RESULTS_VERSIONs or data are different cells; ``pool_versions`` puts versions together.
+    Trials of different versions or data are different cells; ``pool_versions`` puts versions together, and takes of a
+    seed that has several the newest.
 
     Args:
         selection: trials of one protocol.
@@ -56,9 +60,9 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
     )
     chosen = list(metrics) or [*[name for name in _FAVOURITES if name in known], *known][:1]
-    groups: dict[tuple[int, int, str], list[dict[str, float]]] = defaultdict(list)
-    for result in selection.results:
-        version = 0 if pool_versions else result.results_version
+    groups: dict[_Group, list[dict[str, float]]] = defaultdict(list)
+    for result in _newest(selection) if pool_versions else selection.results:
+        version = 0 if pool_versions else selection.version(result)
         groups[result.config_id, version, result.dataset_sha256].append(result.metrics)
     places = _places(selection, list(groups))
     cells = []
@@ -71,7 +75,16 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
 
 
-def _places(selection: Selection, groups: Sequence[tuple[int, int, str]]) -> list[dict[str, object]]:
+def _newest(selection: Selection) -> Iterable[Result]:
+    """Return one trial a configuration, data set and seed, the newest; another BF16_VERSION counts as older."""
+    newest: dict[tuple[int, str, int], Result] = {}
+    by_version = sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16))
+    for result in by_version:
+        newest[result.config_id, result.dataset_sha256, result.seed] = result
+    return newest.values()
+
+
+def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, object]]:
     """Return what tells each group from the others."""
     configs = {number: selection.settings[number] for number, _, _ in groups}
     values: dict[str, set[object]] = defaultdict(set)

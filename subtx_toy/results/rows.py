@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings
+from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings, run_ids
 from subtx_toy.errors import InputError
 from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.one_step_config import OneStepConfig
@@ -19,6 +20,9 @@ from subtx_toy.store.results import Result, configs, results
 if TYPE_CHECKING:
     import pandas as pd
 
+Version = int | str
+
+_OTHER_BF16 = f"{RESULTS_VERSION} with another BF16_VERSION"
 _PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig, NumbersConfig)
 
 
@@ -29,16 +33,22 @@ class Selection:
     Attributes:
         results: final metrics, one a trial.
         settings: the configuration of each, by its number; settings newer than a record are filled in.
-        left_out: how many trials of other RESULTS_VERSIONs would have been selected, by version.
+        left_out: how many trials of other versions would have been selected, by version.
+        other_bf16: keys of trials of this RESULTS_VERSION in bfloat16 that another BF16_VERSION made.
     """
 
     results: tuple[Result, ...]
     settings: dict[int, Settings]
-    left_out: dict[int, int]
+    left_out: dict[Version, int]
+    other_bf16: frozenset[str] = frozenset()
 
     def config(self, result: Result) -> Settings:
         """Return the configuration of a selected trial."""
         return self.settings[result.config_id]
+
+    def version(self, result: Result) -> Version:
+        """Return the version of a selected trial's results: a number, or words where BF16_VERSION is another one."""
+        return _OTHER_BF16 if result.run_id in self.other_bf16 else result.results_version
 
 
 def select(
@@ -54,7 +64,8 @@ def select(
         store: where they are.
         wanted: their configurations; None for all.
         seeds: their seeds; None for all.
-        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too.
+        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too, and results in
+            bfloat16 of another BF16_VERSION.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -73,7 +84,7 @@ def select(
             number_of[number] = first.setdefault(key, number)
             settings[first[key]] = config
     found: list[Result] = []
-    left_out: dict[int, int] = {}
+    left_out: dict[Version, int] = {}
     with _no_collection():
         for result in results(store):
             if result.config_id not in number_of or (seeds is not None and result.seed not in seeds):
@@ -82,7 +93,30 @@ def select(
                 left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
                 continue
             found.append(result.with_config(number_of[result.config_id]))
-    return Selection(tuple(found), settings, left_out)
+        other = _of_other_bf16(found, settings)
+    if other and not all_versions:
+        found = [result for result in found if result.run_id not in other]
+        left_out[_OTHER_BF16] = len(other)
+        other = frozenset()
+    return Selection(tuple(found), settings, left_out, other)
+
+
+def _of_other_bf16(found: Sequence[Result], settings: dict[int, Settings]) -> frozenset[str]:
+    """Return the keys of runs in bfloat16 that differ from those of this package: BF16_VERSION is in the key only."""
+    low = {
+        number
+        for number, config in settings.items()
+        if isinstance(config, RunConfig) and config.precision == "bf16"
+    }
+    groups: dict[tuple[int, str], list[Result]] = defaultdict(list)
+    for result in found:
+        if result.config_id in low and result.results_version == RESULTS_VERSION:
+            groups[result.config_id, result.dataset_sha256].append(result)
+    other: set[str] = set()
+    for (number, sha256), rows in groups.items():
+        keys = run_ids(settings[number], seeds=[row.seed for row in rows], dataset_sha256=sha256)
+        other |= {row.run_id for row in rows} - set(keys)
+    return frozenset(other)
 
 
 @contextlib.contextmanager
@@ -111,8 +145,9 @@ def parse(content: dict[str, Any]) -> Settings | None:
 def columns(selection: Selection) -> dict[str, list[object]]:
     """Return the selected trials as columns of equal length, one row a trial.
 
-    ``run_id``, ``protocol``, ``seed``, ``results_version``, ``dataset_sha256`` and ``cpu_seconds``; every setting under
-    its own name; every final metric under its own name, None where a trial has none of that name.
+    ``run_id``, ``protocol``, ``seed``, ``results_version``, ``dataset_sha256`` and ``cpu_seconds``;
+    ``other_bf16_version`` where one of them is of another BF16_VERSION; every setting under its own name; every final
+    metric under its own name, None where a trial has none of that name.
     """
     rows = selection.results
     table: dict[str, list[object]] = {
@@ -123,6 +158,8 @@ def columns(selection: Selection) -> dict[str, list[object]]:
         "dataset_sha256": [row.dataset_sha256 for row in rows],
         "cpu_seconds": [row.cpu_seconds for row in rows],
     }
+    if selection.other_bf16:
+        table["other_bf16_version"] = [row.run_id in selection.other_bf16 for row in rows]
     names = dict.fromkeys(name for config in selection.settings.values() for name in type(config).model_fields)
     for name in names:
         values = {number: getattr(config, name, None) for number, config in selection.settings.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from subtx_toy import results
-from subtx_toy.config import RESULTS_VERSION, RunConfig
+from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.errors import InputError
 from subtx_toy.one_step_config import OneStepConfig
 from subtx_toy.record import RunRecord
@@ -60,6 +60,40 @@ def test_other_versions_are_left_out_then_shown_apart_and_pooled_only_when_asked
     apart = {(cell.axes["width"], cell.axes["results_version"]): cell.estimate.n for cell in summarize(every)}
     assert apart == {(8, RESULTS_VERSION - 1): 1, (8, RESULTS_VERSION): 4, (16, RESULTS_VERSION): 4}
     assert [cell.estimate.n for cell in summarize(every, pool_versions=True)] == [5, 4]
+
+
+def test_pooled_versions_give_one_value_a_seed_the_newest(path: Path) -> None:
+    for version in (RESULTS_VERSION - 1, RESULTS_VERSION - 2):
+        old = dataclasses.replace(_record(2, NARROW), results_version=version, run_id=f"old {version}")
+        _add(path, dataclasses.replace(old, metrics={"student_aux.accuracy": 9.0}))
+    with Store(path) as store:
+        cells = summarize(select(store, all_versions=True), pool_versions=True)
+    assert [cell.estimate for cell in cells] == [estimate([0.5, 1.5, 2.5, 3.5])] * 2
+
+
+def test_bfloat16_of_another_version_is_left_out_then_shown_apart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    low = RunConfig(dataset="glyphs", width=8, precision="bf16")
+    with monkeypatch.context() as earlier:
+        earlier.setattr("subtx_toy.config.BF16_VERSION", 1)
+        old = [dataclasses.replace(_record(seed, low), metrics={"student_aux.accuracy": 9.0}) for seed in (0, 1, 7)]
+    new = [_record(seed, low) for seed in range(3)]
+    _add(path, *old, *new)
+    label = f"{RESULTS_VERSION} with another BF16_VERSION"
+    with Store(path) as store:
+        usual, every = select(store, wanted=[low]), select(store, wanted=[low], all_versions=True)
+        exact = select(store, wanted=[NARROW])
+    assert usual.left_out == {label: 3}
+    assert {row.run_id for row in usual.results} == {record.run_id for record in new}
+    assert [cell.estimate for cell in summarize(usual)] == [estimate([0.5, 1.5, 2.5])]
+    assert [(cell.axes, cell.estimate.mean, cell.estimate.n) for cell in summarize(every)] == [
+        ({"results_version": RESULTS_VERSION}, 1.5, 3), ({"results_version": label}, 9.0, 3),
+    ]  # fmt: skip
+    assert [cell.estimate for cell in summarize(every, pool_versions=True)] == [estimate([0.5, 1.5, 2.5, 9.0])]
+    table = columns(every)
+    assert [key for key, old in zip(table["run_id"], table["other_bf16_version"], strict=True) if not old] == [
+        run_id(low, seed=seed, dataset_sha256="f" * 64) for seed in range(3)
+    ]
+    assert exact.left_out == {}
 
 
 def test_other_data_is_another_cell(path: Path) -> None:
