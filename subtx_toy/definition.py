@@ -32,6 +32,9 @@ class Definition(BaseModel):
     quick: ClassVar[tuple[str, ...]] = ()
     """Assignments that make a run small enough for a test, on data that needs no download."""
 
+    told_apart: ClassVar[frozenset[str] | None] = None
+    """Settings by which what a run prints tells its records apart; None for all of them."""
+
     name: str = Field(description="the file's own name")
     protocol: str = Field(RunConfig.protocol, description="what is run")
     question: str = Field(description="what the experiment asks, one sentence")
@@ -63,6 +66,27 @@ class Definition(BaseModel):
                 if config not in found:
                     found.append(config)
         return found
+
+
+    def check_told_apart(self, configs: Sequence[Settings]) -> None:
+        """Refuse configurations that a run of this experiment would put together as if they were seeds of one.
+
+        Raises:
+            InputError: naming the settings in which they differ and must not.
+        """
+        if self.told_apart is None:
+            return
+        differing = [
+            name
+            for name in type(self.config).model_fields
+            if name not in self.told_apart and len({getattr(config, name) for config in configs}) > 1
+        ]
+        if differing:
+            raise InputError(
+                f"grid: expected several values of {', '.join(sorted(self.told_apart))} only, by which `run` tells "
+                f"records of {self.protocol!r} apart, got several of {', '.join(differing)}; run them with "
+                "`subtx-toy sweep` and read them with `subtx-toy results summary`"
+            )
 
 
 class Distillation(Definition):
@@ -116,6 +140,8 @@ class OneStep(Definition):
 
     quick: ClassVar[tuple[str, ...]] = ("dataset=glyphs", "num_trait=64", "num_inputs=32", "width=16")
 
+    told_apart: ClassVar[frozenset[str] | None] = frozenset({"eps", "student_init", "perturbation", "student_lr"})
+
     config: OneStepConfig = Field(description="settings of the run")
 
 
@@ -130,6 +156,8 @@ class Numbers(Definition):
         "batch_size=50",
         "width=32",
     )
+    told_apart: ClassVar[frozenset[str] | None] = frozenset({"prompts"})
+
     config: NumbersConfig = Field(description="settings of the run")
 
 

@@ -79,6 +79,7 @@ def run(
         overrides = (*overrides, *(one for one in definition.quick if one.partition("=")[0] not in named))
     try:
         configs = definition.configs(overrides)
+        definition.check_told_apart(configs)
     except InputError as error:
         problems += error.problems
     try:

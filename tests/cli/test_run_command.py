@@ -124,6 +124,17 @@ def test_bad_input_is_told_at_once_without_a_traceback(
     assert list(tmp_path.iterdir()) == [], "nothing may be written"
 
 
+def test_a_grid_that_would_be_pooled_is_refused_before_any_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('protocol = "numbers"\nquestion = "?"\n[config]\n[[grid]]\ntrait = ["backdoor:0", "refusal:7"]\n')
+    code, out, err = _run([str(path), "--store", str(tmp_path / "r.sqlite")], capsys)
+    assert (code, out) == (2, "")
+    assert "got several of trait; run them with `subtx-toy sweep`" in err
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_corrupt_data_file_is_one_error(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "idx"
     folder.mkdir()

@@ -130,6 +130,34 @@ def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("protocol", "grid", "assignments", "differing"),
+    [
+        ("numbers", "trait = ['backdoor:0', 'refusal:7']\nwidth = [8, 16]\nprompts = ['images', 'uniform']",
+         [], "several of width, trait;"),
+        ("numbers", "trait = ['backdoor:0', 'refusal:7']", ["trait=backdoor:0"], ""),
+        ("one-step", "width = [8, 16]\neps = [0.1, 0.2]", [], "several of width;"),
+        ("one-step", "eps = [0.1, 0.2]\nstudent_init = ['shared', 'cross']\nstudent_lr = [1.0, 2.0]", [], ""),
+        ("distillation", "width = [8, 16]", [], ""),
+    ],
+)  # fmt: skip
+def test_a_grid_over_settings_that_a_run_does_not_tell_apart_is_refused(
+    protocol: str, grid: str, assignments: list[str], differing: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'protocol = "{protocol}"\nquestion = "?"\n[config]\n[[grid]]\n{grid}\n')
+    experiment = definition.read(str(path))
+    configs = experiment.configs(assignments)
+    if not differing:
+        experiment.check_told_apart(configs)
+        return
+    with pytest.raises(InputError) as caught:
+        experiment.check_told_apart(configs)
+    assert len(caught.value.problems) == 1
+    for part in (differing, "subtx-toy sweep", "results summary"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         (
