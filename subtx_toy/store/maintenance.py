@@ -22,11 +22,14 @@ def backup(path: Path, target: Path) -> None:
     """Copy a database, while others may read and write it; the copy is whole or not there at all.
 
     Raises:
-        StoreError: if it cannot be read, or the copy cannot be written; a file that was there stays.
+        StoreError: if it cannot be read, the copy cannot be written, or ``target`` is the database itself; a file that
+            was there stays.
     """
     prepare_folder(target)
     temporary = None
     try:
+        if target.exists() and path.exists() and target.samefile(path):  # whoever has it open would write to no file
+            raise StoreError(f"store: expected another file to copy {path} to, got the same one, {target}")
         with contextlib.closing(_read_only(path)) as source:
             with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
                 temporary = Path(file.name)
@@ -34,10 +37,12 @@ def backup(path: Path, target: Path) -> None:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
         temporary.replace(target)
+        temporary = None
     except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
+    finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
 
 
 def faults(path: Path) -> list[str]:

@@ -40,6 +40,29 @@ def test_a_copy_that_cannot_be_made_leaves_the_old_one(path: Path, tmp_path: Pat
     assert list(tmp_path.glob(".copy*")) == []
 
 
+def test_a_store_is_not_copied_onto_itself(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.sqlite").symlink_to(path)
+    with Store(path) as store:
+        for target in (path, tmp_path / "." / path.name, tmp_path / "link.sqlite"):
+            with pytest.raises(StoreError, match="expected another file"):
+                backup(path, target)
+        store.add(_record(50))
+    with Store(path) as store:
+        assert store.count() == 51
+
+
+def test_an_interrupted_copy_leaves_nothing_behind(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        backup(path, tmp_path / "copy.sqlite")
+    assert [*tmp_path.glob("copy*"), *tmp_path.glob(".copy*")] == []
+
+
 def test_a_sound_store_has_no_faults_whatever_its_schema(path: Path, tmp_path: Path) -> None:
     assert faults(path) == []
     _old_store(tmp_path / "old.sqlite", [_record(0)]).close()
