@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -56,15 +56,38 @@ class Definition(BaseModel):
         Raises:
             InputError: naming every setting that is wrong.
         """
-        base = self.config.override(assignments)
         named = {assignment.partition("=")[0] for assignment in assignments}
-        found = [base] if not self.grid else []
+        return self.around(self.config.override(assignments), named)
+
+    def around(self, base: Settings, assigned: Collection[str]) -> list[Settings]:
+        """Return the grid's combinations around ``base``, whose ``assigned`` settings take the place of the grid's.
+
+        A table that gives values to one of those settings and does not go with the one assigned is left out: its
+        other settings belong to its own values.
+
+        Raises:
+            InputError: naming the settings that are wrong in a table, or in all tables that were left out if no other
+                is left.
+        """
+        found = [] if self.grid else [base]
+        contradictions: dict[str, None] = {}
         for table in self.grid:
-            axes = {key: values for key, values in table.items() if key not in named}
-            for values in itertools.product(*axes.values()):
-                config = base.parse(base.model_dump() | dict(zip(axes, values, strict=True)))
+            axes = {key: values for key, values in table.items() if key not in assigned}
+            try:
+                configs = [
+                    base.parse(base.model_dump() | dict(zip(axes, values, strict=True)))
+                    for values in itertools.product(*axes.values())
+                ]
+            except InputError as error:
+                if len(axes) == len(table):
+                    raise
+                contradictions |= dict.fromkeys(error.problems)
+                continue
+            for config in configs:
                 if config not in found:
                     found.append(config)
+        if not found:
+            InputError.gather(contradictions)
         return found
 
 

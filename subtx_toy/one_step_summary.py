@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,12 @@ class StartSummary:
     values: dict[str, np.ndarray]
 
     def order(self, name: str) -> float:
-        """Return the slope of log |value| against log eps, fitted to the mean of the logarithms over the seeds."""
+        """Return the slope of log |value| against log eps, fitted to the mean of the logarithms over the seeds.
+
+        It is nan where there are less than two eps.
+        """
+        if len(self.eps) < 2:
+            return math.nan
         logs = np.log(np.abs(self.values[name])).mean(axis=1)
         return float(np.polyfit(np.log(self.eps), logs, 1)[0])
 

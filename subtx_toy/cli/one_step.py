@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from subtx_toy.cli.presentation import Presentation
 from subtx_toy.cli.table import align
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from subtx_toy.definition import OneStep
+    from subtx_toy.one_step_config import OneStepConfig
     from subtx_toy.one_step_summary import StartSummary
     from subtx_toy.record import RunRecord
 
 
-def present(definition: OneStep, records: list[RunRecord]) -> Presentation:
-    """Show the orders in eps by where the student starts, and the distance against its step size."""
+def present(definition: OneStep, base: OneStepConfig, records: list[RunRecord]) -> Presentation:
+    """Show the orders in eps by where the student starts, and the distance against its step size at ``base``'s eps."""
     from subtx_toy.one_step_config import OneStepConfig
     from subtx_toy.one_step_summary import by_start, over_student_lr
 
     first = OneStepConfig.parse(records[0].config)
     starts = by_start(records, student_lr=first.student_lr)
-    over_lr = over_student_lr(records, eps=definition.config.eps)
+    over_lr = over_student_lr(records, eps=base.eps)
 
     def draw(target: Path) -> None:
         from subtx_toy.figures.files import save
@@ -34,14 +37,19 @@ def present(definition: OneStep, records: list[RunRecord]) -> Presentation:
 
     rows = [_row(start) for start in starts]
     header = ["student starts at", "n", "order of alignment", "order of remainder", "observed/predicted", "positive"]
-    inside = over_lr["step"] < 1
+    least, most = starts[0].eps[0], starts[0].eps[-1]
+    orders = f"orders in eps from {least:g} to {most:g}" if least < most else f"eps {least:g} alone has no order"
     lines = [
-        f"{definition.name} on {first.dataset}: orders in eps from {starts[0].eps[0]:g} to {starts[0].eps[-1]:g}; "
+        f"{definition.name} on {first.dataset}: {orders}; "
         "observed/predicted and the share of positive alignments at the smallest",
         align(header, rows),
-        f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {int(inside.sum())} steps inside the "
-        f"predicted window, {int((over_lr['change'][~inside] < 0).sum())} of {int((~inside).sum())} outside",
     ]
+    inside = over_lr["step"] < 1
+    if len(inside):
+        lines.append(
+            f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {int(inside.sum())} steps inside "
+            f"the predicted window, {int((over_lr['change'][~inside] < 0).sum())} of {int((~inside).sum())} outside"
+        )
     return Presentation("\n".join(lines), _document(starts, over_lr), draw)
 
 
@@ -51,11 +59,16 @@ def _row(start: StartSummary) -> list[str]:
     return [
         name,
         str(len(ratio)),
-        f"{start.order('alignment'):.3f}",
-        f"{start.order('remainder'):.3f}",
+        _order(start, "alignment"),
+        _order(start, "remainder"),
         f"{np.median(ratio):.4g}",
         f"{(ratio > 0).mean():.2f}",
     ]
+
+
+def _order(start: StartSummary, name: str) -> str:
+    order = start.order(name)
+    return f"{order:.3f}" if math.isfinite(order) else ""
 
 
 def _document(starts: list[StartSummary], over_lr: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -65,8 +78,8 @@ def _document(starts: list[StartSummary], over_lr: dict[str, np.ndarray]) -> dic
                 "student_init": start.student_init,
                 "perturbation": start.perturbation,
                 "eps": start.eps.tolist(),
-                "order_of_alignment": start.order("alignment"),
-                "order_of_remainder": start.order("remainder"),
+                "order_of_alignment": finite(start.order("alignment")),
+                "order_of_remainder": finite(start.order("remainder")),
                 "values": {name: value.tolist() for name, value in start.values.items()},
             }
             for start in starts

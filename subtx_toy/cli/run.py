@@ -155,7 +155,7 @@ def _present(
     if isinstance(definition, DistillationSweep):
         return points.present(definition, definition.config.override(overrides), records)
     if isinstance(definition, OneStep):
-        return one_step.present(definition, records)
+        return one_step.present(definition, definition.config.override(overrides), records)
     if isinstance(definition, Numbers):
         return number_arms.present(definition, records)
     raise TypeError(f"definition: expected one of a known protocol, got {type(definition).__name__}")

@@ -11,24 +11,28 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.one_step_summary import StartSummary
 
-_BAND = "dots: seeds; line: geometric mean"
-
 
 def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:
     """Draw alignment, remainder and trait loss against eps, and the distance against the student's step size.
+
+    What the records do not hold is not drawn: without a shared start the prediction, without three eps a slope to
+    compare with, without steps of shared starts the window.
 
     Args:
         starts: values over eps by where the student starts.
         over_lr: ``step`` and ``change`` of ``one_step_summary.over_student_lr``.
         dataset: what the trait was learnt on.
     """
-    shared = next(start for start in starts if start.student_init == "shared")
-    num_seeds = shared.values["alignment"].shape[1]
+    by_init = {start.student_init: start for start in starts}
+    shared = by_init.get("shared")
+    num_seeds = (shared or starts[0]).values["alignment"].shape[1]
     with mpl.rc_context(style.paper(aspect=0.9)):
         figure = Figure(layout="constrained")
         axes = figure.subplots(2, 2).ravel()
-        prediction = np.exp(np.log(shared.values["predicted_alignment"]).mean(axis=1))
-        axes[0].plot(shared.eps, prediction, "k--", linewidth=1, label="predicted ε V, shared init", zorder=5)
+        if shared is not None:
+            prediction = _middle(shared.values["predicted_alignment"])
+            axes[0].plot(shared.eps, prediction, "k--", linewidth=1, label="predicted ε V, shared init", zorder=5,
+                         marker=_marker(shared, "x"))  # fmt: skip
         for start in starts:
             _against_eps(axes[0], start, "alignment")
             if start.student_init in ("shared", "cross"):
@@ -41,15 +45,22 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
             one.set_xscale("log")
             one.set_yscale("log")
             one.set_xlabel("step size ε of the teacher")
-        _guide(axes[0], shared.eps, prediction, 1)
-        _guide(axes[1], shared.eps, np.exp(np.log(shared.values["remainder"]).mean(axis=1)), 2)
-        note = "permuted and shared\ncoincide: one function"
-        axes[2].annotate(note, (0.97, 0.06), xycoords="axes fraction", ha="right", color="0.4", fontsize="small")
-        _window(axes[3], over_lr)
+        if shared is not None:
+            _guide(axes[0], shared.eps, prediction, 1)
+            _guide(axes[1], shared.eps, _middle(shared.values["remainder"]), 2)
+        if {"shared", "permuted"} <= by_init.keys():
+            note = "permuted and shared\ncoincide: one function"
+            axes[2].annotate(note, (0.97, 0.06), xycoords="axes fraction", ha="right", color="0.4", fontsize="small")
+        if len(over_lr["step"]):
+            _window(axes[3], over_lr)
+        mean = "line" if _marker(starts[0], "o") is None else "circle"
         handles, labels = axes[0].get_legend_handles_labels()
+        for one in axes:
+            if not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in one.lines):
+                one.set_axis_off()
         figure.legend(
             handles, labels, loc="outside upper center", ncols=3, fontsize="small", title_fontsize="small",
-            title=f"where the student starts ({_BAND}, n = {num_seeds})",
+            title=f"where the student starts (dots: seeds; {mean}: geometric mean, n = {num_seeds})",
         )  # fmt: skip
     return figure
 
@@ -63,11 +74,25 @@ def _against_eps(axes: mpl.axes.Axes, start: StartSummary, name: str, *, falls_o
     if start.perturbation:
         label += f", sd {start.perturbation:g}"
     whole = ~np.isnan(shown).any(axis=1)
-    axes.plot(start.eps[whole], np.exp(np.log(shown[whole]).mean(axis=1)), color=colour, linewidth=1.2, label=label)
+    axes.plot(start.eps[whole], _middle(shown[whole]), color=colour, linewidth=1.2, label=label,
+              marker=_marker(start, "o"), markersize=4)  # fmt: skip
+
+
+def _marker(start: StartSummary, symbol: str) -> str | None:
+    """Return a symbol where there is one eps only: one point makes no line."""
+    return symbol if len(start.eps) == 1 else None
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Return the geometric mean over the seeds of ``[e, s]``."""
+    middle: np.ndarray = np.exp(np.log(values).mean(axis=1))
+    return middle
 
 
 def _guide(axes: mpl.axes.Axes, eps: np.ndarray, values: np.ndarray, order: int) -> None:
-    """Mark a slope a little below the lowest third of a curve."""
+    """Mark a slope a little below the lowest third of a curve of three points or more."""
+    if len(eps) < 3:
+        return
     part = slice(1, 5)
     line = values[2] * 0.12 * (eps[part] / eps[2]) ** order
     axes.plot(eps[part], line, color="0.5", linewidth=0.8)

@@ -122,8 +122,7 @@ class Plan:
         """Without an axis of several values: the experiment's own grid, with the settings given."""
         given = {name: value for axis in self.axes for name, value in zip(axis.names, axis.rows[0], strict=True)}
         changed = self.definition.config.parse(self.definition.config.model_dump() | given)
-        grid = [{name: values for name, values in table.items() if name not in given} for table in self.definition.grid]
-        return self.definition.model_copy(update={"config": changed, "grid": grid}).configs()
+        return self.definition.around(changed, given)
 
     @property
     def swept(self) -> dict[str, list[object]]:

@@ -16,6 +16,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.experiment import run_experiment
 from subtx_toy.published import Published, PublishedArm
 from subtx_toy.seeding import generator
+from subtx_toy.sweep.plan import Plan
 from subtx_toy.tolerances import Z_BOUND
 
 
@@ -127,6 +128,33 @@ def test_a_grid_gives_every_combination_once(tmp_path: Path) -> None:
         (0.1, 2, 1.0), (0.1, 3, 1.0), (0.2, 2, 1.0), (0.2, 3, 1.0), (0.1, 2, 2.0),
     ]  # fmt: skip
     assert {config.model_dump()["width"] for config in experiment.configs(["width=5"])} == {5}
+
+
+def test_a_table_of_the_grid_that_contradicts_an_assignment_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'protocol = "one-step"\nquestion = "?"\n[config]\n'
+        '[[grid]]\nstudent_init = ["shared", "cross"]\neps = [0.1, 0.2]\n'
+        '[[grid]]\nstudent_init = ["perturbed"]\nperturbation = [1e-4]\n'
+    )
+    experiment = definition.read(str(path))
+    assert len(experiment.configs()) == 5
+    found = [config.model_dump() for config in experiment.configs(["student_init=cross"])]
+    assert [(one["student_init"], one["perturbation"], one["eps"]) for one in found] == [
+        ("cross", 0.0, 0.1), ("cross", 0.0, 0.2),
+    ]  # fmt: skip
+    assert Plan.read(str(path), ["student_init=cross"]).configs == experiment.configs(["student_init=cross"])
+
+
+def test_an_assignment_that_no_table_of_the_grid_goes_with_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'protocol = "one-step"\nquestion = "?"\n[config]\n'
+        '[[grid]]\nstudent_init = ["perturbed"]\nperturbation = [1e-4, 1e-3]\n'
+    )
+    for read in (definition.read(str(path)).configs, lambda words: Plan.read(str(path), words)):
+        with pytest.raises(InputError, match="perturbation: expected a number > 0 with student_init 'perturbed'"):
+            read(["student_init=shared"])
 
 
 @pytest.mark.parametrize(
