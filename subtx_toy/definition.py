@@ -90,7 +90,6 @@ class Definition(BaseModel):
             InputError.gather(contradictions)
         return found
 
-
     def check_told_apart(self, configs: Sequence[Settings]) -> None:
         """Refuse configurations that a run of this experiment would put together as if they were seeds of one.
 

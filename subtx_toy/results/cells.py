@@ -78,7 +78,9 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
 def _newest(selection: Selection) -> Iterable[Result]:
     """Return one trial a configuration, data set and seed, the newest; another BF16_VERSION counts as older."""
     newest: dict[tuple[int, str, int], Result] = {}
-    by_version = sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16))
+    by_version = sorted(
+        selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16)
+    )
     for result in by_version:
         newest[result.config_id, result.dataset_sha256, result.seed] = result
     return newest.values()

@@ -104,9 +104,7 @@ def select(
 def _of_other_bf16(found: Sequence[Result], settings: dict[int, Settings]) -> frozenset[str]:
     """Return the keys of runs in bfloat16 that differ from those of this package: BF16_VERSION is in the key only."""
     low = {
-        number
-        for number, config in settings.items()
-        if isinstance(config, RunConfig) and config.precision == "bf16"
+        number for number, config in settings.items() if isinstance(config, RunConfig) and config.precision == "bf16"
     }
     groups: dict[tuple[int, str], list[Result]] = defaultdict(list)
     for result in found:

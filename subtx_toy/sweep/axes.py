@@ -2,14 +2,19 @@
 
 A word is ``setting=values``. Values are listed, ``width=64,128``, or made by a function, whose arguments stand in
 parentheses or after colons, which a shell does not need quotes for: ``lr=log:1e-4:1e-1:7`` is ``lr=log(1e-4,1e-1,7)``.
+A text with commas, colons or brackets of its own stands in quotes, as in TOML; a setting that takes any text needs none
+for ``trait=relabel:4:9``, since no function is called that.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import tomli_w
 
 from subtx_toy.config import Settings, read_value
 from subtx_toy.errors import InputError
@@ -17,6 +22,8 @@ from subtx_toy.seeding import generator
 
 _MOST_VALUES = 1_000_000
 _CALL = re.compile(r"([a-z]+)(?:\((.*)\)|:(.*))")
+_PIECE = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|.""", re.DOTALL)  # a quoted text, or one character
+_PLAIN = re.compile(r"[\w.+-]+")  # a text that needs no quotes, unless it reads as another kind of value
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,10 @@ class Drawn:
         assert isinstance(low, int | float)
         assert isinstance(high, int | float)
         integers = _takes_integers(config, self.name)
-        if integers:  # both ends as probable as any other
-            low, high = low - 0.5, high + 0.5
+        if integers:
+            if math.ceil(low) > math.floor(high):
+                raise InputError(f"{self.name}: expected LOW:HIGH with an integer between them, got {low}:{high}")
+            low, high = math.ceil(low) - 0.5, math.floor(high) + 0.5  # both ends as probable as any other
         if self.law == "loguniform":
             drawn = [math.exp(stream.uniform(math.log(low), math.log(high))) for stream in streams]
         else:
@@ -66,11 +75,11 @@ class Drawn:
     @property
     def text(self) -> str:
         """The right side of the word that it was read from."""
-        return ":".join([self.law, *map(str, self.arguments)])
+        return ":".join([self.law, *map(written, self.arguments)])
 
 
-def read_axis(word: str) -> Axis | Drawn:
-    """Read one word of a plan.
+def read_axis(word: str, config: Settings | None = None) -> Axis | Drawn:
+    """Read one word of a plan; ``config`` tells which settings take any text.
 
     Raises:
         InputError: if it cannot be read.
@@ -87,8 +96,8 @@ def read_axis(word: str) -> Axis | Drawn:
     if call is not None:
         return _zip(word, call[1], _arguments(call), text)
     call = _CALL.fullmatch(text)
-    if call is None:
-        return Axis((key,), tuple((read_value(part),) for part in text.split(",")))
+    if call is None or (call[1] not in (*_FUNCTIONS, *_LAWS) and _takes_text(config, key)):
+        return Axis((key,), tuple((read_value(part),) for part in _split(text, ",")))
     made = _FUNCTIONS.get(call[1])
     arguments = tuple(read_value(part) for part in _arguments(call))
     if made is not None:
@@ -101,13 +110,43 @@ def read_axis(word: str) -> Axis | Drawn:
 
 
 def _arguments(call: re.Match[str]) -> list[str]:
-    return call[2].split(",") if call[2] is not None else call[3].split(":")
+    return _split(call[2], ",") if call[2] is not None else _split(call[3], ":")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split a text at the separators outside of quotes.
+
+    >>> _split("relu,'a,b'", ",")
+    ['relu', "'a,b'"]
+    """
+    parts = [""]
+    for piece in _PIECE.findall(text):
+        if piece == separator:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
+
+
+def written(value: object) -> str:
+    """Write a value so that it is read back, wherever in a word it stands.
+
+    >>> written(True), written("relu"), written("relabel:4:9"), written("3")
+    ('true', 'relu', '"relabel:4:9"', '"3"')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return repr(value)
+    if _PLAIN.fullmatch(value) and read_value(value) == value:
+        return value
+    return tomli_w.dumps({"value": value}).removeprefix("value = ").removesuffix("\n")
 
 
 def _zip(word: str, function: str, names: Sequence[str], text: str) -> Axis:
     if function != "zip" or len(names) < 2 or len(set(names)) < len(names):
         raise InputError(f"{word}: expected zip:A:B=... with two or more different settings, got {function!r}")
-    rows = [tuple(read_value(part) for part in row.split(":")) for row in text.split(",")]
+    rows = [tuple(read_value(part) for part in _split(row, ":")) for row in _split(text, ",")]
     if any(len(row) != len(names) for row in rows):
         raise InputError(f"{word}: expected rows of {len(names)} values with colons between them, got {text!r}")
     return Axis(tuple(name.strip() for name in names), tuple(rows))
@@ -155,7 +194,8 @@ def _spaced(word: str, function: str, arguments: Sequence[object]) -> tuple[floa
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    largest = sys.float_info.max  # an integer beyond it is no float, and math.isfinite would raise
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
 
 
 def _check_bounds(word: str, arguments: Sequence[object]) -> None:
@@ -190,3 +230,9 @@ _LAWS: Mapping[str, Callable[[str, Sequence[object]], None]] = {
 def _takes_integers(config: Settings, name: str) -> bool:
     """Return whether a setting takes integers only, to which drawn and spaced values are rounded then."""
     return isinstance(getattr(config, name, None), int) and not isinstance(getattr(config, name), bool)
+
+
+def _takes_text(config: Settings | None, name: str) -> bool:
+    """Return whether a setting takes any text, and not one of some names."""
+    field = None if config is None else type(config).model_fields.get(name)
+    return field is not None and field.annotation is str

@@ -17,7 +17,7 @@ from subtx_toy.definition import Definition
 from subtx_toy.errors import InputError
 from subtx_toy.expected import nearest
 from subtx_toy.seeding import parse_seeds
-from subtx_toy.sweep.axes import Axis, Drawn, read_axis
+from subtx_toy.sweep.axes import Axis, Drawn, read_axis, written
 
 _MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations
 _MOST_CONFIGS = 1_000_000
@@ -70,7 +70,7 @@ class Plan:
             sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
         for word in words:
             try:
-                found.append(read_axis(word))
+                found.append(read_axis(word, definition.config))
             except InputError as error:
                 problems += error.problems
         drawn = tuple(one for one in found if isinstance(one, Drawn))
@@ -206,15 +206,13 @@ def _words(values: dict[str, object]) -> list[str]:
         columns = [value if isinstance(value, list) else [value] for value in table.values()]
         if len({len(column) for column in columns}) != 1:
             raise InputError(f"zip: expected lists of one length for {', '.join(table)}")
-        rows = [":".join(map(_text, row)) for row in zip(*columns, strict=True)]
+        rows = [":".join(map(written, row)) for row in zip(*columns, strict=True)]
         words.append(f"zip:{':'.join(table)}={','.join(rows)}")
     return words
 
 
 def _listed(value: object) -> str:
-    return ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
-
-
-def _text(value: object) -> str:
-    """Write a value as ``read_value`` reads it."""
-    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else repr(value)
+    """Write the values of an axis; a text alone is the right side of a word already."""
+    if isinstance(value, str):
+        return value
+    return ",".join(map(written, value if isinstance(value, list) else [value]))

@@ -51,9 +51,7 @@ def test_a_store_is_not_copied_onto_itself(path: Path, tmp_path: Path) -> None:
         assert store.count() == 51
 
 
-def test_an_interrupted_copy_leaves_nothing_behind(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_copy_leaves_nothing_behind(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from subtx_toy.config import RunConfig
 from subtx_toy.errors import InputError
-from subtx_toy.sweep.axes import Axis, Drawn, read_axis
+from subtx_toy.numbers_config import NumbersConfig
+from subtx_toy.sweep.axes import Axis, Drawn, read_axis, written
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,8 @@ def test_a_word_gives_its_rows(word: str, names: tuple[str, ...], rows: list[tup
         ("lr=loguniform:0:1", "LOW > 0"),
         ("lr=choice:1", "two or more values"),
         ("lr=uniform:nan:1", "two finite numbers"),
+        ("lr=uniform:1:1" + 400 * "0", "two finite numbers"),
+        ("trait=relabel:4:9", "expected values, or one of the functions"),
     ],
 )
 def test_a_word_that_means_nothing_is_one_sentence(word: str, sentence: str) -> None:
@@ -78,6 +81,50 @@ def test_a_word_that_means_nothing_is_one_sentence(word: str, sentence: str) -> 
 def test_any_word_is_read_or_refused(word: str) -> None:
     with contextlib.suppress(InputError):
         read_axis(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("trait=relabel:3:8", ["relabel:3:8"]),
+        ("trait=relabel:3:8,backdoor:0", ["relabel:3:8", "backdoor:0"]),
+        ("trait='relabel:3:8',backdoor", ["relabel:3:8", "backdoor"]),
+        ('trait="choice:a:b"', ["choice:a:b"]),
+        ("width=64,128", [64, 128]),
+    ],
+)
+def test_a_setting_that_takes_any_text_keeps_it_whole(word: str, values: list[object]) -> None:
+    axis = read_axis(word, NumbersConfig())
+    assert isinstance(axis, Axis)
+    assert [row[0] for row in axis.rows] == values
+
+
+@pytest.mark.parametrize("word", ['trait=choice:"relabel:3:8":backdoor', 'trait=choice("relabel:3:8",backdoor)'])
+def test_functions_still_work_on_a_setting_that_takes_any_text(word: str) -> None:
+    assert read_axis(word, NumbersConfig()) == Drawn("trait", "choice", ("relabel:3:8", "backdoor"))
+
+
+VALUES = (
+    st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.sampled_from(["true", "3", "log:1", "'"])
+)
+
+
+@given(st.lists(VALUES, min_size=2, max_size=4))
+def test_values_that_are_written_are_read_back(values: list[object]) -> None:
+    texts = [written(value) for value in values]
+    listed = read_axis(f"x={','.join(texts)}")
+    assert isinstance(listed, Axis)
+    zipped = read_axis(f"zip:{':'.join(f'x{at}' for at in range(len(values)))}={':'.join(texts)}")
+    assert isinstance(zipped, Axis)
+    drawn = Drawn("x", "choice", tuple(values))
+    again = read_axis(f"x={drawn.text}")
+    assert isinstance(again, Drawn)
+    for found in ([row[0] for row in listed.rows], list(zipped.rows[0]), list(again.arguments)):
+        assert [(type(value), value) for value in found] == [(type(value), value) for value in values]
 
 
 def test_draws_are_reproducible_and_more_of_them_begin_alike() -> None:
@@ -98,6 +145,20 @@ def test_integers_are_drawn_where_a_setting_takes_integers() -> None:
     assert set(map(type, values)) == {int}
     for value in (1, 2, 3):
         assert abs(values.count(value) - 100) < 5 * math.sqrt(300 * 2 / 9)
+
+
+@pytest.mark.parametrize("word", ["width=loguniform:0.5:3", "width=uniform:0.5:3.9", "width=loguniform:1:3"])
+def test_integers_are_drawn_between_ends_that_are_none(word: str) -> None:
+    drawn = read_axis(word)
+    assert isinstance(drawn, Drawn)
+    assert set(drawn.values(RunConfig(), num=100, seed=0)) == {1, 2, 3}
+
+
+def test_ends_without_an_integer_between_them_are_refused() -> None:
+    drawn = read_axis("width=uniform:1.2:1.8")
+    assert isinstance(drawn, Drawn)
+    with pytest.raises(InputError, match=r"width: expected LOW:HIGH with an integer between them, got 1\.2:1\.8"):
+        drawn.values(RunConfig(), num=1, seed=0)
 
 
 def test_a_choice_takes_every_value() -> None:

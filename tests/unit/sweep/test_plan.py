@@ -8,6 +8,7 @@ import pytest
 
 from subtx_toy.config import RunConfig, run_id
 from subtx_toy.errors import InputError
+from subtx_toy.numbers_config import NumbersConfig
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 
@@ -36,21 +37,37 @@ def test_a_named_axis_takes_the_place_of_the_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sample"),
+    ("experiment", "words", "sample"),
     [
-        ([], None),
-        (WORDS, None),
-        (["lr=loguniform:1e-4:1e-1", "width=choice:8:16", "num_aux=1,3"], 4),
-        (["depth=2"], None),
+        ("tiny", [], None),
+        ("tiny", WORDS, None),
+        ("tiny", ["lr=loguniform:1e-4:1e-1", "width=choice:8:16", "num_aux=1,3"], 4),
+        ("tiny", ["depth=2"], None),
+        ("tiny", ["probe=choice:true:false", "width=loguniform:0.5:64"], 6),
+        ("tiny", ["probe=true,false"], None),
+        ("numbers", ["trait=relabel:3:8"], None),
+        ("numbers", ["trait=relabel:3:8,backdoor:1", "width=8"], None),
+        ("numbers", ['zip:trait:width="relabel:3:8":8,backdoor:16'], None),
+        ("numbers", ['trait=choice("relabel:3:8","backdoor:1")'], 6),
     ],
 )
-def test_a_plan_printed_as_toml_is_the_same_plan(words: list[str], sample: int | None, tmp_path: Path) -> None:
-    plan = Plan.read("tiny", words, seeds="0:3,7", sample=sample, sample_seed=5 if sample else None)
+def test_a_plan_printed_as_toml_is_the_same_plan(
+    experiment: str, words: list[str], sample: int | None, tmp_path: Path
+) -> None:
+    plan = Plan.read(experiment, words, seeds="0:3,7", sample=sample, sample_seed=5 if sample else None)
     path = tmp_path / "plan.toml"
     path.write_text(plan.to_toml())
     again = Plan.read(str(path))
     assert again.configs == plan.configs
     assert (again.seeds, again.sample, again.to_toml()) == (plan.seeds, plan.sample, plan.to_toml())
+
+
+@pytest.mark.parametrize("axis", ['"relabel:3:8"', '["relabel:3:8"]', '["relabel:3:8", "backdoor:1"]'])
+def test_a_file_holds_texts_with_colons(axis: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(f'experiment = "numbers"\n[axes]\ntrait = {axis}\n')
+    found = [one.trait for one in Plan.read(str(path)).configs if isinstance(one, NumbersConfig)]
+    assert list(dict.fromkeys(found)) == ["relabel:3:8", "backdoor:1"][: 1 + axis.count(",")]
 
 
 def test_draws_are_combined_with_the_axes() -> None:
