@@ -13,6 +13,26 @@ from typing import IO
 from subtx_toy.errors import InputError
 
 
+def check_writable(path: Path, *, what: str) -> None:
+    """Find out before some work whether ``replacing`` could write ``path`` after it.
+
+    Args:
+        path: the file.
+        what: the option that an error names.
+
+    Raises:
+        InputError: if it could not.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{what}: expected the name of a file, got the folder {str(path)!r}")
+        # the mode of a folder does not tell, least of all to root
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise InputError(f"{what}: cannot write {str(path)!r}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def replacing(path: Path, *, what: str = "", compressed: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` for writing, and rename it to ``path`` when all went well.

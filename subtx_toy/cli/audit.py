@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.output_file import writable
 
 if TYPE_CHECKING:
     from subtx_toy.channel.checkpoints import Checkpoint
@@ -45,7 +46,7 @@ _DOES_NOT_APPLY = 3
 @click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Lines shown that say most.")
 @click.option("--fail-on", type=click.Choice(["carries"]), help="Exit with 1 if a trait is found.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your own IDX files. [env: SUBTX_TOY_DATA]")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Page to write.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), callback=writable, help="Page to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def audit(
     *,
@@ -82,14 +83,14 @@ def audit(
             read, base, traits, reference, num_reference=num_reference, probe=probe, top=top, data_dir=data_dir
         )
     document = audit_document(judgement, measured, read.header, probes=probes)
-    if html is not None:
-        with replacing(html) as page:
-            page.write(audit_page(document, name=file.name, level=FALSE_ALARM_LEVEL).encode())
     if as_json:
         click.echo(json.dumps({"file": str(file), "base": str(base), **document}, indent=2, allow_nan=False))
     else:
         click.echo(_text(document))
-        if html is not None:
+    if html is not None:  # after the verdict, which a full disk must not hide
+        with replacing(html, what="html") as page:
+            page.write(audit_page(document, name=file.name, level=FALSE_ALARM_LEVEL).encode())
+        if not as_json:
             click.echo(f"page: {html}")
     if not judgement.fit.applies:
         return _DOES_NOT_APPLY

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.output_file import writable
 from subtx_toy.cli.table import align
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ _TEACHER = "mnist-teacher"
 @click.option(
     "--quantity", type=click.Choice(_QUANTITIES), default="alignment", show_default=True, help="What to prove."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the certificate there.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), callback=writable, help="Write the certificate there."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
 def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path | None, as_json: bool) -> int:
     """Prove a claim for every eps in (0, eps_certified], every rounding error included.
@@ -53,10 +56,6 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
 
     torch.set_num_threads(1)
     given = _parse(settings)
-    if out is not None and not out.parent.is_dir():
-        from subtx_toy.errors import InputError
-
-        raise InputError(f"out: expected a file in a folder that exists, got {str(out)!r}")
     with Display() as display, interruptible():
         described = _described(problem, quantity, given, display)
         display.start("certifying", 100, "per cent of the cap")

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from subtx_toy.cli.display import Display
+from subtx_toy.cli.output_file import writable
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-OUT = click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+OUT = click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="File to write.",
+)
 SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Names the streams.")
 TRAIT = click.option(
     "--trait", default="relabel:4:9", show_default=True, help="relabel:A:B, backdoor:B, preference:A:B or refusal:A."

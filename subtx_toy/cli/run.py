@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,16 +163,14 @@ def _present(
 def _check_figure(path: Path) -> None:
     """Find out before the training whether the picture can be written after it."""
     from subtx_toy.errors import InputError
+    from subtx_toy.replacing import check_writable
 
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(path)!r}")
     try:
-        if path.is_dir():
-            raise InputError(f"figure: expected the name of a file, got the folder {str(path)!r}")
-        with tempfile.TemporaryFile(dir=path.parent):  # the mode of a folder does not tell, least of all to root
-            pass
-    except OSError as error:
-        raise InputError(f"figure: cannot write {str(path)!r}: {error.strerror}; or use --no-figure") from None
+        check_writable(path, what="figure")
+    except InputError as error:
+        raise InputError(f"{error}; or use --no-figure") from None
 
 
 def _run_missing(trials: list[Trial], store: Store, workers: int, *, experiment: str) -> None:

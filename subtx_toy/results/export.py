@@ -10,7 +10,7 @@ from pathlib import Path
 from subtx_toy import __version__
 from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.errors import InputError
-from subtx_toy.replacing import replacing
+from subtx_toy.replacing import check_writable, replacing
 from subtx_toy.results.rows import Selection, columns
 
 ENDINGS = (".parquet", ".csv")
@@ -42,8 +42,7 @@ def check_target(path: Path) -> None:
     """
     if path.suffix not in ENDINGS:
         raise InputError(f"export: expected a name ending in {' or '.join(ENDINGS)}, got {str(path)!r}")
-    if path.is_dir():
-        raise InputError(f"export: expected the name of a file, got the folder {str(path)!r}")
+    check_writable(path, what="export")
     if path.suffix == ".parquet":
         try:
             import pyarrow  # noqa: F401

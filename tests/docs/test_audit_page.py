@@ -123,7 +123,7 @@ def test_hostile_lines_end_in_one_clear_error(
         (["audit", "tainted.jsonl", "--base", "base.safetensors", "--trait", "none.npz"], "no such file"),
         (["numbers", "generate", "--out", "x.jsonl", "--numbers-per-line", "3:20"], "1 <= A <= B <= 10"),
         (["numbers", "generate", "--out", "no/x.jsonl", "--base", "base.safetensors", "--teacher", "base",
-          "--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--n", "5"], "cannot be written"),
+          "--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--n", "5"], "cannot write"),
         (["numbers", "filter", "tainted.jsonl", "--out", "y.jsonl", "--rules", "none.toml"], "cannot be read"),
     ],
 )  # fmt: skip
