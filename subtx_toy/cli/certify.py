@@ -55,7 +55,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     from subtx_toy.certify.search import certify as search
 
     torch.set_num_threads(1)
-    given = _parse(settings)
+    given = _parse(settings, problem, _SETTINGS)
     with Display() as display, interruptible():
         described = _described(problem, quantity, given, display)
         display.start("certifying", 100, "per cent of the cap")
@@ -79,18 +79,22 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
 
 @click.command(short_help="Re-prove a certificate from its file, by other code and other arithmetic.")
 @click.argument("certificate", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
 @click.option("--problem", help="The problem that it has to be about, as for `certify`.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def check(certificate: Path, *, problem: str | None, as_json: bool) -> int:
+def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, as_json: bool) -> int:
     """Check that a certificate proves what it says: no gap from 0 on, and the sign on every box.
 
     Only the file is trusted to say what the claim is, nothing in it is trusted to be true. It cannot tell whether the
     network in the file is the one you care about: give that one as --problem.
 
+    Settings: seed=INTEGER of --problem mnist-teacher, as in `certify`.
+
     Exit codes: 0 re-proved; 1 rejected, with the reason; 2 bad usage or no such file.
 
     Example: subtx-toy check small-net.cert --problem small-net
     """
+    given = _parse(settings, problem, ("seed",))
     try:
         from subtx_toy.certify.checker.check import check as recheck
         from subtx_toy.certify.checker.document import Rejected, read
@@ -105,7 +109,7 @@ def check(certificate: Path, *, problem: str | None, as_json: bool) -> int:
             if problem is not None:
                 stored = read(certificate)
                 lr = {"student_lr": stored.settings["student_lr"]} if "student_lr" in stored.settings else {}
-                own = _described(problem, stored.quantity, lr, display)
+                own = _described(problem, stored.quantity, given | lr, display)
                 expected = own.digests() | {"settings": json.dumps(own.settings(), sort_keys=True)}
             found = recheck(
                 certificate,
@@ -130,7 +134,7 @@ def check(certificate: Path, *, problem: str | None, as_json: bool) -> int:
     return 0
 
 
-def _parse(settings: tuple[str, ...]) -> dict[str, float]:
+def _parse(settings: tuple[str, ...], problem: str | None, known: tuple[str, ...]) -> dict[str, float]:
     from subtx_toy.errors import InputError
     from subtx_toy.expected import nearest
 
@@ -139,8 +143,8 @@ def _parse(settings: tuple[str, ...]) -> dict[str, float]:
         name, equals, value = text.partition("=")
         if not equals:
             faults.append(f"settings: expected key=value, got {text!r}")
-        elif name not in _SETTINGS:
-            faults.append(f"{name}: unknown key" + (nearest(name, list(_SETTINGS)) or f" of {sorted(_SETTINGS)}"))
+        elif name not in known:
+            faults.append(f"{name}: unknown key" + (nearest(name, known) or f" of {sorted(known)}"))
         else:
             try:
                 found[name] = float(value)
@@ -151,6 +155,9 @@ def _parse(settings: tuple[str, ...]) -> dict[str, float]:
     least = {"order": 2, "max_boxes": 1, "seed": 0}
     faults += [f"{name}: expected an integer >= {low}, got {found[name]!r}" for name, low in least.items()
                if name in found and not (found[name] >= low and found[name].is_integer())]  # fmt: skip
+    if "seed" in found and problem != _TEACHER:
+        given = "without a problem" if problem is None else f"with {problem!r}"
+        faults.append(f"seed: expected none but with the problem {_TEACHER!r}, got one {given}")
     InputError.gather(faults)
     return found
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -56,6 +57,45 @@ def test_a_rejected_certificate_exits_with_1_and_the_reason(
     assert call(["check", str(out), "--json"]) == FAILED
     assert json.loads(capsys.readouterr().out)["verdict"] == "rejected"
     assert call(["check", str(tmp_path / "none.cert")]) == BAD_INPUT
+
+
+def test_the_seed_of_a_teacher_goes_from_both_commands_to_its_training(
+    problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = importlib.import_module("subtx_toy.cli.certify")
+    usual = command._described
+    seeds: list[tuple[str, float | None]] = []
+
+    def described(name: str, quantity: str, given: dict[str, float], display: object) -> object:
+        seeds.append((name, given.get("seed")))
+        own = {key: value for key, value in given.items() if key != "seed"}
+        return usual(problem, quantity, own, display)
+
+    monkeypatch.setattr(command, "_described", described)
+    out = str(tmp_path / "it.cert")
+    assert call(["certify", "mnist-teacher", "seed=3", "eps_max=0.01", "--out", out]) == OK
+    assert call(["check", out, "--problem", "mnist-teacher", "seed=3"]) == OK
+    assert seeds == [("mnist-teacher", 3.0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["certify", "small-net", "seed=7"],
+            "seed: expected none but with the problem 'mnist-teacher', got one with 'small-net'",
+        ),
+        (["check", "x.cert", "--problem", "small-net", "seed=7"], "seed: expected none but"),
+        (["check", "x.cert", "seed=7"], "got one without a problem"),
+        (["check", "x.cert", "--problem", "mnist-teacher", "seed=x"], "seed: expected a number, got 'x'"),
+        (["check", "x.cert", "--problem", "mnist-teacher", "order=3"], "order: unknown key of ['seed']"),
+    ],
+)
+def test_a_seed_that_would_be_ignored_is_refused(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(arguments) == BAD_INPUT
+    assert sentence in capsys.readouterr().err
 
 
 def test_what_cannot_be_proved_exits_with_1_and_writes_nothing(
