@@ -93,7 +93,7 @@ def sweep(
         path = store_path or default_path()
         if dry_run:
             with Store(path) if path.exists() else contextlib.nullcontext() as known:  # a dry run makes no store
-                _show_plan(plan, trials, known, num, as_json=as_json)
+                _show_plan(plan, trials, known, num, retry_failed=retry_failed, as_json=as_json)
             return 0
         with Store(path) as store:
             tally = _carry_out(
@@ -119,7 +119,9 @@ def _document(plan: Plan, tally: Tally) -> dict[str, Any]:
     }
 
 
-def _show_plan(plan: Plan, trials: list[Trial], store: Store | None, num_workers: int, *, as_json: bool) -> None:
+def _show_plan(
+    plan: Plan, trials: list[Trial], store: Store | None, num_workers: int, *, retry_failed: bool, as_json: bool
+) -> None:
     from subtx_toy.cli.sweep_progress import clock
     from subtx_toy.cli.table import align
     from subtx_toy.store.trials import states
@@ -129,7 +131,9 @@ def _show_plan(plan: Plan, trials: list[Trial], store: Store | None, num_workers
     known = {} if store is None else states(store, [trial.run_id for trial in trials])
     state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
     done = sum(one == "done" for one in state.values())
-    todo = [trial for trial in trials if state[trial.run_id] != "done"]
+    failed = sum(one == "failed" for one in state.values())
+    settled = ("done",) if retry_failed else ("done", "failed")
+    todo = [trial for trial in trials if state[trial.run_id] not in settled]
     cost = None if store is None else estimate(todo, store, swept=list(swept))
     if as_json:
         listed = [
@@ -147,7 +151,8 @@ def _show_plan(plan: Plan, trials: list[Trial], store: Store | None, num_workers
             "seeds": plan.seeds,
             "trials": len(trials),
             "done": done,
-            "failed": sum(one == "failed" for one in state.values()),
+            "failed": failed,
+            "to_run": len(todo),
             "estimated_cpu_seconds": None if cost is None else cost.cpu_seconds,
             "estimated_seconds": None if cost is None else cost.cpu_seconds / num_workers,
             "estimated_from": None if cost is None else cost.basis,
@@ -162,6 +167,8 @@ def _show_plan(plan: Plan, trials: list[Trial], store: Store | None, num_workers
     ]
     click.echo(align(header, rows))
     click.echo(f"{len(trials)} trials, {done} of them done, {len(todo)} to run")
+    if failed and not retry_failed:
+        click.echo(f"{failed} failed earlier and are left alone (--retry-failed runs them again)")
     if todo and cost is None:
         click.echo("time: unknown, no record of a trial like these is stored")
     elif todo and cost is not None:

@@ -116,6 +116,13 @@ def test_a_failed_trial_gives_exit_1_and_its_traceback_can_be_read(
     assert "ArithmeticError: it diverged" in err
     code, _, err = _call(capsys, "sweep", *words)
     assert (code, "3 failed earlier" in err) == (1, True)
+    plan, retried = (_json(capsys, "sweep", *words, "--dry-run", *more) for more in ([], ["--retry-failed"]))
+    assert [(one["done"], one["failed"], one["to_run"]) for one in (plan, retried)] == [(1, 3, 0), (1, 3, 3)]
+    assert (plan["estimated_seconds"], retried["estimated_seconds"] > 0) == (0, True)
+    _, out, _ = _call(capsys, "sweep", *words, "--dry-run")
+    assert "4 trials, 1 of them done, 0 to run\n3 failed earlier and are left alone" in out
+    _, out, _ = _call(capsys, "sweep", *words, "--dry-run", "--retry-failed")
+    assert ("1 of them done, 3 to run" in out, "left alone" in out) == (True, False)
     assert _json(capsys, "sweep", *words, "--retry-failed")["done"] == 4
 
 
