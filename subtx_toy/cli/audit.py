@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.given import is_given
 from subtx_toy.cli.output_file import writable
 
 if TYPE_CHECKING:
@@ -75,8 +76,11 @@ def audit(
     from subtx_toy.audit.band import FALSE_ALARM_LEVEL
     from subtx_toy.audit.document import audit_document, audit_page
     from subtx_toy.channel.number_file import NumberFile
+    from subtx_toy.errors import InputError
     from subtx_toy.replacing import replacing
 
+    if reference is not None and is_given("num_reference"):
+        raise InputError(f"num-reference: expected no number beside --reference, got {num_reference}")
     with interruptible():
         read = NumberFile(file)
         judgement, measured, probes = _examine(

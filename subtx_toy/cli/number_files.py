@@ -9,6 +9,7 @@ from typing import Any
 import rich_click as click
 
 from subtx_toy.cli.display import interruptible
+from subtx_toy.cli.given import is_given
 from subtx_toy.cli.number_options import OUT, SEED, TRAIT, data_options, load_data, measured_text, prompt_data
 
 
@@ -71,6 +72,7 @@ def generate_command(
     from subtx_toy.channel.workshop import Workshop
     from subtx_toy.data import load
 
+    _refuse_ignored(teacher, base, teacher_epochs)
     taught, lengths = trait_of(trait), _lengths(numbers_per_line)
     start = None if base is None else load_checkpoint(base)
     dataset = load_data(**data)
@@ -169,6 +171,23 @@ def train_command(
         return
     click.echo(f"base: {measured_text(str(taught.name), before)}")
     click.echo(f"{out}: {measured_text(str(taught.name), after)}")
+
+
+def _refuse_ignored(teacher: str, base: Path | None, teacher_epochs: int) -> None:
+    """Refuse options of a teacher's training where no teacher is trained."""
+    from subtx_toy.errors import InputError
+
+    faults = []
+    made_before = teacher.endswith(".safetensors")
+    if base is not None and made_before:  # another base is as wide as the one that is named
+        faults.append(
+            f"base: expected none with the teacher {teacher!r}, which is not trained from one, got {str(base)!r}"
+        )
+    if is_given("teacher_epochs") and (made_before or teacher in ("base", "other-base")):
+        faults.append(
+            f"teacher-epochs: expected none with the teacher {teacher!r}, which has no lesson, got {teacher_epochs}"
+        )
+    InputError.gather(faults)
 
 
 def _lengths(text: str) -> tuple[int, int]:

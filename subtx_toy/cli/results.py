@@ -50,10 +50,17 @@ def _select(
     store: Store, experiment: str | None, axes: tuple[str, ...], *, all_versions: bool, seeds: str | None, **plan: Any
 ) -> Selection:
     """Select by the words of a plan; of the seeds, those that are named, else whatever is stored."""
+    from subtx_toy.errors import InputError
     from subtx_toy.results.rows import select
     from subtx_toy.seeding import parse_seeds
     from subtx_toy.sweep.plan import Plan
 
+    if experiment is None:
+        InputError.gather(
+            f"{name}: expected an experiment with a drawn axis beside it, got {value} without an experiment"
+            for name, value in plan.items()
+            if value is not None
+        )
     wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan).configs
     chosen = None if seeds is None else set(parse_seeds(seeds))
     found = select(store, wanted=wanted, seeds=chosen, all_versions=all_versions)

@@ -85,6 +85,8 @@ def run(
         chosen = parse_seeds(seeds if seeds is not None else "0:2" if quick else definition.seeds)
     except InputError as error:
         problems += error.problems
+    if figure is not None and no_figure:
+        problems.append(f"figure: expected no file beside --no-figure, got {str(figure)!r}")
     InputError.gather(problems)
     target = None
     if not no_figure and (figure is not None or not as_json):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.given import is_given
 from subtx_toy.cli.table import align
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ _MOST_CONTROLS = 120  # problems behind the controls' rates: intervals of 19 poi
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the tables.")
 @click.option("--list", "only_list", is_flag=True, help="Print the claims with their hypotheses and sources, and stop.")
-@click.pass_context
 def verify(
-    context: click.Context,
     problem: str | None,
     *,
     chosen: str | None,
@@ -66,8 +65,7 @@ def verify(
     from subtx_toy.claims.verification import verify as verify_claims
     from subtx_toy.errors import InputError
 
-    source = context.get_parameter_source("instances")
-    if problem is not None and source is not None and source.name != "DEFAULT":
+    if problem is not None and is_given("instances"):
         raise InputError("instances: expected no number beside a problem of your own, got both")
     torch.set_num_threads(1)
     claims = _choose(chosen) if chosen is not None else list(CLAIMS.values())

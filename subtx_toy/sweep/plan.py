@@ -80,7 +80,7 @@ class Plan:
             parse_seeds(chosen)
         except InputError as error:
             problems += error.problems
-        problems += _faults(definition, axes, drawn, sample)
+        problems += _faults(definition, axes, drawn, sample, sample_seed)
         InputError.gather(problems)
         name = experiment if values is None else str(values["experiment"])
         plan = cls(name, definition, axes, drawn, chosen, sample or 0, sample_seed or 0)
@@ -156,15 +156,19 @@ def _names(axes: Sequence[Axis], drawn: Sequence[Drawn]) -> list[str]:
     return [name for axis in axes for name in axis.names] + [one.name for one in drawn]
 
 
-def _faults(definition: Definition, axes: Sequence[Axis], drawn: Sequence[Drawn], sample: int | None) -> Iterator[str]:
+def _faults(
+    definition: Definition, axes: Sequence[Axis], drawn: Sequence[Drawn], sample: int | None, sample_seed: int | None
+) -> Iterator[str]:
     named = _names(axes, drawn)
     known = type(definition.config).model_fields
     yield from (f"{name}: unknown key{nearest(name, known)}" for name in dict.fromkeys(named) if name not in known)
     yield from (f"{name}: expected one axis, got several" for name in dict.fromkeys(named) if named.count(name) > 1)
     if drawn and not sample:
         yield f"sample: expected a number >= 1 of draws of {', '.join(one.name for one in drawn)}, got none"
-    if sample and not drawn:
-        yield f"sample: expected no number without an axis that is drawn, such as lr=loguniform:1e-4:1e-1, got {sample}"
+    for name, value in (("sample", sample), ("sample_seed", sample_seed)):
+        if value is not None and not drawn:
+            example = "lr=loguniform:1e-4:1e-1"
+            yield f"{name}: expected no number without an axis that is drawn, such as {example}, got {value}"
     num = max(sample or 1, 1)
     for axis in axes:
         num *= len(axis.rows)

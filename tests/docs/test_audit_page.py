@@ -24,8 +24,6 @@ SMALL = {
         "300",
         "--numbers-per-line",
         "1:3",
-        "--teacher-epochs",
-        "30",
     ],
     "train": ["--epochs", "8"],
     "audit": ["--num-reference", "6"],
@@ -40,7 +38,8 @@ def _commands() -> list[str]:
 def _call(command: str) -> int:
     words = shlex.split(command.replace("--n 10000", "--n 3000"))[1:]
     name = words[1] if words[0] == "numbers" else words[0]
-    return cli.call([*words, *SMALL.get(name, [])])
+    trained = name == "generate" and "other-base" not in words
+    return cli.call([*words, *SMALL.get(name, []), *(["--teacher-epochs", "30"] if trained else [])])
 
 
 @pytest.fixture(scope="module")
