@@ -30,9 +30,9 @@ class StartSummary:
     def order(self, name: str) -> float:
         """Return the slope of log |value| against log eps, fitted to the mean of the logarithms over the seeds.
 
-        It is nan where there are less than two eps.
+        It is nan where there are less than two eps, or a value is zero.
         """
-        if len(self.eps) < 2:
+        if len(self.eps) < 2 or not self.values[name].all():
             return math.nan
         logs = np.log(np.abs(self.values[name])).mean(axis=1)
         return float(np.polyfit(np.log(self.eps), logs, 1)[0])
@@ -64,11 +64,12 @@ def over_student_lr(records: Sequence[RunRecord], *, eps: float) -> dict[str, np
 
     ``step`` is student_lr over its predicted window 2 V / ||G dT||^2; ``change`` is (after^2 - before^2)/(cos^2
     before^2), which theory puts at 4 step (step - 1) to leading order: below zero inside the window, least at 1/2.
+    Where the student does not see the teacher's step there is no window, and no entry.
     """
     steps, changes = [], []
     for record in records:
         config, seen = OneStepConfig.parse(record.config), record.metrics
-        if config.student_init == "shared" and config.eps == eps:
+        if config.student_init == "shared" and config.eps == eps and math.isfinite(seen["predicted_window"]):
             before, after = seen["distance_before"], seen["distance_after"]
             steps.append(config.student_lr / seen["predicted_window"])
             changes.append((after - before) * (after + before) / (seen["predicted_cosine"] * before) ** 2)

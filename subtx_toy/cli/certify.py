@@ -88,14 +88,16 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     Only the file is trusted to say what the claim is, nothing in it is trusted to be true. It cannot tell whether the
     network in the file is the one you care about: give that one as --problem.
 
-    Settings: seed=INTEGER of --problem mnist-teacher, as in `certify`.
+    Settings, of the --problem: student_lr=NUMBER, which certificates of trait-loss and distance speak of, if it is not
+    the problem's own; seed=INTEGER of mnist-teacher.
 
     Exit codes: 0 re-proved; 1 rejected, with the reason; 2 bad usage or no such file.
 
     Example: subtx-toy check small-net.cert --problem small-net
     """
-    given = _parse(settings, problem, ("seed",))
+    given = _parse(settings, problem, ("student_lr", "seed"))
     try:
+        from subtx_toy.certify.checker.check import OF_A_STEP
         from subtx_toy.certify.checker.check import check as recheck
         from subtx_toy.certify.checker.document import Rejected, read
     except ImportError as error:
@@ -108,8 +110,12 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
             expected = None
             if problem is not None:
                 stored = read(certificate)
-                lr = {"student_lr": stored.settings["student_lr"]} if "student_lr" in stored.settings else {}
-                own = _described(problem, stored.quantity, given | lr, display)
+                written = stored.settings.get("student_lr")
+                if stored.quantity not in OF_A_STEP and isinstance(written, float):
+                    given = {"student_lr": written, **given}  # it has no part in the claim
+                own = _described(problem, stored.quantity, given, display)
+                if stored.quantity in OF_A_STEP and own.student_lr != written:
+                    raise Rejected(f"it is about student_lr = {written!r}, where the problem has {own.student_lr!r}")
                 expected = own.digests() | {"settings": json.dumps(own.settings(), sort_keys=True)}
             found = recheck(
                 certificate,
@@ -125,8 +131,9 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     if as_json:
         click.echo(json.dumps({"certificate": str(certificate), "verdict": "proved", **vars(found)}))
     else:
+        step = "" if found.student_lr is None else f" at student_lr = {found.student_lr!r}"
         click.echo(
-            f"proved: {found.quantity} for every eps in (0, {found.eps!r}], "
+            f"proved: {found.quantity}{step} for every eps in (0, {found.eps!r}], "
             f"{found.boxes} boxes in {found.pieces} pieces"
             + (", and the opposite sign just beyond" if found.bracketed else "")
             + f", {found.seconds:.1f} s"
@@ -158,6 +165,8 @@ def _parse(settings: tuple[str, ...], problem: str | None, known: tuple[str, ...
     if "seed" in found and problem != _TEACHER:
         given = "without a problem" if problem is None else f"with {problem!r}"
         faults.append(f"seed: expected none but with the problem {_TEACHER!r}, got one {given}")
+    if problem is None and "student_lr" in found:
+        faults.append("student_lr: expected none without a problem, got one")
     InputError.gather(faults)
     return found
 

@@ -54,15 +54,16 @@ def present(definition: OneStep, base: OneStepConfig, records: list[RunRecord]) 
 
 
 def _row(start: StartSummary) -> list[str]:
-    ratio = start.values["alignment"][0] / start.values["predicted_alignment"][0]
+    alignment, predicted = start.values["alignment"][0], start.values["predicted_alignment"][0]
+    ratio = alignment / predicted if predicted.all() else np.full(len(predicted), math.nan)
     name = start.student_init + (f" (sd {start.perturbation:g})" if start.perturbation else "")
     return [
         name,
         str(len(ratio)),
         _order(start, "alignment"),
         _order(start, "remainder"),
-        f"{np.median(ratio):.4g}",
-        f"{(ratio > 0).mean():.2f}",
+        "" if np.isnan(ratio).any() else f"{np.median(ratio):.4g}",
+        f"{(alignment > 0).mean():.2f}",
     ]
 
 
@@ -80,7 +81,10 @@ def _document(starts: list[StartSummary], over_lr: dict[str, np.ndarray]) -> dic
                 "eps": start.eps.tolist(),
                 "order_of_alignment": finite(start.order("alignment")),
                 "order_of_remainder": finite(start.order("remainder")),
-                "values": {name: value.tolist() for name, value in start.values.items()},
+                "values": {
+                    name: [[finite(one) for one in row] for row in value.tolist()]
+                    for name, value in start.values.items()
+                },
             }
             for start in starts
         ],

@@ -43,12 +43,12 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
         axes[2].set_ylabel(f"fall of the trait loss\n({style.DATASETS[dataset]}), nats; rises not shown")
         for one in axes[:3]:
             one.set_xscale("log")
-            one.set_yscale("log")
+            one.set_yscale("linear" if _is_empty(one) else "log")
             one.set_xlabel("step size ε of the teacher")
         if shared is not None:
             _guide(axes[0], shared.eps, prediction, 1)
             _guide(axes[1], shared.eps, _middle(shared.values["remainder"]), 2)
-        if {"shared", "permuted"} <= by_init.keys():
+        if {"shared", "permuted"} <= by_init.keys() and not _is_empty(axes[2]):
             note = "permuted and shared\ncoincide: one function"
             axes[2].annotate(note, (0.97, 0.06), xycoords="axes fraction", ha="right", color="0.4", fontsize="small")
         if len(over_lr["step"]):
@@ -56,8 +56,10 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
         mean = "line" if _marker(starts[0], "o") is None else "circle"
         handles, labels = axes[0].get_legend_handles_labels()
         for one in axes:
-            if not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in one.lines):
+            if _is_empty(one):
                 one.set_axis_off()
+                note = f"{one.get_ylabel()}\nnothing to show".strip()
+                one.text(0.5, 0.5, note, transform=one.transAxes, ha="center", va="center", fontsize="small")
         figure.legend(
             handles, labels, loc="outside upper center", ncols=3, fontsize="small", title_fontsize="small",
             title=f"where the student starts (dots: seeds; {mean}: geometric mean, n = {num_seeds})",
@@ -67,7 +69,7 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
 
 def _against_eps(axes: mpl.axes.Axes, start: StartSummary, name: str, *, falls_only: bool = False) -> None:
     colour, values = style.START_COLOURS[start.student_init], start.values[name]
-    shown = np.where(values < 0, -values, np.nan) if falls_only else np.abs(values)
+    shown = np.abs(np.where(values < 0 if falls_only else values != 0, values, np.nan))
     for seed in shown.T:
         axes.plot(start.eps, seed, ".", color=colour, alpha=0.3, markersize=3)
     label = style.START_LABELS[start.student_init]
@@ -84,9 +86,13 @@ def _marker(start: StartSummary, symbol: str) -> str | None:
 
 
 def _middle(values: np.ndarray) -> np.ndarray:
-    """Return the geometric mean over the seeds of ``[e, s]``."""
-    middle: np.ndarray = np.exp(np.log(values).mean(axis=1))
+    """Return the geometric mean over the seeds of ``[e, s]``, nan where one is not above 0."""
+    middle: np.ndarray = np.exp(np.log(np.where(values > 0, values, np.nan)).mean(axis=1))
     return middle
+
+
+def _is_empty(axes: mpl.axes.Axes) -> bool:
+    return not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines)
 
 
 def _guide(axes: mpl.axes.Axes, eps: np.ndarray, values: np.ndarray, order: int) -> None:

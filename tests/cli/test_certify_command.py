@@ -78,6 +78,23 @@ def test_the_seed_of_a_teacher_goes_from_both_commands_to_its_training(
     assert seeds == [("mnist-teacher", 3.0)] * 2
 
 
+def test_a_claim_of_a_step_is_held_against_the_step_of_the_problem(
+    problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "it.cert")
+    assert call(["certify", problem, "student_lr=1e-6", "eps_max=0.01", "--quantity", "distance", "--out", out]) == OK
+    capsys.readouterr()
+    assert call(["check", out, "--problem", problem]) == FAILED
+    assert "rejected: it is about student_lr = 1e-06, where the problem has" in capsys.readouterr().err
+    assert call(["check", out, "--problem", problem, "student_lr=1e-6"]) == OK
+    assert "proved: distance at student_lr = 1e-06 for every eps in (0, 0.01]" in capsys.readouterr().out
+    assert call(["check", out, "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["student_lr"] == 1e-6
+    # The sign of an alignment does not depend on it.
+    assert call(["certify", problem, "student_lr=1e-6", "eps_max=0.01", "--out", out]) == OK
+    assert call(["check", out, "--problem", problem]) == OK
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -87,8 +104,9 @@ def test_the_seed_of_a_teacher_goes_from_both_commands_to_its_training(
         ),
         (["check", "x.cert", "--problem", "small-net", "seed=7"], "seed: expected none but"),
         (["check", "x.cert", "seed=7"], "got one without a problem"),
+        (["check", "x.cert", "student_lr=1"], "student_lr: expected none without a problem, got one"),
         (["check", "x.cert", "--problem", "mnist-teacher", "seed=x"], "seed: expected a number, got 'x'"),
-        (["check", "x.cert", "--problem", "mnist-teacher", "order=3"], "order: unknown key of ['seed']"),
+        (["check", "x.cert", "--problem", "mnist-teacher", "order=3"], "order: unknown key of ['seed', 'student_lr']"),
     ],
 )
 def test_a_seed_that_would_be_ignored_is_refused(

@@ -195,6 +195,32 @@ def test_a_run_of_one_step_with_settings_of_its_grid_assigned(
     assert ("closer to the teacher" in out) == (num_steps > 0)
 
 
+@pytest.mark.parametrize("blind", ["num_aux=1", "depth=0"])
+def test_a_run_of_one_step_whose_student_does_not_see_the_teacher_shows_what_there_is(
+    blind: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "run",
+        "one-step",
+        "--quick",
+        "num_train=300",
+        "num_test=200",
+        blind,
+        "--seeds",
+        "0",
+        "--store",
+        str(store),
+    ]
+    figure = tmp_path / "x.png"
+    document = _json(capsys, *words, "--figure", str(figure))
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert document["student_lr"] == {"step": [], "change": []}
+    assert document["starts"][0]["order_of_alignment"] is None
+    assert document["starts"][0]["values"]["predicted_window"][0] == [None]
+    code, out, _ = _call(capsys, *words, "--no-figure")
+    assert (code, "nan" in out, "closer to the teacher" in out) == (0, False, False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentences"),
     [

@@ -13,16 +13,23 @@ from subtx_toy.certify.checker.document import Claimed, Rejected, read
 from subtx_toy.certify.checker.network import Network
 from subtx_toy.certify.checker.proof import Claim
 
+OF_A_STEP = ("trait-loss", "distance")
+"""Quantities that depend on the student's step size."""
+
 _BITS = 64
 _FINEST = 2.0**-20  # of a box: shorter pieces than that of it are not tried
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was re-proved: ``quantity`` > 0 for every eps in (0, ``eps``]; ``pieces`` proofs in ``seconds`` of CPU."""
+    """What was re-proved: ``quantity`` > 0 for every eps in (0, ``eps``]; ``pieces`` proofs in ``seconds`` of CPU.
+
+    ``student_lr`` is part of what is claimed of trait loss and distance, and None where a claim does not depend on it.
+    """
 
     quantity: str
     eps: float
+    student_lr: float | None
     fingerprint: str
     boxes: int
     pieces: int
@@ -62,6 +69,7 @@ def check(
     return Checked(
         quantity=claimed.quantity,
         eps=claimed.eps,
+        student_lr=float(claimed.settings["student_lr"]) if claimed.quantity in OF_A_STEP else None,
         fingerprint=claimed.fingerprint,
         boxes=len(claimed.boxes),
         pieces=pieces,
