@@ -45,11 +45,15 @@ class Repeats:
 
 
 def count_repeats(scorer: Scorer, piece: Piece) -> Repeats:
-    """Count the pairs of equal lines of a sample, which holds all or none of the copies of a line.
+    """Count the pairs of equal lines of a sample, which holds all or none of the copies of a line but the last one's.
+
+    The numbers of a line have to stand in their order, the lines in any.
 
     Two lines of a prompt that have m numbers both are equal with probability (sum_y p(y)^2)^m, p the law at the base.
     Where every prompt comes once, none is expected, and none can be found.
     """
+    order = np.argsort(piece.lines, kind="stable")  # a sample of a long file is not in the order of its lines
+    piece = Piece(piece.prompts[order], piece.numbers[order], piece.lines[order])
     starts = np.unique(piece.lines, return_index=True)[1]
     prompts, counts = piece.prompts[starts], np.bincount(np.unique(piece.lines, return_inverse=True)[1])
     kinds, of_kind = np.unique(np.stack([prompts, counts]), axis=1, return_counts=True)  # prompt and length

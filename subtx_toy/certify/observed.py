@@ -52,6 +52,8 @@ def observe(described: Description, quantity: str, *, start: float, cap: float) 
             found = _confirmed(described, quantity, plain, below, float(eps))
             if found is not None:
                 return Observed(found)
+            if below > 0 and _sign(described, quantity, float(eps)) < 0:  # all further points are beyond the change
+                return Observed(None, f"a change of sign below eps = {eps:.3g} is not confirmed at {_BITS} bits")
             unsure = unsure or float(eps)
     if unsure:
         return Observed(None, f"a change of sign below eps = {unsure:.3g} is not confirmed at {_BITS} bits")

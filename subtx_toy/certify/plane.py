@@ -47,7 +47,11 @@ def boundary(
     max_boxes: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Boundary:
-    """Search every row of the plane by itself: alignment's cap, one step size of the student after the other."""
+    """Search every row of the plane by itself: alignment's cap, one step size of the student after the other.
+
+    Raises:
+        InputError: as ``search.certify`` does, if products of float64 matrices are not what the bounds take them for.
+    """
     one_thread()
     check_products()
     cap, rows = described.cap(), []

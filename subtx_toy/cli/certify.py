@@ -112,7 +112,7 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
                 stored = read(certificate)
                 written = stored.settings.get("student_lr")
                 if stored.quantity not in OF_A_STEP and isinstance(written, float):
-                    given = {"student_lr": written, **given}  # it has no part in the claim
+                    given = {**given, "student_lr": written}  # it has no part in the claim
                 own = _described(problem, stored.quantity, given, display)
                 if stored.quantity in OF_A_STEP and own.student_lr != written:
                     raise Rejected(f"it is about student_lr = {written!r}, where the problem has {own.student_lr!r}")

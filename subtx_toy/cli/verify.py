@@ -13,6 +13,7 @@ import rich_click as click
 from subtx_toy.cli.display import Display, interruptible
 from subtx_toy.cli.given import is_given
 from subtx_toy.cli.table import align
+from subtx_toy.json_values import finite
 
 if TYPE_CHECKING:
     from subtx_toy.claims.claim import Claim
@@ -197,7 +198,7 @@ def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str,
         "counts": {verdict: one.counts[verdict] for verdict in ("holds", "violated", "undecided", "not applicable")},
         "worst_margin": one.worst_margin,
         "ratio": None if ratio is None else dict(zip(("min", "median", "max"), ratio, strict=True)),
-        "undecided_bound": one.bound or None,
+        "undecided_bound": finite(one.bound) or None,
         "reasons": dict(one.reasons.most_common(5)),
         "every": one.claim.every,
         "counterexample": None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from subtx_toy.errors import InputError
@@ -40,8 +40,8 @@ class Cell:
 def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_versions: bool = False) -> list[Cell]:
     """Return the mean of each metric over the seeds of each configuration, in the order of the axes.
 
-    Trials of different versions or data are different cells; ``pool_versions`` puts versions together, and takes of a
-    seed that has several the newest.
+    Trials of different versions or data are different cells; ``pool_versions`` puts versions together. A seed counts
+    once in a cell, with the newest of its versions.
 
     Args:
         selection: trials of one protocol.
@@ -60,30 +60,24 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
     )
     chosen = list(metrics) or [*[name for name in _FAVOURITES if name in known], *known][:1]
-    groups: dict[_Group, list[dict[str, float]]] = defaultdict(list)
-    for result in _newest(selection) if pool_versions else selection.results:
+    groups: dict[_Group, dict[int, dict[str, float]]] = defaultdict(dict)
+    for result in _oldest_first(selection):
         version = 0 if pool_versions else selection.version(result)
-        groups[result.config_id, version, result.dataset_sha256].append(result.metrics)
+        groups[result.config_id, version, result.dataset_sha256][result.seed] = result.metrics
     places = _places(selection, list(groups))
     cells = []
     for metric in chosen:
         for place, rows in zip(places, groups.values(), strict=True):
-            values = [row[metric] for row in rows if metric in row]
+            values = [row[metric] for row in rows.values() if metric in row]
             if values:
                 not_finite = sum(not math.isfinite(value) for value in values)
                 cells.append(Cell(place, metric, estimate(values), not_finite))
     return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
 
 
-def _newest(selection: Selection) -> Iterable[Result]:
-    """Return one trial a configuration, data set and seed, the newest; another BF16_VERSION counts as older."""
-    newest: dict[tuple[int, str, int], Result] = {}
-    by_version = sorted(
-        selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16)
-    )
-    for result in by_version:
-        newest[result.config_id, result.dataset_sha256, result.seed] = result
-    return newest.values()
+def _oldest_first(selection: Selection) -> list[Result]:
+    """Return the trials by version; of one RESULTS_VERSION, another BF16_VERSION counts as older."""
+    return sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16))
 
 
 def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, object]]:

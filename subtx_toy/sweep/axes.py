@@ -54,7 +54,11 @@ class Drawn:
     arguments: tuple[object, ...]
 
     def values(self, config: Settings, *, num: int, seed: int) -> list[object]:
-        """Draw ``num`` values, the first of which are those of a smaller ``num``; integers where ``config`` has one."""
+        """Draw ``num`` values, the first of which are those of a smaller ``num``; integers where ``config`` has one.
+
+        Raises:
+            InputError: if an integer is asked for, and there is none between the ends.
+        """
         streams = [generator(seed, "sweep", self.name, at) for at in range(num)]
         if self.law == "choice":
             return [self.arguments[int(stream.integers(len(self.arguments)))] for stream in streams]

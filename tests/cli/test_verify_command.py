@@ -41,6 +41,30 @@ def _run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int,
     return code, out, err
 
 
+UNSEEN = """
+from subtx_toy.claims.constructed import free_logits
+from subtx_toy.losses import kl
+
+
+def alike():
+    return free_logits((0.0, 0.0), (1.0, 1.0), kl())
+"""
+
+
+def test_what_rounding_leaves_open_without_a_bound_is_a_null(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "unseen.py").write_text(UNSEEN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = _run(["unseen.py:alike", "--json"], capsys)
+    assert code == 0, err
+    found = {one["id"]: one for one in json.loads(out)["claims"]}
+    assert (found["C1b"]["verdict"], found["C1b"]["undecided_bound"]) == ("undecided", None)
+    code, out, _ = _run(["unseen.py:alike"], capsys)
+    assert code == 0
+    assert "undecided" in out
+
+
 def test_json_is_one_document_with_every_claim_and_control(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run(["--instances", "12", "--json"], capsys)
     assert code == 0, err

@@ -156,6 +156,21 @@ def test_repeats_are_told_from_those_that_chance_gives(channel: SmallChannel) ->
     assert many.expected / (500 * 499 / 2) == pytest.approx((single.expected / (2000 * 1999 / 2)) ** 4)
 
 
+def test_repeats_of_a_long_file_are_counted_in_the_sample_that_is_taken_of_it(channel: SmallChannel) -> None:
+    inputs, rng = ImageInputs(channel.dataset.train_images, dtype=torch.float32), generator(0, "long")
+    directions = Directions.of(channel.model, {"move": difference(channel.teacher, channel.base)}, {})
+    scorer = Scorer(channel.model, channel.base, directions, NumberLaw(), inputs)
+    lines = [(int(prompt), rng.integers(1000, size=3).tolist()) for prompt in rng.integers(1000, size=3000)]
+    for times in (1, 2):
+        sample = Sample(most=5_999)
+        piece = _piece([line for line in lines for _ in range(times)])
+        sample.add(piece, np.ones(len(piece.numbers), np.bool_))
+        found = count_repeats(scorer, sample.numbers())
+        # Two copies of 1,000 lines of three numbers are 6,000 numbers, of which one is cut off.
+        assert found.found == (0 if times == 1 else 999)
+        assert found.beyond_chance is (times == 2)
+
+
 def test_keys_of_lines_tell_content_and_order_of_numbers_and_nothing_else() -> None:
     piece = _piece([(1, [2, 3]), (1, [3, 2]), (1, [2, 3]), (2, [2, 3]), (1, [2]), (1, [2, 3, 4])])
     keys = line_keys(piece)[np.unique(piece.lines, return_index=True)[1]]
