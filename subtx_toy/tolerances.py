@@ -104,6 +104,11 @@ LIMIT_ROUNDING = 1e-9
 TERMS_ROUNDING = 64
 """Units of roundoff, times the sizes added up, by which rounding may move a loss or a distance: as for alignments."""
 
+CURVATURE_SEEN = 1e3
+"""Roundings of the alignment that eps V has to exceed at the top of a ladder for claims on limits as eps -> 0 to apply:
+below, cosine and window are quotients of rounding, and the odds of a sign are not those of V.
+"""
+
 VISIBLE = 4e4
 """Roundings s that a predicted effect has to exceed at the top of a ladder, or the claim on it is undecided: below, an
 error of one part in a hundred would not show. A part f of the effect that is not there stands beside rounding of

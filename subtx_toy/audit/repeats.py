@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Int
 from scipy import special
 
 from subtx_toy.audit.sample import line_keys
 from subtx_toy.audit.score_sums import Scorer
-from subtx_toy.channel.model import head_model, head_params
 from subtx_toy.channel.number_file import Piece
-from subtx_toy.training.inputs import batches
+from subtx_toy.channel.sampler import number_logits
 
-_ROWS = 1024
 _LEVEL = 0.001
 _OTHER_LAW = 2.0  # a writer that moved may repeat itself so many times as often as the base does
 
@@ -67,12 +64,9 @@ def _pairs(counts: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     return pairs
 
 
-@torch.no_grad()
 def _collisions(scorer: Scorer, rows: Int[np.ndarray, " n"]) -> np.ndarray:
     """Return the probability that two numbers of a prompt are equal."""
-    small, taken = head_model(scorer.model, "numbers"), head_params(scorer.model, scorer.base, "numbers")
     found = np.zeros(len(rows))
-    for index in batches(len(rows), _ROWS):
-        log_p = scorer.law.log_probabilities(small.apply(taken, scorer.inputs.gather(rows[index])))
-        found[index] = (2 * log_p).exp().sum(-1).numpy()
+    for index, logits in number_logits(scorer.model, scorer.base, scorer.inputs, rows):
+        found[index] = (2 * scorer.law.log_probabilities(logits)).exp().sum(-1).numpy()
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,17 @@ class NumberLaw:
         return torch.log_softmax(z, dim=-1)
 
 
+def number_logits(
+    model: MLP, params: Params, inputs: Inputs, rows: Int[np.ndarray, " n"]
+) -> Iterator[tuple[Int[np.ndarray, " b"], Float[Tensor, "b k"]]]:
+    """Yield the number logits of the prompts ``rows`` a batch at a time, with the batch's places in ``rows``."""
+    small, taken = head_model(model, "numbers"), head_params(model, params, "numbers")
+    for index in batches(len(rows), _ROWS):
+        with torch.no_grad():
+            logits = small.apply(taken, inputs.gather(rows[index]))
+        yield index, logits
+
+
 def draw_numbers(
     model: MLP,
     params: Params,
@@ -64,10 +75,7 @@ def draw_numbers(
     """
     drawn = []
     lengths = np.ones(len(rows), np.int64) if counts is None else np.asarray(counts)
-    small, taken = head_model(model, "numbers"), head_params(model, params, "numbers")
-    for index in batches(len(rows), _ROWS):
-        with torch.no_grad():
-            logits = small.apply(taken, inputs.gather(rows[index]))
+    for index, logits in number_logits(model, params, inputs, rows):
         drawn += draw_from_logits(logits, law, rng, lengths[index])
     return drawn
 
@@ -79,11 +87,8 @@ def answered(
     if not (law.top_k and law.banned):
         return np.ones(len(rows), np.bool_)
     found = np.zeros(len(rows), np.bool_)
-    small, taken = head_model(model, "numbers"), head_params(model, params, "numbers")
-    for index in batches(len(rows), _ROWS):
-        with torch.no_grad():
-            log_p = law.log_probabilities(small.apply(taken, inputs.gather(rows[index])))
-        found[index] = torch.isfinite(log_p).any(-1).numpy()
+    for index, logits in number_logits(model, params, inputs, rows):
+        found[index] = torch.isfinite(law.log_probabilities(logits)).any(-1).numpy()
     return found
 
 

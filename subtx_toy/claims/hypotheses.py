@@ -9,16 +9,13 @@ from subtx_toy.claims.claim import Hypothesis
 from subtx_toy.claims.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.functional import ModuleFunction
 from subtx_toy.models import MLP
-from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
+from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, CURVATURE_SEEN
 
 _KINKED = (
     nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.Hardtanh, nn.Hardsigmoid,
     nn.Hardswish, nn.Hardshrink, nn.Softshrink, nn.Threshold, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
-
-_CURVED = 1e3
-"""Roundings that eps V exceeds at the top of the ladder where it can be seen."""
 
 
 def _kinks(evidence: Evidence) -> str:
@@ -63,7 +60,7 @@ def _blind(evidence: Evidence) -> str:
 
 def _flat(evidence: Evidence) -> str:
     top = evidence.ladder[0]
-    seen = abs(evidence.V) * top > _CURVED * evidence.ray.floor(top)
+    seen = abs(evidence.V) * top > CURVATURE_SEEN * evidence.ray.floor(top)
     return "" if seen else f"V = {evidence.V:.3g} is near rounding"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,21 +178,33 @@ def test_a_prompt_that_a_data_set_of_untold_size_has_not_is_told_before_any_work
         assert "making the reference" not in error
 
 
+def _rearranged(
+    folder: Path,
+    file: Path,
+    arrangements: Sequence[Callable[[list[bytes]], list[bytes]]],
+    capsys: pytest.CaptureFixture[str],
+    *words: str,
+) -> list[Any]:
+    """Audit a file with its lines in every arrangement, and return the documents."""
+    header, *lines = file.read_bytes().splitlines(keepends=True)
+    documents = []
+    for arrange in arrangements:
+        file.write_bytes(b"".join([header, *arrange(lines)]))
+        assert _audit(folder, file, *words) == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    return documents
+
+
 def test_the_order_of_the_lines_of_a_long_file_changes_no_verdict(
     folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = _write(tmp_path / "f.jsonl", channel, channel.teacher, _header(channel), num=11_000)
-    header, *lines = file.read_bytes().splitlines(keepends=True)
-    documents = []
-    for order in (lines, sorted(lines)):
-        file.write_bytes(b"".join([header, *order]))
-        assert _audit(folder, file, "--trait", "relabel:4:9", "--top", "0") == 0
-        documents.append(json.loads(capsys.readouterr().out))
-    first, other = documents
+    words = ("--trait", "relabel:4:9", "--top", "0")
+    first, other = _rearranged(folder, file, [list, sorted], capsys, *words)
     for key in ("verdict", "notes", "repeats"):
         assert other[key] == first[key]
     assert other["moved"]["log_evidence"] == first["moved"]["log_evidence"]  # of the same student, to the bit
-    rows = [one["traits"]["relabel:4:9"] for one in documents]
+    rows = [one["traits"]["relabel:4:9"] for one in (first, other)]
     assert rows[0]["student"] == rows[1]["student"]
     assert rows[0]["fisher_cosine"] == pytest.approx(rows[1]["fisher_cosine"], rel=1e-4)
 
@@ -201,13 +213,7 @@ def test_a_file_with_every_line_twice_is_told_so_and_gains_nothing_by_it(
     folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = _write(tmp_path / "f.jsonl", channel, channel.base, _header(channel), num=600)
-    header, *lines = file.read_bytes().splitlines(keepends=True)
-    documents = []
-    for times in (1, 2):
-        file.write_bytes(b"".join([header, *(line for line in lines for _ in range(times))]))
-        assert _audit(folder, file) == 0
-        documents.append(json.loads(capsys.readouterr().out))
-    once, twice = documents
+    once, twice = _rearranged(folder, file, [list, lambda lines: [line for line in lines for _ in range(2)]], capsys)
     assert once["notes"] == []
     assert once["repeats"] == {"pairs": 0, "expected": 0.0, "beyond_chance": False}
     assert "600 pairs of equal lines" in " ".join(twice["notes"])

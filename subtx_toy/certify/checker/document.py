@@ -16,7 +16,8 @@ import numpy as np
 
 from subtx_toy.errors import InputError
 
-_LARGEST = sys.float_info.max  # an integer beyond it is no float
+LARGEST = sys.float_info.max
+"""The largest float64; JSON has integers beyond it, which are no finite float."""
 
 
 class Rejected(Exception):  # noqa: N818, it is the verdict
@@ -150,7 +151,7 @@ def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _number(parent: dict[str, Any], name: str) -> float:
     found = parent.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not -_LARGEST <= found <= _LARGEST:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not -LARGEST <= found <= LARGEST:
         raise Rejected(f"{name} is {found!r}, not a finite number")
     return float(found)
 

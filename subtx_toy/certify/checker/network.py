@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.document import Claimed, Rejected
+from subtx_toy.certify.checker.document import LARGEST, Claimed, Rejected
 
 _ACTIVATIONS = ("tanh", "sigmoid", "softplus", "gelu", "relu")
 
@@ -132,7 +131,7 @@ def _chosen(values: np.ndarray, rows: list[int] | None) -> np.ndarray:
 
 def _positive(settings: dict[str, Any], name: str) -> arb:
     value = settings.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
         raise Rejected(f"{name} is {value!r}, not a finite number above 0")
     return arb(float(value))
 
