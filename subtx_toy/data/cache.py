@@ -7,11 +7,12 @@ folder with a wrong file in it is reported and removed, and the data set is obta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
-import threading
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,15 +57,10 @@ def inspect(place: Path, files: tuple[IdxFile, ...]) -> dict[str, np.ndarray] | 
     """Return the arrays of a cached data set, or what is wrong with the first file that is wrong."""
     arrays = {}
     for file in files:
-        path = place / file.stem
-        try:
-            raw = np.memmap(path, np.uint8, mode="r")
-        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-            return f"{path}: expected a cached file of {file.size} bytes, got: {error}"
-        what = idx.fault(raw.data, file)
-        if what:
-            return f"{path}: {what}"
-        arrays[file.stem] = raw[len(idx.header(file.shape)) :].reshape(file.shape)
+        found = idx.read(place / file.stem, file)
+        if isinstance(found, str):
+            return found
+        arrays[file.stem] = found
     return arrays
 
 
@@ -109,7 +105,7 @@ def ensure_writable(parent: Path) -> None:
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=parent):
+        with _unfinished(parent):
             pass
     except OSError as error:
         raise _unwritable(parent, error) from error
@@ -121,7 +117,7 @@ def discard(place: Path) -> None:
     Raises:
         DataError: if that is impossible.
     """
-    doomed = _sibling(place)
+    doomed = place.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
     try:
         place.rename(doomed)
     except FileNotFoundError:
@@ -134,10 +130,13 @@ def discard(place: Path) -> None:
 def _write(place: Path, contents: Mapping[str, bytes]) -> None:
     """Write a folder of files in one step, unless it is there."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(place.parent)
-    unfinished = _sibling(place)
-    unfinished.mkdir()
-    try:
+    for left in place.parent.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
+    with _unfinished(place.parent) as temporary:
+        unfinished = Path(temporary) / place.name  # a folder with the usual permissions inside the private one
+        unfinished.mkdir()
         for name, content in contents.items():
             with (unfinished / name).open("wb") as stream:
                 stream.write(content)
@@ -148,24 +147,11 @@ def _write(place: Path, contents: Mapping[str, bytes]) -> None:
         except OSError:
             if not place.is_dir():
                 raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _sibling(place: Path) -> Path:
-    """A name beside ``place`` that nobody else uses."""
-    return place.with_name(f"{_TEMPORARY}{os.getpid()}-{threading.get_ident()}-{time.time_ns()}")
-
-
-def _sweep(parent: Path) -> None:
-    """Remove unfinished folders of processes that were killed long ago."""
-    for path in parent.glob(f"{_TEMPORARY}*"):
-        try:
-            old = time.time() - path.stat().st_mtime > _STALE
-        except FileNotFoundError:
-            continue
-        if old:
-            shutil.rmtree(path, ignore_errors=True)
+def _unfinished(parent: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder in ``parent`` that nobody else uses and that goes when its context ends."""
+    return tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=parent, ignore_cleanup_errors=True)
 
 
 def _unwritable(place: Path, error: OSError) -> DataError:

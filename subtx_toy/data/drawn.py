@@ -12,17 +12,11 @@ import numpy as np
 
 from subtx_toy.data import cache, idx
 from subtx_toy.data.dataset import Progress, Report
-from subtx_toy.data.idx import IdxFile
+from subtx_toy.data.idx import STEMS, IdxFile
 from subtx_toy.errors import DataError
 
 NAME = "glyphs"
 MANIFEST = "manifest.json"
-STEMS = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 _LIBRARIES = ("matplotlib", "numpy", "pillow", "scipy")  # a new version of one may change a few pixels
 _MOST = 10_000_000  # images a split, 7.8 GB: more is taken for a slip of the keyboard
 
@@ -63,14 +57,12 @@ def read(num_train: int, num_test: int, *, report: Report, progress: Progress) -
         DataError: if matplotlib lacks a font, or the cache cannot be written.
     """
     folder = place(num_train, num_test)
-    if folder.is_dir():
-        files = manifest(folder)
-        found = None if files is None else cache.read(folder, files, report=report)
-        if files is None:
-            report(f"{folder}: expected a readable {MANIFEST}; removing the folder and drawing the images again")
-            cache.discard(folder)
-    else:
-        found = None
+    found = None
+    if files := manifest(folder):
+        found = cache.read(folder, files, report=report)
+    elif folder.is_dir():
+        report(f"{folder}: expected a readable {MANIFEST}; removing the folder and drawing the images again")
+        cache.discard(folder)
     if found is None:
         found = _draw(folder, num_train, num_test, report=report, progress=progress)
     return tuple(found[stem] for stem in STEMS)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from subtx_toy.data.idx import IdxFile
-from subtx_toy.data.published import PublishedSet
+from subtx_toy.data.published import PublishedSet, files_of
 from subtx_toy.data.sources import mirror, system_folder
 
 # The checksums are of the uncompressed files in Debian's package dataset-fashion-mnist, version
@@ -17,27 +16,11 @@ from subtx_toy.data.sources import mirror, system_folder
 # from the authors' repository.
 FASHION = PublishedSet(
     name="fashion",
-    files=(
-        IdxFile(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        ),
-        IdxFile(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
+    files=files_of(
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     sources=(
         system_folder(Path("/usr/share/datasets/fashion-mnist")),  # where Debian's package puts them

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -67,35 +64,11 @@ def _find(place: Path, stem: str) -> Path | None:
 def _checked(place: Path, paths: dict[str, Path | None], files: tuple[IdxFile, ...]) -> dict[str, np.ndarray]:
     arrays, faults = {}, []
     for file in files:
-        path = paths[file.stem]
-        if path is None:
-            faults.append(f"{place}: expected {file.stem} or {file.stem}.gz beside the other files, got neither")
-            continue
-        try:
-            raw = gunzip(path.read_bytes(), file) if path.suffix == ".gz" else np.memmap(path, np.uint8, mode="r")
-        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-            faults.append(f"{path}: expected {file.size} bytes of {file.stem}, got: {error}")
-            continue
-        content = raw if isinstance(raw, bytes) else raw.data
-        what = idx.fault(content, file, others=tuple(other for other in files if other is not file))
-        if what:
-            faults.append(f"{path}: {what}")
-        elif isinstance(raw, bytes):
-            arrays[file.stem] = idx.decode(raw, file.shape)
+        path, stem = paths[file.stem], file.stem
+        found = idx.read(path, file, others=files) if path else f"{place}: expected {stem} or {stem}.gz, got neither"
+        if isinstance(found, str):
+            faults.append(found)
         else:
-            arrays[file.stem] = raw[len(idx.header(file.shape)) :].reshape(file.shape)
+            arrays[stem] = found
     DataError.gather(faults)
     return arrays
-
-
-def gunzip(packed: bytes, file: IdxFile) -> bytes:
-    """Return the content of a ``.gz`` file, reading no further than one byte past the size expected.
-
-    Raises:
-        OSError: if the file is truncated or not gzip.
-    """
-    try:
-        with gzip.open(io.BytesIO(packed)) as stream:
-            return stream.read(file.size + 1)
-    except (EOFError, zlib.error) as error:
-        raise OSError(f"a truncated or corrupt gzip file ({error})") from error

@@ -8,15 +8,21 @@ Reference: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten di
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import math
 import struct
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 _UNSIGNED_BYTE = 8
 _KINDS = {1: "labels", 3: "images"}
+STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""The usual names of a data set's four files, in the order of a data set's four arrays."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,31 @@ def encode(array: np.ndarray) -> bytes:
     return header(array.shape) + array.tobytes()
 
 
-def decode(raw: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the array [*shape] in the bytes of an IDX file that ``fault`` found right; read-only."""
-    return np.frombuffer(raw, np.uint8, offset=len(header(shape))).reshape(shape)
+def read(path: Path, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> np.ndarray | str:
+    """Return the array in a file, or say what is wrong with the file.
+
+    A ``.gz`` file is decompressed; any other is mapped into memory, not copied. The array is read-only.
+    """
+    try:
+        packed = path.suffix == ".gz"
+        raw = np.frombuffer(gunzip(path.read_bytes(), file.size), np.uint8) if packed else np.memmap(path, mode="r")
+    except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
+        return f"{path}: expected {file.size} bytes of {file.stem}, got: {error}"
+    what = fault(raw.data, file, others=others)
+    return f"{path}: {what}" if what else raw[len(header(file.shape)) :].reshape(file.shape)
+
+
+def gunzip(packed: bytes, size: int) -> bytes:
+    """Return the content of a gzip file, reading no further than one byte past ``size``.
+
+    Raises:
+        OSError: if the file is truncated or not gzip.
+    """
+    try:
+        with gzip.open(io.BytesIO(packed)) as stream:
+            return stream.read(size + 1)
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"a truncated or corrupt gzip file ({error})") from error
 
 
 def fault(raw: bytes | memoryview, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> str | None:
@@ -64,7 +92,7 @@ def fault(raw: bytes | memoryview, file: IdxFile, *, others: tuple[IdxFile, ...]
     Args:
         raw: the whole uncompressed file.
         file: what it has to be.
-        others: the other files of its data set; content of one of them is reported as exchanged.
+        others: all files of its data set; content of another one is reported as exchanged.
 
     Returns:
         a phrase of the form *expected ..., got ...*.

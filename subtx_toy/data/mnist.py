@@ -7,34 +7,17 @@ recognition", Proceedings of the IEEE 86(11).
 from __future__ import annotations
 
 from subtx_toy.data import wheel
-from subtx_toy.data.idx import IdxFile
-from subtx_toy.data.published import PublishedSet
+from subtx_toy.data.published import PublishedSet, files_of
 from subtx_toy.data.sources import mirror
 
 # The checksums are of the uncompressed files as published.
 MNIST = PublishedSet(
     name="mnist",
-    files=(
-        IdxFile(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        IdxFile(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+    files=files_of(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     sources=(
         mirror("https://ossci-datasets.s3.amazonaws.com/mnist/"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from subtx_toy.data import cache, folder, idx
 from subtx_toy.data.dataset import Progress, Report
-from subtx_toy.data.idx import IdxFile
+from subtx_toy.data.idx import STEMS, IdxFile
 from subtx_toy.errors import DataError
 
 
@@ -44,9 +44,14 @@ class PublishedSet:
     """
 
     name: str
-    files: tuple[IdxFile, IdxFile, IdxFile, IdxFile]
+    files: tuple[IdxFile, ...]
     sources: tuple[Source, ...]
     advice: str
+
+
+def files_of(*sha256: str) -> tuple[IdxFile, ...]:
+    """Return the four files of 60,000 and 10,000 images of 28 x 28 whose uncompressed contents have these checksums."""
+    return tuple(map(IdxFile, STEMS, ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,)), sha256))
 
 
 def read(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress) -> tuple[np.ndarray, ...]:
@@ -92,10 +97,10 @@ def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progr
         except (SourceError, OSError) as error:
             why = str(error) or type(error).__name__
         else:
-            faults = _faults(wanted, contents)
-            if not faults:
+            whats = {f.stem: idx.fault(contents.get(f.stem, b""), f, others=wanted.files) for f in wanted.files}
+            why = "; ".join(f"{stem}: {what}" for stem, what in whats.items() if what)
+            if not why:
                 return cache.install(place, wanted.files, contents, report=report)
-            why = "; ".join(faults)
         report(f"{wanted.name}: {source.name}: {why}")
         failures.append(f"{wanted.name}: tried {source.name}: {why}")
     raise DataError(
@@ -103,13 +108,3 @@ def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progr
         *failures,
         f"{wanted.name}: {wanted.advice}",
     )
-
-
-def _faults(wanted: PublishedSet, contents: Mapping[str, bytes]) -> list[str]:
-    faults = []
-    for file in wanted.files:
-        others = tuple(other for other in wanted.files if other is not file)
-        what = idx.fault(contents[file.stem], file, others=others) if file.stem in contents else "expected, got nothing"
-        if what:
-            faults.append(f"{file.stem}: {what}")
-    return faults

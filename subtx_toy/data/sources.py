@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 from subtx_toy.data.dataset import Progress, Report
-from subtx_toy.data.folder import gunzip
-from subtx_toy.data.idx import IdxFile
+from subtx_toy.data.idx import IdxFile, gunzip
 from subtx_toy.data.published import Source, SourceError
 
 _SILENCE = 5.0  # seconds: to connect, and without a byte before a mirror counts as dead
@@ -21,7 +20,7 @@ def mirror(address: str) -> Source:
 
     def obtain(files: tuple[IdxFile, ...], report: Report, progress: Progress) -> dict[str, bytes]:
         return {
-            file.stem: gunzip(_download(f"{address}{file.stem}.gz", file, report=report, progress=progress), file)
+            file.stem: gunzip(_download(f"{address}{file.stem}.gz", file, report=report, progress=progress), file.size)
             for file in files
         }
 
@@ -37,7 +36,7 @@ def system_folder(place: Path) -> Source:
         report(f"reading {place}")
         contents = {}
         for done, file in enumerate(files):
-            contents[file.stem] = gunzip((place / f"{file.stem}.gz").read_bytes(), file)
+            contents[file.stem] = gunzip((place / f"{file.stem}.gz").read_bytes(), file.size)
             progress(f"reading {place}", done + 1, len(files), "files")
         return contents
 
@@ -45,32 +44,29 @@ def system_folder(place: Path) -> Source:
 
 
 def _download(url: str, file: IdxFile, *, report: Report, progress: Progress) -> bytes:
-    import urllib.error
-    import urllib.request
     from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
 
     task = url.rsplit("/", 1)[-1]
-    give_up = time.monotonic() + _PATIENCE
+    give_up, most = time.monotonic() + _PATIENCE, file.size + _SLACK
     received = bytearray()
     try:
-        with urllib.request.urlopen(url, timeout=_SILENCE) as answer:
-            announced = answer.headers.get("Content-Length")
-            total = int(announced) if announced and announced.isdecimal() else None
+        with urlopen(url, timeout=_SILENCE) as answer:
+            announced = answer.headers.get("Content-Length") or ""
+            total = int(announced) if announced.isdecimal() else None
             report(f"downloading {url}" + (f" ({total / 1e6:.1f} MB)" if total else ""))
             while block := answer.read1(_BLOCK):
                 received += block
-                if len(received) > file.size + _SLACK:
-                    raise SourceError(f"{task}: expected at most {file.size + _SLACK} bytes, got more")
+                if len(received) > most:
+                    raise SourceError(f"{task}: expected at most {most} bytes, got more")
                 if time.monotonic() > give_up:
-                    raise SourceError(f"{task}: expected the file in {_PATIENCE:.0f} s, got {len(received)} bytes")
+                    raise SourceError(f"{task}: expected the file in {_PATIENCE:g} s, got {len(received)} bytes")
                 progress(task, len(received), total, "bytes")
-    except urllib.error.HTTPError as error:
-        raise SourceError(f"{task}: {error}") from error
-    except urllib.error.URLError as error:  # its own text has the reason in a form for programmers
-        raise SourceError(f"{task}: {error.reason}") from error
-    except (HTTPException, OSError) as error:
-        raise SourceError(f"{task}: {error or type(error).__name__}") from error
-    if total is not None and len(received) != total:
+    except (HTTPException, OSError) as error:  # the text of a URLError has its reason in a form for programmers
+        why = str(error if isinstance(error, HTTPError) else getattr(error, "reason", error))
+        raise SourceError(f"{task}: {why or type(error).__name__}") from error
+    if len(received) != (total or len(received)):
         raise SourceError(f"{task}: expected {total} bytes, got {len(received)} (connection lost)")
     progress(task, len(received), len(received), "bytes")
     return bytes(received)

@@ -92,9 +92,7 @@ def test_a_missing_folder_is_refused(tiny: Tiny, tmp_path: Path, cache_dir: Path
 def test_an_incomplete_folder_is_refused(tiny: Tiny, tmp_path: Path, cache_dir: Path) -> None:
     own = tiny.write(tmp_path / "own")
     (own / TEST_LABELS).unlink()
-    assert refused(own, tiny, cache_dir) == (
-        f"{own}: expected {TEST_LABELS} or {TEST_LABELS}.gz beside the other files, got neither",
-    )
+    assert refused(own, tiny, cache_dir) == (f"{own}: expected {TEST_LABELS} or {TEST_LABELS}.gz, got neither",)
 
 
 def test_every_wrong_file_is_reported_at_once(tiny: Tiny, tmp_path: Path, cache_dir: Path) -> None:

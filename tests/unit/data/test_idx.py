@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +21,11 @@ def test_bytes_are_those_of_the_published_format() -> None:
     assert len(RAW) == FILE.size
 
 
-def test_an_array_survives_encoding_and_decoding() -> None:
-    back = idx.decode(RAW, FILE.shape)
+def test_an_array_survives_encoding_and_reading(tmp_path: Path) -> None:
+    path = tmp_path / FILE.stem
+    path.write_bytes(RAW)
+    back = idx.read(path, FILE)
+    assert isinstance(back, np.ndarray)
     np.testing.assert_array_equal(back, IMAGES)
     assert not back.flags.writeable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 from collections.abc import Iterator
@@ -100,6 +101,12 @@ class _Quiet(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if "silent" in self.path:
             self.server.stop.wait(5)  # type: ignore[attr-defined]
+        elif "drip" in self.path:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client hangs up
+                while not self.server.stop.wait(0.05):  # type: ignore[attr-defined]
+                    self.wfile.write(b"x")
         elif "short" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -150,12 +157,14 @@ def test_a_mirror_is_downloaded_with_progress(tiny: Tiny, tmp_path: Path, server
         ("short/", "expected 1000 bytes, got 7|IncompleteRead"),
         ("endless/", "expected at most 89072 bytes, got more"),
         ("silent/", "timed out"),
+        ("drip/", "expected the file in 0.5 s, got [0-9]+ bytes"),
     ],
 )
 def test_a_mirror_that_misbehaves_is_given_up(
     tiny: Tiny, server: str, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, folder: str, message: str
 ) -> None:
     monkeypatch.setattr(sources, "_SILENCE", 0.3)
+    monkeypatch.setattr(sources, "_PATIENCE", 0.5)
     with pytest.raises(DataError, match=message):
         read(tiny.with_sources(sources.mirror(server + folder)))
     assert list(cache_dir.iterdir()) == []
