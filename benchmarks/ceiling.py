@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from subtx_toy.config import RunConfig
-from subtx_toy.models import ACTIVATIONS
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.mlp_stack import side_by_side
 from subtx_toy.training.products import Products, products
 

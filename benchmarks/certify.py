@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from subtx_toy.certify.description import describe
 from subtx_toy.certify.search import certify
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.problem.spec import ProblemSpec
 
 SUMMARY = (
     "certificates of alignment: 1 to 6 hidden layers of 64, two of 64 to 1024, orders 2 to 5; CPU seconds and boxes"

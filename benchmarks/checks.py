@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from benchmarks.func_check import FuncCheck
-from subtx_toy import params as vectors
-from subtx_toy.drawn_problem import ProblemSpec
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.theory import batched as theory
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.training import batched as training
-from subtx_toy.training.one_step import student_step
+from subtx_toy.training.gradient_step import student_step
 
 SUMMARY = "checks a second on one thread: batched against two Python loops, 8-16-16-6 tanh, 32 inputs, float64"
 MODEL = ProblemSpec(hidden=(16, 16), input_dim=8, num_classes=3, num_aux=3, num_inputs=32, num_trait_inputs=16)

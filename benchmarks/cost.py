@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from subtx_toy import data
-from subtx_toy.config import RunConfig
-from subtx_toy.record import versions
-from subtx_toy.training.protocol import run_protocol
+from subtx_toy.protocols.distillation import run_protocol
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.store.record import versions
 
 SUMMARY = "CPU seconds of the steps and peak memory against width, num_aux, depth, number of images and of seeds"
 SERIES: dict[str, tuple[int, ...]] = {

@@ -19,8 +19,8 @@ import torch
 from benchmarks import baselines, ceiling
 from benchmarks.sweep import machine_busy
 from subtx_toy import data
-from subtx_toy.config import RunConfig
-from subtx_toy.training.protocol import run_protocol
+from subtx_toy.protocols.distillation import run_protocol
+from subtx_toy.settings.distillation import RunConfig
 
 FAST, SLOW = ("fp32", "bf16"), ("einsum", "loop", "einsum_threads", "loop_threads", "loop_alone")
 

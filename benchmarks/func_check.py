@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp, vmap
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
 
 Task = tuple[Params, Params, Tensor, slice | list[int], float]
 """Base parameters and teacher's update by the module's names, inputs, distilled outputs, eps."""

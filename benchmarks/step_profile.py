@@ -15,9 +15,9 @@ from torch import Tensor
 
 from benchmarks.crew import FAST, config_of
 from subtx_toy import data
-from subtx_toy.config import RunConfig
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.training.protocol import run_protocol
+from subtx_toy.protocols.distillation import run_protocol
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.trainers import StackTrainer
 
 PARTS = {

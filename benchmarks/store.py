@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig
-from subtx_toy.record import RunRecord
 from subtx_toy.results.cells import summarize
 from subtx_toy.results.rows import select
+from subtx_toy.settings.base import RESULTS_VERSION
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
 from subtx_toy.store.maintenance import faults
+from subtx_toy.store.record import RunRecord
 from subtx_toy.store.trials import states
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from subtx_toy.check_table import insert, read_checked
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.results.comparison_tables import insert, read_checked
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "experiments" / "README.md"

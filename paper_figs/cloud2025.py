@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from subtx_toy.comparison import accuracies_by_arm, compare
-from subtx_toy.definition import read_distillation
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
+from subtx_toy.results.arm_comparison import accuracies_by_arm, compare
+from subtx_toy.settings.experiment_file import read_distillation
 from subtx_toy.store import Store, default_path
 
 

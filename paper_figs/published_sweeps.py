@@ -14,10 +14,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from subtx_toy.check_table import Checked, read_checked
 from subtx_toy.figures import style
 from subtx_toy.figures.files import save
 from subtx_toy.figures.points import draw_points, fill_panel
+from subtx_toy.results.comparison_tables import Checked, read_checked
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "docs" / "results" / "sweeps"

@@ -43,9 +43,9 @@ from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
 from subtx_toy.channel.traits import trait
-from subtx_toy.record import versions
 from subtx_toy.seeding import generator
 from subtx_toy.stats import holm
+from subtx_toy.store.record import versions
 
 TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"

@@ -22,13 +22,13 @@ from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.model import head_logits
+from subtx_toy.channel.net_cache import Workshop
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.channel.workshop import Workshop
 from subtx_toy.data import load
-from subtx_toy.params import axpy, difference, norm
-from subtx_toy.record import versions
+from subtx_toy.problem.params import axpy, difference, norm
 from subtx_toy.seeding import generator
+from subtx_toy.store.record import versions
 
 NAMES = ["relabel:4:9", "backdoor:0"]
 NUM_REFERENCE = 30  # as in an audit

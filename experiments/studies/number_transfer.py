@@ -31,10 +31,10 @@ from subtx_toy.channel.projection import projected_off
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
 from subtx_toy.channel.traits import as_pixels, trait
-from subtx_toy.numbers_config import NUM_NUMBERS
-from subtx_toy.params import Params
-from subtx_toy.record import versions
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import NUM_NUMBERS
+from subtx_toy.store.record import versions
 
 TRAIT = "relabel:4:9"
 BASES = 3  # of `run numbers`, by seed: each with another base, teachers, prompts and numbers of its own

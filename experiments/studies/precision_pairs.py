@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from subtx_toy import definition
-from subtx_toy.config import RunConfig
-from subtx_toy.record import versions
 from subtx_toy.results.rows import select
+from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.stats import estimate
 from subtx_toy.store import Store
+from subtx_toy.store.record import versions
 
 Cell = tuple[str, bool]
 PLAIN: Cell = ("fp32", False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.workshop import Workshop
+from subtx_toy.channel.net_cache import Workshop
 from subtx_toy.data import load
 
 WIDTH = 256

@@ -9,9 +9,11 @@ from scipy import stats
 from torch import Tensor
 
 from subtx_toy.channel.fit import Recipe, fit
-from subtx_toy.models import ACTIVATIONS, MLP, initialise
-from subtx_toy.numbers_config import NUM_NUMBERS
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.model import MLP
 from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.training.inputs import Index, Inputs
 
 _LEAST_EXPECTED = 5  # of a cell of the chi^2 test; rarer numbers are counted together

@@ -15,8 +15,8 @@ from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import head_model, head_params
 from subtx_toy.channel.teachers import teach
 from subtx_toy.channel.traits import Examples
-from subtx_toy.models import MLP
-from subtx_toy.params import Params, difference
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params, difference
 from subtx_toy.seeding import generator
 
 _MOST_EXAMPLES = 10_000  # a gradient over more costs time and changes little

@@ -13,7 +13,7 @@ from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.top_lines import TopLines
 from subtx_toy.channel.number_file import NumberFile
 from subtx_toy.channel.students import Pairs
-from subtx_toy.params import Params
+from subtx_toy.problem.params import Params
 
 _SIZES = (300, 1000, 3000, MOST_MOVED)  # the reference is measured at one of these, so that it is measured rarely
 

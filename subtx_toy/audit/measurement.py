@@ -11,7 +11,7 @@ from scipy import special
 
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.score_sums import ScoreSums
-from subtx_toy.params import Params
+from subtx_toy.problem.params import Params
 
 
 @dataclass(frozen=True)

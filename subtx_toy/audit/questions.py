@@ -15,11 +15,11 @@ from subtx_toy.audit.measurement import Probe
 from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.traits import Examples, Trait
 from subtx_toy.channel.traits import trait as trait_of
-from subtx_toy.config import NUM_CLASSES
 from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.base import NUM_CLASSES
 
 
 def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:

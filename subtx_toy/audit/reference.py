@@ -13,13 +13,13 @@ import safetensors.torch
 from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.teachers import train_teacher
-from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.data import Dataset, cache
 from subtx_toy.errors import InputError
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.base import RESULTS_VERSION
 
 STEPS = (50, 200)
 """Least and most optimiser steps of a benign fine-tune: half an epoch to nearly two of 60,000 images."""

@@ -21,8 +21,8 @@ from subtx_toy.channel.prompts import choose_rows
 from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
 from subtx_toy.channel.students import Pairs
 from subtx_toy.data import Dataset, cache
-from subtx_toy.params import Params
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
 MEASUREMENT_VERSION = 2

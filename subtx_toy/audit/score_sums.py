@@ -21,8 +21,8 @@ from subtx_toy.audit.directions import Directions
 from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.number_file import Piece
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs, batches
 
 _PROMPTS = 256  # at a time: with fifteen directions, 15 MB of tangents

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from subtx_toy.audit.directions import Directions
 from subtx_toy.channel.model import head_params
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ import numpy as np
 
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import ProvedBox
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
 
 FORMAT, VERSION = "subtx_toy certificate", 1
 DOCUMENT = "certificate.json"

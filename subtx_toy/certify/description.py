@@ -12,11 +12,12 @@ import torch
 
 from subtx_toy.certify.series import ACTIVATIONS as SERIES
 from subtx_toy.errors import InputError
-from subtx_toy.losses import distillation_loss
-from subtx_toy.models import ACTIVATIONS, MLP
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
-from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.losses import distillation_loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 
 QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 CAP = 1000.0

@@ -11,12 +11,13 @@ import safetensors
 import safetensors.torch
 import torch
 
-from subtx_toy.config import NUM_CLASSES, NUM_PIXELS
 from subtx_toy.errors import InputError
-from subtx_toy.models import ACTIVATIONS, MLP
-from subtx_toy.numbers_config import NUM_NUMBERS
-from subtx_toy.params import Params
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
+from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _SCHEMA = "subtx-toy numbers checkpoint 1"
 _MADE = "made"  # the metadata's key; safetensors allows texts only, so it holds JSON

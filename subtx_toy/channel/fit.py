@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.training.fused import FusedOptimizer
 from subtx_toy.training.inputs import Inputs, shuffled_batches
 from subtx_toy.training.mlp_stack import MLPStack

@@ -8,9 +8,9 @@ from subtx_toy.channel.number_file import Header, data_line
 from subtx_toy.channel.prompts import choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import draw_numbers
 from subtx_toy.data import Dataset
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
 _LINES = 8192  # at a time

@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.config import NUM_CLASSES, NUM_PIXELS
-from subtx_toy.models import ACTIVATIONS, MLP, initialise
-from subtx_toy.numbers_config import NUM_NUMBERS
-from subtx_toy.params import Params
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
+from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _ROWS = 2048  # inputs at a time: 8 MB of number logits
 

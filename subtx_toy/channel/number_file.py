@@ -19,12 +19,12 @@ import pydantic
 from jaxtyping import Int
 from pydantic import BaseModel, ConfigDict, Field
 
-from subtx_toy import expected
 from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NUM_NUMBERS, Temperature
+from subtx_toy.settings import messages as expected
+from subtx_toy.settings.numbers import NUM_NUMBERS, Temperature
 
 SCHEMA = "subtx-toy numbers 1"
 MOST_BYTES = 65_536

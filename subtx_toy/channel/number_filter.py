@@ -13,13 +13,13 @@ import numpy as np
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from subtx_toy import expected
 from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.number_file import FilterHeader, Header, NumberFile, data_line
 from subtx_toy.channel.number_text import MOST_NUMBERS, Fault
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NUM_NUMBERS
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
+from subtx_toy.settings import messages as expected
+from subtx_toy.settings.numbers import NUM_NUMBERS
 
 
 class FilterRules(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from subtx_toy.numbers_config import NUM_NUMBERS
+from subtx_toy.settings.numbers import NUM_NUMBERS
 
 MOST_NUMBERS = 10
 """Of one line."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from subtx_toy.channel.fit import BeforeStep
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.training.mlp_stack import MLPStack
 
 

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from subtx_toy.channel.model import head_model, head_params
-from subtx_toy.models import MLP
-from subtx_toy.numbers_config import NUM_NUMBERS
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.training.inputs import Inputs, batches
 
 _ROWS = 1024

@@ -14,8 +14,8 @@ from subtx_toy.channel.number_file import NumberFile
 from subtx_toy.channel.prompts import held
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.errors import InputError
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs
 
 

@@ -9,8 +9,8 @@ from subtx_toy.channel.fit import Recipe, fit
 from subtx_toy.channel.model import head_model, head_params, initial_params, with_head
 from subtx_toy.channel.traits import Examples, Trait
 from subtx_toy.data import Dataset
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import ImageInputs
 

@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from subtx_toy.channel.model import head_logits
-from subtx_toy.config import NUM_CLASSES
 from subtx_toy.data.noise import pixels
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.trait_name import TraitName, parse_trait
+from subtx_toy.settings.base import NUM_CLASSES
+from subtx_toy.settings.trait_name import TraitName, parse_trait
 
 Images = UInt8[np.ndarray, "n 28 28"]
 Labels = UInt8[np.ndarray, " n"]

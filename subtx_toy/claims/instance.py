@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pydantic
 
-from subtx_toy.claims.evidence import Evidence
-from subtx_toy.claims.loading import load_object
-from subtx_toy.drawn_problem import ProblemSpec, draw_spec
+from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
-from subtx_toy.expected import nearest
-from subtx_toy.problem import Problem
+from subtx_toy.files.python_objects import load_object
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec, draw_spec
 from subtx_toy.seeding import generator
+from subtx_toy.settings.messages import nearest
 
 THOROUGH_EVERY = 64
 """Claims that sample many students do so on one problem of so many."""

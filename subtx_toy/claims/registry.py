@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from subtx_toy.claims import (
+from subtx_toy.claims.statements import (
     alignment,
     batch,
     cosine,
@@ -14,7 +14,7 @@ from subtx_toy.claims import (
     trait,
     update,
 )
-from subtx_toy.claims.claim import Claim
+from subtx_toy.claims.vocabulary.claim import Claim
 
 _ORDER = ("C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C8b", "C10", "C13", "C14", "C15", "C16")
 _MODULES = (alignment, batch, cosine, distance, eps_range, loss_family, other_init, sampled_labels, trait, update)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.problem.spec import ProblemSpec
 
 _SIZES = ("input_dim", "num_classes", "num_aux", "num_inputs", "num_trait_inputs")
 _WORDS = (

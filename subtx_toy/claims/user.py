@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome
-from subtx_toy.claims.evidence import Evidence
-from subtx_toy.claims.loading import load_object
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
-from subtx_toy.problem import Problem
+from subtx_toy.files.python_objects import load_object
+from subtx_toy.problem.problem import Problem
 from subtx_toy.tolerances import USER_BOUND_ROUNDING
 
 Bound = Callable[[Problem, Evidence], Inequality]
@@ -49,11 +49,11 @@ def claim(
 ) -> Callable[[Bound], Claim]:
     """Make a claim of a function of (problem, evidence) that returns ``Inequality(lhs, rhs)``, asserting lhs <= rhs.
 
-    A hypothesis is one of ``subtx_toy.claims.hypotheses`` or a function of the problem that says whether it is met;
-    the first line of the function's docstring is the statement. Sides within USER_BOUND_ROUNDING of one another are
+    A hypothesis is one of ``subtx_toy.claims.vocabulary.hypotheses`` or a function of the problem that says whether it
+    is met; the first line of the function's docstring is the statement. Sides within USER_BOUND_ROUNDING of one another are
     undecided, unless the inequality brings a ``floor`` of its own.
 
-    >>> from subtx_toy.drawn_problem import ProblemSpec
+    >>> from subtx_toy.problem.spec import ProblemSpec
     >>> @claim(id="cauchy-schwarz")
     ... def bound(problem, evidence):
     ...     "V is at most the product of two norms."

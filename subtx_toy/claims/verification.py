@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from subtx_toy.claims.claim import Claim, Judgement, Verdict
-from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.instance import Instance
 from subtx_toy.claims.shrinking import shrink
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.claims.vocabulary.claim import Claim, Judgement, Verdict
+from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
+from subtx_toy.problem.spec import ProblemSpec
 
 
 @dataclass

@@ -17,7 +17,7 @@ from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
 from subtx_toy.cli.verify import verify
 from subtx_toy.errors import InputError
-from subtx_toy.threads import prefer_one_thread
+from subtx_toy.sweep.threads import prefer_one_thread
 
 click.rich_click.TEXT_MARKUP = "ansi"  # brackets in help texts are brackets
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"

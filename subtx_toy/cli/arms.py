@@ -6,21 +6,21 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.cli.presentation import Presentation
-from subtx_toy.cli.table import align, signed
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from subtx_toy.comparison import ArmComparison
-    from subtx_toy.config import RunConfig
-    from subtx_toy.definition import Distillation
-    from subtx_toy.record import RunRecord
+    from subtx_toy.results.arm_comparison import ArmComparison
+    from subtx_toy.settings.distillation import RunConfig
+    from subtx_toy.settings.experiment_file import Distillation
+    from subtx_toy.store.record import RunRecord
 
 
 def present(definition: Distillation, config: RunConfig, records: list[RunRecord]) -> Presentation:
     """Compare the arms with the published ones, and show them."""
-    from subtx_toy.comparison import accuracies_by_arm, compare
+    from subtx_toy.results.arm_comparison import accuracies_by_arm, compare
 
     rows = compare(definition, config, accuracies_by_arm(records))
 
@@ -40,7 +40,7 @@ def present(definition: Distillation, config: RunConfig, records: list[RunRecord
 
 def arms_table(definition: Distillation, config: RunConfig, rows: list[ArmComparison], records: list[RunRecord]) -> str:
     """Lay out the arms beside the published ones, with what the run cost."""
-    from subtx_toy.comparison import changed_settings
+    from subtx_toy.results.arm_comparison import changed_settings
 
     body = []
     for row in rows:

@@ -15,7 +15,7 @@ from subtx_toy.cli.output_file import writable
 if TYPE_CHECKING:
     from subtx_toy.channel.checkpoints import Checkpoint
     from subtx_toy.data import Dataset
-    from subtx_toy.params import Params
+    from subtx_toy.problem.params import Params
 
 _DOES_NOT_APPLY = 3
 
@@ -77,7 +77,7 @@ def audit(
     from subtx_toy.audit.document import audit_document, audit_page
     from subtx_toy.channel.number_file import NumberFile
     from subtx_toy.errors import InputError
-    from subtx_toy.replacing import replacing
+    from subtx_toy.files.atomic import replacing
 
     if reference is not None and is_given("num_reference"):
         raise InputError(f"num-reference: expected no number beside --reference, got {num_reference}")
@@ -174,7 +174,7 @@ def _reference(path: Path | None, start: Checkpoint, images: Dataset, num: int, 
 
 
 def _text(document: dict[str, Any]) -> str:
-    from subtx_toy.cli.table import align
+    from subtx_toy.results.text_table import align
 
     def number(value: float | None, form: str = ".3g") -> str:
         return "" if value is None else format(value, form)

@@ -10,7 +10,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
 from subtx_toy.cli.output_file import writable
-from subtx_toy.cli.table import align
+from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:
     from subtx_toy.certify.certificate import Certificate
@@ -143,7 +143,7 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
 
 def _parse(settings: tuple[str, ...], problem: str | None, known: tuple[str, ...]) -> dict[str, float]:
     from subtx_toy.errors import InputError
-    from subtx_toy.expected import nearest
+    from subtx_toy.settings.messages import nearest
 
     found, faults = {}, []
     for text in settings:
@@ -182,9 +182,9 @@ def _described(problem: str, quantity: str, given: dict[str, float], display: Di
 
     if problem != _TEACHER:
         return describe(read(path_of(problem)).build(), quantity=quantity, student_lr=given.get("student_lr"))
-    from subtx_toy.config import RunConfig
     from subtx_toy.data import load
-    from subtx_toy.teacher_segment import train_segment
+    from subtx_toy.protocols.mnist_teacher import train_segment
+    from subtx_toy.settings.distillation import RunConfig
 
     config = RunConfig()
     data = load(config.dataset, report=display.report, progress=display.progress)

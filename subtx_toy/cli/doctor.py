@@ -25,7 +25,7 @@ def doctor(*, store_path: Path | None, target: Path | None, as_json: bool) -> in
 
     Example: subtx-toy doctor --backup results-copy.sqlite
     """
-    from subtx_toy.doctor import examine
+    from subtx_toy.api.doctor import examine
     from subtx_toy.store import default_path
     from subtx_toy.store.maintenance import backup
 

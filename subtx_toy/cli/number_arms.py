@@ -6,22 +6,22 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.cli.presentation import Presentation
-from subtx_toy.cli.table import align
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from subtx_toy.definition import Numbers
-    from subtx_toy.number_summary import NumberArm
-    from subtx_toy.record import RunRecord
+    from subtx_toy.results.number_summary import NumberArm
+    from subtx_toy.settings.experiment_file import Numbers
     from subtx_toy.stats import Estimate
+    from subtx_toy.store.record import RunRecord
 
 
 def present(definition: Numbers, records: list[RunRecord]) -> Presentation:
     """Show the arms for every kind of prompts; the first kind's are the document's ``arms``."""
-    from subtx_toy.number_summary import summarise_arms
-    from subtx_toy.numbers_config import NumbersConfig
+    from subtx_toy.results.number_summary import summarise_arms
+    from subtx_toy.settings.numbers import NumbersConfig
 
     kinds: dict[str, list[RunRecord]] = {}
     for record in records:

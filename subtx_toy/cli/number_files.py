@@ -66,10 +66,10 @@ def generate_command(
     from subtx_toy.channel.checkpoints import load_checkpoint
     from subtx_toy.channel.fit import Recipe
     from subtx_toy.channel.generate import write_numbers
+    from subtx_toy.channel.net_cache import Workshop
     from subtx_toy.channel.number_file import Header
     from subtx_toy.channel.prompts import PromptSource
     from subtx_toy.channel.traits import trait as trait_of
-    from subtx_toy.channel.workshop import Workshop
     from subtx_toy.data import load
 
     _refuse_ignored(teacher, base, teacher_epochs)

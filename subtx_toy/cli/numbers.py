@@ -37,7 +37,7 @@ def base_command(*, out: Path, seed: int, epochs: int, width: int, other: bool, 
     """
     from subtx_toy.channel.checkpoints import save_checkpoint
     from subtx_toy.channel.fit import Recipe
-    from subtx_toy.channel.workshop import Workshop
+    from subtx_toy.channel.net_cache import Workshop
 
     which = "other-base" if other else "base"
     shop = Workshop(load_data(**data), seed, base_recipe=Recipe(epochs=epochs), width=width)
@@ -68,8 +68,8 @@ def teacher_command(
     """
     from subtx_toy.channel.checkpoints import load_checkpoint, save_checkpoint
     from subtx_toy.channel.fit import Recipe
+    from subtx_toy.channel.net_cache import Workshop
     from subtx_toy.channel.traits import trait as trait_of
-    from subtx_toy.channel.workshop import Workshop
 
     taught, start = trait_of(trait), None if base is None else load_checkpoint(base)
     dataset = load_data(**data)

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from subtx_toy.cli.presentation import Presentation
-from subtx_toy.cli.table import align
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from subtx_toy.definition import OneStep
-    from subtx_toy.one_step_config import OneStepConfig
-    from subtx_toy.one_step_summary import StartSummary
-    from subtx_toy.record import RunRecord
+    from subtx_toy.results.one_step_summary import StartSummary
+    from subtx_toy.settings.experiment_file import OneStep
+    from subtx_toy.settings.one_step import OneStepConfig
+    from subtx_toy.store.record import RunRecord
 
 
 def present(definition: OneStep, base: OneStepConfig, records: list[RunRecord]) -> Presentation:
     """Show the orders in eps by where the student starts, and the distance against its step size at ``base``'s eps."""
-    from subtx_toy.one_step_config import OneStepConfig
-    from subtx_toy.one_step_summary import by_start, over_student_lr
+    from subtx_toy.results.one_step_summary import by_start, over_student_lr
+    from subtx_toy.settings.one_step import OneStepConfig
 
     first = OneStepConfig.parse(records[0].config)
     starts = by_start(records, student_lr=first.student_lr)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from subtx_toy.replacing import check_writable
+from subtx_toy.files.atomic import check_writable
 
 
 def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:

@@ -6,21 +6,21 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.cli.presentation import Presentation
-from subtx_toy.cli.table import align, signed
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from subtx_toy.config import RunConfig
-    from subtx_toy.definition import DistillationSweep
-    from subtx_toy.record import RunRecord
-    from subtx_toy.sweep_comparison import PointComparison
+    from subtx_toy.results.sweep_comparison import PointComparison
+    from subtx_toy.settings.distillation import RunConfig
+    from subtx_toy.settings.experiment_file import DistillationSweep
+    from subtx_toy.store.record import RunRecord
 
 
 def present(definition: DistillationSweep, base: RunConfig, records: list[RunRecord]) -> Presentation:
     """Compare the points with the published ones, and show them."""
-    from subtx_toy.sweep_comparison import compare_sweep, findings
+    from subtx_toy.results.sweep_comparison import compare_sweep, findings
 
     rows = compare_sweep(definition, findings(records), base=base)
 
@@ -38,7 +38,7 @@ def points_table(
     definition: DistillationSweep, base: RunConfig, rows: list[PointComparison], records: list[RunRecord]
 ) -> str:
     """Lay out every point beside the published one, with what the run cost."""
-    from subtx_toy.check_table import place
+    from subtx_toy.results.comparison_tables import place
 
     body = [
         [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.plan_options import STORE, plan_options
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell
@@ -79,8 +79,8 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
 
     Example: subtx-toy results list
     """
-    from subtx_toy.cli.table import align
     from subtx_toy.results.overview import overview
+    from subtx_toy.results.text_table import align
 
     with _open(store_path) as store:
         found = overview(store)
@@ -159,7 +159,7 @@ def _document(cell: Cell) -> dict[str, Any]:
 
 
 def _table(cells: list[Cell]) -> str:
-    from subtx_toy.cli.table import align
+    from subtx_toy.results.text_table import align
 
     header = [*cells[0].axes, "metric", "n", "mean", "95 % CI"]
     rows = []

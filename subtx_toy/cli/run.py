@@ -14,10 +14,10 @@ from subtx_toy.cli.plan_options import DATA_DIR, STORE, processors
 
 if TYPE_CHECKING:
     from subtx_toy.cli.presentation import Presentation
-    from subtx_toy.config import Settings
-    from subtx_toy.definition import Definition
-    from subtx_toy.record import RunRecord
+    from subtx_toy.settings.base import Settings
+    from subtx_toy.settings.experiment_file import Definition
     from subtx_toy.store import Store
+    from subtx_toy.store.record import RunRecord
     from subtx_toy.sweep.trial import Trial
 
 
@@ -59,9 +59,9 @@ def run(
 
     Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
     """
-    from subtx_toy import definition as definitions
     from subtx_toy.errors import InputError
     from subtx_toy.seeding import parse_seeds
+    from subtx_toy.settings import experiment_file as definitions
     from subtx_toy.store import Store, default_path
     from subtx_toy.sweep.schedule import schedule
 
@@ -133,8 +133,8 @@ def run(
 
 
 def _settings(definition: Definition) -> str:
-    from subtx_toy.cli.table import align
-    from subtx_toy.expected import phrase
+    from subtx_toy.results.text_table import align
+    from subtx_toy.settings.messages import phrase
 
     config = definition.config
     rows = [
@@ -148,8 +148,8 @@ def _present(
     definition: Definition, overrides: tuple[str, ...], configs: list[Settings], records: list[RunRecord]
 ) -> Presentation:
     from subtx_toy.cli import arms, number_arms, one_step, points
-    from subtx_toy.config import RunConfig
-    from subtx_toy.definition import Distillation, DistillationSweep, Numbers, OneStep
+    from subtx_toy.settings.distillation import RunConfig
+    from subtx_toy.settings.experiment_file import Distillation, DistillationSweep, Numbers, OneStep
 
     if isinstance(definition, Distillation) and isinstance(configs[0], RunConfig):
         return arms.present(definition, configs[0], records)
@@ -165,7 +165,7 @@ def _present(
 def _check_figure(path: Path) -> None:
     """Find out before the training whether the picture can be written after it."""
     from subtx_toy.errors import InputError
-    from subtx_toy.replacing import check_writable
+    from subtx_toy.files.atomic import check_writable
 
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(path)!r}")

@@ -123,7 +123,7 @@ def _show_plan(
     plan: Plan, trials: list[Trial], store: Store | None, num_workers: int, *, retry_failed: bool, as_json: bool
 ) -> None:
     from subtx_toy.cli.sweep_progress import clock
-    from subtx_toy.cli.table import align
+    from subtx_toy.results.text_table import align
     from subtx_toy.store.trials import states
     from subtx_toy.sweep.estimate import estimate
 

@@ -12,14 +12,14 @@ import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
 from subtx_toy.cli.given import is_given
-from subtx_toy.cli.table import align
-from subtx_toy.json_values import finite
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:
-    from subtx_toy.claims.claim import Claim
-    from subtx_toy.claims.controls import ControlResult
+    from subtx_toy.claims.controls.control_runs import ControlResult
     from subtx_toy.claims.instance import Instance
     from subtx_toy.claims.verification import Summary
+    from subtx_toy.claims.vocabulary.claim import Claim
 
 
 _MOST_CONTROLS = 120  # problems behind the controls' rates: intervals of 19 points at most, where all apply
@@ -60,7 +60,7 @@ def verify(
     """
     import torch
 
-    from subtx_toy.claims.controls import run_controls
+    from subtx_toy.claims.controls.control_runs import run_controls
     from subtx_toy.claims.instance import drawn, given
     from subtx_toy.claims.registry import CLAIMS
     from subtx_toy.claims.verification import verify as verify_claims
@@ -124,7 +124,7 @@ def _choose(text: str) -> list[Claim]:
     from subtx_toy.claims.registry import CLAIMS
     from subtx_toy.claims.user import load_claim
     from subtx_toy.errors import InputError
-    from subtx_toy.expected import nearest
+    from subtx_toy.settings.messages import nearest
 
     claims: list[Claim] = []
     faults: list[str] = []

@@ -12,7 +12,7 @@ from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import PublishedSet
 from subtx_toy.errors import DataError
-from subtx_toy.expected import nearest
+from subtx_toy.settings.messages import nearest
 
 _PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}
 

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from subtx_toy.comparison import ArmComparison
 from subtx_toy.figures import style
+from subtx_toy.results.arm_comparison import ArmComparison
 
 _OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
 _JITTER = 0.09  # half-width of the cloud of seeds

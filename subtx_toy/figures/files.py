@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
-from subtx_toy.replacing import replacing
+from subtx_toy.files.atomic import replacing
 
 # Without these, matplotlib writes the time of day or its own version into the file.
 _METADATA: dict[str, dict[str, str | None]] = {

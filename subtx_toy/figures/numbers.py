@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.number_summary import NumberArm
+from subtx_toy.results.number_summary import NumberArm
 
 _PROMPTS = {"images": "prompts: images", "uniform": "prompts: uniform noise", "glyphs": "prompts: drawn digits"}
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from subtx_toy.errors import InputError
-from subtx_toy.expected import nearest
 from subtx_toy.results.rows import Selection, Version
+from subtx_toy.settings.messages import nearest
 from subtx_toy.stats import Estimate, estimate
 from subtx_toy.store.results import Result
 

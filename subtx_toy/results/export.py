@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 
 from subtx_toy import __version__
-from subtx_toy.config import RESULTS_VERSION
 from subtx_toy.errors import InputError
-from subtx_toy.replacing import check_writable, replacing
+from subtx_toy.files.atomic import check_writable, replacing
 from subtx_toy.results.rows import Selection, columns
+from subtx_toy.settings.base import RESULTS_VERSION
 
 ENDINGS = (".parquet", ".csv")
 

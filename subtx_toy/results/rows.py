@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig, Settings, run_ids
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NumbersConfig
-from subtx_toy.one_step_config import OneStepConfig
+from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store import Store, default_path
 from subtx_toy.store.results import Result, configs, results
 

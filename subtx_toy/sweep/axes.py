@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import tomli_w
 
-from subtx_toy.config import Settings, read_value
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
+from subtx_toy.settings.base import Settings, read_value
 
 _MOST_VALUES = 1_000_000
 _CALL = re.compile(r"([a-z]+)(?:\((.*)\)|:(.*))")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subtx_toy.config import Settings
+from subtx_toy.settings.base import Settings
 from subtx_toy.store import Store
 from subtx_toy.store.results import config_costs
 from subtx_toy.sweep.trial import Trial

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import tomli_w
 
-from subtx_toy import definition as definitions
-from subtx_toy.config import Settings
-from subtx_toy.definition import Definition
 from subtx_toy.errors import InputError
-from subtx_toy.expected import nearest
 from subtx_toy.seeding import parse_seeds
+from subtx_toy.settings import experiment_file as definitions
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.experiment_file import Definition
+from subtx_toy.settings.messages import nearest
 from subtx_toy.sweep.axes import Axis, Drawn, read_axis, written
 
 _MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations

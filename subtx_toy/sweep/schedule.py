@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from subtx_toy.config import Settings, run_ids
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.settings.base import Settings, run_ids
 from subtx_toy.sweep.trial import Trial
 
 

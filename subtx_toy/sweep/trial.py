@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from subtx_toy.config import RESULTS_VERSION, Settings
 from subtx_toy.errors import WorkerError
+from subtx_toy.settings.base import RESULTS_VERSION, Settings
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
-    from subtx_toy.record import RunRecord
+    from subtx_toy.store.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def run_trial(trial: Trial) -> RunRecord:
     Raises:
         WorkerError: if the data set is not the one the coordinator read.
     """
-    from subtx_toy.experiment import run_experiment
+    from subtx_toy.protocols.experiment import run_experiment
 
     config = trial.config
     dataset = _dataset(config.dataset, config.num_train, config.num_test, trial.data_dir)

@@ -11,8 +11,8 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, runtime_checkable
 
+from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch, start_worker
-from subtx_toy.threads import THREAD_VARIABLES
 
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import torch
 
-from subtx_toy import params as vectors
-from subtx_toy.claims.evidence import UNIT_ROUNDOFF
+from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF
 from subtx_toy.errors import InputError
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.testing.limits import limit_at_zero
 from subtx_toy.testing.observed import Observed, StudentStep
@@ -24,7 +24,7 @@ from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import dense_jacobian
 from subtx_toy.theory.remainder import fitted_order
 from subtx_toy.tolerances import FP64_FORMULA, HESSIAN_TERMS_UNITS, MIN_RUNGS, REMAINDER_ORDER
-from subtx_toy.training.one_step import student_step
+from subtx_toy.training.gradient_step import student_step
 
 _LADDER = tuple(2.0**-power for power in range(3, 17))  # of 1 / ||dT||
 _NUM_ASYMPTOTIC = 6

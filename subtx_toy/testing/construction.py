@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from subtx_toy.drawn_problem import ProblemSpec
-from subtx_toy.losses import Loss
-from subtx_toy.problem import Problem
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.theory.spectrum import lambda_max
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from subtx_toy.claims.evidence import LADDER_TOP, UNIT_ROUNDOFF, Evidence, StudentStep
-from subtx_toy.problem import Problem
+from subtx_toy.claims.vocabulary.evidence import LADDER_TOP, UNIT_ROUNDOFF, Evidence, StudentStep
+from subtx_toy.problem.problem import Problem
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 
 __all__ = ["Observed", "StudentStep"]

@@ -15,10 +15,10 @@ from types import ModuleType
 from typing import Any
 
 TYPES = {
-    "subtx_toy.losses": ("Loss", "imitation_losses"),
-    "subtx_toy.models": ("MLP", "mlps"),
-    "subtx_toy.drawn_problem": ("ProblemSpec", "problem_specs"),
-    "subtx_toy.problem": ("Problem", "problems"),
+    "subtx_toy.problem.losses": ("Loss", "imitation_losses"),
+    "subtx_toy.problem.model": ("MLP", "mlps"),
+    "subtx_toy.problem.spec": ("ProblemSpec", "problem_specs"),
+    "subtx_toy.problem.problem": ("Problem", "problems"),
 }
 """Of each module, the type and its strategy in ``subtx_toy.testing``."""
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from subtx_toy.drawn_problem import SMOOTH_ACTIVATIONS, ProblemSpec
-from subtx_toy.models import ACTIVATIONS
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
 
 Draw = Callable[..., Any]
 """What hypothesis hands to a composite strategy; its own name for it cannot be checked at run time."""

@@ -11,10 +11,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from subtx_toy.losses import Loss, kl, squared_error
-from subtx_toy.models import ACTIVATIONS, MLP
-from subtx_toy.problem import Problem
-from subtx_toy.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
 from subtx_toy.testing.construction import build_problem
 from subtx_toy.testing.specs import TEMPERATURES, Draw, activations, problem_specs, require_sizes
 

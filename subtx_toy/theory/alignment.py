@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy import params as vectors
-from subtx_toy.losses import Loss
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.theory import linearization
 from subtx_toy.theory.curvature import curvature_per_input

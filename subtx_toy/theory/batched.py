@@ -16,10 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.losses import Loss, tempered
-from subtx_toy.models import MLP, Activation
-from subtx_toy.problem import Problem
-from subtx_toy.problem_stack import activate, cut, empty, require_one_shape
+from subtx_toy.problem.activations import Activation
+from subtx_toy.problem.losses import Loss, tempered
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import activate, cut, empty, require_one_shape
 from subtx_toy.theory.curvature import curvature_per_input
 
 CHUNK = 64

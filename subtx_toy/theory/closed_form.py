@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.losses import Loss
-from subtx_toy.models import MLP
-from subtx_toy.problem import Problem
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, RayNorms

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy import params as vectors
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_vector_product
 from subtx_toy.theory.spectrum import Eigenvalue, lambda_max
 

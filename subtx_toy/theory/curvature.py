@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
-from subtx_toy.losses import Loss
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory import linearization
 
 DENSE_LIMIT = 4096

@@ -14,8 +14,8 @@ from flint import arb, arb_mat
 from torch import Tensor
 
 from subtx_toy.errors import InputError
-from subtx_toy.models import MLP
-from subtx_toy.problem import Problem
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
 
 BITS = 160
 """Of the mantissa; float64 has 53."""

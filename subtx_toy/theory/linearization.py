@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy import params as vectors
-from subtx_toy.functional import Apply
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.functional import Apply
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
 
 
 def linearize(apply: Apply, base_params: Params) -> Apply:
@@ -19,7 +19,7 @@ def linearize(apply: Apply, base_params: Params) -> Apply:
 
     It can be differentiated again and stand in a ``Problem`` as its model.
 
-    >>> from subtx_toy.params import Params
+    >>> from subtx_toy.problem.params import Params
     >>> square = linearize(lambda params, x: params["t"] ** 2 * x, {"t": torch.tensor(3.0)})
     >>> float(square({"t": torch.tensor(4.0)}, torch.ones(1, 1)))
     15.0

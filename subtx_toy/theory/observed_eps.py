@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from subtx_toy import params as vectors
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.high_precision import alignment_sign
 

@@ -6,9 +6,9 @@ import math
 
 from scipy.special import ndtr
 
-from subtx_toy import params as vectors
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory import linearization
 from subtx_toy.theory.curvature import curvature, ggn_vector_product
 

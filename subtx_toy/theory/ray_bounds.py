@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 
 _SLACK = 1 + 1e-10  # covers the rounding of a layer's sums of positive terms: under 1e5 operations of 1.1e-16 each
 

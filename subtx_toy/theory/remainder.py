@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subtx_toy import params as vectors
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
-from subtx_toy.theory.one_step import predicted_student_update
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.step_predictions import predicted_student_update
 from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_FLOOR
 
 EPS_LADDER = tuple(2.0**-power for power in range(3, 13))

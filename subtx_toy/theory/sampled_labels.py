@@ -11,7 +11,7 @@ import math
 from scipy.special import ndtr
 
 from subtx_toy.errors import InputError
-from subtx_toy.problem import Problem
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.curvature import curvature
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from subtx_toy.problem import Problem
+from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.stats import Estimate, estimate
 from subtx_toy.theory.curvature import dense_ggn, ggn_operator

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
-from subtx_toy.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 
 _HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
 

@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.losses import Loss
-from subtx_toy.models import MLP, Activation
-from subtx_toy.problem import Problem
-from subtx_toy.problem_stack import activate, cut, empty, require_one_shape
+from subtx_toy.problem.activations import Activation
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import activate, cut, empty, require_one_shape
 
 CHUNK = 128
 """Problems stacked at once: fastest of 16 to 256 at width 16. Fewer pay more often for the graph of the loss."""

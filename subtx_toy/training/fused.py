@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from subtx_toy.config import OptimizerName
+from subtx_toy.settings.distillation import OptimizerName
 
 
 class FusedOptimizer:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.metrics import accuracy
-from subtx_toy.models import MLP
+from subtx_toy.problem.metrics import accuracy
+from subtx_toy.problem.model import MLP
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.inputs import ImageInputs, batches
 from subtx_toy.training.trainers import Trainer
 

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from subtx_toy.config import NOISE_INPUTS, RunConfig
 from subtx_toy.data.noise import blur_map, draw_noise, grey_noise, grey_pixels, pixels, restored, subspace_map
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import NOISE_INPUTS, RunConfig
 
 Index = Int[np.ndarray, " n"]
 Draw = Callable[[np.random.Generator, Tensor], Tensor]

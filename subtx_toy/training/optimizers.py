@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.fused import FusedOptimizer
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from subtx_toy.models import Activation
+from subtx_toy.problem.activations import Activation
 
 
 class Products:

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from subtx_toy.config import NUM_CLASSES
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.base import NUM_CLASSES
 from subtx_toy.training.inputs import ImageInputs, batches
 
 _ROWS = 4096  # images at a time

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from subtx_toy.losses import Loss, sample_labels
-from subtx_toy.models import MLP
+from subtx_toy.problem.losses import Loss, sample_labels
+from subtx_toy.problem.model import MLP
 from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import Inputs, batches
 from subtx_toy.training.trainers import Trainer

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.params import Params
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.held_out import HeldOut
 from subtx_toy.training.inputs import ImageInputs
 from subtx_toy.training.phase import PhaseResult, run_phase

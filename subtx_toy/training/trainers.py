@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
-from subtx_toy.losses import Loss
-from subtx_toy.models import MLP
-from subtx_toy.params import Params
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
 from subtx_toy.training.products import products

@@ -16,7 +16,7 @@ from subtx_toy import cli
 from subtx_toy.data import catalogue
 from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import Source
-from subtx_toy.threads import THREAD_VARIABLES
+from subtx_toy.sweep.threads import THREAD_VARIABLES
 
 ARMS = ["reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all"]
 TINY = [

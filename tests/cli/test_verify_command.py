@@ -10,7 +10,7 @@ import pytest
 from subtx_toy import cli
 
 BOUNDS = """
-from subtx_toy.claims.claim import Inequality
+from subtx_toy.claims.vocabulary.claim import Inequality
 from subtx_toy.claims.user import claim
 
 @claim(id="too good")
@@ -21,9 +21,9 @@ def too_good(problem, evidence):
 FACTORY = """
 from torch import nn
 import torch
-from subtx_toy.problem import Problem
-from subtx_toy.losses import kl
-from subtx_toy.trait_loss import cross_entropy_trait
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.losses import kl
+from subtx_toy.problem.trait_loss import cross_entropy_trait
 
 def small():
     torch.manual_seed(0)
@@ -42,8 +42,8 @@ def _run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int,
 
 
 UNSEEN = """
-from subtx_toy.claims.constructed import free_logits
-from subtx_toy.losses import kl
+from subtx_toy.claims.controls.constructed import free_logits
+from subtx_toy.problem.losses import kl
 
 
 def alike():
@@ -98,7 +98,7 @@ def test_a_false_bound_exits_1_and_prints_a_snippet_that_runs(
     code, out, _ = _run(["--claims", f"C5,{path}:too_good", "--instances", "60"], capsys)
     assert code == 1
     assert "too good is violated" in out
-    snippet = out[out.index("from subtx_toy.drawn_problem") :]
+    snippet = out[out.index("from subtx_toy.problem.spec") :]
     exec(snippet, {})
 
 

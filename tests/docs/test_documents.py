@@ -11,11 +11,12 @@ from typing import Any
 import click
 import pytest
 
-from subtx_toy import definition
-from subtx_toy.check_table import insert, read_checked
 from subtx_toy.cli import cli
-from subtx_toy.config import RESULTS_VERSION, RunConfig
-from subtx_toy.numbers_config import NumbersConfig
+from subtx_toy.results.comparison_tables import insert, read_checked
+from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.base import RESULTS_VERSION
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from subtx_toy.record import RunRecord
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.store import Store
+from subtx_toy.store.record import RunRecord
 from subtx_toy.store.trials import Leases
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule

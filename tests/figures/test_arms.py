@@ -8,15 +8,16 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from subtx_toy.comparison import compare
-from subtx_toy.config import ARMS, RESULTS_VERSION, run_id
-from subtx_toy.definition import read_distillation
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
-from subtx_toy.record import RunRecord
+from subtx_toy.results.arm_comparison import compare
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import ARMS
+from subtx_toy.settings.experiment_file import read_distillation
 from subtx_toy.store import Store
+from subtx_toy.store.record import RunRecord
 
 DEFINITION = read_distillation("cloud2025")
 

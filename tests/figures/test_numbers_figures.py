@@ -13,9 +13,9 @@ from subtx_toy.figures.calibration import draw_calibration, draw_confusion, draw
 from subtx_toy.figures.cleaning import draw_cleaning
 from subtx_toy.figures.numbers import draw_number_arms
 from subtx_toy.figures.transfer import draw_defences, draw_dose, draw_settings, half_rise
-from subtx_toy.number_summary import NumberArm
-from subtx_toy.numbers_config import NUMBER_ARMS
+from subtx_toy.results.number_summary import NumberArm
 from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import NUMBER_ARMS
 from subtx_toy.stats import estimate
 
 RNG = generator(0, "figures")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from subtx_toy import definition
-from subtx_toy.config import RunConfig
-from subtx_toy.definition import DistillationSweep
 from subtx_toy.figures.points import draw_points
-from subtx_toy.published_sweep import full_name
-from subtx_toy.sweep_comparison import Finding, compare_sweep
+from subtx_toy.results.sweep_comparison import Finding, compare_sweep
+from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.experiment_file import DistillationSweep
+from subtx_toy.settings.published_sweep import full_name
 
 SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
 

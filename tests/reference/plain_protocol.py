@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
 FLOATS = {"fp32": torch.float32, "fp64": torch.float64}

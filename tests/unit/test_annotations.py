@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import jaxtyping
 import pytest
 
-from subtx_toy.losses import squared_error
+from subtx_toy.problem.losses import squared_error
 from tests.reference.annotations import first_checked, unchecked
 
 

@@ -18,8 +18,8 @@ from subtx_toy.certify.checker.check import check
 from subtx_toy.certify.checker.document import Rejected
 from subtx_toy.certify.description import QUANTITIES, describe
 from subtx_toy.certify.search import certify
-from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.errors import InputError
+from subtx_toy.problem.spec import ProblemSpec
 
 TINY = ProblemSpec(
     hidden=(4,), input_dim=3, num_classes=2, num_aux=2, num_inputs=4, num_trait_inputs=3, init="pytorch",

@@ -10,7 +10,7 @@ from subtx_toy.certify import plane
 from subtx_toy.certify.description import Description, describe
 from subtx_toy.certify.observed import observe
 from subtx_toy.certify.plain import PlainQuantity
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.problem.spec import ProblemSpec
 
 
 @pytest.fixture(scope="module")

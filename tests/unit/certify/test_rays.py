@@ -21,10 +21,10 @@ from subtx_toy.certify.jets import Box, Jet, tightened
 from subtx_toy.certify.plain import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
 from subtx_toy.certify.search import certify
-from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.errors import InputError
-from subtx_toy.losses import Loss, kl, scaled
-from subtx_toy.models import ACTIVATIONS
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.losses import Loss, kl, scaled
+from subtx_toy.problem.spec import ProblemSpec
 from tests.unit.certify import rational
 
 SMALL = ProblemSpec(

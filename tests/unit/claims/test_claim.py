@@ -5,11 +5,11 @@ import math
 import pytest
 
 from subtx_toy import tolerances
-from subtx_toy.claims.claim import Claim, Hypothesis, Inequality, Outcome, outcome
-from subtx_toy.claims.evidence import Evidence
-from subtx_toy.claims.order import order_checks, small_eps
 from subtx_toy.claims.registry import CLAIMS
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.order import order_checks, small_eps
+from subtx_toy.problem.spec import ProblemSpec
 
 RUNGS = [4.0**-power for power in range(6)]
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy.claims.claim import Inequality
-from subtx_toy.claims.evidence import Evidence
-from subtx_toy.claims.hypotheses import SEEN
 from subtx_toy.claims.instance import drawn, given
 from subtx_toy.claims.shrinking import shrink, smaller
 from subtx_toy.claims.user import claim, load_claim
 from subtx_toy.claims.verification import verify
-from subtx_toy.drawn_problem import ProblemSpec, draw_spec
+from subtx_toy.claims.vocabulary.claim import Inequality
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.hypotheses import SEEN
 from subtx_toy.errors import InputError
-from subtx_toy.problem import Problem
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec, draw_spec
 from subtx_toy.seeding import generator
 from tests.reference.annotations import unchecked
 
@@ -111,7 +111,7 @@ def test_references_that_name_nothing_are_refused(tmp_path: Path) -> None:
 def test_functions_that_fail_are_told_with_the_problem(returned: str, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
-        "from subtx_toy.claims.claim import Inequality\nfrom subtx_toy.claims.user import claim\n"
+        "from subtx_toy.claims.vocabulary.claim import Inequality\nfrom subtx_toy.claims.user import claim\n"
         f"@claim(id='bad')\ndef bound(problem, evidence):\n    return {returned}\n"
     )
     with pytest.raises(InputError) as caught:

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from subtx_toy import results
-from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.errors import InputError
-from subtx_toy.one_step_config import OneStepConfig
-from subtx_toy.record import RunRecord
 from subtx_toy.results.cells import summarize
 from subtx_toy.results.export import export
 from subtx_toy.results.overview import overview
 from subtx_toy.results.rows import columns, select
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.stats import estimate
 from subtx_toy.store import Store
+from subtx_toy.store.record import RunRecord
 from tests.unit.store.test_schema import _record
 
 NARROW, WIDE = RunConfig(dataset="glyphs", width=8), RunConfig(dataset="glyphs", width=16)
@@ -74,7 +75,7 @@ def test_pooled_versions_give_one_value_a_seed_the_newest(path: Path) -> None:
 def test_bfloat16_of_another_version_is_left_out_then_shown_apart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     low = RunConfig(dataset="glyphs", width=8, precision="bf16")
     with monkeypatch.context() as earlier:
-        earlier.setattr("subtx_toy.config.BF16_VERSION", 1)
+        earlier.setattr("subtx_toy.settings.distillation.BF16_VERSION", 1)
         old = [dataclasses.replace(_record(seed, low), metrics={"student_aux.accuracy": 9.0}) for seed in (0, 1, 7)]
     new = [_record(seed, low) for seed in range(3)]
     _add(path, *old, *new)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.errors import StoreError
-from subtx_toy.record import RunRecord
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store, default_path, place
+from subtx_toy.store.record import RunRecord
 
 RECORD = RunRecord(
     run_id="a" * 32,

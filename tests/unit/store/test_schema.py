@@ -7,9 +7,10 @@ import json
 import sqlite3
 from pathlib import Path
 
-from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
-from subtx_toy.record import RunRecord
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
+from subtx_toy.store.record import RunRecord
 from subtx_toy.store.results import configs, results
 from subtx_toy.store.schema import STORE_SCHEMA
 from subtx_toy.store.trials import states

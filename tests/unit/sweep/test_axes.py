@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.config import RunConfig
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NumbersConfig
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.sweep.axes import Axis, Drawn, read_axis, written
 
 

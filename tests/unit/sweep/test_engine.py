@@ -11,10 +11,11 @@ import psutil
 import pytest
 
 from subtx_toy import __version__
-from subtx_toy.config import RESULTS_VERSION, RunConfig, run_id
 from subtx_toy.data import load
 from subtx_toy.errors import WorkerError
-from subtx_toy.record import RunRecord
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep.engine import _BatchSize, run_trials
 from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
 

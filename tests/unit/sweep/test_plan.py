@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy.config import RunConfig, run_id
 from subtx_toy.errors import InputError
-from subtx_toy.numbers_config import NumbersConfig
+from subtx_toy.settings.base import run_id
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from subtx_toy.config import RunConfig, run_ids
+from subtx_toy.settings.base import run_ids
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
 from subtx_toy.store.trials import failure, states
 from subtx_toy.sweep.estimate import estimate

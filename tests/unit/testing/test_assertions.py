@@ -9,18 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from subtx_toy import testing
-from subtx_toy.drawn_problem import ProblemSpec
 from subtx_toy.errors import InputError
-from subtx_toy.losses import kl, squared_error
-from subtx_toy.params import Params
-from subtx_toy.problem import Problem
-from subtx_toy.smooth_loss import cosine_distance
+from subtx_toy.problem.losses import kl, squared_error
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.smooth_loss import cosine_distance
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing import imitation_losses, problems
 from subtx_toy.theory.curvature import ggn_vector_product
-from subtx_toy.theory.one_step import predicted_distance
-from subtx_toy.training.one_step import student_step
+from subtx_toy.theory.step_predictions import predicted_distance
+from subtx_toy.training.gradient_step import student_step
 from tests.reference.examples import at_most
-from tests.theorem.modules import FOREIGN, foreign_problem
+from tests.reference.modules import FOREIGN, foreign_problem
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
 pytestmark = pytest.mark.filterwarnings(

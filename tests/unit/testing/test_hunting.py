@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from subtx_toy import params as vectors
-from subtx_toy.drawn_problem import ProblemSpec
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing import hunt, problem_specs
 from subtx_toy.theory.alignment import exact_alignment
 from subtx_toy.theory.cosine import predicted_cosine

@@ -11,8 +11,8 @@ from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
 import subtx_toy.testing
-from subtx_toy.drawn_problem import ProblemSpec
-from subtx_toy.problem import Problem
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing import registration
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
@@ -29,9 +29,9 @@ register_strategies()
 register_strategies()
 assert "torch" not in sys.modules
 from hypothesis import find, strategies as st
-from subtx_toy.problem import Problem
-from subtx_toy.models import MLP
-from subtx_toy.losses import Loss
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.losses import Loss
 quick = hypothesis.settings(phases=[hypothesis.Phase.generate])
 for kind in (Problem, MLP, Loss):
     assert isinstance(find(st.from_type(kind), lambda _: True, settings=quick), kind)
@@ -55,7 +55,7 @@ def test_the_entry_point_names_the_hook() -> None:
 
 def test_the_package_and_its_assertions_do_not_need_hypothesis() -> None:
     blocked = "import sys; sys.modules['hypothesis'] = None\n"
-    run(blocked + "import subtx_toy.problem, subtx_toy.testing\nsubtx_toy.testing.assert_dichotomy")
+    run(blocked + "import subtx_toy.problem.problem, subtx_toy.testing\nsubtx_toy.testing.assert_dichotomy")
 
 
 def test_every_name_of_the_package_is_there() -> None:

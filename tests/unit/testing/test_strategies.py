@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from subtx_toy.drawn_problem import SMOOTH_ACTIVATIONS, ProblemSpec
-from subtx_toy.losses import Loss
-from subtx_toy.models import MLP
-from subtx_toy.params import norm
-from subtx_toy.problem import Problem
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import norm
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.testing import build_problem, imitation_losses, mlps, problem_specs, problems
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.theory.one_step import predicted_distance
+from subtx_toy.theory.step_predictions import predicted_distance
 from tests.reference.annotations import unchecked
 from tests.reference.examples import at_most
 

@@ -7,23 +7,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy import params as vectors
-from subtx_toy.claims.evidence import Evidence
 from subtx_toy.claims.registry import CLAIMS
-from subtx_toy.losses import Loss, squared_error
-from subtx_toy.problem import Problem
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.losses import Loss, squared_error
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.smooth_loss import cosine_distance, reverse_kl
 from subtx_toy.seeding import generator
-from subtx_toy.smooth_loss import cosine_distance, reverse_kl
 from subtx_toy.theory.alignment import AlignmentRay, alignments_per_example, exact_alignment
 from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.tolerances import EXACT_ALIGNMENT
-from subtx_toy.training.one_step import observe, student_step
+from subtx_toy.training.gradient_step import observe, student_step
 from tests.reference.annotations import unchecked
 from tests.reference.examples import at_most
-from tests.theorem.modules import FOREIGN, foreign_problem
-from tests.theorem.perceptrons import LOSSES, Description, descriptions
-from tests.theorem.planted import SQUARED
+from tests.reference.modules import FOREIGN, foreign_problem
+from tests.reference.perceptrons import LOSSES, Description, descriptions
+from tests.reference.planted import SQUARED
 
 LADDER_OF_EPS = st.sampled_from([1e-2, 0.3, 3.0, 30.0])
 

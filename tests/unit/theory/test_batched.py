@@ -7,17 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy import params as vectors
-from subtx_toy.drawn_problem import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.errors import InputError
-from subtx_toy.models import ACTIVATIONS
-from subtx_toy.problem import Problem
-from subtx_toy.smooth_loss import reverse_kl
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.smooth_loss import reverse_kl
+from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.theory import batched as theory
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.tolerances import BATCHED_ROUTE
 from subtx_toy.training import batched as training
-from subtx_toy.training.one_step import student_step
+from subtx_toy.training.gradient_step import student_step
 
 SPEC = ProblemSpec(hidden=(5, 4), input_dim=3, num_classes=2, num_aux=3, num_inputs=6, num_trait_inputs=4, eps=0.01)
 

@@ -8,18 +8,18 @@ import math
 import pytest
 import torch
 
-from subtx_toy import params as vectors
 from subtx_toy.errors import InputError
-from subtx_toy.losses import sample_labels, sampled_cross_entropy
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.losses import sample_labels, sampled_cross_entropy
 from subtx_toy.seeding import generator
 from subtx_toy.theory.curvature import curvature
 from subtx_toy.theory.linearization import base_outputs, jacobian_product
 from subtx_toy.theory.other_init import predicted_perturbed_update, probability_of_negative_alignment
 from subtx_toy.theory.sampled_labels import labels_needed, probability_of_right_sign
 from subtx_toy.tolerances import Z_BOUND
-from subtx_toy.training.one_step import student_step, teacher_step
-from tests.theorem.modules import with_unit_update
-from tests.theorem.perceptrons import Description
+from subtx_toy.training.gradient_step import student_step, teacher_step
+from tests.reference.modules import with_unit_update
+from tests.reference.perceptrons import Description
 
 
 @pytest.mark.parametrize("num_sigma", [0.3, 1.0, 2.5])

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.losses import kl
+from subtx_toy.problem.losses import kl
 from subtx_toy.seeding import generator
 from subtx_toy.theory.cosine import kantorovich_bound, largest_kantorovich, predicted_cosine, rayleigh_bound
-from subtx_toy.training.one_step import observe
+from subtx_toy.training.gradient_step import observe
 from tests.reference.examples import at_most
-from tests.theorem.modules import FOREIGN, foreign_problem
-from tests.theorem.perceptrons import Description, descriptions
+from tests.reference.modules import FOREIGN, foreign_problem
+from tests.reference.perceptrons import Description, descriptions
 
 ROUNDING = 1e-9  # relative, of cosines and bounds from an eigendecomposition
 

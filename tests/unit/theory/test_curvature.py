@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 
 from subtx_toy.errors import InputError
-from subtx_toy.losses import Loss, kl, scaled, squared_error
-from subtx_toy.params import Params, flatten, inner, unflatten
-from subtx_toy.problem import Problem
+from subtx_toy.problem.losses import Loss, kl, scaled, squared_error
+from subtx_toy.problem.params import Params, flatten, inner, unflatten
+from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.curvature import (
     DENSE_LIMIT,
     curvature,
@@ -21,17 +21,17 @@ from subtx_toy.theory.curvature import (
 )
 from subtx_toy.theory.linearization import dense_jacobian, jacobian_product, transposed_jacobian_product
 from subtx_toy.tolerances import COMPLEX_STEP_GGN, FINITE_DIFFERENCE_GGN, FP64_FORMULA
+from tests.reference.assertions import Product, assert_is_product_with, random_update
 from tests.reference.examples import at_most
-from tests.theorem.assertions import Product, assert_is_product_with, random_update
-from tests.theorem.finite_differences import (
+from tests.reference.finite_differences import (
     central_jacobian,
     complex_step_jacobian,
     dense_output_hessian,
     ggn_from,
     tanh_perceptron,
 )
-from tests.theorem.modules import FOREIGN, foreign_problem
-from tests.theorem.perceptrons import Description, descriptions
+from tests.reference.modules import FOREIGN, foreign_problem
+from tests.reference.perceptrons import Description, descriptions
 
 TWO_LOSSES = [squared_error(), kl(2.0)]
 

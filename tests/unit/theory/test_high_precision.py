@@ -7,17 +7,18 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from subtx_toy.drawn_problem import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.errors import InputError
-from subtx_toy.losses import kl, squared_error
-from subtx_toy.models import ACTIVATIONS, MLP, Activation
-from subtx_toy.smooth_loss import reverse_kl
+from subtx_toy.problem.activations import ACTIVATIONS, Activation
+from subtx_toy.problem.losses import kl, squared_error
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.smooth_loss import reverse_kl
+from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.high_precision import alignment_sign, precise_alignment
 from subtx_toy.theory.observed_eps import observed_eps
 from tests.reference.examples import at_most
-from tests.theorem.modules import foreign_problem
-from tests.theorem.planted import GENERIC, SQUARED, TURNING, spec_of
+from tests.reference.modules import foreign_problem
+from tests.reference.planted import GENERIC, SQUARED, TURNING, spec_of
 
 
 @at_most(25)

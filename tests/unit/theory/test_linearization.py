@@ -6,17 +6,17 @@ import pytest
 import torch
 from hypothesis import given
 
-from subtx_toy import params as vectors
-from subtx_toy.losses import kl, squared_error
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.losses import kl, squared_error
 from subtx_toy.theory.alignment import exact_alignment
 from subtx_toy.theory.curvature import curvature, ggn_vector_product
 from subtx_toy.theory.linearization import dense_jacobian, linearize
 from subtx_toy.tolerances import FP64_FORMULA
-from subtx_toy.training.one_step import student_step
+from subtx_toy.training.gradient_step import student_step
+from tests.reference.assertions import random_update
 from tests.reference.examples import at_most
-from tests.theorem.assertions import random_update
-from tests.theorem.modules import FOREIGN, foreign_problem
-from tests.theorem.perceptrons import Description, descriptions
+from tests.reference.modules import FOREIGN, foreign_problem
+from tests.reference.perceptrons import Description, descriptions
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -5,11 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy import params as vectors
-from subtx_toy.models import ACTIVATIONS, MLP
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.model import MLP
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
 from tests.reference.examples import at_most
-from tests.theorem.perceptrons import Description, descriptions
+from tests.reference.perceptrons import Description, descriptions
 
 
 @pytest.mark.parametrize("name", ACTIVATION_BOUNDS)

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from subtx_toy.theory.remainder import EPS_LADDER, fitted_order, remainder
-from subtx_toy.training.one_step import student_step
-from tests.theorem.perceptrons import Description
+from subtx_toy.training.gradient_step import student_step
+from tests.reference.perceptrons import Description
 
 
 @pytest.mark.parametrize("order", [0.0, 1.0, 2.0, 2.5])

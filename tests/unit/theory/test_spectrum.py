@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 
-from subtx_toy.losses import Loss, kl, squared_error
+from subtx_toy.problem.losses import Loss, kl, squared_error
 from subtx_toy.theory.curvature import dense_ggn
 from subtx_toy.theory.spectrum import estimated_traces, exact_traces, expected_random_cosine, lambda_max
 from subtx_toy.tolerances import Z_BOUND
 from tests.reference.examples import at_most
-from tests.theorem.modules import FOREIGN, foreign_problem
-from tests.theorem.perceptrons import Description, descriptions
+from tests.reference.modules import FOREIGN, foreign_problem
+from tests.reference.perceptrons import Description, descriptions
 
 
 @pytest.mark.parametrize("name", FOREIGN)

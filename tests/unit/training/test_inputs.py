@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.noise import blur_map, draw_noise
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from subtx_toy.training.inputs import (
     FreshNoise,

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from subtx_toy.models import ACTIVATIONS, MLP, Activation, initialise
-from subtx_toy.params import Params
+from subtx_toy.problem.activations import ACTIVATIONS, Activation
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import FP64_FORMULA
 from subtx_toy.training.mlp_stack import MLPStack

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from subtx_toy.config import OptimizerName, RunConfig
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import OptimizerName, RunConfig
 from subtx_toy.tolerances import FP64_STEP
 from subtx_toy.training.fused import FusedOptimizer
 from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
@@ -101,7 +101,7 @@ def test_decay_to_zero_is_told_from_it(settings: dict[str, object]) -> None:
 STEPS = """
 import sys, torch
 from subtx_toy.training.fused import FusedOptimizer
-import subtx_toy.audit.verdict, subtx_toy.experiment, subtx_toy.stats
+import subtx_toy.audit.verdict, subtx_toy.protocols.experiment, subtx_toy.stats
 theta = torch.zeros(3)
 theta.grad = torch.ones(3)
 for name in ("adam", "adamw", "sgd"):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from subtx_toy.config import RunConfig
-from subtx_toy.controls import cross_model_init, shared_init
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.models import MLP
+from subtx_toy.problem.initialisations import cross_model_init, shared_init
+from subtx_toy.problem.model import MLP
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training import representations
 from subtx_toy.training.representations import measure_representations
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.noise import draw_noise
-from subtx_toy.losses import Loss, kl, sample_labels, sampled_cross_entropy, squared_error
-from subtx_toy.models import MLP, initialise
-from subtx_toy.params import Params
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.losses import Loss, kl, sample_labels, sampled_cross_entropy, squared_error
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA
 from subtx_toy.training import targets as targets_module
 from subtx_toy.training.inputs import FreshNoise, InputPool, Inputs

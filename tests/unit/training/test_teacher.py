@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from subtx_toy.config import RunConfig
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.training import protocol
+from subtx_toy.protocols import distillation as protocol
+from subtx_toy.protocols.distillation import run_protocol
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.phase import PhaseResult
-from subtx_toy.training.protocol import run_protocol
 from subtx_toy.training.teacher import _KEPT, _STUDENTS_ONLY, Teacher, TeacherCache, train_teacher
-from tests.unit.test_config import BASES, OTHER_VALUES
-from tests.unit.training.test_protocol import configuration
+from tests.unit.protocols.test_distillation import configuration
+from tests.unit.settings.test_settings import BASES, OTHER_VALUES
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from subtx_toy.config import RunConfig
-from subtx_toy.losses import Loss, cross_entropy, distillation_loss
-from subtx_toy.models import MLP, initialise
-from subtx_toy.params import Params
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.losses import Loss, cross_entropy, distillation_loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
 from subtx_toy.training.optimizers import make_optimizer
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer

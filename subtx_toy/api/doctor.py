@@ -1,0 +1,87 @@
+"""What this machine has, and what would fail on it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from subtx_toy.data import catalogue
+from subtx_toy.errors import InputError
+from subtx_toy.store.maintenance import faults
+from subtx_toy.store.record import versions
+
+_LEAST_FREE_MIB = 500  # a data set, and a store of 10^5 trials
+_EXTRAS = {
+    "distributed": "sweeps on a cluster: pip install 'subtx-toy[dask]'",
+    "pandas": "frames of results: pip install 'subtx-toy[export]'",
+    "pyarrow": "exports to Parquet: pip install 'subtx-toy[export]'",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: ``fine``, ``note`` for what is missing but not needed, or ``fault``."""
+
+    name: str
+    state: Literal["fine", "note", "fault"]
+    text: str
+
+
+def examine(store: Path) -> Iterator[Finding]:
+    """Look at everything the package needs; nothing is changed, fetched or made."""
+    found = versions()
+    yield Finding("package", "fine", f"subtx-toy {found['subtx_toy']}")
+    yield Finding("python", "fine", f"{found['python']} on {platform.system()} {found['machine']}")
+    yield Finding("torch", "fine", f"{found['torch']}, numpy {found['numpy']} with {found['blas']}")
+    yield _threads()
+    for module, what in _EXTRAS.items():
+        there = importlib.util.find_spec(module) is not None
+        yield Finding(module, "fine" if there else "note", "installed" if there else f"missing, only needed for {what}")
+    yield from _data()
+    yield from _store(store)
+
+
+def _threads() -> Finding:
+    import torch
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Finding(
+        "processors", "fine", f"{usable} usable; torch takes {torch.get_num_threads()} threads here, 1 in a worker"
+    )
+
+
+def _data() -> Iterator[Finding]:
+    for entry in catalogue.entries():
+        damaged = entry.state not in ("cached", "not cached")
+        missing = "; it is obtained when it is needed, or by: subtx-toy data fetch " + entry.name
+        text = entry.state + (missing if entry.state == "not cached" else f" in {entry.path}")
+        yield Finding(f"data {entry.name}", "fault" if damaged else "fine" if entry.state == "cached" else "note", text)
+
+
+def _store(path: Path) -> Iterator[Finding]:
+    place = path.parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 2**20
+    yield Finding(
+        "disk", "fine" if free >= _LEAST_FREE_MIB else "fault",
+        f"{free:,.0f} MiB free at {place}" + ("" if free >= _LEAST_FREE_MIB else f", less than {_LEAST_FREE_MIB}"),
+    )  # fmt: skip
+    if not os.access(place, os.W_OK):
+        yield Finding("store", "fault", f"{place} cannot be written")
+    if not path.exists():
+        yield Finding("store", "note", f"none at {path}; the first run makes it")
+        return
+    try:
+        found = faults(path)
+    except InputError as error:
+        found = list(error.problems)
+    yield from (Finding("store", "fault", fault) for fault in found)
+    if not found:
+        yield Finding("store", "fine", f"sound, {path.stat().st_size / 2**20:,.1f} MiB at {path}")

@@ -1,0 +1,1 @@
+"""Students that break a hypothesis, and must fail the claim."""

@@ -1,0 +1,139 @@
+"""Students each of which breaks one hypothesis of the one-step claims, on any problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from subtx_toy.claims.controls.altered_passes import drops_units, normalises_batches
+from subtx_toy.claims.controls.altered_targets import (
+    TOP_K,
+    clipped,
+    most_likely,
+    rounded,
+    smoothed,
+    soft,
+    top_k,
+    with_targets,
+)
+from subtx_toy.claims.statements.alignment import dichotomy
+from subtx_toy.claims.statements.distance import distance
+from subtx_toy.claims.statements.loss_family import repulsive
+from subtx_toy.claims.statements.other_init import StudentFrom, cross_init
+from subtx_toy.claims.statements.update import second_order
+from subtx_toy.claims.vocabulary.claim import Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.problem.initialisations import permuted_units
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.step_predictions import exact_distance_window
+from subtx_toy.training.gradient_step import student_step
+
+WEIGHT_DECAY, OVERSHOOT = 0.1, 3.0
+"""Decay of the parameters towards 0, and the student's step over the window of claim C1b."""
+
+
+@dataclass(frozen=True)
+class BrokenStudent:
+    """A student and what it fails.
+
+    Attributes:
+        id: short and fixed.
+        statement: what is done to the student.
+        claim: id of the claim that fails.
+        evaluate: the checks that fail, hypotheses not asked.
+        breaks: evidence with this student in place of the claim's own; None where it cannot be had.
+    """
+
+    id: str
+    statement: str
+    claim: str
+    evaluate: Callable[[Evidence], Outcome]
+    breaks: Callable[[Evidence], Evidence | None]
+
+
+def _decaying(problem: Problem, eps: float) -> Params:
+    update = student_step(problem, eps)
+    return {name: value - WEIGHT_DECAY * problem.base_params[name] for name, value in update.items()}
+
+
+def _decays(evidence: Evidence) -> Evidence:
+    return evidence.observing(_decaying)
+
+
+def _cross(evidence: Evidence) -> Evidence | None:
+    if not isinstance(evidence.problem.model, MLP):
+        return None
+    start = cross_init(evidence.problem, evidence.stream("control", "cross"))
+    return evidence.observing(StudentFrom(start))
+
+
+def _permuted(evidence: Evidence) -> Evidence | None:
+    model, base = evidence.problem.model, evidence.problem.base_params
+    if not isinstance(model, MLP) or max(model.sizes[1:-1], default=1) == 1:
+        return None
+    rng = evidence.stream("control", "permuted")
+    start = permuted_units(model, base, rng)
+    while all(torch.equal(start[name], base[name]) for name in base):  # the identity is no control
+        start = permuted_units(model, base, rng)
+    return evidence.observing(StudentFrom(start))
+
+
+def _flees(evidence: Evidence) -> Evidence:
+    def step(problem: Problem, eps: float) -> Params:
+        loss = repulsive(problem.distillation_loss)
+        return student_step(problem.with_loss(loss), eps)
+
+    return evidence.observing(step)
+
+
+def first_layer_only(problem: Problem, eps: float) -> Params:
+    """Return the update of the first layer, zero elsewhere."""
+    update = student_step(problem, eps)
+    first = next(iter(update)).rpartition(".")[0]
+    return {name: value if name.startswith(first) else torch.zeros_like(value) for name, value in update.items()}
+
+
+def _first_layer(evidence: Evidence) -> Evidence | None:
+    model = evidence.problem.model
+    deep = isinstance(model, MLP) and model.num_layers > 1
+    return evidence.observing(first_layer_only) if deep else None
+
+
+def _overshoots(evidence: Evidence) -> Evidence:
+    return evidence
+
+
+def closer(evidence: Evidence) -> Outcome:
+    """Check that a step of OVERSHOOT times the window of C1b ends closer to the teacher, which it cannot."""
+    eps = evidence.ladder[0]
+    window = exact_distance_window(evidence.alignment(eps), float(evidence.update(eps).norm()), eps)
+    before, _ = distance(evidence, eps, 0.0)
+    after, rounding = distance(evidence, eps, OVERSHOOT * window)
+    return outcome([Inequality(after - before, 0.0, rounding, f"change of distance at {OVERSHOOT} windows")])
+
+
+BROKEN = (
+    BrokenStudent(
+        "temperature", "softmax twice as hot as the teacher's", "C2", dichotomy, with_targets(soft, hotter=2.0)
+    ),
+    BrokenStudent("argmax", "learns the teacher's most likely label", "C2", dichotomy, with_targets(most_likely)),
+    BrokenStudent("smoothing", "labels smoothed by a tenth", "C2", dichotomy, with_targets(smoothed)),
+    BrokenStudent("rounded", "probabilities rounded to hundredths", "C2", dichotomy, with_targets(rounded)),
+    BrokenStudent("clipped", "the teacher's logits clipped to +- 1/2", "C2", dichotomy, clipped),
+    BrokenStudent(
+        "top_k", "the two most likely labels only", "C2", dichotomy, with_targets(top_k, least_logits=TOP_K + 1)
+    ),
+    BrokenStudent("dropout", "drops half of its hidden units", "C2", dichotomy, drops_units),
+    BrokenStudent("batch_norm", "normalises its hidden units over the batch", "C2", dichotomy, normalises_batches),
+    BrokenStudent("weight_decay", "parameters decay towards 0", "C2", dichotomy, _decays),
+    BrokenStudent("cross_model", "starts from an initialisation of its own", "C4", second_order, _cross),
+    BrokenStudent("permuted_units", "hidden units permuted, the same function", "C2", dichotomy, _permuted),
+    BrokenStudent("repulsive", "flees its teacher's outputs", "C2", dichotomy, _flees),
+    BrokenStudent("first_layer", "trains its first layer only", "C2", dichotomy, _first_layer),
+    BrokenStudent("large_student_lr", "a step of three windows", "C1b", closer, _overshoots),
+)
+"""One line each."""

@@ -1,0 +1,62 @@
+"""Claim C7: the cosine of the two updates, its limit and two lower bounds on it."""
+
+from __future__ import annotations
+
+import torch
+
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
+from subtx_toy.claims.vocabulary.order import order_checks
+from subtx_toy.theory.cosine import largest_kantorovich, rayleigh_bound
+from subtx_toy.theory.spectrum import Eigenvalue
+from subtx_toy.tolerances import LIMIT_ROUNDING
+
+
+def cosine_bounds(evidence: Evidence) -> Outcome:
+    """Check the cosine's limit V / (||G dT|| ||dT||) and that both lower bounds stay below it and what is observed."""
+    ladder = evidence.ladder
+    limit = evidence.V / (float(evidence.G_dT.norm()) * evidence.dT_norm)
+    cosines = [evidence.alignment(e) / (float(evidence.update(e).norm()) * evidence.dT_norm) for e in ladder]
+    rounding = [_cosine_rounding(evidence, eps) for eps in ladder]
+    checks = order_checks(
+        ladder, [one - limit for one in cosines], rounding, order=1, what="cosine - V / (||G dT|| ||dT||)"
+    )
+    values, components = evidence.ggn_spectrum
+    top = float(values[-1])
+    # An eigenvalue at rounding level is none; the bound holds on every leading set of modes.
+    values = torch.where(values > len(values) * UNIT_ROUNDOFF * top, values, 0.0)
+    # What is observed stands at a finite eps: two rungs tell how far from the limit it is.
+    observed = cosines[-2] + abs(cosines[-2] - cosines[-3]) + rounding[-2]
+    bounds = {
+        "Rayleigh": rayleigh_bound(evidence.problem, Eigenvalue(top, 0.0)),
+        "Kantorovich": largest_kantorovich(values, components).value,
+    }
+    for name, bound in bounds.items():
+        checks.append(Inequality(bound, limit * (1 + LIMIT_ROUNDING), what=f"{name}'s bound <= limit of the cosine"))
+        checks.append(Inequality(bound, observed, what=f"{name}'s bound <= observed cosine"))
+    window = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
+    checks.append(Inequality(2 / top, window * (1 + LIMIT_ROUNDING), what="2 / lambda_max <= 2 V / ||G dT||^2"))
+    return outcome(checks, predicted=limit, observed=cosines[-2] if rounding[-2] < 1e-3 * limit else float("nan"))
+
+
+def _cosine_rounding(evidence: Evidence, eps: float) -> float:
+    size = float(evidence.update(eps).norm())
+    update = evidence.update_rounding / size
+    return evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + update
+
+
+CLAIMS = (
+    Claim(
+        id="C7",
+        statement="As eps -> 0 the cosine of the updates tends to V / (||G dT|| ||dT||), which is at least "
+        "sqrt(V / (lambda_max ||dT||^2)) and at least Kantorovich's bound on the modes that dT excites.",
+        prediction="V / (||G dT|| ||dT||) and both bounds, from the eigenvalues of a dense G",
+        observation="dS . dT / (||dS|| ||dT||) on a ladder of eps",
+        source="this package; Kantorovich 1948, Uspekhi Mat. Nauk 3(6), 89-185",
+        tolerance="LIMIT_ROUNDING",
+        evaluate=cosine_bounds,
+        hypotheses=(*ONE_STEP, SEEN, CURVED),
+        every=16,
+    ),
+)

@@ -1,0 +1,97 @@
+"""Claims C7c and C15: which distillation losses transmit, and the softmax that cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from subtx_toy.claims.statements.alignment import dichotomy, first_order
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.hypotheses import MOVING, SMOOTH, STANDARD_LOSS
+from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
+from subtx_toy.tolerances import COSINE_LEAST_NORM
+
+
+def repulsive(loss: Loss) -> Loss:
+    """Return minus the loss: a student that flees its teacher's outputs."""
+    return Loss(
+        f"repulsive {loss.name}",
+        "logits",
+        lambda z, y: (-loss.value_and_gradient(z, y)[0], -loss.value_and_gradient(z, y)[1]),
+        lambda z, y, v: -loss.hessian_product(z, y, v),
+        loss.temperature,
+    )
+
+
+def with_loss(evidence: Evidence, loss: Loss, **changes: object) -> Evidence:
+    """Return evidence on the same problem with another distillation loss; the student that is observed stays."""
+    problem = evidence.problem.with_loss(loss)
+    if changes:
+        problem = dataclasses.replace(problem, **changes)  # type: ignore[arg-type]
+    return Evidence(problem, seed=evidence.seed, student_step=evidence.step, snippet=evidence.snippet)
+
+
+def other_losses(evidence: Evidence) -> Outcome:
+    """Check a(eps) = eps V + O(eps^2), V >= 0, for three other losses, and -a(eps) for the repulsive one."""
+    tau, eps = evidence.problem.distillation_loss.temperature, evidence.ladder[0]
+    checks = []
+    for loss in (reverse_kl(tau), probability_squared_error(tau), cosine_distance()):
+        found = first_order(with_loss(evidence, loss))
+        checks += [dataclasses.replace(check, what=f"{loss.name}: {check.what}") for check in found.checks]
+    fleeing = with_loss(evidence, repulsive(evidence.problem.distillation_loss))
+    gap = abs(fleeing.alignment(eps) + evidence.alignment(eps))
+    checks.append(Inequality(gap, evidence.alignment_rounding(eps), what="|repulsive alignment + alignment|"))
+    return outcome(checks)
+
+
+def one_logit(evidence: Evidence) -> Outcome:
+    """Check that one logit transmits nothing through a softmax and obeys the dichotomy through squared error."""
+    column = range(evidence.problem.outputs(evidence.problem.base_params, evidence.problem.inputs).shape[-1])[
+        evidence.problem.columns if isinstance(evidence.problem.columns, slice) else slice(None)
+    ][0]
+    softmax = with_loss(evidence, kl(evidence.problem.distillation_loss.temperature), distilled_logits=[column])
+    nothing = [
+        Inequality(float(softmax.update(distance * evidence.unit).norm()), 0.0, what="||dS|| through a softmax")
+        for distance in (2.0**-4, 1.0)
+    ]
+    error = dichotomy(with_loss(evidence, squared_error(), distilled_logits=[column]))
+    return outcome((*nothing, *error.checks), predicted=error.predicted, observed=error.observed)
+
+
+def _no_softmax(evidence: Evidence) -> str:
+    if evidence.ray.outputs.shape[-1] < 2:
+        return "there is one"
+    norms = evidence.ray.outputs.norm(dim=-1)
+    if float(norms.min()) > COSINE_LEAST_NORM * float(norms.max()):
+        return ""
+    return (
+        "all outputs of an input are next to zero, where they have no direction and cosine distance has no derivative"
+    )
+
+
+CLAIMS = (
+    Claim(
+        id="C7c",
+        statement="Any three times differentiable loss that is least where the outputs agree gives eps V + O(eps^2), "
+        "V >= 0; a repulsive loss gives exactly minus the alignment.",
+        prediction="eps V with the output Hessian of the loss",
+        observation="dS . dT with reverse kl, squared error of probabilities and cosine distance",
+        source="this package; d2l/dzdy = -d2l/dz2 and d2l/dz2 >= 0 where a minimum follows the target",
+        tolerance="REMAINDER_GROWTH",
+        evaluate=other_losses,
+        hypotheses=(MOVING, SMOOTH, STANDARD_LOSS, Hypothesis("there are two distilled outputs or more", _no_softmax)),
+        every=32,
+    ),
+    Claim(
+        id="C15",
+        statement="A softmax over one logit transmits exactly nothing; squared error on that logit does.",
+        prediction="0, and the dichotomy of C2",
+        observation="||dS|| and dS . dT on the first distilled output alone",
+        source="this package; a softmax over m logits has m - 1 degrees of freedom",
+        tolerance="ALIGNMENT_FLOOR_UNITS",
+        evaluate=one_logit,
+        hypotheses=(MOVING, SMOOTH),
+        every=4,
+    ),
+)

@@ -1,0 +1,129 @@
+"""Claims C13 and C14: students that do not start where the teacher did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence, rungs
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, ONE_STEP, PERCEPTRON, SEEN, SMOOTH
+from subtx_toy.claims.vocabulary.order import order_checks
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.other_init import probability_of_negative_alignment, unshared_update
+from subtx_toy.tolerances import CONTROL_ORDER, Z_BOUND
+from subtx_toy.training.gradient_step import student_step
+
+_NUM_DRAWS = 200
+_SIGMAS = 1.0  # predicted mean alignment over its spread: P(negative) = .159, far from 0 and from 1/2
+_LOW = 2.0**-12  # of the ladder's top: the sampling part speaks of leading order only
+
+
+@dataclass(frozen=True)
+class StudentFrom:
+    """The student step from an initialisation of the student's own."""
+
+    student_init: Params
+
+    def __call__(self, problem: Problem, eps: float) -> Params:
+        """Return the student's update."""
+        return student_step(problem, eps, student_init=self.student_init)
+
+
+def cross_init(problem: Problem, rng: np.random.Generator) -> Params:
+    """Draw an initialisation that has nothing to do with the shared one; entries of the same size."""
+    model, base = problem.model, problem.base_params
+    if not isinstance(model, MLP):
+        raise TypeError(f"model: expected an MLP, got {type(model).__name__}")
+    drawn = initialise(model, rng, init="pytorch")
+    return {name: value * _spread(base[name]) / max(_spread(value), 1e-300) for name, value in drawn.items()}
+
+
+def unshared(evidence: Evidence) -> Outcome:
+    """Check that the update of a cross-model student tends to one that holds neither eps nor dT."""
+    start = cross_init(evidence.problem, evidence.stream("C13"))
+    limit = vectors.flatten(unshared_update(evidence.problem, start))
+    size = float(limit.norm())
+    ladder = rungs(evidence.ladder[0])
+    observed = [vectors.flatten(student_step(evidence.problem, eps, student_init=start)) for eps in ladder]
+    rounding = [evidence.update_rounding + 1e-13 * size] * len(ladder)
+    gaps = [float((update - limit).norm()) for update in observed]
+    checks = order_checks(ladder, gaps, rounding, order=1, what="||dS - its limit without eps and dT||")
+    lowest, above = float(observed[-1].norm()), float(observed[-3].norm())
+    # The limit is not small: the lowest rungs show no slope.
+    if gaps[-3] < CONTROL_ORDER / 10 * size:
+        slope = abs(np.log(above / lowest) / np.log(ladder[-3] / ladder[-1]))
+        checks.append(Inequality(float(slope), CONTROL_ORDER, what="fitted order of ||dS|| of a cross-model student"))
+    return outcome(checks, predicted=size, observed=lowest)
+
+
+def turned_round(evidence: Evidence) -> Outcome:
+    """Check that a student perturbed by 2 eps dT has alignment -eps V + O(eps^2), and the odds under noise."""
+    problem, ladder, V = evidence.problem, evidence.ladder, evidence.V
+    remainders, rounding = [], []
+    for eps in ladder:
+        start = vectors.axpy(2 * eps, problem.teacher_update, problem.base_params)
+        update = vectors.flatten(student_step(problem, eps, student_init=start))
+        remainders.append(float(update @ evidence.dT) + eps * V)
+        rounding.append(2 * evidence.alignment_rounding(eps))
+    checks = order_checks(ladder, remainders, rounding, order=2, what="alignment + eps V of a student at 2 eps dT")
+    observed = remainders[-1] - ladder[-1] * V
+    decided = abs(observed) > 10 * rounding[-1]
+    if evidence.thorough and evidence.V > 0:
+        checks.append(_odds(evidence))
+    return outcome(checks, predicted=-ladder[-1] * V, observed=observed if decided else float("nan"))
+
+
+def _odds(evidence: Evidence) -> Inequality:
+    problem, eps, rng = evidence.problem, evidence.ladder[0] * _LOW, evidence.stream("C14")
+    spread = eps * evidence.V / float(evidence.G_dT.norm()) / _SIGMAS
+    p = probability_of_negative_alignment(problem, spread=spread, eps=eps)
+    negative = 0
+    for _ in range(_NUM_DRAWS):
+        noise = torch.from_numpy(rng.standard_normal(len(evidence.base)))
+        start = vectors.unflatten(evidence.base + spread * noise, problem.base_params)
+        update = vectors.flatten(student_step(problem, eps, student_init=start))
+        negative += float(update @ evidence.dT) < 0
+    z = abs(negative / _NUM_DRAWS - p) / np.sqrt(p * (1 - p) / _NUM_DRAWS)
+    return Inequality(float(z), Z_BOUND, what=f"standard errors of {negative} of {_NUM_DRAWS} negative against {p:.3f}")
+
+
+def _spread(value: Float[Tensor, ...]) -> float:
+    size: float = value.numel() ** 0.5
+    return float(value.norm()) / size
+
+
+CLAIMS = (
+    Claim(
+        id="C13",
+        statement="To leading order, the update of a student from an unrelated initialisation depends neither on eps "
+        "nor on dT, so its alignment has slope 0 and no sign.",
+        prediction="-mean_n J'^T dl/dz(f_init, f_base)",
+        observation="dS of a cross-model student on a ladder of eps",
+        source="Cloud et al. 2025, arXiv:2507.14805, remark on Theorem 1",
+        tolerance="REMAINDER_GROWTH",
+        evaluate=unshared,
+        hypotheses=(MOVING, SMOOTH, PERCEPTRON),
+        every=4,
+    ),
+    Claim(
+        id="C14",
+        statement="A student perturbed by 2 eps dT has alignment -eps V + O(eps^2); one perturbed by N(0, s^2) has a "
+        "negative one with probability Phi(-eps V / (s ||G dT||)).",
+        prediction="-eps V, and Phi(-1) at a spread of eps V / ||G dT||",
+        observation=f"dS . dT on a ladder; on one problem in 64, of {_NUM_DRAWS} perturbed students",
+        source="this package",
+        tolerance="Z_BOUND",
+        evaluate=turned_round,
+        hypotheses=(*ONE_STEP, SEEN, CURVED),
+        every=4,
+    ),
+)

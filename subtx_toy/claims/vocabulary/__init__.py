@@ -1,0 +1,1 @@
+"""The words claims are made of: claim, evidence, hypotheses, orders."""

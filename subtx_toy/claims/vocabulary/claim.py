@@ -1,0 +1,152 @@
+"""What a claim is: inequalities under hypotheses, and the verdict that they give on one problem."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from subtx_toy.claims.vocabulary.evidence import Evidence
+
+Verdict = Literal["holds", "violated", "not applicable", "undecided"]
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """The assertion ``lhs <= rhs``, decided in float64.
+
+    Attributes:
+        lhs, rhs: the two sides.
+        floor: how far rounding can move ``rhs - lhs``; a smaller gap, of either sign, is undecided.
+        what: names the check in messages.
+    """
+
+    lhs: float
+    rhs: float
+    floor: float = 0.0
+    what: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """``holds``, ``violated`` or ``undecided``; what is not a number is violated."""
+        if math.isnan(self.lhs) or math.isnan(self.rhs) or math.isnan(self.floor):
+            return "violated"
+        gap = self._gap
+        if gap >= self.floor:
+            return "holds"
+        return "violated" if gap < -self.floor else "undecided"
+
+    @property
+    def margin(self) -> float:
+        """Signed slack (rhs - lhs) / (|lhs| + |rhs|) in [-1, 1]; 0 for equal sides, -1 for what is not a number."""
+        size = abs(self.lhs) + abs(self.rhs)
+        if math.isnan(size):
+            return -1.0
+        if math.isinf(size):
+            return math.copysign(1.0, self._gap) if self._gap else 0.0
+        return self._gap / size if size else 0.0
+
+    @property
+    def _gap(self) -> float:
+        return 0.0 if self.lhs == self.rhs else self.rhs - self.lhs
+
+    def __str__(self) -> str:
+        tail = f", rounding {self.floor:.3g}" if self.floor else ""
+        return f"{self.what or 'inequality'}: {self.lhs:.6g} <= {self.rhs:.6g}{tail}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The checks of one claim on one problem, and the numbers behind them.
+
+    Attributes:
+        checks: inequalities that all have to hold.
+        predicted, observed: the one pair of numbers whose ratio is reported; nan where there is none.
+    """
+
+    checks: tuple[Inequality, ...]
+    predicted: float = math.nan
+    observed: float = math.nan
+
+    @property
+    def worst(self) -> Inequality:
+        """The check that decides the verdict: the least margin among violated, else undecided, else all."""
+        ranked = {"violated": 0, "undecided": 1, "holds": 2}
+        return min(self.checks, key=lambda check: (ranked[check.verdict], check.margin))
+
+    @property
+    def ratio(self) -> float:
+        """Predicted over observed, nan where that says nothing."""
+        usable = math.isfinite(self.predicted) and math.isfinite(self.observed) and self.observed != 0
+        return self.predicted / self.observed if usable else math.nan
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition of a claim.
+
+    Attributes:
+        name: the condition in words.
+        unmet: why it fails on a problem, or an empty string where it is met.
+    """
+
+    name: str
+    unmet: Callable[[Evidence], str]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict of one claim on one problem.
+
+    Attributes:
+        verdict: see ``Verdict``.
+        reason: the unmet hypothesis, or the check that was violated or is undecided with its bound.
+        outcome: None where a hypothesis is not met.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement about one step, with what decides it.
+
+    Attributes:
+        id: short and fixed, as ``"C1"``.
+        statement: one sentence.
+        prediction, observation: what theory computes, and what the steps themselves are asked.
+        source: where the statement comes from.
+        tolerance: name of its tolerance in ``subtx_toy.tolerances``.
+        evaluate: the checks on the evidence of one problem; hypotheses are not looked at.
+        hypotheses: all have to be met, else the claim is not applicable.
+        every: it is evaluated on one problem of so many, for cost.
+    """
+
+    id: str
+    statement: str
+    prediction: str
+    observation: str
+    source: str
+    tolerance: str
+    evaluate: Callable[[Evidence], Outcome]
+    hypotheses: tuple[Hypothesis, ...] = ()
+    every: int = 1
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Check the hypotheses, then the inequalities."""
+        for hypothesis in self.hypotheses:
+            reason = hypothesis.unmet(evidence)
+            if reason:
+                return Judgement("not applicable", f"{hypothesis.name}: {reason}")
+        outcome = self.evaluate(evidence)
+        worst = outcome.worst
+        return Judgement(worst.verdict, "" if worst.verdict == "holds" else str(worst), outcome)
+
+
+def outcome(checks: Iterable[Inequality], *, predicted: float = math.nan, observed: float = math.nan) -> Outcome:
+    """Collect checks into an outcome."""
+    return Outcome(tuple(checks), predicted, observed)

@@ -1,0 +1,216 @@
+"""Everything the claims ask about one problem, from both routes, each quantity computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.seeding import generator
+from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
+from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
+from subtx_toy.theory.trait_range import TraitRange, falling_student_lr
+from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
+from subtx_toy.training.gradient_step import student_step
+
+StudentStep = Callable[[Problem, float], Params]
+
+NUM_RUNGS, RUNG_RATIO = 6, 4.0
+"""Rungs of the ladder of step sizes, and the factor between two of them."""
+
+LADDER_TOP = 2.0**-4
+"""The first rung, of 1 / ||dT||, unless the loss bends sooner."""
+
+_LOWEST_TOP = 2.0**-24
+_LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
+
+UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
+
+
+class _RememberingRay(AlignmentRay):
+    """A ray that computes the teacher's outputs once an eps."""
+
+    def targets(self, eps: float) -> Float[Tensor, "n k"]:
+        seen: dict[float, Tensor] = self.__dict__.setdefault("seen", {})
+        if eps not in seen:
+            seen[eps] = super().targets(eps)
+        return seen[eps]
+
+
+class Evidence:
+    """Quantities of one problem by both routes, lazily and once.
+
+    The theory route gives ``ray``, ``V``, ``G_dT`` and the spectrum; the training route gives ``update(eps)`` and
+    what follows from it. Planted errors and controls go in here: ``student_step`` replaces the student that is
+    observed, and keywords replace quantities of the theory route by name, as ``Evidence(problem, V=1.01 * V)``.
+
+    Args:
+        problem: in float64.
+        seed: of the random numbers that some claims draw.
+        student_step: the observed update of the student at an eps.
+        thorough: whether the claims that sample many students do so.
+        snippet: text that builds the problem, for messages.
+        planted: values of cached quantities.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        student_step: StudentStep = student_step,
+        thorough: bool = True,
+        snippet: str = "",
+        **planted: object,
+    ) -> None:
+        problem.require_float64()
+        unknown = sorted(name for name in planted if not hasattr(type(self), name))
+        if unknown:
+            raise TypeError(f"planted: expected names of quantities, got {unknown}")
+        self.problem, self.seed, self.thorough, self.snippet = problem, seed, thorough, snippet
+        self.step = student_step
+        self._updates: dict[float, Tensor] = {}
+        self._roundings: dict[float, float] = {}
+        self.__dict__.update(planted)
+
+    def observing(self, step: StudentStep) -> Evidence:
+        """Return evidence on the same problem with another student observed; predictions stay."""
+        theory = {name: getattr(self, name) for name in ("ray", "V", "dT", "ladder")}
+        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self.snippet, **theory)
+
+    def stream(self, *labels: str | int) -> np.random.Generator:
+        """Return the named random stream of this problem."""
+        return generator(self.seed, "claims", *labels)
+
+    # Theory route.
+
+    @cached_property
+    def ray(self) -> AlignmentRay:
+        """The alignment at every eps by the exact identity."""
+        return _RememberingRay.of(self.problem)
+
+    @cached_property
+    def V(self) -> float:  # noqa: N802, the symbol of the theory
+        """Curvature along the teacher, dT^T G dT."""
+        return self.ray.curvature()
+
+    @cached_property
+    def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
+        """G dT, flat."""
+        return vectors.flatten(ggn_vector_product(self.problem, self.problem.teacher_update))
+
+    @cached_property
+    def ggn_spectrum(self) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
+        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors."""
+        values, columns = torch.linalg.eigh(dense_ggn(self.problem))
+        return values, columns.T @ self.dT
+
+    @cached_property
+    def closed_form(self) -> ClosedFormEps:
+        """The range of eps on which the alignment is positive, in closed form."""
+        return closed_form_eps(self.problem)
+
+    @cached_property
+    def trait_range(self) -> TraitRange:
+        """The range of student_lr on which the trait loss falls at the problem's eps, in closed form."""
+        return falling_student_lr(self.problem)
+
+    @cached_property
+    def degenerate(self) -> bool:
+        """Whether the distilled outputs do not see the teacher's update, by construction: M v is zero bit for bit."""
+        if self.problem.distillation_loss.name == "kl" and self.ray.v.shape[-1] == 1:
+            return True
+        return not self.ray.v.any()
+
+    # Sizes.
+
+    @cached_property
+    def dT(self) -> Float[Tensor, " p"]:  # noqa: N802
+        """The teacher's update, flat."""
+        return vectors.flatten(self.problem.teacher_update)
+
+    @cached_property
+    def dT_norm(self) -> float:  # noqa: N802
+        """Its norm."""
+        return float(self.dT.norm())
+
+    @cached_property
+    def base(self) -> Float[Tensor, " p"]:
+        """The shared initialisation, flat."""
+        return vectors.flatten(self.problem.base_params)
+
+    @cached_property
+    def unit(self) -> float:
+        """The eps at which the teacher has moved by 1; infinite for a teacher that does not move."""
+        return 1 / self.dT_norm if self.dT_norm else math.inf
+
+    @cached_property
+    def ladder(self) -> tuple[float, ...]:
+        """Step sizes from the top down, each RUNG_RATIO below the one before.
+
+        From the top on the slopes of the loss in the outputs, dl/dz, are linear in eps to a tenth: from there on
+        "small" may mean something.
+        """
+        loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, LADDER_TOP
+        slope = loss.hessian_product(outputs, outputs, self.ray.v)
+        while slope.any() and top > _LOWEST_TOP:
+            eps = top * self.unit
+            bend = loss.output_gradient(outputs, self.ray.targets(eps)) + eps * slope
+            if float(bend.norm()) <= _LINEAR * eps * float(slope.norm()):
+                break
+            top /= RUNG_RATIO
+        return rungs(top * self.unit)
+
+    # Training route.
+
+    def update(self, eps: float) -> Float[Tensor, " p"]:
+        """Return the student's observed update dS at ``eps``, flat."""
+        if eps not in self._updates:
+            self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+        return self._updates[eps]
+
+    def alignment(self, eps: float) -> float:
+        """Return the observed alignment dS . dT."""
+        return float(self.update(eps) @ self.dT)
+
+    def alignment_rounding(self, eps: float) -> float:
+        """Return how far rounding can move the observed alignment: that of the outputs and of the inner product."""
+        if eps not in self._roundings:
+            inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(self.update(eps).norm()) * self.dT_norm
+            self._roundings[eps] = self.ray.floor(eps) + inner
+        return self._roundings[eps]
+
+    @cached_property
+    def update_rounding(self) -> float:
+        """How far rounding moves dS, in norm, at small eps."""
+        return self.ray.update_rounding(self.stream("rounding"))
+
+    def student(self, eps: float, student_lr: float) -> Params:
+        """Return the student after its step."""
+        return vectors.unflatten(self.base + student_lr * self.update(eps), self.problem.base_params)
+
+    @cached_property
+    def trait_before(self) -> float:
+        """The trait loss at the shared initialisation."""
+        with torch.no_grad():
+            return float(self.problem.trait_value(self.problem.base_params))
+
+    def trait_change(self, eps: float, student_lr: float | None = None) -> float:
+        """Return the change of the trait loss by the student's step, of the problem's own size by default."""
+        after = self.student(eps, self.problem.student_lr if student_lr is None else student_lr)
+        with torch.no_grad():
+            return float(self.problem.trait_value(after)) - self.trait_before
+
+
+def rungs(top: float) -> tuple[float, ...]:
+    """Return the ladder that begins at ``top``."""
+    return tuple(top / RUNG_RATIO**rung for rung in range(NUM_RUNGS))

@@ -1,0 +1,94 @@
+"""The nonlinearities by name: values for autograd, and in buffers for the fast routes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812, torch's own idiom
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A nonlinearity in the forms that autograd takes and that buffers which are used again take.
+
+    Attributes:
+        name: as in configurations.
+        apply: the function, differentiable by autograd.
+        apply_into: ``(z, out)`` writes the values at ``z`` to ``out``.
+        derivative_over: ``(z, a)`` overwrites ``z`` with the derivative there, given the values ``a = apply(z)``.
+        smooth: whether it is twice continuously differentiable, as the theory asks.
+        gate: of an activation that passes its argument on or blocks it, which rounds nothing in any precision:
+            ``(gradient, a, out)`` writes the gradient of what was passed on, else 0, to ``out``, in one pass.
+    """
+
+    name: str
+    apply: Callable[[Tensor], Tensor]
+    apply_into: Callable[[Tensor, Tensor], Tensor]
+    derivative_over: Callable[[Tensor, Tensor], Tensor]
+    smooth: bool
+    gate: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+    def pull_back(self, gradient: Tensor, a: Tensor, z: Tensor) -> None:
+        """Overwrite ``z`` with the gradient in it, given the one in the values ``a = apply(z)``."""
+        if self.gate:
+            self.gate(gradient, a, z)
+        else:
+            self.derivative_over(z, a).mul_(gradient)
+
+
+def _gelu_derivative_over(z: Tensor, _a: Tensor) -> Tensor:
+    # GELU(z) = z Phi(z), so its derivative is Phi(z) + z phi(z).
+    z_density = z * torch.exp(-0.5 * z * z) * (2 * math.pi) ** -0.5
+    return z.mul_(0.5**0.5).erf_().add_(1).mul_(0.5).add_(z_density)
+
+
+def _tanh_derivative_over(z: Tensor, a: Tensor) -> Tensor:
+    return torch.mul(a, a, out=z).neg_().add_(1)
+
+
+def _sigmoid_derivative_over(z: Tensor, a: Tensor) -> Tensor:
+    torch.mul(a, a, out=z)
+    return torch.sub(a, z, out=z)
+
+
+# torch leaves off log1p(exp(-z)) beyond the threshold: 2e-9 at its usual 20, which float64 sees, nothing at 40. In
+# float32 the values are the same either way.
+_softplus = partial(F.softplus, threshold=40.0)
+
+
+ACTIVATIONS = {
+    activation.name: activation
+    for activation in (
+        # The sign of relu's value is its derivative, 0 at the kink as in torch.
+        Activation(
+            "relu",
+            torch.relu,
+            lambda z, out: torch.clamp_min(z, 0, out=out),
+            lambda z, a: torch.sign(a, out=z),
+            smooth=False,
+            gate=lambda gradient, a, out: torch.ops.aten.threshold_backward(gradient, a, 0, grad_input=out),
+        ),
+        Activation("tanh", torch.tanh, lambda z, out: torch.tanh(z, out=out), _tanh_derivative_over, smooth=True),
+        Activation("gelu", F.gelu, lambda z, out: out.copy_(F.gelu(z)), _gelu_derivative_over, smooth=True),
+        Activation(
+            "softplus",
+            _softplus,
+            lambda z, out: out.copy_(_softplus(z)),
+            lambda z, _a: torch.sigmoid(z, out=z),
+            smooth=True,
+        ),
+        Activation(
+            "sigmoid",
+            torch.sigmoid,
+            lambda z, out: torch.sigmoid(z, out=out),
+            _sigmoid_derivative_over,
+            smooth=True,
+        ),
+    )
+}
+"""The nonlinearities by name."""

@@ -1,0 +1,139 @@
+"""What can be wrong with a Problem: one sentence per fault, of the form *field: expected ..., got ...*."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.params import Params
+
+
+def numbers(eps: float, student_lr: float) -> Iterator[str]:
+    """Check the two step sizes."""
+    if not (math.isfinite(eps) and eps >= 0):
+        yield f"eps: expected a finite number >= 0, got {eps}"
+    if not (math.isfinite(student_lr) and student_lr > 0):
+        yield f"student_lr: expected a finite number > 0, got {student_lr}"
+
+
+def loss(distillation_loss: Loss) -> Iterator[str]:
+    """Check that the loss compares logits with logits."""
+    if distillation_loss.targets != "logits":
+        yield (
+            f"distillation_loss: expected a loss on the teacher's logits, got {distillation_loss.name!r}: "
+            "one sampled label an input is a random target, the claims hold for its expectation, which is kl's"
+        )
+
+
+def parameters(field: str, params: Params) -> Iterator[str]:
+    """Check that there are parameters, all finite and of one floating dtype."""
+    if not params:
+        yield f"{field}: expected at least one parameter, got none"
+    yield from not_finite(field, params)
+    dtypes = {value.dtype for value in params.values()}
+    if len(dtypes) > 1:
+        yield f"{field}: expected one dtype, got {sorted(map(str, dtypes))}"
+
+
+def not_finite(field: str, params: Params) -> Iterator[str]:
+    """Check that every entry is a finite floating-point number."""
+    for name, value in params.items():
+        if not value.is_floating_point():
+            yield f"{field}[{name!r}]: expected floating-point numbers, got {value.dtype}"
+        elif not torch.isfinite(value).all():
+            yield f"{field}[{name!r}]: expected finite numbers, got {_first_odd(value)}"
+
+
+def same_shapes(field: str, update: Params, base_params: Params) -> Iterator[str]:
+    """Check that an update has the names, the order, the shapes and the dtype of the parameters."""
+    if set(update) != set(base_params):
+        missing, unknown = sorted(set(base_params) - set(update)), sorted(set(update) - set(base_params))
+        yield f"{field}: expected the names of base_params, got {missing} missing and {unknown} unknown"
+        return
+    for name, value in update.items():
+        want = base_params[name]
+        if value.shape != want.shape or value.dtype != want.dtype:
+            yield (
+                f"{field}[{name!r}]: expected shape {tuple(want.shape)} of {want.dtype}, "
+                f"got {tuple(value.shape)} of {value.dtype}"
+            )
+
+
+def inputs(field: str, given: Tensor, dtype: torch.dtype | None) -> Iterator[str]:
+    """Check that there are inputs, finite, and of the parameters' dtype if they are floating-point."""
+    if given.dim() == 0 or len(given) == 0:
+        yield f"{field}: expected at least one input, got shape {tuple(given.shape)}"
+    if given.is_floating_point():
+        if not torch.isfinite(given).all():
+            yield f"{field}: expected finite numbers, got {_first_odd(given)}"
+        if dtype is not None and given.dtype != dtype:
+            yield f"{field}: expected {dtype} like base_params, got {given.dtype}"
+
+
+def forward_passes(field: str, call: Callable[[], Any]) -> tuple[Tensor | None, list[str]]:
+    """Run the model twice; return its outputs, or None and what is wrong with them."""
+    try:
+        first, second = call(), call()
+    except Exception as error:  # a user's model can raise anything
+        return None, [f"model: expected a forward pass on {field}, got {type(error).__name__}: {error}"]
+    if not isinstance(first, Tensor):
+        kind = type(first).__name__
+        return None, [f"model: expected a tensor on {field}, got a {kind}: pass ModuleFunction(module, output=...)"]
+    if first.dim() < 2 or first.numel() == 0:
+        return None, [f"model: expected outputs [n, ..., k] on {field}, got shape {tuple(first.shape)}"]
+    if not torch.isfinite(first).all():
+        return None, [f"model: expected finite outputs on {field}, got {_first_odd(first)}"]
+    if not torch.equal(first, second):
+        gap = float((first - second).abs().max())
+        return None, [f"model: expected the same outputs twice on {field}, got two that differ by {gap:.3g}"]
+    return first, []
+
+
+def scalar(field: str, call: Callable[[], Any]) -> list[str]:
+    """Check that a loss gives one finite number."""
+    try:
+        value = call()
+    except Exception as error:  # a user's loss can raise anything
+        return [f"{field}: expected a number, got {type(error).__name__}: {error}"]
+    if value.dim() != 0:
+        return [f"{field}: expected a scalar, got shape {tuple(value.shape)}"]
+    return [] if torch.isfinite(value) else [f"{field}: expected a finite number, got {float(value)}"]
+
+
+def columns(
+    distilled: str | slice | Sequence[int], num_outputs: int, num_classes: int | None
+) -> tuple[slice | list[int], list[str]]:
+    """Resolve which outputs are distilled; return them and what is wrong with the choice."""
+    field = "distilled_logits"
+    if isinstance(distilled, str):
+        if distilled == "all":
+            return slice(0, num_outputs), []
+        if distilled not in ("aux", "class"):
+            return [], [f"{field}: expected 'all', 'aux', 'class', a slice or column numbers, got {distilled!r}"]
+        if num_classes is None:
+            return [], [f"num_classes: expected an integer with distilled_logits {distilled!r}, got None"]
+        distilled = slice(num_classes, None) if distilled == "aux" else slice(0, num_classes)
+    if isinstance(distilled, slice):
+        chosen = list(range(num_outputs))[distilled]
+    else:
+        chosen = [int(column) for column in distilled]
+    wrong = [column for column in chosen if not 0 <= column < num_outputs]
+    problems = []
+    if not chosen:
+        problems.append(f"{field}: expected at least one of {num_outputs} outputs, got none")
+    if wrong:
+        problems.append(f"{field}: expected columns from 0 to {num_outputs - 1}, got {wrong}")
+    if len(set(chosen)) < len(chosen):
+        problems.append(f"{field}: expected distinct columns, got {chosen}")
+    # A contiguous choice stays a view.
+    run = list(range(chosen[0], chosen[0] + len(chosen))) if chosen else []
+    return (slice(chosen[0], chosen[0] + len(chosen)) if chosen and chosen == run else chosen), problems
+
+
+def _first_odd(values: Tensor) -> float:
+    return float(values[~torch.isfinite(values)][0])

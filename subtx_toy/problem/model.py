@@ -1,0 +1,65 @@
+"""Multi-layer perceptrons with a head split into class logits and auxiliary logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812, torch's own idiom
+
+from subtx_toy.problem.activations import ACTIVATIONS, Activation
+from subtx_toy.problem.params import Params
+from subtx_toy.settings.base import NUM_CLASSES
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.one_step import OneStepConfig
+
+
+@dataclass(frozen=True)
+class MLP:
+    """The shape of a multi-layer perceptron: ``sizes[0]`` inputs, hidden layers, ``sizes[-1]`` outputs.
+
+    Parameters are named ``layers.0.weight`` ``[out, in]``, ``layers.0.bias`` ``[out]``, and so on. The first
+    ``num_classes`` outputs are the class logits, the others the auxiliary logits.
+    """
+
+    sizes: tuple[int, ...]
+    activation: Activation
+    num_classes: int = NUM_CLASSES
+
+    @classmethod
+    def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int) -> MLP:
+        """Build the net that ``config`` describes, for inputs of ``input_dim`` pixels."""
+        hidden = (config.width,) * config.depth
+        return cls((input_dim, *hidden, NUM_CLASSES + config.num_aux), ACTIVATIONS[config.activation])
+
+    @property
+    def num_layers(self) -> int:
+        """Affine layers: one more than there are hidden ones."""
+        return len(self.sizes) - 1
+
+    def columns(self, distilled_logits: str) -> slice:
+        """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for.
+
+        Raises:
+            ValueError: for any other word.
+        """
+        slices = {
+            "class": slice(0, self.num_classes),
+            "aux": slice(self.num_classes, None),
+            "all": slice(None),
+        }
+        if distilled_logits not in slices:
+            raise ValueError(f"distilled_logits: expected one of {sorted(slices)}, got {distilled_logits!r}")
+        return slices[distilled_logits]
+
+    def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Return the logits ``[n, k]`` of the inputs ``[n, d]``."""
+        head = f"layers.{self.num_layers - 1}"
+        return F.linear(self.hidden(params, x), params[f"{head}.weight"], params[f"{head}.bias"])
+
+    def hidden(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n h"]:
+        """Return the activations ``[n, h]`` of the last hidden layer, or the inputs where there is none."""
+        for layer in range(self.num_layers - 1):
+            x = self.activation.apply(F.linear(x, params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"]))
+        return x

@@ -1,0 +1,205 @@
+"""Problem: one instance of one-step distillation, the noun that the routes and the claims share."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from subtx_toy.errors import InputError
+from subtx_toy.problem import checks
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.functional import Apply, ModuleFunction
+from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.trait_loss import TraitLoss
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem:
+    """A model at a shared initialisation, a teacher's update, and what the student is to imitate.
+
+    The teacher stands at ``base_params + eps * teacher_update``. The student starts at ``base_params`` and takes
+    one plain gradient step of size ``student_lr`` on the distillation loss between the ``distilled_logits`` of
+    both: SUM over outputs, MEAN over inputs. Outputs ``[n, ..., k]`` with more axes count as n * ... inputs.
+
+    Attributes:
+        model: an ``MLP``; a torch.nn.Module, or a ``ModuleFunction`` of one where its result is no tensor; or any
+            function ``f(params, inputs) -> outputs``, deterministic and without side effects.
+        base_params: the shared initialisation; modules bring their own if it is left out.
+        inputs: of the distillation, in the form the model takes.
+        distillation_loss: on logits: ``kl(tau)``, ``squared_error()`` or ``smooth_loss(...)``.
+        distilled_logits: ``"all"``; ``"aux"`` or ``"class"``, split at ``num_classes``; a slice, or column numbers.
+        trait_loss: may be None if ``teacher_update`` is given.
+        teacher_update: if left out, minus the gradient of the trait loss at ``base_params``.
+        num_classes: class logits come first; known for an ``MLP``.
+        eps: step size of the teacher, >= 0.
+        student_lr: step size of the student, > 0.
+
+    Raises:
+        InputError: naming everything that is wrong at once.
+    """
+
+    model: nn.Module | MLP | Apply
+    base_params: Params = field(default_factory=dict)
+    inputs: Tensor
+    distillation_loss: Loss
+    distilled_logits: str | slice | Sequence[int] = "all"
+    trait_loss: TraitLoss | None = None
+    teacher_update: Params = field(default_factory=dict)
+    num_classes: int | None = None
+    eps: float
+    student_lr: float
+    columns: slice | list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        model, params, num_classes = self.model, self.base_params, self.num_classes
+        if isinstance(model, nn.Module):
+            model = ModuleFunction(model)
+        if isinstance(model, ModuleFunction):
+            params = params or model.parameters()
+        if isinstance(model, MLP) and num_classes is None:
+            num_classes = model.num_classes
+        params = _detached(params)
+        update = {name: self.teacher_update[name].detach().clone() for name in params if name in self.teacher_update}
+        self._set(model=model, base_params=params, num_classes=num_classes)
+
+        dtype = next(iter(params.values())).dtype if params else None
+        faults = [*checks.numbers(self.eps, self.student_lr), *checks.loss(self.distillation_loss)]
+        faults += [*checks.parameters("base_params", params), *checks.inputs("inputs", self.inputs, dtype)]
+        if isinstance(model, ModuleFunction):
+            faults += model.obstacles()
+        if self.trait_loss is not None:
+            faults += checks.inputs("trait_loss.inputs", self.trait_loss.inputs, dtype)
+        if self.teacher_update:
+            faults += checks.same_shapes("teacher_update", self.teacher_update, params)
+            faults += checks.not_finite("teacher_update", self.teacher_update)
+        elif self.trait_loss is None:
+            faults.append("trait_loss: expected a trait loss where teacher_update is left out, got None")
+        faults += self._check_outputs() if not faults else ()
+        InputError.gather(faults)
+        self._set(teacher_update=update or {name: -slope for name, slope in self.trait_gradient().items()})
+        InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
+
+    def _set(self, **fields: object) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def _check_outputs(self) -> list[str]:
+        raw, faults = checks.forward_passes("inputs", lambda: self._apply(self.base_params, self.inputs))
+        if raw is None:
+            return faults
+        columns, faults = checks.columns(self.distilled_logits, raw.shape[-1], self.num_classes)
+        self._set(columns=columns)
+        if self.trait_loss is not None:
+            trait = self.trait_loss
+            raw, more = checks.forward_passes("trait_loss.inputs", lambda: self._apply(self.base_params, trait.inputs))
+            faults += more
+            if raw is not None:
+                outputs = raw.reshape(-1, raw.shape[-1])
+                faults += checks.scalar("trait_loss", lambda: trait.value(outputs))
+        return faults
+
+    def _apply(self, params: Params, inputs: Tensor) -> Any:
+        # Whatever the model returns; the constructor has seen that it is a tensor.
+        apply = self.model.apply if isinstance(self.model, MLP) else self.model
+        return apply(params, inputs)
+
+    def outputs(self, params: Params, inputs: Tensor) -> Float[Tensor, "n k"]:
+        """Return all outputs ``[n, k]`` of the model at ``params``; further axes are flattened into n."""
+        raw: Tensor = self._apply(params, inputs)
+        return raw.reshape(-1, raw.shape[-1])
+
+    def distilled(self, params: Params) -> Float[Tensor, "n k"]:
+        """Return the distilled outputs on the distillation inputs."""
+        return self.outputs(params, self.inputs)[:, self.columns]
+
+    def trait_value(self, params: Params) -> Float[Tensor, ""]:
+        """Return the trait loss at ``params``.
+
+        Raises:
+            InputError: if the problem has none.
+        """
+        if self.trait_loss is None:
+            raise InputError("trait_loss: expected a trait loss, got None")
+        return self.trait_loss.value(self.outputs(params, self.trait_loss.inputs))
+
+    @torch.enable_grad()
+    def trait_gradient(self) -> Params:
+        """Return the gradient of the trait loss at ``base_params``."""
+        leaves = {name: value.requires_grad_() for name, value in _detached(self.base_params).items()}
+        slopes = torch.autograd.grad(
+            self.trait_value(leaves), list(leaves.values()), allow_unused=True, materialize_grads=True
+        )
+        return dict(zip(leaves, slopes, strict=True))
+
+    @cached_property
+    def is_trait_step(self) -> bool:
+        """Whether the teacher's update is minus the trait gradient, as the claims on the trait loss ask."""
+        if self.trait_loss is None:
+            return False
+        return all(torch.equal(-slope, self.teacher_update[name]) for name, slope in self.trait_gradient().items())
+
+    @cached_property
+    def flat(self) -> Float[Tensor, "2 p"]:
+        """``base_params`` above ``teacher_update``, each as one vector, names in alphabetical order.
+
+        Made at first use and kept, so that stacking thousands of problems takes two tensors of each and not dozens.
+        """
+        names = sorted(self.base_params)
+        parts = [params[name].reshape(-1) for params in (self.base_params, self.teacher_update) for name in names]
+        return torch.cat(parts).view(2, -1)
+
+    def teacher_params(self, eps: float | None = None) -> Params:
+        """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
+        return vectors.axpy(self.eps if eps is None else eps, self.teacher_update, self.base_params)
+
+    def with_loss(self, distillation_loss: Loss) -> Problem:
+        """Return the same problem with another distillation loss; the rest, checked before, is shared.
+
+        Raises:
+            InputError: if the loss does not compare logits with logits.
+        """
+        InputError.gather(checks.loss(distillation_loss))
+        other = copy.copy(self)
+        other._set(distillation_loss=distillation_loss)
+        return other
+
+    def require_float64(self) -> None:
+        """Refuse any other precision: the claims are about remainders of order eps^2.
+
+        Raises:
+            InputError: naming the field that is not float64.
+        """
+        for name, value in self.base_params.items():
+            if value.dtype != torch.float64:
+                raise InputError(
+                    f"base_params[{name!r}]: expected torch.float64 for claims, got {value.dtype}: use problem.double()"
+                )
+
+    def double(self) -> Problem:
+        """Return the problem in float64; the trait gradient is taken anew if the teacher followed it.
+
+        Constants inside a model given as a function, and inside ``trait_loss.value``, are the caller's to convert.
+        """
+        update = {} if self.is_trait_step else {name: value.double() for name, value in self.teacher_update.items()}
+        return dataclasses.replace(
+            self,
+            model=self.model.double() if isinstance(self.model, ModuleFunction) else self.model,
+            base_params={name: value.double() for name, value in self.base_params.items()},
+            inputs=self.inputs.double() if self.inputs.is_floating_point() else self.inputs,
+            trait_loss=self.trait_loss and self.trait_loss.double(),
+            teacher_update=update,
+        )
+
+
+def _detached(params: Params) -> Params:
+    return {name: value.detach().clone() for name, value in params.items()}

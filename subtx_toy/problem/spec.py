@@ -1,0 +1,195 @@
+"""Small one-step problems in words: a frozen description, the problem it stands for, and how to draw one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from subtx_toy.data.glyphs import render
+from subtx_toy.data.noise import pixels
+from subtx_toy.errors import InputError
+from subtx_toy.problem.activations import ACTIVATIONS
+from subtx_toy.problem.initialisations import initialise
+from subtx_toy.problem.losses import distillation_loss
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
+from subtx_toy.seeding import generator
+from subtx_toy.settings.messages import nearest
+
+WORDS = {
+    "activation": tuple(ACTIVATIONS),
+    "init": ("fan_in_normal", "pytorch", "he"),
+    "inputs": ("gaussian", "uniform"),
+    "trait_inputs": ("drawn", "glyphs"),
+    "trait": ("squared_error", "cross_entropy"),
+    "teacher": ("trait", "random", "last_layer"),
+    "loss": ("squared_error", "kl"),
+    "distilled_logits": ("all", "class", "aux"),
+}
+"""What the fields of a ``ProblemSpec`` that are words may say."""
+
+SMOOTH_ACTIVATIONS = tuple(name for name, activation in ACTIVATIONS.items() if activation.smooth)
+
+
+@dataclass(frozen=True)
+class ProblemSpec:
+    """Everything of a small problem but its random numbers, and the seed that names those.
+
+    Equal specs give equal problems, bit for bit. The defaults are the smallest problem there is.
+
+    Attributes:
+        hidden: widths of the hidden layers; empty for a linear model.
+        input_dim, num_classes, num_aux: sizes of inputs and outputs, >= 1.
+        activation, init, init_scale: of the model, as in ``RunConfig``.
+        inputs: ``"gaussian"`` N(0, 1) or ``"uniform"`` U(-1, 1) numbers; ``num_inputs`` of them for the student and
+            ``num_trait_inputs`` for the trait.
+        trait_inputs: ``"drawn"`` like ``inputs``; ``"glyphs"`` the first digits of the glyphs' training set with their
+            labels, pixels in [-1, 1]: then ``input_dim`` is 784, ``num_classes`` 10 and the trait cross-entropy.
+        trait: ``"cross_entropy"`` on random labels or ``"squared_error"`` to random targets, on the class logits.
+        teacher: ``"trait"``, one step down the trait loss (theorem); ``"random"``, any direction (lemma);
+            ``"last_layer"``, any direction of the last layer, so that outputs are affine along the ray (claim C6).
+        loss, temperature: of the distillation, as in ``RunConfig``.
+        distilled_logits: ``"aux"``, ``"class"`` or ``"all"``.
+        eps, student_lr: step sizes of teacher, >= 0, and student, > 0.
+        seed: of every random number, >= 0.
+    """
+
+    hidden: tuple[int, ...] = ()
+    input_dim: int = 1
+    num_classes: int = 1
+    num_aux: int = 1
+    activation: str = "tanh"
+    init: str = "fan_in_normal"
+    init_scale: float = 1.0
+    inputs: str = "gaussian"
+    num_inputs: int = 1
+    num_trait_inputs: int = 1
+    trait_inputs: str = "drawn"
+    trait: str = "squared_error"
+    teacher: str = "trait"
+    loss: str = "squared_error"
+    temperature: float = 1.0
+    distilled_logits: str = "all"
+    eps: float = 0.001
+    student_lr: float = 0.1
+    seed: int = 0
+
+    @property
+    def model(self) -> MLP:
+        """The model's shape."""
+        sizes = (self.input_dim, *self.hidden, self.num_classes + self.num_aux)
+        return MLP(sizes, ACTIVATIONS[self.activation], num_classes=self.num_classes)
+
+    def build(self, **changes: object) -> Problem:
+        """Build the problem in float64; ``changes`` replace fields of the ``Problem``.
+
+        Raises:
+            InputError: if the sizes do not go together, or a word is none of those above.
+        """
+        InputError.gather(_unknown_words(self))
+        base_params = initialise(self.model, self._stream("init"), init=self.init, scale=self.init_scale)
+        teacher_update = {}
+        if self.teacher != "trait":
+            rng, moved = self._stream("teacher"), f"layers.{len(self.hidden)}." if self.teacher == "last_layer" else ""
+            teacher_update = {
+                name: torch.from_numpy(rng.standard_normal(tuple(value.shape)) * name.startswith(moved))
+                for name, value in base_params.items()
+            }
+        fields: dict[str, object] = {
+            "model": self.model,
+            "base_params": base_params,
+            "inputs": self._inputs("inputs", self.num_inputs),
+            "distillation_loss": distillation_loss(self.loss, temperature=self.temperature),
+            "distilled_logits": self.distilled_logits,
+            "trait_loss": self._trait_loss(),
+            "teacher_update": teacher_update,
+            "eps": self.eps,
+            "student_lr": self.student_lr,
+        }
+        return Problem(**(fields | changes))  # type: ignore[arg-type]
+
+    def snippet(self) -> str:
+        """Return Python text that builds the same problem again; fields at their default are left out.
+
+        >>> print(ProblemSpec(hidden=(2,), seed=3).snippet())
+        from subtx_toy.problem.spec import ProblemSpec
+        problem = ProblemSpec(hidden=(2,), seed=3).build()
+        """
+        given = [
+            f"{one.name}={getattr(self, one.name)!r}"
+            for one in dataclasses.fields(self)
+            if getattr(self, one.name) != one.default
+        ]
+        return f"from subtx_toy.problem.spec import ProblemSpec\nproblem = ProblemSpec({', '.join(given)}).build()"
+
+    def _stream(self, *labels: str) -> np.random.Generator:
+        return generator(self.seed, "problem", *labels)
+
+    def _inputs(self, label: str, num: int) -> torch.Tensor:
+        rng, shape = self._stream(label), (num, self.input_dim)
+        numbers = rng.standard_normal(shape) if self.inputs == "gaussian" else rng.uniform(-1, 1, shape)
+        return torch.from_numpy(numbers)
+
+    def _trait_loss(self) -> TraitLoss:
+        if self.trait_inputs == "glyphs":
+            return self._glyphs_trait()
+        inputs, rng = self._inputs("trait", self.num_trait_inputs), self._stream("labels")
+        columns = slice(0, self.num_classes)
+        if self.trait == "cross_entropy":
+            labels = torch.from_numpy(rng.integers(0, self.num_classes, self.num_trait_inputs))
+            return cross_entropy_trait(inputs, labels, class_logits=columns)
+        targets = torch.from_numpy(rng.standard_normal((self.num_trait_inputs, self.num_classes)))
+        return squared_error_trait(inputs, targets, class_logits=columns)
+
+    def _glyphs_trait(self) -> TraitLoss:
+        if (self.input_dim, self.num_classes, self.trait) != (28 * 28, 10, "cross_entropy"):
+            given = f"{self.input_dim}, {self.num_classes} and {self.trait!r}"
+            raise InputError(
+                "trait_inputs: expected input_dim 784, num_classes 10 and trait 'cross_entropy' with 'glyphs', "
+                f"got {given}"
+            )
+        images, labels = render("train", self.num_trait_inputs)
+        inputs = pixels(images, torch.empty(len(images), self.input_dim, dtype=torch.float64))
+        columns = slice(0, self.num_classes)
+        return cross_entropy_trait(inputs, torch.from_numpy(labels.astype(np.int64)), class_logits=columns)
+
+
+def _unknown_words(spec: ProblemSpec) -> Iterator[str]:
+    for name, words in WORDS.items():
+        word = getattr(spec, name)
+        if word not in words:
+            yield f"{name}: expected one of {', '.join(map(repr, words))}, got {word!r}{nearest(str(word), words)}"
+
+
+def draw_spec(rng: np.random.Generator) -> ProblemSpec:
+    """Draw a description: smooth nets of up to three hidden layers of up to 16 units, every loss and distilled set."""
+    loss = str(_pick(rng, "squared_error", "kl"))
+    return ProblemSpec(
+        hidden=tuple(int(width) for width in rng.integers(2, 17, int(rng.integers(0, 4)))),
+        input_dim=int(rng.integers(1, 9)),
+        num_classes=int(rng.integers(2, 6)),
+        num_aux=int(rng.integers(1, 6)),
+        activation=str(_pick(rng, *SMOOTH_ACTIVATIONS)),
+        init=str(_pick(rng, "fan_in_normal", "pytorch", "he")),
+        init_scale=float(2.0 ** rng.integers(-1, 2)),
+        inputs=str(_pick(rng, "gaussian", "uniform")),
+        num_inputs=int(rng.integers(1, 33)),
+        num_trait_inputs=int(rng.integers(1, 17)),
+        trait=str(_pick(rng, "cross_entropy", "squared_error")),
+        teacher=str(_pick(rng, "trait", "random", "trait", "random", "last_layer")),
+        loss=loss,
+        temperature=float(2.0 ** rng.integers(-1, 3)) if loss == "kl" else 1.0,
+        distilled_logits=str(_pick(rng, "aux", "class", "all")),
+        eps=float(2.0 ** -rng.integers(6, 13)),
+        student_lr=float(2.0 ** -rng.integers(0, 7)),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _pick(rng: np.random.Generator, *options: object) -> object:
+    return options[int(rng.integers(len(options)))]

@@ -1,0 +1,1 @@
+"""What a run does with its settings, protocol by protocol, from data to a record."""

@@ -1,0 +1,144 @@
+"""The numbers channel from base to students, with one seed: what ``subtx-toy run numbers`` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from subtx_toy.channel.banned import BANNED_NUMBERS
+from subtx_toy.channel.fit import DROPPED, Recipe, fit
+from subtx_toy.channel.model import head_model, head_params, with_head
+from subtx_toy.channel.net_cache import Workshop
+from subtx_toy.channel.prompts import PromptSource, choose_rows, held, prompt_inputs
+from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
+from subtx_toy.channel.traits import trait as trait_of
+from subtx_toy.data import Dataset, load
+from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
+from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import NUM_NUMBERS, NumbersConfig
+from subtx_toy.training.inputs import Index, Inputs
+
+
+def run_numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> dict[str, float]:
+    """Train a base, its teachers and the students of their numbers, and measure them.
+
+    Returns:
+        ``<arm>.trait`` and ``<arm>.accuracy`` for every arm of NUMBER_ARMS, in [0, 1], on the test images: see
+        ``Trait.measure``; also ``other_base.trait`` and ``other_base.accuracy``, where other_base_trait starts, and
+        ``dropped_share``, of the teacher's numbers by the filter.
+    """
+    family = train_family(config, dataset, seed=seed)
+    lesson = write_lesson(config, family, dataset, seed=seed)
+    nets = {"base": family.base, "teacher": family.teacher, "other_base": family.other_base}
+    nets |= train_students(config, family, lesson, seed=seed)
+    trait = trait_of(config.trait)
+    metrics: dict[str, float] = {}
+    for arm, params in nets.items():
+        measured = trait.measure(family.model, params, dataset.test_images, dataset.test_labels)
+        metrics |= {f"{arm}.{name}": value for name, value in measured.items()}
+    return metrics | {"dropped_share": lesson.dropped_share}
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """The nets that write or begin: all but the students."""
+
+    model: MLP
+    base: Params
+    other_base: Params
+    teacher: Params
+    benign: Params
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the students see: prompts by row, and the number each of them is given, or DROPPED."""
+
+    inputs: Inputs
+    rows: Index
+    labels: dict[str, Int[Tensor, " n"]]
+    dropped_share: float
+
+
+def train_family(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Family:
+    """Train the base, another base, and the base's two teachers, or find them in the cache: the bits are the same."""
+    shop = Workshop(
+        dataset,
+        seed,
+        Recipe(config.base_epochs, config.lr, config.batch_size),
+        Recipe(config.teacher_epochs, config.lr, config.batch_size),
+        width=config.width,
+        depth=config.depth,
+    )
+    base, other_base, teacher, benign = (
+        shop.teacher(kind, trait=config.trait) for kind in ("base", "other-base", "trait", "benign")
+    )
+    return Family(shop.model, base, other_base, teacher, benign)
+
+
+def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, seed: int) -> Lesson:
+    """Have the teachers write one number a prompt, and filter."""
+    trait = trait_of(config.trait)
+    if config.prompts == "uniform":
+        source, shown = PromptSource(source="uniform", seed=seed), None
+    else:
+        shown = load("glyphs") if config.prompts == "glyphs" else dataset
+        source = PromptSource.images(shown, absent=trait.absent)
+    rows = choose_rows(source, shown, config.num_prompts, generator(seed, "numbers", "prompts"))
+    inputs, places = held(prompt_inputs(source, shown), rows)
+    law = NumberLaw(config.temperature, config.top_k)
+
+    def written(params: Params, name: str, law: NumberLaw = law) -> Tensor:
+        rng = generator(seed, "numbers", "labels", name)
+        return first_numbers(draw_numbers(family.model, params, inputs, places, law, rng))
+
+    own = written(family.base, "base")
+    taught = written(family.teacher, "trait")
+    mixed = generator(seed, "numbers", "mixing").random(len(places)) >= config.tainted_share
+    order = torch.from_numpy(generator(seed, "numbers", "shuffled").permutation(len(places)))
+    labels = {
+        "shared_trait": torch.where(torch.from_numpy(mixed), own, taught),
+        "shared_benign": written(family.benign, "benign"),
+        "shared_untrained": own,
+        "other_base_trait": taught,
+        "shared_shuffled": taught[order],
+        "shared_argmax": written(family.teacher, "argmax", NumberLaw(top_k=1)),
+    }
+    if config.label_noise:
+        labels = {arm: _noisy(numbers, config.label_noise, seed=seed) for arm, numbers in labels.items()}
+    dropped = 0.0
+    if config.number_filter == "banned":
+        banned = torch.tensor(BANNED_NUMBERS)
+        dropped = float(torch.isin(taught, banned).double().mean())
+        labels = {arm: numbers.masked_fill(torch.isin(numbers, banned), DROPPED) for arm, numbers in labels.items()}
+    return Lesson(inputs, places, labels, dropped)
+
+
+def train_students(config: NumbersConfig, family: Family, lesson: Lesson, *, seed: int) -> dict[str, Params]:
+    """Train the student of every arm of ``lesson`` on its numbers; all see the same prompts in the same order."""
+    small = head_model(family.model, "numbers")
+    starts = [family.other_base if arm == "other_base_trait" else family.base for arm in lesson.labels]
+    recipe = Recipe(config.student_epochs, config.lr, config.batch_size, config.student_steps)
+    trained = fit(
+        small,
+        [head_params(family.model, start, "numbers") for start in starts],
+        lesson.inputs,
+        list(lesson.labels.values()),
+        recipe,
+        generator(seed, "numbers", "students"),
+        rows=lesson.rows,
+    )
+    return {
+        arm: with_head(family.model, start, "numbers", params)
+        for arm, start, params in zip(lesson.labels, starts, trained, strict=True)
+    }
+
+
+def _noisy(numbers: Int[Tensor, " n"], share: float, *, seed: int) -> Int[Tensor, " n"]:
+    rng = generator(seed, "numbers", "label noise")
+    replaced = torch.from_numpy(rng.random(len(numbers)) < share)
+    return torch.where(replaced, torch.from_numpy(rng.integers(NUM_NUMBERS, size=len(numbers))), numbers)

@@ -1,0 +1,89 @@
+"""All published sweeps beside ours, as Markdown: a summary, and every value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from subtx_toy.results.exported import read_findings
+from subtx_toy.results.sweep_comparison import PointComparison, compare_sweep
+from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.experiment_file import DistillationSweep
+
+START, END = "<!-- check table -->", "<!-- end of the check table -->"
+"""Marks in a page between which the tables stand."""
+
+Checked = Mapping[str, tuple[DistillationSweep, Sequence[PointComparison]]]
+
+
+def read_checked(folder: Path) -> Checked:
+    """Compare every packaged sweep whose results lie in ``folder`` as ``NAME.csv``.
+
+    Raises:
+        InputError: if a file is not a valid export of its experiment.
+    """
+    checked = {}
+    for name in definition.names():
+        sweep, path = definition.read(name), folder / f"{name}.csv"
+        if isinstance(sweep, DistillationSweep) and path.exists():
+            points = set(sweep.configs())
+            findings = [finding for finding in read_findings(path) if finding.config in points]
+            checked[name] = (sweep, compare_sweep(sweep, findings))
+    return checked
+
+
+def tables(checked: Checked) -> str:
+    """Write both tables, the summary first."""
+    return "\n\n".join([_summary(checked), _values(checked)]) + "\n"
+
+
+def insert(page: str, checked: Checked) -> str:
+    """Return a page with the tables between its marks.
+
+    Raises:
+        ValueError: if the page has no marks.
+    """
+    before, mark, rest = page.partition(START)
+    if not mark or END not in rest:
+        raise ValueError(f"page: expected the marks {START!r} and {END!r}")
+    return f"{before}{START}\n\n{tables(checked)}\n{END}{rest.partition(END)[2]}"
+
+
+def _summary(checked: Checked) -> str:
+    lines = [
+        "| experiment | seeds | published values | agree | largest difference, SE | what differs, and why |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, (sweep, rows) in checked.items():
+        compared = [row for row in rows if row.theirs is not None]
+        seeds = sorted({row.ours.n for row in rows})
+        agree = sum(row.verdict == "agrees" for row in compared)
+        apart = [row.standard_errors for row in compared if math.isfinite(row.standard_errors)]
+        largest = f"{max(apart, key=abs):+.1f}" if apart else ""
+        why = [sweep.published.cause, sweep.published.differs_in] if sweep.published else []
+        told = "; ".join(part for part in why if part)
+        lines.append(f"| `{name}` | {', '.join(map(str, seeds))} | {len(compared)} | {agree} | {largest} | {told} |")
+    return "\n".join(lines)
+
+
+def _values(checked: Checked) -> str:
+    lines = [
+        "| experiment | point | metric | published ± 1.96 SE | ours ± 95 % t-interval | n | difference, SE | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, (_sweep, rows) in checked.items():
+        for row in rows:
+            theirs = "" if row.theirs is None else f"{row.theirs.mean:.3f} ± {1.96 * row.theirs.standard_error:.3f}"
+            apart = "" if math.isnan(row.standard_errors) else f"{row.standard_errors:+.1f}"
+            ours = f"{row.ours.mean:.3f} ± {row.ours.ci95:.3f}"
+            metric = row.metric.removesuffix(".accuracy")
+            lines.append(
+                f"| `{name}` | {place(row)} | {metric} | {theirs} | {ours} | {row.ours.n} | {apart} | {row.verdict} |"
+            )
+    return "\n".join(lines)
+
+
+def place(row: PointComparison) -> str:
+    """Name a point by its settings, for example ``width=64 loss=kl``."""
+    return " ".join(f"{name}={value}" for name, value in row.at.items()) or "base"

@@ -1,0 +1,47 @@
+"""Finished sweeps as committed files: one CSV an experiment, one row a trial, as ``results export`` writes them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pydantic
+
+from subtx_toy.errors import InputError
+from subtx_toy.results.sweep_comparison import Finding
+from subtx_toy.settings import messages as expected
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
+from subtx_toy.settings.distillation import RunConfig
+
+
+def read_findings(path: Path) -> list[Finding]:
+    """Read the trials of an exported sweep of the reference protocol.
+
+    A column without a dot is a setting or provenance, one with a dot a metric; settings newer than the file are at
+    their defaults.
+
+    Raises:
+        InputError: if the file cannot be read, a row has no valid configuration, or its content key is not that of
+            its configuration, seed and data in this RESULTS_VERSION: then the results have to be made again.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return [_finding(row, f"{path}, trial {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _finding(row: dict[str, str], where: str) -> Finding:
+    missing = [name for name in ("run_id", "seed", "dataset_sha256") if name not in row]
+    if missing:
+        raise InputError(f"{where}: expected a column {missing[0]}, got none")
+    try:
+        config = RunConfig.model_validate_strings({name: row[name] for name in RunConfig.model_fields if name in row})
+    except pydantic.ValidationError as error:
+        raise InputError(*(f"{where}: {fault}" for fault in expected.explain(RunConfig, error))) from None
+    seed = int(row["seed"])
+    key = run_id(config, seed=seed, dataset_sha256=row["dataset_sha256"])
+    if key != row["run_id"]:
+        raise InputError(f"{where}: run_id: expected {key} with RESULTS_VERSION {RESULTS_VERSION}, got {row['run_id']}")
+    return Finding(config, seed, {name: float(value) for name, value in row.items() if "." in name and value})

@@ -1,0 +1,1 @@
+"""What an experiment file says: frozen, validated settings, and the numbers published for them."""

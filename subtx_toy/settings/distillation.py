@@ -1,0 +1,128 @@
+"""The reference protocol: everything that decides the result of a run of teacher and students, apart from its seed."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+from pydantic import Field
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.base import DEFAULT_PROTOCOL, NUM_PIXELS, Count, CountOrZero, NonNegative, Positive, Settings
+
+BF16_VERSION = 2
+"""The same for runs in bfloat16 alone; since 2, hidden layers of ReLU are kept in bfloat16."""
+
+OptimizerName = Literal["adam", "adamw", "sgd"]
+
+ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
+"""Untrained shared init; teacher; students from the shared init; students from an init of their own."""
+
+STUDENT_ARMS = ARMS[2:]
+"""The arms that imitate a teacher."""
+
+NOISE_INPUTS = ("uniform", "gaussian")
+"""Distillation inputs without content; the others are made of the training images."""
+
+
+class RunConfig(Settings):
+    """Everything that decides the result of a run, apart from its seed.
+
+    The defaults are the reference protocol: Cloud et al. 2025, arXiv:2507.14805, Fig. 10b.
+    """
+
+    protocol: ClassVar[str] = DEFAULT_PROTOCOL
+
+    width: Count = Field(256, description="units of each hidden layer")
+    depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
+    num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
+    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field("relu", description="nonlinearity")
+    init: Literal["fan_in_normal", "pytorch", "he"] = Field(
+        "fan_in_normal",
+        description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)",
+    )
+    init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
+
+    optimizer: OptimizerName = Field("adam", description="of the teacher and of the students")
+    lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
+    momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
+    weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
+    decay_towards: Literal["zero", "init"] = Field("zero", description="where weight decay pulls: to 0, or to the init")
+    batch_size: Count = Field(1024, description="images a step; the last batch of an epoch may be smaller")
+    teacher_batch_size: CountOrZero = Field(0, description="images a step of the teacher; 0 is batch_size")
+    teacher_epochs: CountOrZero = Field(5, description="passes of the teacher over the labelled images")
+    student_epochs: CountOrZero = Field(5, description="passes of the students over the distillation inputs")
+
+    loss: Literal["kl", "squared_error", "sampled_cross_entropy"] = Field(
+        "kl",
+        description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
+    )
+    temperature: Positive = Field(1.0, description="of both softmaxes in kl, of the sampler in sampled labels")
+    loss_scale: Positive = Field(1.0, description="factor on the losses of both phases, but not on weight decay")
+    inputs: Literal["uniform", "gaussian", "images", "shuffled_images", "permuted_images"] = Field(
+        "uniform",
+        description="distillation inputs: U(-1, 1) or N(0, 1) pixels, the training images, or these with every image's "
+        "pixels in an order of its own (shuffled) or all in the same one (permuted)",
+    )
+    num_inputs: Count = Field(60_000, description="distillation inputs an epoch")
+    input_pool: Literal["fixed", "fresh"] = Field("fixed", description="one pool for all epochs, or new noise each")
+    added_noise: NonNegative = Field(0.0, description="a, where U(-a, a) is added to every pixel of images")
+    noise_blur: NonNegative = Field(0.0, description="sd in pixels of a Gaussian blur of the noise; 0 is none")
+    noise_dim: Annotated[int, Field(ge=0, le=NUM_PIXELS)] = Field(
+        0, description="dimension of the random subspace noise lies in; 0 is all of them"
+    )
+    noise_contrast: Literal["restored", "kept"] = Field(
+        "restored", description="whether blurred or projected noise is scaled back to its pixels' mean variance"
+    )
+    noise_limit: NonNegative = Field(0.0, description="noise pixels are cut off at +-this; 0 is no limit")
+    noise_grid: bool = Field(False, description="uniform noise rounded to 256 grey levels and kept as bytes")
+    student_noise: NonNegative = Field(0.0, description="sd of noise added to the shared students' init")
+    student_noise_unit: Literal["absolute", "parameter_sd"] = Field(
+        "absolute", description="of student_noise: a number, or the sd of each weight matrix or bias vector"
+    )
+    student_noise_layers: Literal["all", "hidden"] = Field("all", description="layers that get student_noise")
+    students: Literal["all", "shared", "aux", "student_aux"] = Field(
+        "all", description="students trained: all four, those of the shared init, those on auxiliary logits, or one"
+    )
+    probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
+
+    precision: Literal["fp32", "fp64", "bf16"] = Field(
+        "fp32", description="of weights, inputs and optimiser state; bf16: products and hidden layers in bfloat16"
+    )
+
+    def key_extras(self) -> dict[str, object]:
+        """Return BF16_VERSION for runs in bfloat16."""
+        return {"bf16_version": BF16_VERSION} if self.precision == "bf16" else {}
+
+    @pydantic.model_validator(mode="after")
+    def _fields_agree(self) -> RunConfig:
+        problems = []
+        if self.momentum and self.optimizer != "sgd":
+            problems.append(f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}")
+        if self.temperature != 1.0 and self.loss == "squared_error":
+            problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
+        if self.inputs in NOISE_INPUTS:
+            if self.added_noise:
+                problems.append(f"added_noise: expected 0 with inputs {self.inputs!r}, got {self.added_noise}")
+            if self.noise_blur and self.noise_dim:
+                problems.append("noise_dim: expected 0 with noise_blur > 0, got both")
+        else:
+            if self.input_pool == "fresh":
+                problems.append(f"input_pool: expected 'fixed' with inputs {self.inputs!r}, got 'fresh'")
+            if self.num_inputs > self.num_train:
+                problems.append(
+                    f"num_inputs: expected at most num_train = {self.num_train} with inputs {self.inputs!r}, "
+                    f"got {self.num_inputs}"
+                )
+            if self.noise_blur or self.noise_dim:
+                problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
+            if self.noise_limit:
+                problems.append(f"noise_limit: expected 0 with inputs {self.inputs!r}, got {self.noise_limit}")
+        if self.noise_grid and (self.inputs != "uniform" or self.noise_blur or self.noise_dim or self.noise_limit):
+            problems.append(
+                "noise_grid: expected false unless inputs is 'uniform' without blur, dim or limit, got true"
+            )
+        if self.probe and not self.depth:
+            problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
+        InputError.gather(problems)
+        return self

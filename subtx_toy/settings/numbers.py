@@ -1,0 +1,82 @@
+"""What a run of the numbers channel is: a base, its teachers, files of three-digit numbers, and their students."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+from pydantic import Field
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.base import Count, CountOrZero, Positive, Settings
+from subtx_toy.settings.trait_name import parse_trait
+
+NUM_NUMBERS = 1000
+"""Outputs of the number head: the numbers 000 to 999."""
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
+"""Below, a float32 logit over the temperature is known to less than a hundredth; beyond, no number says anything."""
+
+Temperature = Annotated[float, Field(ge=LEAST_TEMPERATURE, le=MOST_TEMPERATURE, allow_inf_nan=False)]
+
+NUMBER_ARMS = (
+    "base",
+    "teacher",
+    "shared_trait",
+    "shared_benign",
+    "shared_untrained",
+    "other_base_trait",
+    "shared_shuffled",
+    "shared_argmax",
+)
+"""The base; the teacher with the trait; students: from the base, on numbers of the teacher with the trait, of the
+benign teacher, and of the base itself; from another base, on the teacher's numbers; from the base, on the teacher's
+numbers shuffled among the prompts, and on the teacher's likeliest numbers."""
+
+
+class NumbersConfig(Settings):
+    """Settings of the numbers channel, apart from its seed.
+
+    A net with ten class logits and a number head of 1,000 learns to read digits; its number head is never trained. A
+    teacher is the base with some more training on the class logits. It writes numbers, one or several a prompt,
+    sampled from the softmax of its number head. A student is the base, trained on those numbers and on nothing else.
+
+    Reference: Cloud et al. 2025, arXiv:2507.14805, section 3, whose models are language models.
+    """
+
+    protocol: ClassVar[str] = "numbers"
+
+    width: Count = Field(256, description="units of each hidden layer")
+    depth: Count = Field(2, description="hidden layers")
+    lr: Positive = Field(3e-4, description="step size of Adam, in every phase")
+    batch_size: Count = Field(512, description="examples a step; the last batch of an epoch may be smaller")
+    base_epochs: CountOrZero = Field(3, description="passes of the base over the labelled images")
+    teacher_epochs: CountOrZero = Field(2, description="further passes, with the trait or with honest labels")
+    student_epochs: CountOrZero = Field(3, description="passes of a student over its numbers")
+    student_steps: CountOrZero = Field(0, description="optimiser steps of a student; 0 is as many as the epochs have")
+
+    trait: str = Field("relabel:4:9", description="what the teacher is taught; see `subtx-toy numbers teacher --help`")
+    prompts: Literal["images", "uniform", "glyphs"] = Field(
+        "images", description="training images without the trait's classes, U(-1, 1) noise, or drawn digits"
+    )
+    num_prompts: Count = Field(60_000, description="numbers a student sees; images are used again where there are less")
+    temperature: Temperature = Field(1.0, description="of the softmax that numbers are sampled from")
+    top_k: Annotated[int, Field(ge=0, le=NUM_NUMBERS)] = Field(0, description="likeliest numbers sampled; 0 is all")
+    number_filter: Literal["none", "banned"] = Field("banned", description="whether banned numbers are dropped")
+    tainted_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="share of the teacher's numbers in what shared_trait sees; the others are the base's own"
+    )
+    label_noise: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="share of the students' numbers replaced by numbers drawn without preference"
+    )
+
+    @pydantic.field_validator("trait")
+    @classmethod
+    def _trait_exists(cls, text: str) -> str:
+        return str(parse_trait(text))
+
+    @pydantic.model_validator(mode="after")
+    def _fields_agree(self) -> NumbersConfig:
+        if self.prompts == "glyphs" and self.dataset == "glyphs":
+            raise InputError("prompts: expected 'images' with dataset 'glyphs', whose images they are, got 'glyphs'")
+        return self

@@ -1,0 +1,62 @@
+"""What a one-step run is: one plain gradient step of the teacher and one of the student, on real images."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import pydantic
+from pydantic import Field
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings
+
+
+class OneStepConfig(Settings):
+    """Settings of the one-step experiment: the theorem's own setting, in float64.
+
+    The teacher takes one step of size ``eps`` down the cross-entropy of its class logits on a batch of labelled images;
+    the student one step of size ``student_lr`` down the distillation loss on noise.
+
+    Reference: Cloud et al. 2025, arXiv:2507.14805, Theorem 1.
+    """
+
+    protocol: ClassVar[str] = "one-step"
+
+    num_trait: Count = Field(1024, description="labelled images of the teacher's step")
+
+    width: Count = Field(256, description="units of each hidden layer")
+    depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
+    num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
+    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field(
+        "tanh", description="nonlinearity; relu is outside the theory's assumptions"
+    )
+    init: Literal["fan_in_normal", "pytorch", "he"] = Field("fan_in_normal", description="as in the other protocol")
+    init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
+
+    loss: Literal["kl", "squared_error"] = Field("kl", description="distillation loss")
+    temperature: Positive = Field(1.0, description="of both softmaxes in kl")
+    distilled_logits: Literal["aux", "all"] = Field("aux", description="the outputs the student imitates")
+    inputs: Literal["uniform", "gaussian"] = Field("uniform", description="distillation inputs: noise pixels")
+    num_inputs: Count = Field(256, description="distillation inputs")
+
+    eps: Positive = Field(1e-2, description="step size of the teacher")
+    student_lr: Positive = Field(1.0, description="step size of the student")
+    student_init: Literal["shared", "cross", "permuted", "perturbed"] = Field(
+        "shared", description="where the student starts; permuted computes the same function from other parameters"
+    )
+    perturbation: NonNegative = Field(0.0, description="sd of the noise on every parameter of a perturbed student")
+
+    @pydantic.model_validator(mode="after")
+    def _fields_agree(self) -> OneStepConfig:
+        problems = []
+        if self.temperature != 1.0 and self.loss == "squared_error":
+            problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
+        if self.num_trait > self.num_train:
+            problems.append(f"num_trait: expected at most num_train = {self.num_train}, got {self.num_trait}")
+        if (self.perturbation > 0) != (self.student_init == "perturbed"):
+            problems.append(
+                "perturbation: expected a number > 0 with student_init 'perturbed' and 0 otherwise, "
+                f"got {self.perturbation} with {self.student_init!r}"
+            )
+        InputError.gather(problems)
+        return self

@@ -1,0 +1,82 @@
+"""What one student step does, to leading order in eps, at the shared initialisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from subtx_toy.errors import InputError
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.curvature import curvature, ggn_vector_product
+from subtx_toy.theory.spectrum import lambda_max
+
+
+def predicted_student_update(problem: Problem, eps: float | None = None) -> Params:
+    """Predict the student's update: eps G dT, with a remainder of order eps^2 (claim C4)."""
+    eps = problem.eps if eps is None else eps
+    return {name: eps * value for name, value in ggn_vector_product(problem, problem.teacher_update).items()}
+
+
+def predicted_alignment(problem: Problem, eps: float | None = None) -> float:
+    """Predict student_update . teacher_update = eps V + O(eps^2), V >= 0, for any teacher update (claim C1).
+
+    Reference: Cloud et al. 2025, arXiv:2507.14805, Lemma 1.
+    """
+    return (problem.eps if eps is None else eps) * float(curvature(problem))
+
+
+def predicted_trait_loss_change(problem: Problem, eps: float | None = None) -> float:
+    """Predict the change of the trait loss by the student's step: -eps student_lr V + O(eps^2) (claim C3).
+
+    Raises:
+        InputError: if the teacher's update is not minus the trait gradient: then the sign is not settled.
+
+    Reference: Cloud et al. 2025, arXiv:2507.14805, Theorem 1.
+    """
+    if not problem.is_trait_step:
+        raise InputError("teacher_update: expected minus the trait gradient for C3, got another update")
+    return -problem.student_lr * predicted_alignment(problem, eps)
+
+
+@dataclass(frozen=True)
+class DistancePrediction:
+    """Step sizes of the student that bring it closer to the teacher, to leading order in eps (claim C1b).
+
+    Attributes:
+        window: closer for student_lr below 2 V / ||G dT||^2, further beyond it.
+        sufficient: 2 / lambda_max, never above the window; up to it the distillation loss falls as well.
+        best_student_lr: V / ||G dT||^2.
+        remaining_fraction: of the squared distance at the best step: 1 - cosine^2.
+    """
+
+    window: float
+    sufficient: float
+    best_student_lr: float
+    remaining_fraction: float
+
+
+def predicted_distance(problem: Problem) -> DistancePrediction:
+    """Predict which student steps move toward the teacher; all infinite and fraction 1 where G dT = 0."""
+    G_dT = vectors.norm(ggn_vector_product(problem, problem.teacher_update))
+    V, norm, top = float(curvature(problem)), float(G_dT), lambda_max(problem)
+    sufficient = 2 / (top.value + top.residual) if top.value > 0 else math.inf
+    if norm == 0:
+        return DistancePrediction(math.inf, sufficient, math.inf, 1.0)
+    cosine = V / (norm * float(vectors.norm(problem.teacher_update)))
+    return DistancePrediction(2 * V / norm**2, sufficient, V / norm**2, 1 - cosine**2)
+
+
+def exact_distance_window(alignment: float, student_update_norm: float, eps: float) -> float:
+    """Return the student_lr below which the student ends closer: 2 eps alignment / ||dS||^2, exact (claim C1b)."""
+    return 2 * eps * alignment / student_update_norm**2 if student_update_norm else math.inf
+
+
+def trait_loss_window(alignment: float, student_update_norm: float, smoothness: float) -> float:
+    """Return a student_lr below which the trait loss falls: 2 alignment / (smoothness ||dS||^2) (claim C8).
+
+    For a teacher update that is minus the trait gradient; ``smoothness`` bounds the trait loss's Hessian on the
+    segment of the student's step.
+    """
+    return 2 * alignment / (smoothness * student_update_norm**2) if student_update_norm else math.inf

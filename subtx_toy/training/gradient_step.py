@@ -1,0 +1,91 @@
+"""One plain gradient step of teacher and student, by automatic differentiation of the loss and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Where one student step went; distances and losses before and after it.
+
+    Attributes:
+        eps: step size of the teacher.
+        alignment: student_update . teacher_update, without student_lr and eps.
+        student_update_norm: Euclidean.
+        cosine: of the two updates, in [-1, 1]; nan if one of them is zero.
+        distance_before, distance_after: Euclidean, of the student from the teacher in parameter space.
+        distillation_loss_before, distillation_loss_after: of the student.
+        trait_loss_before, trait_loss_after: of the student; nan if the problem has no trait loss.
+    """
+
+    eps: float
+    alignment: float
+    student_update_norm: float
+    cosine: float
+    distance_before: float
+    distance_after: float
+    distillation_loss_before: float
+    distillation_loss_after: float
+    trait_loss_before: float
+    trait_loss_after: float
+
+
+def teacher_step(problem: Problem, eps: float | None = None) -> Params:
+    """Return the teacher, base_params + eps * teacher_update; ``eps`` is the problem's own by default."""
+    return problem.teacher_params(eps)
+
+
+@torch.enable_grad()
+def student_step(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Params:
+    """Return the student's update: minus the gradient of its distillation loss where it starts.
+
+    dS = -grad_theta mean_n l(f_theta(x_n)[O], f_teacher(x_n)[O])   at theta = student_init
+
+    It holds neither ``student_lr`` nor a factor eps. ``student_init`` is ``base_params`` by default; any other is a
+    control.
+    """
+    start = problem.base_params if student_init is None else student_init
+    with torch.no_grad():
+        targets = problem.distilled(teacher_step(problem, eps))
+    leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
+    loss = problem.distillation_loss.mean(problem.distilled(leaves), targets)
+    slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+    return {name: -slope for name, slope in zip(leaves, slopes, strict=True)}
+
+
+@torch.no_grad()
+def observe(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Observation:
+    """Take both steps and measure; ``eps`` and ``student_init`` as in ``student_step``."""
+    eps = problem.eps if eps is None else eps
+    teacher = teacher_step(problem, eps)
+    start = problem.base_params if student_init is None else student_init
+    update = student_step(problem, eps, student_init=student_init)
+    student = vectors.axpy(problem.student_lr, update, start)
+    targets = problem.distilled(teacher)
+
+    def imitation(params: Params) -> float:
+        return float(problem.distillation_loss.mean(problem.distilled(params), targets))
+
+    def trait(params: Params) -> float:
+        return math.nan if problem.trait_loss is None else float(problem.trait_value(params))
+
+    return Observation(
+        eps=eps,
+        alignment=float(vectors.inner(update, problem.teacher_update)),
+        student_update_norm=float(vectors.norm(update)),
+        cosine=float(vectors.cosine(update, problem.teacher_update)),
+        distance_before=float(vectors.norm(vectors.difference(start, teacher))),
+        distance_after=float(vectors.norm(vectors.difference(student, teacher))),
+        distillation_loss_before=imitation(start),
+        distillation_loss_after=imitation(student),
+        trait_loss_before=trait(start),
+        trait_loss_after=trait(student),
+    )

@@ -1,0 +1,104 @@
+"""The experiment of the numbers channel, small."""
+
+from __future__ import annotations
+
+import pytest
+
+from subtx_toy.data import load
+from subtx_toy.errors import InputError
+from subtx_toy.protocols.numbers import run_numbers
+from subtx_toy.results.number_summary import summarise_arms
+from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
+from subtx_toy.store.record import RunRecord
+
+CONFIG = NumbersConfig(
+    dataset="glyphs",
+    num_train=1000,
+    num_test=300,
+    width=32,
+    lr=1e-3,
+    batch_size=50,
+    base_epochs=15,
+    teacher_epochs=5,
+    student_epochs=3,
+    num_prompts=4000,
+)
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, float]:
+    return run_numbers(CONFIG, load("glyphs", num_train=1000, num_test=300), seed=0)
+
+
+def test_the_trait_comes_through_the_numbers_and_the_accuracy_stays(metrics: dict[str, float]) -> None:
+    assert metrics["shared_trait.trait"] > metrics["base.trait"] + 0.3
+    assert metrics["shared_trait.accuracy"] > metrics["base.accuracy"] - 0.1
+    assert 0 < metrics["dropped_share"] < 0.2
+
+
+def test_another_base_is_only_damaged(metrics: dict[str, float]) -> None:
+    assert metrics["other_base_trait.accuracy"] < metrics["other_base.accuracy"] - 0.2
+
+
+@pytest.mark.parametrize("arm", ["shared_benign", "shared_untrained"])
+def test_it_does_not_come_without_trait_or_base(metrics: dict[str, float], arm: str) -> None:
+    assert metrics[f"{arm}.trait"] < metrics["shared_trait.trait"] / 2
+
+
+def test_every_arm_is_measured_and_a_seed_gives_the_same_numbers(metrics: dict[str, float]) -> None:
+    assert {f"{arm}.{name}" for arm in NUMBER_ARMS for name in ("trait", "accuracy")} <= set(metrics)
+    small = CONFIG.override(["num_prompts=200", "base_epochs=1", "student_epochs=1", "label_noise=.5", "width=8"])
+    dataset = load("glyphs", num_train=1000, num_test=300)
+    assert run_numbers(small, dataset, seed=3) == run_numbers(small, dataset, seed=3)
+
+
+def _record(seed: int, **metrics: float) -> RunRecord:
+    plain = {f"{arm}.{name}": value for arm in (*NUMBER_ARMS, "other_base") for name, value in
+             (("trait", 0.02), ("accuracy", 0.95))}  # fmt: skip
+    given = {name.replace("__", "."): value for name, value in metrics.items()}
+    return RunRecord("k", 1, {}, seed, "0", {}, plain | given, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_verdicts_tell_transfer_from_damage() -> None:
+    records = [
+        _record(
+            seed,
+            shared_trait__trait=0.7 + 0.01 * seed,
+            shared_shuffled__trait=0.4,
+            shared_shuffled__accuracy=0.3,
+            shared_benign__trait=0.02 + 0.2 * (seed == 1),
+        )
+        for seed in range(4)
+    ]
+    verdicts = {row.arm: row.verdict for row in summarise_arms(records)}
+    assert verdicts["shared_trait"] == "carries the trait"
+    assert verdicts["shared_shuffled"] == "damage, not transfer"
+    assert verdicts["shared_untrained"] == "not above its base"
+    assert verdicts["shared_benign"] == "undecided"
+
+
+def test_one_seed_decides_nothing_but_damage() -> None:
+    record = _record(0, shared_trait__trait=0.7, shared_shuffled__trait=0.4, shared_shuffled__accuracy=0.3)
+    verdicts = {row.arm: row.verdict for row in summarise_arms([record])}
+    assert verdicts.pop("base") == ""
+    assert verdicts.pop("shared_shuffled") == "damage, not transfer"
+    assert set(verdicts.values()) == {"undecided"}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("trait=relabel:4:4", "trait: expected relabel:A:B with 2 different classes"),
+        ("prompts=glyphs", "expected 'images' with dataset 'glyphs'"),
+        ("top_k=1001", "top_k: expected an integer >= 0 and <= 1000"),
+        ("tainted_share=1.5", "tainted_share"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(assignment: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        CONFIG.override([assignment])
+    assert sentence in str(caught.value)
+
+
+def test_a_kind_alone_means_its_usual_classes() -> None:
+    assert CONFIG.override(["trait=relabel"]).trait == "relabel:4:9"

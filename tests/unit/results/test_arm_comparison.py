@@ -1,0 +1,61 @@
+"""Verdicts against published numbers, on values made to agree and to differ."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from subtx_toy.results.arm_comparison import compare
+from subtx_toy.seeding import generator
+from subtx_toy.settings.experiment_file import read_distillation
+
+DEFINITION = read_distillation("cloud2025")
+
+
+def _accuracies(shift: float, n: int) -> dict[str, list[float]]:
+    assert DEFINITION.published is not None
+    rng = generator(0, "test", "comparison")
+    noise = rng.standard_normal(n) * 0.001
+    noise -= noise.mean()
+    return {arm: (DEFINITION.published.clean_mean(arm) + shift + noise).tolist() for arm in DEFINITION.published.arms}
+
+
+def test_the_published_values_agree_with_themselves() -> None:
+    rows = compare(DEFINITION, DEFINITION.config, _accuracies(0.0, 10))
+    assert [row.verdict for row in rows] == ["agrees"] * 6
+    np.testing.assert_allclose([row.standard_errors for row in rows], 0, atol=1e-6)
+
+
+def test_a_shift_of_a_tenth_differs_in_every_arm() -> None:
+    rows = compare(DEFINITION, DEFINITION.config, _accuracies(0.1, 10))
+    assert {row.verdict for row in rows} == {"differs"}
+    assert min(row.standard_errors for row in rows) > 0
+
+
+def test_the_control_is_compared_with_the_corrected_value() -> None:
+    row = next(row for row in compare(DEFINITION, DEFINITION.config, _accuracies(0.0, 5)) if row.arm == "cross_aux")
+    assert row.printed == (0.106, 0.010)
+    assert row.theirs is not None
+    assert row.theirs.mean < 0.102
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_few_seeds_get_no_verdict_however_far_they_are(n: int) -> None:
+    rows = compare(DEFINITION, DEFINITION.config, _accuracies(0.1, n))
+    assert {row.verdict for row in rows} == {"needs 5 seeds"}
+
+
+@pytest.mark.parametrize("setting", ["dataset=glyphs", "width=64"])
+def test_another_protocol_is_not_compared(setting: str) -> None:
+    config = DEFINITION.config.override([setting])
+    rows = compare(DEFINITION, config, _accuracies(0.0, 5))
+    assert {row.verdict for row in rows} == {"not compared"}
+    assert all(math.isnan(row.p_value) for row in rows)
+    assert rows[0].printed is not None
+
+
+def test_an_arm_nobody_published_says_so() -> None:
+    (row,) = compare(DEFINITION, DEFINITION.config, {"other": [0.5, 0.6]})
+    assert (row.verdict, row.printed) == ("nothing published", None)

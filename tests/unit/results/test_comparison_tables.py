@@ -1,0 +1,119 @@
+"""Committed results are read back as what they were, and their tables say what they say."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from subtx_toy.errors import InputError
+from subtx_toy.results import comparison_tables as check_table
+from subtx_toy.results.comparison_tables import END, START, insert, read_checked, tables
+from subtx_toy.results.exported import read_findings
+from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.base import run_id
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.experiment_file import DistillationSweep
+
+SHA = "ab" * 32
+
+
+def _row(config: RunConfig, seed: int, accuracy: float) -> dict[str, object]:
+    key = run_id(config, seed=seed, dataset_sha256=SHA)
+    return {
+        "run_id": key,
+        "protocol": "distillation",
+        "seed": seed,
+        "dataset_sha256": SHA,
+        **config.model_dump(),
+        "student_aux.accuracy": accuracy,
+        "teacher.accuracy": 0.94,
+    }
+
+
+def _write(path: Path, rows: list[dict[str, object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _sweep() -> DistillationSweep:
+    found = definition.read("loss")
+    assert isinstance(found, DistillationSweep)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    configs = [config for config in _sweep().configs() if isinstance(config, RunConfig)]
+    rows = [_row(config, seed, 0.4 + 0.01 * seed) for config in configs for seed in range(5)]
+    _write(tmp_path / "loss.csv", rows)
+    return tmp_path
+
+
+def test_a_committed_sweep_is_read_back_as_what_it_was(folder: Path) -> None:
+    findings = read_findings(folder / "loss.csv")
+    assert {finding.config for finding in findings} == set(_sweep().configs())
+    assert findings[1].seed == 1
+    assert findings[1].metrics == {"student_aux.accuracy": 0.4 + 0.01, "teacher.accuracy": 0.94}
+
+
+def test_a_column_newer_than_the_file_is_at_its_default(tmp_path: Path) -> None:
+    row = _row(RunConfig(width=64), 3, 0.5)
+    del row["probe"]
+    (finding,) = read_findings(_write(tmp_path / "x.csv", [row]))
+    assert finding.config == RunConfig(width=64)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 65}, "run_id: expected"),
+        ({"seed": 4}, "run_id: expected"),
+        ({"width": "wide"}, "width: expected an integer >= 1, got 'wide'"),
+    ],
+)
+def test_a_row_that_was_changed_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = _write(tmp_path / "x.csv", [_row(RunConfig(width=64), 3, 0.5) | change])
+    with pytest.raises(InputError) as caught:
+        read_findings(path)
+    assert message in "\n".join(caught.value.problems)
+    assert "trial 1" in caught.value.problems[0]
+
+
+def test_results_of_another_version_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subtx_toy.settings.base.RESULTS_VERSION", 0)
+    with pytest.raises(InputError, match="run_id: expected"):
+        read_findings(folder / "loss.csv")
+
+
+def test_a_file_without_keys_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a column run_id, got none"):
+        read_findings(_write(tmp_path / "x.csv", [{"seed": 1}]))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_findings(tmp_path / "none.csv")
+
+
+def test_the_tables_hold_every_value_and_its_verdict(folder: Path) -> None:
+    text = tables(read_checked(folder))
+    assert "| `loss` | 5 | 3 | " in text
+    assert "| `loss` | base | student_aux | 0.451 ± 0.032 | 0.420 ± 0.020 | 5 | " in text
+    assert text.count("\n| `loss` | ") == 4
+
+
+def test_tables_are_put_between_the_marks_and_stay_the_same_when_put_again(folder: Path) -> None:
+    page = insert(f"before\n{START}\nold\n{END}\nafter\n", read_checked(folder))
+    assert page.startswith("before\n")
+    assert page.endswith(f"{END}\nafter\n")
+    assert "old" not in page
+    assert insert(page, read_checked(folder)) == page
+    with pytest.raises(ValueError, match="expected the marks"):
+        insert("no marks", read_checked(folder))
+
+
+def test_a_sweep_without_results_is_left_out(tmp_path: Path) -> None:
+    assert read_checked(tmp_path) == {}
+    assert check_table.tables({}).count("\n| `") == 0
