@@ -50,8 +50,8 @@ def claim(
     """Make a claim of a function of (problem, evidence) that returns ``Inequality(lhs, rhs)``, asserting lhs <= rhs.
 
     A hypothesis is one of ``subtx_toy.claims.vocabulary.hypotheses`` or a function of the problem that says whether it
-    is met; the first line of the function's docstring is the statement. Sides within USER_BOUND_ROUNDING of one another are
-    undecided, unless the inequality brings a ``floor`` of its own.
+    is met; the first line of the function's docstring is the statement. Sides within USER_BOUND_ROUNDING of one another
+    are undecided, unless the inequality brings a ``floor`` of its own.
 
     >>> from subtx_toy.problem.spec import ProblemSpec
     >>> @claim(id="cauchy-schwarz")

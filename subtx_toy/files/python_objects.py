@@ -1,7 +1,8 @@
-"""Objects named by users: ``module:name`` or ``file.py:name``."""
+"""Objects that users name: ``module:name`` or ``file.py:name``."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -11,8 +12,16 @@ from types import ModuleType
 from subtx_toy.errors import InputError
 
 
+def is_reference(text: str) -> bool:
+    """Return whether a text names an object of the user's: ``module:name`` or ``file.py:name``."""
+    place, colon, name = text.rpartition(":")
+    return bool(colon and place and name.isidentifier())
+
+
 def load_object(field: str, reference: str, *, expected: str) -> object:
     """Import what ``reference`` names; ``field`` and ``expected`` say in messages what it is for.
+
+    A file is executed once per process, and again only when its content has changed.
 
     Raises:
         InputError: if it is no reference, the file or module cannot be imported, or the name is not in it.
@@ -27,22 +36,50 @@ def load_object(field: str, reference: str, *, expected: str) -> object:
     return found
 
 
+def source_sha256(field: str, reference: str, *, expected: str) -> str:
+    """Return the SHA-256 of the source file that ``reference`` names an object in, for content keys.
+
+    Raises:
+        InputError: as ``load_object``, and if the module has no source file.
+    """
+    place = reference.rpartition(":")[0]
+    path = place if place.endswith(".py") else _module(field, place, expected).__file__
+    if path is None:
+        raise InputError(f"{field}: expected a module with a source file, got {place!r}")
+    return hashlib.sha256(_content(field, Path(path), expected)).hexdigest()
+
+
+def _content(field: str, path: Path, expected: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise InputError(f"{field}: expected {expected} in the file {str(path)!r}, got {reason}") from None
+
+
 def _module(field: str, place: str, expected: str) -> ModuleType:
-    path = Path(place)
     if place.endswith(".py"):
-        if not path.is_file():
-            raise InputError(f"{field}: expected {expected} in the file {place!r}, got no such file")
-        spec = importlib.util.spec_from_file_location(f"_subtx_toy_given_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise InputError(f"{field}: expected a Python file, got {place!r}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses of the file look their module up there
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:  # a user's file can raise anything
-            raise InputError(f"{field}: cannot import {place!r}: {type(error).__name__}: {error}") from error
-        return module
+        return _of_file(field, Path(place), expected)
     try:
         return importlib.import_module(place)
-    except (Exception, SystemExit) as error:  # and so can a module
+    except (Exception, SystemExit) as error:  # a user's module can raise anything
         raise InputError(f"{field}: cannot import {place!r}: {type(error).__name__}: {error}") from error
+
+
+def _of_file(field: str, path: Path, expected: str) -> ModuleType:
+    content = _content(field, path, expected)
+    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
+    name = f"_subtx_toy_user_{path.stem}_{digest[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{field}: expected a Python file, got {str(path)!r}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses of the file look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # and so can a file
+        del sys.modules[name]
+        raise InputError(f"{field}: cannot import {str(path)!r}: {type(error).__name__}: {error}") from error
+    return module
