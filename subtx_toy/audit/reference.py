@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from subtx_toy.channel.teachers import train_teacher
 from subtx_toy.data import Dataset, cache
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
+from subtx_toy.files.content_key import block_key
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
@@ -62,10 +62,7 @@ def make_reference(
 
 def fingerprint(params: Params) -> str:
     """Return a checksum of a net, 32 hexadecimal digits."""
-    state = hashlib.blake2b(digest_size=16)
-    for name, value in params.items():
-        state.update(name.encode() + value.numpy().astype("<f4").tobytes())
-    return state.hexdigest()
+    return block_key(*(name.encode() + value.numpy().astype("<f4").tobytes() for name, value in params.items()))
 
 
 def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from subtx_toy.audit.directions import Directions
 from subtx_toy.audit.examination import Question, measure_pairs
 from subtx_toy.audit.measurement import Measurement, Probe
 from subtx_toy.audit.reference import fingerprint
@@ -22,6 +20,7 @@ from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
 from subtx_toy.channel.students import Pairs
 from subtx_toy.data import Dataset, cache
 from subtx_toy.files.atomic import replacing
+from subtx_toy.files.content_key import block_key, content_key
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
@@ -136,14 +135,13 @@ def measure_reference(
     key = {
         "nets": [fingerprint(net) for net in nets],
         "base": fingerprint(scorer.base),
-        "directions": _fingerprint(directions),
+        "directions": block_key(*(block.numpy().tobytes() for block in (*directions.weights, *directions.biases))),
         "traits": names,
         "header": header.model_dump(mode="json", by_alias=True),
         "size": size,
         "measurement_version": MEASUREMENT_VERSION,
     }
-    digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
-    path = cache.root() / "numbers" / f"reference-{digest}.json"
+    path = cache.root() / "numbers" / f"reference-{content_key(key, size=12)}.json"
     stored = _stored(path)
     if stored is not None:
         return stored
@@ -168,10 +166,3 @@ def _stored(path: Path) -> ReferenceValues | None:
         return ReferenceValues(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # not there, or damaged: measured again
         return None
-
-
-def _fingerprint(directions: Directions) -> str:
-    state = hashlib.blake2b(digest_size=16)
-    for block in (*directions.weights, *directions.biases):
-        state.update(block.numpy().tobytes())
-    return state.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -15,6 +14,7 @@ import numpy as np
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import ProvedBox
 from subtx_toy.files.atomic import replacing
+from subtx_toy.files.content_key import seal
 
 FORMAT, VERSION = "subtx_toy certificate", 1
 DOCUMENT = "certificate.json"
@@ -101,11 +101,6 @@ class Certificate:
             "results": self.summary(),
         }
         return content | {"seal": seal(content)}
-
-
-def seal(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of a document without its seal: a guard against accidents, not against forgers."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def write(certificate: Certificate, path: Path) -> None:

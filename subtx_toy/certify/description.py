@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ import torch
 
 from subtx_toy.certify.series import ACTIVATIONS as SERIES
 from subtx_toy.errors import InputError
+from subtx_toy.files.content_key import seal
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.model import MLP
@@ -100,8 +100,7 @@ class Description:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 that names the problem: of its settings and the digests of its arrays."""
-        text = json.dumps({"settings": self.settings(), "arrays": self.digests()}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return seal({"settings": self.settings(), "arrays": self.digests()})
 
 
 def _digest(array: np.ndarray) -> str:

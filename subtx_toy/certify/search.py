@@ -6,9 +6,6 @@ import platform
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from subtx_toy import __version__
 from subtx_toy.certify.balls.gemm import check_products, kernel, one_thread
 from subtx_toy.certify.certificate import Certificate
 from subtx_toy.certify.closed_form import closed_form
@@ -16,6 +13,7 @@ from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
 from subtx_toy.certify.observed import Observed, observe
 from subtx_toy.certify.quantities import Quantity
+from subtx_toy.store.record import versions
 
 ORDERS = {"alignment": 3, "every-batch": 3, "trait-loss": 3, "distance": 3}
 """Of Taylor's theorem where the network is smooth: 2 to 4 take about as long, measured in docs/certificates.md."""
@@ -78,9 +76,7 @@ def certify(
         boxes_tried=found.tried,
         order=degree,
         software={
-            "subtx_toy": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
+            **versions("subtx_toy", "numpy", "python"),
             "blas": kernel(),
             "processor": platform.machine(),
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 import numpy as np
@@ -130,8 +129,3 @@ def held(inputs: Inputs, rows: Int[np.ndarray, " n"]) -> tuple[Inputs, Int[np.nd
         return inputs, rows
     unique, places = np.unique(rows, return_inverse=True)
     return InputPool(inputs.gather(unique)), places
-
-
-def digest(rows: Int[np.ndarray, " n"]) -> str:
-    """Return a checksum of indices, 16 hexadecimal digits."""
-    return hashlib.blake2b(rows.astype("<i8").tobytes(), digest_size=8).hexdigest()

@@ -14,6 +14,7 @@ from subtx_toy.data import cache, idx
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.data.idx import STEMS, IdxFile
 from subtx_toy.errors import DataError
+from subtx_toy.files.content_key import seal
 
 NAME = "glyphs"
 MANIFEST = "manifest.json"
@@ -25,8 +26,7 @@ def place(num_train: int, num_test: int) -> Path:
     """Return the folder that holds, or would hold, a set of these sizes drawn with these libraries."""
     from subtx_toy.data.glyphs import VERSION
 
-    libraries = json.dumps({library: version(library) for library in _LIBRARIES}).encode()
-    key = hashlib.sha256(libraries).hexdigest()[:12]
+    key = seal({library: version(library) for library in _LIBRARIES})[:12]
     return cache.root() / NAME / f"v{VERSION}-{num_train}-{num_test}-{key}"
 
 

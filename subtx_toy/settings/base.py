@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -13,6 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.content_key import seed_keys
 from subtx_toy.settings import messages as expected
 
 RESULTS_VERSION = 1
@@ -136,7 +135,4 @@ def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> l
     content |= config.key_extras()
     if config.protocol != DEFAULT_PROTOCOL:  # the keys of the first protocol never had its name
         content["protocol"] = config.protocol
-    # repr of a float round-trips, and sorted keys make the text independent of the order of the fields.
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).removesuffix("}")
-    # "seed" comes after every other key, so that what all seeds share is written once.
-    return [hashlib.blake2b(f'{text},"seed":{seed}}}'.encode(), digest_size=16).hexdigest() for seed in seeds]
+    return seed_keys(content, seeds)

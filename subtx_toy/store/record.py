@@ -5,10 +5,13 @@ from __future__ import annotations
 import platform
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from subtx_toy import __version__
 
 SCHEMA_VERSION = 1
 """Of the record's fields; the store refuses records of a later schema than its own."""
@@ -55,21 +58,30 @@ class RunRecord:
         }
 
 
-def versions() -> dict[str, str]:
-    """Return what the numbers of this process are computed with."""
+def versions(*names: str) -> dict[str, str]:
+    """Return what this process computes with: the versions of ``names``, or of everything that a record names."""
+    return {name: _VERSIONS[name]() for name in names or _VERSIONS}
+
+
+def _torch() -> str:
     import torch
 
-    from subtx_toy import __version__
+    return str(torch.__version__)
 
+
+def _blas() -> str:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return {
-        "subtx_toy": __version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "machine": platform.machine(),
-    }
+    return f"{blas['name']} {blas['version']}"
+
+
+_VERSIONS: dict[str, Callable[[], str]] = {
+    "subtx_toy": lambda: __version__,
+    "python": platform.python_version,
+    "torch": _torch,
+    "numpy": lambda: np.__version__,
+    "blas": _blas,
+    "machine": platform.machine,
+}
 
 
 def peak_rss_mib() -> float:

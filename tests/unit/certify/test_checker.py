@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from subtx_toy.certify.certificate import Certificate, seal, to_bytes, write
+from subtx_toy.certify.certificate import Certificate, to_bytes, write
 from subtx_toy.certify.checker.check import check
 from subtx_toy.certify.checker.document import Rejected
 from subtx_toy.certify.description import QUANTITIES, describe
 from subtx_toy.certify.search import certify
 from subtx_toy.errors import InputError
+from subtx_toy.files.content_key import seal
 from subtx_toy.problem.spec import ProblemSpec
 
 TINY = ProblemSpec(
