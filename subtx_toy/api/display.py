@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from subtx_toy.errors import InputError
 
 MAX_ROWS = 60
 """Rows of a table in a notebook; the rest is counted."""
@@ -19,3 +22,16 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, conclusi
     more = f"<p>and {len(rows) - MAX_ROWS} more rows</p>" if len(rows) > MAX_ROWS else ""
     text = f"<p>{html.escape(conclusion)}</p>" if conclusion else ""
     return f"{text}<table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>{more}"
+
+
+def frame(rows: Iterable[Mapping[str, object]]) -> Any:
+    """Return rows as a pandas DataFrame.
+
+    Raises:
+        InputError: if pandas is not installed.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError:
+        raise InputError("frames need pandas; install it with: pip install 'subtx-toy[export]'") from None
+    return pandas.DataFrame(list(rows))
