@@ -23,7 +23,7 @@ MAX_BOXES = 120
 
 def searched(num_rows: int) -> list[Boundary]:
     problem, rows = given(path_of("small-net")).build(), np.geomspace(1e-7, 1e3, num_rows)
-    return [boundary(describe(problem, quantity=one), one, list(rows), max_boxes=MAX_BOXES) for one in QUANTITIES]
+    return [boundary(describe(problem, one), list(rows), max_boxes=MAX_BOXES) for one in QUANTITIES]
 
 
 def main(target: Path, num_rows: int) -> None:

@@ -26,8 +26,7 @@ class Certificate:
     """What is proved for one description, up to where, and what was seen or bounded by other means.
 
     Attributes:
-        described: the problem in exact numbers.
-        quantity: one of ``description.QUANTITIES``, proved positive (for trait-loss: the loss falls).
+        described: the problem in exact numbers, and the quantity that is proved positive.
         eps_certified: the sign is proved for every eps in (0, eps_certified]; 0 if for none.
         eps_closed: by the closed form, with rounding; None with ``closed_reason``.
         eps_one_box: by the longest single box.
@@ -43,7 +42,6 @@ class Certificate:
     """
 
     described: Description
-    quantity: str
     eps_certified: float
     eps_closed: float | None
     closed_reason: str
@@ -58,6 +56,11 @@ class Certificate:
     boxes_tried: int
     order: int
     software: dict[str, str]
+
+    @property
+    def quantity(self) -> str:
+        """What is proved positive (for trait-loss: the loss falls)."""
+        return self.described.quantity
 
     @property
     def bracketed(self) -> bool:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subtx_toy.certify.balls.rounding import Array
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.quantities import Quantity
+from subtx_toy.problem.sign_change import last_holding
 
 _SLACK = 1 + 1e-9  # a sum of a million terms errs by 1.2e-10 of itself at most, and a layer has few of them
 _HALVINGS = 40
-_MOST_DOUBLINGS = 1000
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ class ClosedForm:
         self.v_norm = np.linalg.norm(size, axis=1) * _SLACK
         self.v_osc = np.maximum(quantity.v.upper().max(1) - quantity.v.lower().min(1), 0.0) * _SLACK
         self.quantity = quantity
-        # V of every input and their mean, from below
-        self.V = _start(quantity)
+        # V of every input or their mean, from below; for distance the alignment's own, which its rate at 0 is not
+        self.V = quantity.curvature().lower()
 
     def bends(self, eps: float) -> tuple[np.ndarray, np.ndarray]:
         """Bound, per input, ||z'|| over [0, eps] and the second derivative of the alignment."""
@@ -147,24 +146,8 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
         return None, "the closed form takes the direction for minus the exact trait gradient, which no float64 array is"
     form = ClosedForm(quantity)
     with np.errstate(all="ignore"):
-        if form.rate(cap) > 0:
-            return cap, ""
-        upper, lower = cap, cap / 2
-        for _ in range(_MOST_DOUBLINGS):
-            if form.rate(lower) > 0:
-                break
-            upper, lower = lower, lower / 2
-        else:
-            return None, "the rate at eps = 0 is not proved positive by norms"
-        for _ in range(_HALVINGS):
-            middle = (lower + upper) / 2
-            lower, upper = (middle, upper) if form.rate(middle) > 0 else (lower, middle)
-    return lower, ""
-
-
-def _start(quantity: Quantity) -> Array:
-    # For distance the alignment's own V, which its rate at 0 is not.
-    return quantity.curvature().lower()
+        eps = last_holding(lambda eps: form.rate(eps) > 0, halvings=_HALVINGS, cap=cap)
+    return eps, "" if eps else "the rate at eps = 0 is not proved positive by norms"
 
 
 def _norms(described: Description, layer: int, rows: np.ndarray) -> Norms:

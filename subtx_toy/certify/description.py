@@ -29,6 +29,7 @@ class Description:
     """All that the claims depend on; every number stands for itself, none for a rounded real.
 
     Attributes:
+        quantity: one of ``QUANTITIES``, whose sign is to be proved; no part of the settings or the fingerprint.
         activation, loss: names; ``temperature`` of the softmax, 1 for squared error.
         student_lr: step size of the student; for trait-loss and distance.
         columns: which outputs are distilled.
@@ -39,6 +40,7 @@ class Description:
             part under ``direction_low.``: it is the sum of both, so that a teacher stored in any precision lies on it.
     """
 
+    quantity: str
     activation: str
     loss: str
     temperature: float
@@ -83,16 +85,8 @@ class Description:
         return CAP / norm
 
     def settings(self) -> dict[str, object]:
-        """Return everything but the arrays, as JSON values."""
-        return {
-            "activation": self.activation,
-            "loss": self.loss,
-            "temperature": self.temperature,
-            "student_lr": self.student_lr,
-            "columns": self.columns,
-            "trait": self.trait,
-            "trait_columns": self.trait_columns,
-        }
+        """Return everything but the quantity and the arrays, as JSON values."""
+        return {name: value for name, value in vars(self).items() if name not in ("quantity", "arrays")}
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of every array's shape and little-endian bytes."""
@@ -109,13 +103,17 @@ def _digest(array: np.ndarray) -> str:
 
 
 def describe(
-    problem: Problem, *, quantity: str = "alignment", student_lr: float | None = None, teacher: Params | None = None
+    problem: Problem,
+    quantity: str = "alignment",
+    *,
+    student_lr: float | None = None,
+    teacher: Params | None = None,
 ) -> Description:
     """Write down the exact numbers of a problem.
 
     Args:
         problem: of a perceptron; float32 numbers count as the float64 numbers that they equal.
-        quantity: decides whether the trait is needed.
+        quantity: whose sign is to be proved; trait-loss alone needs the trait.
         student_lr: instead of the problem's own.
         teacher: parameters of a trained teacher that stands at eps = 1: the direction is the exact difference from the
             base, in two float64 parts where one does not hold it.
@@ -145,6 +143,7 @@ def describe(
     columns = numbers[problem.columns] if isinstance(problem.columns, slice) else list(problem.columns)
     loss = problem.distillation_loss
     return Description(
+        quantity=quantity,
         activation=model.activation.name,
         loss=loss.name,
         temperature=float(loss.temperature),

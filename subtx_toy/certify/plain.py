@@ -34,10 +34,10 @@ _SLOPES: dict[str, _Function] = {
 
 
 class PlainQuantity:
-    """F(eps) of a description, by one forward pass of the teacher and, where needed, one step of the student."""
+    """F(eps) of a description's quantity, by a forward pass of the teacher and, where needed, a student's step."""
 
-    def __init__(self, described: Description, name: str) -> None:
-        self.described, self.name = described, name
+    def __init__(self, described: Description) -> None:
+        self.described, self.name = described, described.quantity
         self.weights = [described.base(layer) for layer in range(described.num_layers)]
         self.rates = [described.direction(layer) for layer in range(described.num_layers)]
         value, slope = _VALUES[described.activation], _SLOPES[described.activation]
@@ -50,7 +50,7 @@ class PlainQuantity:
                 self.slopes.append(slope(z))
                 a, rate = value(z), rate * slope(z)
         self.outputs, self.v = z[:, described.columns], rate[:, described.columns]
-        self.loss_at_init = self._trait_loss(None) if name == "trait-loss" else 0.0
+        self.loss_at_init = self._trait_loss(None) if self.name == "trait-loss" else 0.0
 
     def __call__(self, eps: float) -> float:
         """Return F(eps); for every-batch the least over inputs."""

@@ -14,6 +14,7 @@ from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
 from subtx_toy.certify.plain import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
+from subtx_toy.problem.sign_change import sign_changes
 
 _SCAN = 200
 
@@ -41,7 +42,6 @@ class Boundary:
 
 def boundary(
     described: Description,
-    quantity: str,
     student_lr: Sequence[float],
     *,
     max_boxes: int,
@@ -50,28 +50,20 @@ def boundary(
     """Search every row of the plane by itself: alignment's cap, one step size of the student after the other.
 
     Raises:
-        InputError: as ``search.certify`` does, if products of float64 matrices are not what the bounds take them for.
+        InputError: as the search of one certificate does, if products of float64 matrices are not what the bounds take
+            them for.
     """
     one_thread()
     check_products()
     cap, rows = described.cap(), []
     for done, lr in enumerate(student_lr):
         own = dataclasses.replace(described, student_lr=float(lr))
-        proof = Quantity(own, quantity)
+        proof = Quantity(own)
         order = proof.order(3)
         closed, _ = closed_form(proof, cap=cap)
         found = march(lambda box, proof=proof, order=order: proof.rate(box, order), cap=cap, max_boxes=max_boxes)  # type: ignore[misc]
-        rows.append((np.nan if closed is None else closed, found.eps, observed(own, quantity, cap=cap)))
+        changes = sign_changes(PlainQuantity(own), np.geomspace(1e-4 * cap, cap, _SCAN))
+        rows.append((np.nan if closed is None else closed, found.eps, next(changes, (cap, 0.0, 0.0))[0]))
         progress(done + 1)
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return Boundary(quantity, np.asarray(student_lr, np.float64), table[:, 0], table[:, 1], table[:, 2], cap)
-
-
-def observed(described: Description, quantity: str, *, cap: float) -> float:
-    """Return the last of 200 logarithmic points before a plain evaluation is negative, 0 if the first one is."""
-    plain, last = PlainQuantity(described, quantity), 0.0
-    for eps in np.geomspace(1e-4 * cap, cap, _SCAN):
-        if not plain(float(eps)) > 0:
-            return last
-        last = float(eps)
-    return last
+    closed_ends, certified, observed = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    return Boundary(described.quantity, np.asarray(student_lr, np.float64), closed_ends, certified, observed, cap)

@@ -9,7 +9,7 @@ from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, divided, from_remainder, taylor
 from subtx_toy.certify.ray import START, OutputRay
 from subtx_toy.certify.series import Series, softmax
-from subtx_toy.certify.student import Student
+from subtx_toy.certify.student import StudentStep
 
 
 class Quantity:
@@ -23,14 +23,14 @@ class Quantity:
     rho_i(eps) = -dl/dz(z_i(0), z_i(eps)): z_i(eps) - z_i(0) for squared error, (p_i(eps) - p_i(0)) / tau for kl.
     """
 
-    def __init__(self, described: Description, name: str) -> None:
-        self.described, self.name = described, name
-        self.power = 2 if name == "distance" else 1
+    def __init__(self, described: Description) -> None:
+        self.described, self.name = described, described.quantity
+        self.power = 2 if self.name == "distance" else 1
         self.ray = OutputRay(described)
         self.outputs, self.v = self.ray.start
         self.probabilities = self._answer([self.outputs])[0]
-        self.student = Student(described)
-        self.loss_at_init = self.student.loss_at_init() if name == "trait-loss" else Ball.exact(0.0)
+        self.student = StudentStep(described)
+        self.loss_at_init = self.student.loss_at_init() if self.name == "trait-loss" else Ball.exact(0.0)
 
     def _answer(self, z: Series) -> Series:
         # What rho is a difference of: outputs, or probabilities over tau.

@@ -11,31 +11,29 @@ from subtx_toy.certify.certificate import Certificate
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
-from subtx_toy.certify.observed import Observed, observe
+from subtx_toy.certify.observed import FirstChange, observe
 from subtx_toy.certify.quantities import Quantity
 from subtx_toy.store.record import versions
 
-ORDERS = {"alignment": 3, "every-batch": 3, "trait-loss": 3, "distance": 3}
+ORDER = 3
 """Of Taylor's theorem where the network is smooth: 2 to 4 take about as long, measured in docs/certificates.md."""
 
 MAX_BOXES = 4000
 """Attempts of a search, unless told otherwise."""
 
 
-def certify(
+def find_certificate(
     described: Description,
-    quantity: str,
     *,
     eps_max: float | None = None,
     order: int | None = None,
     max_boxes: int = MAX_BOXES,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
-    """Search how far the quantity is provably positive, for every eps in (0, eps_certified].
+    """Search how far the quantity of a description is provably positive, for every eps in (0, eps_certified].
 
     Args:
         described: the problem in exact numbers.
-        quantity: one of ``description.QUANTITIES``.
         eps_max: stop there, if that is before the cap 1000 / ||dT||.
         order: of Taylor's theorem, >= 2; relu networks have 1.
         max_boxes: attempts at most.
@@ -48,20 +46,19 @@ def certify(
     check_products()
     cap = described.cap() if eps_max is None else min(eps_max, described.cap())
     began = time.process_time()
-    proof = Quantity(described, quantity)
-    degree = proof.order(ORDERS[quantity] if order is None else order)
+    proof = Quantity(described)
+    degree = proof.order(ORDER if order is None else order)
     found = march(lambda box: proof.rate(box, degree), cap=cap, max_boxes=max_boxes, progress=progress)
     seconds = time.process_time() - began
     closed, closed_reason = closed_form(proof, cap=cap)
     if closed is not None and closed > found.eps:
         # Both are proofs; the boxes are what the file carries.
         closed, closed_reason = None, f"beyond what the boxes prove ({closed!r}), so the certificate does not carry it"
-    seen = Observed(None, "the sign is proved up to the cap")
+    seen = FirstChange(None, "the sign is proved up to the cap")
     if found.eps < cap:
-        seen = observe(described, quantity, start=found.eps, cap=cap)
+        seen = observe(described, start=found.eps, cap=cap)
     return Certificate(
         described=described,
-        quantity=quantity,
         eps_certified=found.eps,
         eps_closed=closed,
         closed_reason=closed_reason,

@@ -15,7 +15,7 @@ from subtx_toy.certify.ray import refuse_kinks
 from subtx_toy.certify.series import ACTIVATIONS, Series, log_sum_exp, slopes, square_term
 
 
-class Student:
+class StudentStep:
     """One step from the shared init: dS(eps) = (1/n) sum_i J_i^T rho_i(eps), rho = -dl/dz at the init.
 
     With a_l the inputs ``[n, w]`` of layer l at the init and delta_l ``[n, w']`` the backward pass of rho / n, the

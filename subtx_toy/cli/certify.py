@@ -51,17 +51,15 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     import torch
 
     from subtx_toy.certify.certificate import write
-    from subtx_toy.certify.search import MAX_BOXES
-    from subtx_toy.certify.search import certify as search
+    from subtx_toy.certify.search import MAX_BOXES, find_certificate
 
     torch.set_num_threads(1)
     given = _parse(settings, problem, _SETTINGS)
     with Display() as display, interruptible():
         described = _described(problem, quantity, given, display)
         display.start("certifying", 100, "per cent of the cap")
-        found = search(
+        found = find_certificate(
             described,
-            quantity,
             eps_max=given.get("eps_max"),
             order=_integer(given, "order"),
             max_boxes=_integer(given, "max_boxes") or MAX_BOXES,
@@ -181,7 +179,7 @@ def _described(problem: str, quantity: str, given: dict[str, float], display: Di
     from subtx_toy.claims.instance import given as read
 
     if problem != _TEACHER:
-        return describe(read(path_of(problem)).build(), quantity=quantity, student_lr=given.get("student_lr"))
+        return describe(read(path_of(problem)).build(), quantity, student_lr=given.get("student_lr"))
     from subtx_toy.data import load
     from subtx_toy.protocols.mnist_teacher import train_segment
     from subtx_toy.settings.distillation import RunConfig
@@ -191,7 +189,7 @@ def _described(problem: str, quantity: str, given: dict[str, float], display: Di
     display.start("training a teacher", 1, "teacher")
     problem_, teacher, result = train_segment(config, data, seed=_integer(given, "seed") or 0)
     display.report(f"test accuracy of the teacher: {result.accuracy['teacher']:.4f}")
-    return describe(problem_, quantity=quantity, student_lr=given.get("student_lr"), teacher=teacher)
+    return describe(problem_, quantity, student_lr=given.get("student_lr"), teacher=teacher)
 
 
 def _print(problem: str, found: Certificate, out: Path | None) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.sign_change import last_holding
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, RayNorms
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.optimize import brentq
 
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.sign_change import confirmed_gap, scan_points, sign_changes
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.high_precision import alignment_sign
 
-_NUM_LOG, _NUM_LINEAR = 60, 400
 _CAP = 1000.0  # in units of 1 / ||dT||: a teacher that far has left any regime the theory speaks of
-_NEAREST, _FARTHEST = 1e-9, 1e-2  # relative distances from a sign change at which its two sides are confirmed
-_LOWEST = 1e-6  # of the cap, where the logarithmic points begin; alignments there are still above rounding
+_GAPS = tuple(10.0**power for power in range(-9, -1))  # relative, at which the two sides of a change are confirmed
 
 
 @dataclass(frozen=True)
@@ -48,41 +47,33 @@ def observed_eps(problem: Problem) -> ObservedEps:
     """
     size = float(vectors.norm(problem.teacher_update))
     if size == 0:
-        return ObservedEps(None, np.inf, 0, "the teacher's update is zero")
-    cap = _CAP / size
-    ray = AlignmentRay.of(problem)
-    grid = np.geomspace(_LOWEST * cap, cap, _NUM_LOG), np.linspace(cap / _NUM_LINEAR, cap, _NUM_LINEAR)
-    last_positive, undecided = 0.0, 0
-    for eps in np.unique(np.concatenate(grid)):
-        alignment = ray.alignment(float(eps))
+        return ObservedEps(None, math.inf, 0, "the teacher's update is zero")
+    cap, undecided = _CAP / size, 0
+    ray, points = AlignmentRay.of(problem), scan_points(cap)
+
+    def decided(eps: float) -> float:
+        alignment = ray.alignment(eps)
+        return 0.0 if math.isfinite(alignment) and abs(alignment) <= ray.floor(eps) else alignment
+
+    for below, eps, alignment in sign_changes(decided, points):
         # A model that overflows far out says nothing there, nor beyond.
-        if not np.isfinite(alignment):
-            reason = f"the outputs are not finite from eps = {eps:.3g} on"
-            return ObservedEps(None, float(eps), undecided, reason)
-        if abs(alignment) <= ray.floor(float(eps)):
+        if not math.isfinite(alignment):
+            return ObservedEps(None, eps, undecided, f"the outputs are not finite from eps = {eps:.3g} on")
+        if alignment == 0:
             undecided += 1
-        elif alignment > 0:
-            last_positive = float(eps)
-        elif last_positive == 0:
-            return ObservedEps(0.0, cap, undecided, "", *_confirmed(problem, 0.0, float(eps)))
-        else:
-            root = float(brentq(ray.alignment, last_positive, float(eps), rtol=1e-12))
-            return ObservedEps(root, cap, undecided, "", *_confirmed(problem, root, float(eps)))
-    reason = "no sign change up to the cap" if last_positive else "every alignment is below the rounding floor"
-    return ObservedEps(None, cap, undecided, reason)
+            continue
+        root = float(brentq(ray.alignment, below, eps, rtol=1e-12)) if below else 0.0
+        unconfirmed = _unconfirmed(problem, root, eps)
+        return ObservedEps(root, cap, undecided, "", not unconfirmed, unconfirmed)
+    none = "every alignment is below the rounding floor" if undecided == len(points) else "no sign change up to the cap"
+    return ObservedEps(None, cap, undecided, none)
 
 
-def _confirmed(problem: Problem, root: float, negative: float) -> tuple[bool, str]:
-    """Say whether 160 bits show the sign change at ``root``, and why not; ``negative`` is an eps beyond it."""
-    if root == 0:
-        behind = alignment_sign(problem, negative)
-        return behind.value < 0, "" if behind.value < 0 else behind.reason or "160 bits give the other sign"
+def _unconfirmed(problem: Problem, root: float, negative: float) -> str:
+    """Say why 160 bits do not show the sign change at ``root``, or nothing; ``negative`` is an eps beyond it."""
+    behind = alignment_sign(problem, negative)
+    if root == 0 or not behind.value:
+        return "" if behind.value < 0 else behind.reason or "160 bits give the other sign"
     # float64 finds the root up to its own rounding, so the two sides are looked for farther and farther away.
-    apart = _NEAREST
-    while True:
-        before, behind = (alignment_sign(problem, at) for at in (root * (1 - apart), root * (1 + apart)))
-        if before.value > 0 > behind.value:
-            return True, ""
-        apart *= 10
-        if apart > _FARTHEST or not before.value or not behind.value:
-            return False, before.reason or behind.reason or f"160 bits show no change within {_FARTHEST:.0%} of it"
+    gap = confirmed_gap(lambda eps: alignment_sign(problem, eps).value, root, _GAPS)
+    return "" if gap else f"160 bits show no change within {_GAPS[-1]:.0%} of it"

@@ -12,9 +12,9 @@ from torch import Tensor
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.sign_change import last_holding
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.theory.crossing import last_holding
 from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from flint import arb, ctx
 
-from subtx_toy.certify.checker.document import Claimed, Rejected, read
+from subtx_toy.certify.checker.document import CertificateFile, Rejected, read
 from subtx_toy.certify.checker.network import Network
-from subtx_toy.certify.checker.proof import Claim
+from subtx_toy.certify.checker.proof import ClaimedRate
 
 OF_A_STEP = ("trait-loss", "distance")
 """Quantities that depend on the student's step size."""
@@ -57,7 +57,7 @@ def check(
         _same_problem(claimed, expected)
     ctx.prec = _BITS
     try:
-        claim = Claim(Network(claimed))
+        claim = ClaimedRate(Network(claimed.settings, claimed.arrays, claimed.quantity))
         pieces = 0
         for place, box in enumerate(claimed.boxes):
             pieces += _prove(claim, place, *box)
@@ -78,7 +78,7 @@ def check(
     )
 
 
-def _same_problem(claimed: Claimed, expected: Mapping[str, str]) -> None:
+def _same_problem(claimed: CertificateFile, expected: Mapping[str, str]) -> None:
     import json
 
     if json.dumps(claimed.settings, sort_keys=True) != expected["settings"]:
@@ -88,7 +88,7 @@ def _same_problem(claimed: Claimed, expected: Mapping[str, str]) -> None:
             raise Rejected(f"it is about another problem: the array {name!r} differs")
 
 
-def _prove(claim: Claim, place: int, lo: float, hi: float, lower: float) -> int:
+def _prove(claim: ClaimedRate, place: int, lo: float, hi: float, lower: float) -> int:
     waiting, pieces, shortest = [(lo, hi)], 0, (hi - lo) * _FINEST
     while waiting:
         a, b = waiting.pop()
@@ -110,7 +110,7 @@ def _prove(claim: Claim, place: int, lo: float, hi: float, lower: float) -> int:
     return pieces
 
 
-def _disprove(claim: Claim, at: float, upper: float) -> None:
+def _disprove(claim: ClaimedRate, at: float, upper: float) -> None:
     value = claim.enclose(at, at).at_point
     if not value < 0:
         raise Rejected(f"the change of sign is claimed at eps = {at!r}, but the value there is not proved negative")

@@ -25,7 +25,7 @@ class Rejected(Exception):  # noqa: N818, it is the verdict
 
 
 @dataclass(frozen=True)
-class Claimed:
+class CertificateFile:
     """What a file says, its form checked and nothing proved.
 
     Attributes:
@@ -49,7 +49,7 @@ class Claimed:
     negative: tuple[float, float] | None
 
 
-def read(path: Path) -> Claimed:
+def read(path: Path) -> CertificateFile:
     """Read a file and check all that can be checked without arithmetic.
 
     Raises:
@@ -94,7 +94,7 @@ def _document(entries: dict[str, bytes]) -> dict[str, Any]:
     return sealed
 
 
-def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> Claimed:
+def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> CertificateFile:
     problem, claim = _table(document, "problem"), _table(document, "claim")
     settings, stored = _table(problem, "settings"), _table(problem, "arrays")
     arrays = {}
@@ -122,7 +122,7 @@ def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> Claimed:
     if quantity not in ("alignment", "every-batch", "trait-loss", "distance"):
         raise Rejected(f"the quantity {quantity!r} is not known")
     _check_cap(cap, arrays)
-    return Claimed(settings, arrays, digests, fingerprint, str(quantity), eps, boxes, negative)
+    return CertificateFile(settings, arrays, digests, fingerprint, str(quantity), eps, boxes, negative)
 
 
 def _array(name: str, content: bytes) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.document import LARGEST, Claimed, Rejected
+from subtx_toy.certify.checker.document import LARGEST, Rejected
 
 _ACTIVATIONS = ("tanh", "sigmoid", "softplus", "gelu", "relu")
 
@@ -36,10 +36,9 @@ class Network:
         Rejected: if the settings and the arrays are not those of one perceptron with its inputs.
     """
 
-    def __init__(self, claimed: Claimed) -> None:
-        settings, arrays = claimed.settings, dict(claimed.arrays)
+    def __init__(self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str) -> None:
         self.activation, self.loss = settings.get("activation"), settings.get("loss")
-        self.trait, self.quantity = settings.get("trait"), claimed.quantity
+        self.trait, self.quantity = settings.get("trait"), quantity
         if self.activation not in _ACTIVATIONS:
             raise Rejected(f"the activation {self.activation!r} is not known")
         if self.loss not in ("kl", "squared_error"):
@@ -56,7 +55,7 @@ class Network:
         self.inputs = _inputs(arrays, "inputs", shapes[0][1])
         self.arrays = arrays
         self.smooth = self.activation != "relu" or self.depth == 1
-        if claimed.quantity == "trait-loss":
+        if quantity == "trait-loss":
             self.trait_columns = _columns(settings, "trait_columns", shapes[-1][0])
             self.trait_inputs = _inputs(arrays, "trait_inputs", shapes[0][1])
             self.targets = self._targets(arrays)

@@ -23,7 +23,7 @@ class Enclosed:
     at_point: arb
 
 
-class Claim:
+class ClaimedRate:
     """F(eps) / eps^power of the quantity that a file names."""
 
     def __init__(self, network: Network) -> None:

@@ -17,7 +17,7 @@ from subtx_toy.certify.certificate import Certificate, to_bytes, write
 from subtx_toy.certify.checker.check import check
 from subtx_toy.certify.checker.document import Rejected
 from subtx_toy.certify.description import QUANTITIES, describe
-from subtx_toy.certify.search import certify
+from subtx_toy.certify.search import find_certificate
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seal
 from subtx_toy.problem.spec import ProblemSpec
@@ -32,7 +32,7 @@ Tamper = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
 
 def proved(quantity: str, **changes: Any) -> Certificate:
     spec = ProblemSpec(**{**vars(TINY), **changes})
-    return certify(describe(spec.build(), quantity=quantity), quantity, max_boxes=80)
+    return find_certificate(describe(spec.build(), quantity), max_boxes=80)
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,8 @@ def test_a_change_of_sign_is_closed_in_on_whatever_its_size(
     root: float, described: Description, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PlainQuantity", crossing_at(root))
-    monkeypatch.setattr(module, "_sign", lambda _d, _q, eps: int(np.sign(root - eps)))
-    found = observe(described, "alignment", start=0.0, cap=100.0 * root)
+    monkeypatch.setattr(module, "_sign", lambda _d, eps: int(np.sign(root - eps)))
+    found = observe(described, start=0.0, cap=100.0 * root)
     assert found.eps == pytest.approx(root, rel=1e-10)
 
 
@@ -43,8 +43,8 @@ def test_a_change_that_exact_arithmetic_does_not_see_is_told_as_unconfirmed(
     described: Description, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PlainQuantity", crossing_at(1.0))
-    monkeypatch.setattr(module, "_sign", lambda _d, _q, eps: int(np.sign(1.001 - eps)))
-    found = observe(described, "alignment", start=0.0, cap=1.0005)
+    monkeypatch.setattr(module, "_sign", lambda _d, eps: int(np.sign(1.001 - eps)))
+    found = observe(described, start=0.0, cap=1.0005)
     assert found.eps is None
     assert "not confirmed at 160 bits" in found.reason
 
@@ -57,4 +57,4 @@ def test_the_arithmetic_is_tested_before_a_plane_is_proved(
 
     monkeypatch.setattr(plane, "check_products", broken)
     with pytest.raises(ArithmeticError, match="products are off"):
-        plane.boundary(described, "distance", [0.1], max_boxes=10)
+        plane.boundary(described, [0.1], max_boxes=10)

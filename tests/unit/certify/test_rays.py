@@ -12,15 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from subtx_toy.certify.balls import Ball
-from subtx_toy.certify.checker.document import Claimed
 from subtx_toy.certify.checker.network import Network
-from subtx_toy.certify.checker.proof import Claim
+from subtx_toy.certify.checker.proof import ClaimedRate
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import QUANTITIES, Description, describe
 from subtx_toy.certify.jets import Box, Jet, tightened
 from subtx_toy.certify.plain import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
-from subtx_toy.certify.search import certify
+from subtx_toy.certify.search import find_certificate
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import Loss, kl, scaled
@@ -57,12 +56,12 @@ def specs() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def truth(described: Description, quantity: str, eps: float) -> tuple[float, float]:
+def truth(described: Description, eps: float) -> tuple[float, float]:
     """The rate at one point by the checker's arithmetic at 128 bits, between two float64 numbers."""
     before, ctx.prec = ctx.prec, 128
     try:
-        network = Network(Claimed(described.settings(), described.arrays, {}, "", quantity, eps, [], None))
-        value = Claim(network).enclose(eps, eps).at_point
+        network = Network(described.settings(), described.arrays, described.quantity)
+        value = ClaimedRate(network).enclose(eps, eps).at_point
         return np.nextafter(float(value.lower()), -np.inf), np.nextafter(float(value.upper()), np.inf)
     finally:
         ctx.prec = before
@@ -80,13 +79,13 @@ def truth(described: Description, quantity: str, eps: float) -> tuple[float, flo
 def test_the_rate_of_every_quantity_lies_in_its_enclosure(
     spec: dict[str, Any], quantity: str, lo: float, width: float, share: float, order: int
 ) -> None:
-    described = describe(ProblemSpec(**spec).build(), quantity=quantity)
+    described = describe(ProblemSpec(**spec).build(), quantity)
     box = Box(lo, lo + width)
     eps = min(max(lo + share * width, np.nextafter(lo, np.inf)), box.hi)
     if eps < 1e-13:
         return
-    rate = Quantity(described, quantity).rate(box, order)
-    low, high = truth(described, quantity, float(eps))
+    rate = Quantity(described).rate(box, order)
+    low, high = truth(described, float(eps))
     assert float(np.min(rate.lower())) <= high
     assert float(np.min(rate.upper())) >= low
 
@@ -95,8 +94,8 @@ def test_the_rate_of_every_quantity_lies_in_its_enclosure(
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_enclosures_are_sharp_at_points_and_agree_with_plain_floats(activation: str, quantity: str) -> None:
     spec = ProblemSpec(**{**vars(SMALL), "activation": activation})
-    described = describe(spec.build(), quantity=quantity)
-    proof, plain = Quantity(described, quantity), PlainQuantity(described, quantity)
+    described = describe(spec.build(), quantity)
+    proof, plain = Quantity(described), PlainQuantity(described)
     for eps in (0.01, 0.7, 5.0):
         rate = proof.rate(Box(eps, eps), 3)
         expected = plain(eps) / eps**proof.power
@@ -112,10 +111,10 @@ def test_relu_boxes_hold_the_exact_rational_rates_across_kinks(quantity: str, hi
         hidden=hidden, input_dim=2, num_classes=2, num_aux=2, num_inputs=3, activation="relu", init="pytorch",
         teacher="random", seed=5,
     )  # fmt: skip
-    described = describe(spec.build(), quantity=quantity)
-    found = certify(described, quantity, max_boxes=60)
+    described = describe(spec.build(), quantity)
+    found = find_certificate(described, max_boxes=60)
     assert found.boxes
-    proof = Quantity(described, quantity)
+    proof = Quantity(described)
     for box in found.boxes[:24]:
         rate = proof.rate(Box(box.lo, box.hi), 1)
         for part in (1, 2):
@@ -137,7 +136,7 @@ def test_a_relu_unit_at_its_kink_is_refused_with_the_reason() -> None:
     black[1] = 0.0
     described = describe(ProblemSpec(hidden=(3,), activation="relu", input_dim=2, num_inputs=2).build(inputs=black))
     with pytest.raises(InputError, match=r"no relu unit at its kink .* layer 0, unit 0, at input 1: the Jacobian"):
-        certify(described, "alignment")
+        find_certificate(described)
 
 
 def test_taylor_tightening_keeps_the_function_and_narrows_it() -> None:
@@ -165,8 +164,8 @@ def test_a_teacher_in_any_precision_lies_on_its_ray() -> None:
         for w, a, b, c in zip(value.numpy().ravel(), base.ravel(), high.ravel(), low.ravel(), strict=True):
             assert Fraction(float(w)) == Fraction(float(a)) + Fraction(float(b)) + Fraction(float(c))
     assert any(described.arrays[f"direction_low.{name}"].any() for name in teacher)
-    rate = Quantity(described, "alignment").rate(Box(1.0, 1.0), 3)
-    low_end, high_end = truth(described, "alignment", 1.0)
+    rate = Quantity(described).rate(Box(1.0, 1.0), 3)
+    low_end, high_end = truth(described, 1.0)
     assert rate.lower() <= high_end
     assert rate.upper() >= low_end
 
@@ -189,10 +188,10 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
         with pytest.raises(InputError, match=expected):
             describe(SMALL.build(**fields))
     with pytest.raises(InputError, match="quantity: expected one of"):
-        describe(problem, quantity="everything")
+        describe(problem, "everything")
     still = {name: torch.zeros_like(value) for name, value in problem.base_params.items()}
     with pytest.raises(InputError, match="expected a direction to certify along, got zero"):
-        certify(describe(SMALL.build(teacher_update=still)), "alignment")
+        find_certificate(describe(SMALL.build(teacher_update=still)))
 
 
 @settings(max_examples=5)
@@ -201,10 +200,10 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
 def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(
     spec: dict[str, Any], quantity: str
 ) -> None:
-    described = describe(ProblemSpec(**spec).build(), quantity=quantity)
-    found = certify(described, quantity, max_boxes=40)
+    described = describe(ProblemSpec(**spec).build(), quantity)
+    found = find_certificate(described, max_boxes=40)
     assert found.reason
-    curvature = Quantity(described, quantity).curvature().lower()
+    curvature = Quantity(described).curvature().lower()
     if float(np.min(curvature)) > 1e-9 and quantity != "distance":
         assert found.boxes, found.reason
     assert found.eps_one_box <= found.eps_certified <= found.cap
@@ -212,7 +211,7 @@ def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(
         assert found.eps_closed <= found.eps_certified
     if found.eps_observed is not None:
         assert found.eps_certified <= found.eps_observed
-    plain = PlainQuantity(described, quantity)
+    plain = PlainQuantity(described)
     floor = 1e-12 * max(1.0, abs(plain(found.cap)))
     for share in (0.01, 0.3, 0.9, 1.0):
         if found.eps_certified:
@@ -224,13 +223,13 @@ def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(
 def test_the_closed_form_is_below_the_enclosed_rate(activation: str, loss: str) -> None:
     for quantity in ("alignment", "every-batch", "distance"):
         spec = ProblemSpec(**{**vars(SMALL), "activation": activation, "loss": loss, "student_lr": 1e-3})
-        proof = Quantity(describe(spec.build(), quantity=quantity), quantity)
+        proof = Quantity(describe(spec.build(), quantity))
         eps, reason = closed_form(proof, cap=10.0)
         assert eps is not None, reason
         assert float(np.min(proof.rate(Box(0.0, eps), 3).lower())) > 0
 
 
 def test_a_linear_model_is_certified_up_to_the_cap_in_one_box() -> None:
-    found = certify(describe(ProblemSpec(input_dim=3, num_inputs=5, num_classes=2, num_aux=2).build()), "alignment")
+    found = find_certificate(describe(ProblemSpec(input_dim=3, num_inputs=5, num_classes=2, num_aux=2).build()))
     assert found.eps_certified == found.eps_one_box == found.eps_closed == found.cap
     assert len(found.boxes) == 1
