@@ -55,7 +55,9 @@ def test_the_fingerprint_of_directions_stays() -> None:
 def test_the_seal_and_the_fingerprint_of_certificates_stay() -> None:
     sealed = {"b": 1.5, "a": [1, math.inf]}
     assert seal(sealed) == "b5c6ba4a8411a7325217457decc5c5303c9dde661d6e7149d88f1c16cfc0bac3"
-    described = Description("tanh", "kl", 1.0, 0.5, [1], "", [], {"inputs": np.arange(6.0).reshape(2, 3) / 7})
+    described = Description(
+        "alignment", "tanh", "kl", 1.0, 0.5, [1], "", [], {"inputs": np.arange(6.0).reshape(2, 3) / 7}
+    )
     assert described.fingerprint() == "74152bbfc2545f7028adf009b4b45aee991ce015a3a4221079bbfe4c8b51ddcd"
 
 
