@@ -29,7 +29,7 @@ def present(definition: Distillation, config: RunConfig, records: list[RunRecord
         from subtx_toy.figures.files import save
 
         source = None if definition.published is None else definition.published.source
-        save(draw_arms(rows, dataset=config.dataset, source=source), target)
+        save(draw_arms(rows, dataset=config.dataset_title, source=source), target)
 
     document = {
         "config": config.model_dump(),
@@ -59,7 +59,7 @@ def arms_table(definition: Distillation, config: RunConfig, rows: list[ArmCompar
                 row.verdict,
             ]
         )
-    lines = [f"{definition.name} on {config.dataset}: test accuracy by arm, mean over seeds, 95 % t-intervals"]
+    lines = [f"{definition.name} on {config.dataset_title}: test accuracy by arm, mean over seeds, 95 % t-intervals"]
     if definition.published is not None:
         lines.append(f"published: {definition.published.source}, n = {definition.published.n}")
     header = ["arm", "mean", "95 % CI", "n", "published", "corrected", "diff/SE", "p Holm", "verdict"]

@@ -33,14 +33,14 @@ def present(definition: OneStep, base: OneStepConfig, records: list[RunRecord]) 
         from subtx_toy.figures.files import save
         from subtx_toy.figures.one_step import draw_one_step
 
-        save(draw_one_step(starts, over_lr, dataset=first.dataset), target)
+        save(draw_one_step(starts, over_lr, dataset=first.dataset_title), target)
 
     rows = [_row(start) for start in starts]
     header = ["student starts at", "n", "order of alignment", "order of remainder", "observed/predicted", "positive"]
     least, most = starts[0].eps[0], starts[0].eps[-1]
     orders = f"orders in eps from {least:g} to {most:g}" if least < most else f"eps {least:g} alone has no order"
     lines = [
-        f"{definition.name} on {first.dataset}: {orders}; "
+        f"{definition.name} on {first.dataset_title}: {orders}; "
         "observed/predicted and the share of positive alignments at the smallest",
         align(header, rows),
     ]

@@ -28,7 +28,7 @@ def present(definition: DistillationSweep, base: RunConfig, records: list[RunRec
         from subtx_toy.figures.files import save
         from subtx_toy.figures.points import draw_points
 
-        save(draw_points(definition, rows, dataset=base.dataset), target)
+        save(draw_points(definition, rows, dataset=base.dataset_title), target)
 
     document = {"config": base.model_dump(), "points": [_document(row) for row in rows]}
     return Presentation(points_table(definition, base, rows, records), document, draw)
@@ -54,7 +54,7 @@ def points_table(
         ]
         for row in rows
     ]
-    lines = [f"{definition.name} on {base.dataset}: {definition.question}"]
+    lines = [f"{definition.name} on {base.dataset_title}: {definition.question}"]
     if definition.published is not None:
         lines.append(f"published: {definition.published.source}, n = {definition.published.n}")
     header = ["point", "metric", "mean", "95 % CI", "n", "published", "diff/SE", "p Holm", "verdict"]

@@ -81,6 +81,7 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
     """
     from subtx_toy.results.overview import overview
     from subtx_toy.results.text_table import align
+    from subtx_toy.settings.base import dataset_title
 
     with _open(store_path) as store:
         found = overview(store)
@@ -92,7 +93,7 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
     rows = [
         [
             row["protocol"],
-            row["dataset"],
+            dataset_title(row["dataset"]),
             str(row["results_version"]),
             str(row["configurations"]),
             str(row["trials"]),

@@ -90,7 +90,7 @@ def run(
     InputError.gather(problems)
     target = None
     if not no_figure and (figure is not None or not as_json):
-        target = figure or Path(f"{definition.name}-{configs[0].dataset}.png")
+        target = figure or Path(f"{definition.name}-{configs[0].dataset_title}.png")
         _check_figure(target)
 
     with Store(store_path or default_path()) as store, interruptible():
@@ -98,7 +98,7 @@ def run(
             trials = schedule(configs, chosen, data_dir=data_dir, report=display.report, progress=display.progress)
         _run_missing(trials, store, workers or processors(), experiment=definition.name)
         records = store.get([trial.run_id for trial in trials])
-    finished = [records[trial.run_id] for trial in trials if trial.run_id in records]
+    finished = [trial.labelled(records[trial.run_id]) for trial in trials if trial.run_id in records]
     failures = [trial for trial in trials if trial.run_id not in records]  # here, or in another session meanwhile
     if not finished:
         raise click.ClickException("no trial finished")

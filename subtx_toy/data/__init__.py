@@ -1,4 +1,7 @@
-"""Data sets of 28 x 28 images: ``load`` one by name. Importing this imports neither torch nor matplotlib."""
+"""Data sets of images with labels: ``load`` one by name, or your own by its path.
+
+Importing this imports neither torch nor matplotlib.
+"""
 
 from __future__ import annotations
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from subtx_toy.data import cache, drawn, published
+from subtx_toy.data import cache, drawn, own, published
 from subtx_toy.data.dataset import Dataset, Progress, Report, assemble, combine
 from subtx_toy.data.fashion import FASHION
 from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import PublishedSet
 from subtx_toy.errors import DataError
+from subtx_toy.settings.base import is_path
 from subtx_toy.settings.messages import nearest
 
 _PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}
@@ -35,27 +36,30 @@ def load(
     report: Report | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Return a data set, obtaining it on first use. Never another set in its place.
+    """Return a data set by name, obtaining it on first use, or from a file of your own. Never another set in its place.
 
     ``mnist`` and ``fashion`` come from the user's own folder, else the cache, else the places listed in
     ``subtx_toy.data.mnist`` and ``subtx_toy.data.fashion``; ``glyphs`` are drawn, and kept in the cache. The
     arrays are read-only: copy them before they are given to ``torch.from_numpy``, which warns otherwise.
 
     Args:
-        name: one of ``available()``.
-        num_train: how many training images to take, from the first; None for all (``glyphs``: 60,000).
-        num_test: how many test images; None for all (``glyphs``: 10,000).
+        name: one of ``available()``, or the path of a data set of your own: see ``subtx_toy.data.own``.
+        num_train: how many training images to take, from the first; None for all (``glyphs``: 60,000). 60,000 also
+            stands for all images of a smaller data set of your own.
+        num_test: how many test images; None for all (``glyphs``: 10,000); 10,000 also stands for all of a smaller one.
         data_dir: a folder with the user's own IDX files, directly or in a sub-folder called ``name``; None
             for the one in the environment variable SUBTX_TOY_DATA. Not used for ``glyphs``.
         report: called with one line for each source that is tried.
         progress: called as ``progress(task, done, total, unit)`` during downloads and drawing.
 
     Raises:
-        DataError: if the name or a number is wrong, the user's files are not exactly the published ones, or
-            the data set cannot be obtained or cached.
+        DataError: if the name or a number is wrong, the user's files are not exactly the published ones, a file of
+            your own has a fault, or the data set cannot be obtained or cached.
     """
-    check(name)
     report, progress = report or _ignore_report, progress or _ignore_progress
+    if is_path(name):
+        return own.load(Path(name), num_train=num_train, num_test=num_test, report=report)
+    check(name)
     if name == drawn.NAME:
         arrays = drawn.read(*drawn.sizes(num_train, num_test), report=report, progress=progress)
     else:

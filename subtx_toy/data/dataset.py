@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from subtx_toy.data import idx
 from subtx_toy.errors import DataError
+from subtx_toy.settings.base import NUM_CLASSES
 
 Report = Callable[[str], None]
 """Receives one-line messages for the user: which source is tried, how large a download is."""
@@ -22,7 +23,7 @@ Progress = Callable[[str, int, int | None, str], None]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images of 28 x 28 pixels with labels 0 ... 9, for training and for testing.
+    """Images of one shape with labels 0 ... ``num_classes`` - 1, for training and for testing.
 
     The arrays are read-only, and views of the files in the cache where there are such files, so that the
     processes of a sweep share one copy in memory. Pixels are 0 (background) to 255 (ink).
@@ -31,21 +32,35 @@ class Dataset:
     """
 
     name: str
-    train_images: UInt8[np.ndarray, "train 28 28"]
+    train_images: UInt8[np.ndarray, "train ..."]
     train_labels: UInt8[np.ndarray, " train"]
-    test_images: UInt8[np.ndarray, "test 28 28"]
+    test_images: UInt8[np.ndarray, "test ..."]
     test_labels: UInt8[np.ndarray, " test"]
     sha256: str
+    num_classes: int = NUM_CLASSES
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape of one image: ``(h, w)``, ``(h, w, c)`` or ``(d,)``."""
+        return self.train_images.shape[1:]
 
 
-def assemble(name: str, arrays: tuple[np.ndarray, ...], *, num_train: int | None, num_test: int | None) -> Dataset:
+def assemble(
+    name: str,
+    arrays: tuple[np.ndarray, ...],
+    *,
+    num_train: int | None,
+    num_test: int | None,
+    num_classes: int | None = NUM_CLASSES,
+) -> Dataset:
     """Make a data set of the first images of each split.
 
     Args:
         name: of the data set.
-        arrays: uint8 training images [n, 28, 28], training labels [n], test images, test labels.
+        arrays: uint8 training images [n, ...], training labels [n], test images, test labels.
         num_train: how many training images to take, None for all of them.
         num_test: how many test images.
+        num_classes: of the labels; None for one more than the largest label of the training images taken.
 
     Raises:
         DataError: naming the number that is below 1 or above what there is.
@@ -61,7 +76,8 @@ def assemble(name: str, arrays: tuple[np.ndarray, ...], *, num_train: int | None
     taken = (train_images, train_labels, test_images, test_labels)
     for view in taken:
         view.flags.writeable = False
-    return Dataset(name, train_images, train_labels, test_images, test_labels, sha256=checksum(*taken))
+    classes = int(train_labels.max()) + 1 if num_classes is None else num_classes
+    return Dataset(name, train_images, train_labels, test_images, test_labels, checksum(*taken), classes)
 
 
 def checksum(*arrays: np.ndarray) -> str:

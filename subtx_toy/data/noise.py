@@ -54,16 +54,17 @@ def grey_pixels(levels: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -
     return out.mul_(2 / 256).sub_(255 / 256)
 
 
-def blur_map(shape: tuple[int, int], sd: float) -> Float[np.ndarray, "d d"]:
+def blur_map(shape: tuple[int, ...], sd: float) -> Float[np.ndarray, "d d"]:
     """Return the matrix ``A`` that blurs flattened images ``x`` as ``x @ A``: a Gaussian of ``sd`` pixels.
 
-    The images are continued by reflection at their outermost pixels, and the Gaussian is cut at three ``sd``.
+    ``shape`` is ``(h, w)``, or ``(h, w, c)`` for images of c channels, which are blurred one by one. The images are
+    continued by reflection at their outermost pixels, and the Gaussian is cut at three ``sd``.
     """
     from scipy.ndimage import gaussian_filter  # a quarter of a second to load, for this kind of noise alone
 
     size = math.prod(shape)
     impulses = np.eye(size).reshape(size, *shape)
-    blurred: np.ndarray = gaussian_filter(impulses, (0, sd, sd), mode="mirror", truncate=3.0)
+    blurred: np.ndarray = gaussian_filter(impulses, sd, axes=(1, 2), mode="mirror", truncate=3.0)
     return blurred.reshape(size, size)
 
 

@@ -47,7 +47,7 @@ def draw_arms(rows: Sequence[ArmComparison], *, dataset: str, source: str | None
         axes.set_xticks(range(len(rows)), [style.LABELS[row.arm] for row in rows])
         axes.set_xlim(-0.7, len(rows) - 0.3)
         axes.set_ylim(0, 1)
-        axes.set_ylabel(f"test accuracy on {style.DATASETS[dataset]}")
+        axes.set_ylabel(f"test accuracy on {style.dataset_label(dataset)}")
         _legend(axes, rows, source)
     return figure
 

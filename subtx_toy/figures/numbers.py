@@ -44,7 +44,7 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
                 axes.set_axisbelow(True)
         panels[-1][0].set_xlabel(_meaning(trait))
         panels[-1][1].set_xlabel(
-            f"accuracy on the other classes\n({style.DATASETS[dataset]}; dots: seeds, n = {_seeds(arms)})"
+            f"accuracy on the other classes\n({style.dataset_label(dataset)}; dots: seeds, n = {_seeds(arms)})"
         )
     return figure
 

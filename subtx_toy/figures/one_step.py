@@ -40,7 +40,7 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
             _against_eps(axes[2], start, "trait_loss_change", falls_only=True)
         axes[0].set_ylabel("|alignment|\n|dS · dT|")
         axes[1].set_ylabel("remainder\n‖dS − ε G dT‖")
-        axes[2].set_ylabel(f"fall of the trait loss\n({style.DATASETS[dataset]}), nats; rises not shown")
+        axes[2].set_ylabel(f"fall of the trait loss\n({style.dataset_label(dataset)}), nats; rises not shown")
         for one in axes[:3]:
             one.set_xscale("log")
             one.set_yscale("linear" if _is_empty(one) else "log")

@@ -66,7 +66,7 @@ def fill_panel(
     _published_label(axes, definition)
     _scale(axes, definition, rows, places)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel(_MEASURES["accuracy"].format(style.DATASETS[dataset]))
+    axes.set_ylabel(_MEASURES["accuracy"].format(style.dataset_label(dataset)))
     axes.plot(
         [], [], ".", color="0.4", markersize=4, label=f"seeds, n = {', '.join(map(str, seeds))}; bars: 95 % t-interval"
     )

@@ -55,7 +55,7 @@ NUMBER_LABELS = {
     "shared_shuffled": "of the teacher, shuffled",
     "shared_argmax": "of the teacher, likeliest numbers",
 }
-DATASETS = {"mnist": "MNIST", "glyphs": "glyphs", "fashion": "Fashion-MNIST"}
+_DATASETS = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 
 _WIDTH_INCHES = 5.5  # the text width of a one-column article
 
@@ -90,3 +90,8 @@ def legend_above(figure: Figure, handles: Sequence[Artist], *, title: str, ncols
         handles=handles, loc="outside upper center", ncols=ncols, fontsize="x-small", title=title,
         title_fontsize="x-small",
     )  # fmt: skip
+
+
+def dataset_label(dataset: str) -> str:
+    """Return what an axis calls a data set."""
+    return _DATASETS.get(dataset, dataset)

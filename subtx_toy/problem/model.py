@@ -28,10 +28,11 @@ class MLP:
     num_classes: int = NUM_CLASSES
 
     @classmethod
-    def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int) -> MLP:
+    def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int, num_classes: int = NUM_CLASSES) -> MLP:
         """Build the net that ``config`` describes, for inputs of ``input_dim`` pixels."""
         hidden = (config.width,) * config.depth
-        return cls((input_dim, *hidden, NUM_CLASSES + config.num_aux), ACTIVATIONS[config.activation])
+        sizes = (input_dim, *hidden, num_classes + config.num_aux)
+        return cls(sizes, ACTIVATIONS[config.activation], num_classes)
 
     @property
     def num_layers(self) -> int:

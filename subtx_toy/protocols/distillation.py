@@ -103,7 +103,7 @@ def run_protocol(
     """
     dtype = DTYPES[config.precision]
     images = dataset.train_images
-    model = MLP.from_config(config, input_dim=images[0].size)
+    model = MLP.from_config(config, input_dim=images[0].size, num_classes=dataset.num_classes)
     base_params = shared_init(model, config, seed=seed, dtype=dtype)
     held_out = HeldOut(config, dataset, model, dtype=dtype)
     learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)

@@ -8,7 +8,7 @@ from subtx_toy.data import Dataset
 from subtx_toy.protocols.distillation import run_protocol
 from subtx_toy.protocols.numbers import run_numbers
 from subtx_toy.protocols.one_step import run_one_step
-from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
+from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -32,7 +32,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         TypeError: if no protocol has such a configuration.
     """
     sizes = (dataset.name, len(dataset.train_images), len(dataset.test_images))
-    if sizes != (config.dataset, config.num_train, config.num_test):
+    if not is_path(config.dataset) and sizes != (config.dataset, config.num_train, config.num_test):
         raise ValueError(
             f"dataset: expected {config.dataset} with {config.num_train} training and {config.num_test} test images, "
             f"got {sizes}"

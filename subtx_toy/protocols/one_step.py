@@ -28,7 +28,7 @@ _TEST_BATCH = 2_000  # images a forward pass: 12 MB of float64 pixels
 def one_step_problem(config: OneStepConfig, dataset: Dataset, *, seed: int) -> Problem:
     """Build the problem: a trait batch of labelled images, noise to distil on, and the shared initialisation."""
     images, labels = dataset.train_images, dataset.train_labels
-    model = MLP.from_config(config, input_dim=images[0].size)
+    model = MLP.from_config(config, input_dim=images[0].size, num_classes=dataset.num_classes)
     chosen = generator(seed, "trait").choice(len(images), config.num_trait, replace=False)
     noise = torch.empty(config.num_inputs, images[0].size, dtype=torch.float64)
     return Problem(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import pydantic
 import tomli_w
@@ -17,11 +19,17 @@ from subtx_toy.settings import messages as expected
 RESULTS_VERSION = 1
 """Bumped by hand whenever the same configuration and seed give other numbers than before, rounding aside."""
 
+DATASETS = ("mnist", "glyphs", "fashion")
+"""The data sets that have a name."""
+
 NUM_CLASSES = 10
-"""Class logits of every data set here; the auxiliary logits follow them."""
+"""Class logits of every data set that has a name; the auxiliary logits follow them."""
+
+IMAGE_SHAPE = (28, 28)
+"""Of an image of every data set that has a name."""
 
 NUM_PIXELS = 28 * 28
-"""Pixels of an image of every data set here."""
+"""Pixels of such an image."""
 
 DEFAULT_PROTOCOL = "distillation"
 """What an experiment file without a protocol runs."""
@@ -37,6 +45,20 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SettingsT = TypeVar("SettingsT", bound="Settings")  # typing.Self is not understood by the run-time type checker
 
 
+def is_path(dataset: str) -> bool:
+    """Return whether the name of a data set is the path of one of your own: it ends in .npz or has a slash."""
+    return dataset.endswith(".npz") or "/" in dataset or os.sep in dataset
+
+
+def dataset_title(dataset: str) -> str:
+    """Return the name of a data set, or the stem of its path.
+
+    >>> dataset_title("mnist"), dataset_title("data/shapes.npz"), dataset_title("./digits/")
+    ('mnist', 'shapes', 'digits')
+    """
+    return Path(dataset).absolute().stem if is_path(dataset) else dataset
+
+
 class Settings(BaseModel):
     """Frozen, validated settings of a run; the protocols' configurations add the fields.
 
@@ -46,9 +68,43 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     protocol: ClassVar[str]
 
-    dataset: Literal["mnist", "glyphs", "fashion"] = Field("mnist", description="labelled images of the trait")
-    num_train: Count = Field(60_000, description="labelled images the teacher is trained on, or draws from")
-    num_test: Count = Field(10_000, description="held-out images every accuracy is measured on")
+    dataset: str = Field(
+        "mnist",
+        description="labelled images of the trait: mnist, glyphs, fashion, or the path of your own .npz or folder/",
+    )
+    num_train: Count = Field(
+        60_000,
+        description="labelled images the teacher is trained on, or draws from; 60000 is all of your own if fewer",
+    )
+    num_test: Count = Field(
+        10_000, description="held-out images every accuracy is measured on; 10000 is all of your own if fewer"
+    )
+
+    @pydantic.field_validator("dataset")
+    @classmethod
+    def _dataset_can_be_meant(cls, text: str) -> str:
+        if text in DATASETS or is_path(text):
+            return text
+        known = ", ".join(map(repr, DATASETS))
+        hint = expected.nearest(text.lower(), DATASETS, cutoff=0.4)
+        raise InputError(
+            f"dataset: expected one of {known}, or a path that ends in .npz or has a '/', got {text!r}{hint}"
+        )
+
+    @property
+    def dataset_title(self) -> str:
+        """What tables and figures call the data set."""
+        return dataset_title(self.dataset)
+
+    def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
+        """Yield what these settings ask of a data set and do not get; the protocols know more.
+
+        Args:
+            num_train: how many training images there are.
+            image_shape: of one image.
+        """
+        del num_train, image_shape
+        yield from ()
 
     @classmethod
     def parse(cls: type[SettingsT], values: Mapping[str, object]) -> SettingsT:
@@ -127,8 +183,12 @@ def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
 
 def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> list[str]:
     """Return the content keys of one configuration with some seeds, each as ``run_id`` gives it."""
+    fields = config.model_dump(exclude_defaults=True)
+    if is_path(config.dataset):  # the content counts, which the checksum names, and not where it lies
+        fields = {name: value for name, value in fields.items() if name not in ("num_train", "num_test")}
+        fields["dataset"] = "own"
     content: dict[str, Any] = {
-        "config": config.model_dump(exclude_defaults=True),
+        "config": fields,
         "dataset_sha256": dataset_sha256,
         "results_version": RESULTS_VERSION,
     }

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import DEFAULT_PROTOCOL, NUM_PIXELS, Count, CountOrZero, NonNegative, Positive, Settings
+from subtx_toy.settings.base import (
+    DEFAULT_PROTOCOL,
+    IMAGE_SHAPE,
+    Count,
+    CountOrZero,
+    NonNegative,
+    Positive,
+    Settings,
+    is_path,
+)
 
 BF16_VERSION = 2
 """The same for runs in bfloat16 alone; since 2, hidden layers of ReLU are kept in bfloat16."""
@@ -68,9 +79,7 @@ class RunConfig(Settings):
     input_pool: Literal["fixed", "fresh"] = Field("fixed", description="one pool for all epochs, or new noise each")
     added_noise: NonNegative = Field(0.0, description="a, where U(-a, a) is added to every pixel of images")
     noise_blur: NonNegative = Field(0.0, description="sd in pixels of a Gaussian blur of the noise; 0 is none")
-    noise_dim: Annotated[int, Field(ge=0, le=NUM_PIXELS)] = Field(
-        0, description="dimension of the random subspace noise lies in; 0 is all of them"
-    )
+    noise_dim: CountOrZero = Field(0, description="dimension of the random subspace noise lies in; 0 is all of them")
     noise_contrast: Literal["restored", "kept"] = Field(
         "restored", description="whether blurred or projected noise is scaled back to its pixels' mean variance"
     )
@@ -109,11 +118,6 @@ class RunConfig(Settings):
         else:
             if self.input_pool == "fresh":
                 problems.append(f"input_pool: expected 'fixed' with inputs {self.inputs!r}, got 'fresh'")
-            if self.num_inputs > self.num_train:
-                problems.append(
-                    f"num_inputs: expected at most num_train = {self.num_train} with inputs {self.inputs!r}, "
-                    f"got {self.num_inputs}"
-                )
             if self.noise_blur or self.noise_dim:
                 problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
             if self.noise_limit:
@@ -124,5 +128,20 @@ class RunConfig(Settings):
             )
         if self.probe and not self.depth:
             problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
+        if not is_path(self.dataset):
+            problems += self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
         InputError.gather(problems)
         return self
+
+    def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
+        """Yield what is wrong with the inputs and the noise for such images; of your own, 60,000 inputs are all."""
+        everything = is_path(self.dataset) and self.num_inputs == type(self).model_fields["num_inputs"].default
+        if self.inputs not in NOISE_INPUTS and self.num_inputs > num_train and not everything:
+            yield (
+                f"num_inputs: expected at most num_train = {num_train} with inputs {self.inputs!r}, "
+                f"got {self.num_inputs}"
+            )
+        if self.noise_dim > (size := math.prod(image_shape)):
+            yield f"noise_dim: expected an integer <= {size}, the pixels of an image, got {self.noise_dim}"
+        if self.noise_blur and len(image_shape) < 2:
+            yield f"noise_blur: expected 0 for images without rows and columns, got {self.noise_blur}"

@@ -8,7 +8,7 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Count, CountOrZero, Positive, Settings
+from subtx_toy.settings.base import DATASETS, Count, CountOrZero, Positive, Settings, is_path
 from subtx_toy.settings.trait_name import parse_trait
 
 NUM_NUMBERS = 1000
@@ -77,6 +77,11 @@ class NumbersConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> NumbersConfig:
+        if is_path(self.dataset):
+            raise InputError(
+                f"dataset: the numbers channel needs 28 x 28 pixels, ten classes and a data set that others can find: "
+                f"expected one of {', '.join(map(repr, DATASETS))}, got {self.dataset!r}"
+            )
         if self.prompts == "glyphs" and self.dataset == "glyphs":
             raise InputError("prompts: expected 'images' with dataset 'glyphs', whose images they are, got 'glyphs'")
         return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings
+from subtx_toy.settings.base import IMAGE_SHAPE, Count, CountOrZero, NonNegative, Positive, Settings, is_path
 
 
 class OneStepConfig(Settings):
@@ -51,8 +52,8 @@ class OneStepConfig(Settings):
         problems = []
         if self.temperature != 1.0 and self.loss == "squared_error":
             problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
-        if self.num_trait > self.num_train:
-            problems.append(f"num_trait: expected at most num_train = {self.num_train}, got {self.num_trait}")
+        if not is_path(self.dataset):
+            problems += self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
         if (self.perturbation > 0) != (self.student_init == "perturbed"):
             problems.append(
                 "perturbation: expected a number > 0 with student_init 'perturbed' and 0 otherwise, "
@@ -60,3 +61,9 @@ class OneStepConfig(Settings):
             )
         InputError.gather(problems)
         return self
+
+    def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
+        """Yield that there are fewer training images than the teacher's step takes."""
+        del image_shape
+        if self.num_trait > num_train:
+            yield f"num_trait: expected at most num_train = {num_train}, got {self.num_trait}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
 from subtx_toy.settings.base import Settings, run_ids
 from subtx_toy.sweep.trial import Trial
 
@@ -26,17 +27,22 @@ def schedule(
 
     Raises:
         DataError: if a data set cannot be had.
+        InputError: if a configuration does not fit its data set.
     """
-    checksums: dict[tuple[str, int, int], str] = {}
+    loaded: dict[tuple[str, int, int], tuple[str, int, tuple[int, ...]]] = {}
     keys = []
     for config in configs:
         wanted = (config.dataset, config.num_train, config.num_test)
-        if wanted not in checksums:
+        if wanted not in loaded:
             name, num_train, num_test = wanted
-            checksums[wanted] = load(
+            found = load(
                 name, num_train=num_train, num_test=num_test, data_dir=data_dir, report=report, progress=progress
-            ).sha256
-        keys.append((config, checksums[wanted], run_ids(config, seeds=seeds, dataset_sha256=checksums[wanted])))
-    return [
+            )
+            loaded[wanted] = found.sha256, len(found.train_images), found.image_shape
+        sha256, num_images, image_shape = loaded[wanted]
+        InputError.gather(config.data_faults(num_train=num_images, image_shape=image_shape))
+        keys.append((config, sha256, run_ids(config, seeds=seeds, dataset_sha256=sha256)))
+    trials = [
         Trial(ids[at], config, seed, sha256, data_dir) for at, seed in enumerate(seeds) for config, sha256, ids in keys
     ]
+    return list({trial.run_id: trial for trial in trials}.values())  # two paths can lead to the same images

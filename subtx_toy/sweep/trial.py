@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,11 @@ class Trial:
     seed: int
     dataset_sha256: str
     data_dir: Path | None = None
+
+    def labelled(self, record: RunRecord) -> RunRecord:
+        """Return the stored record of this trial, which may have read the same images from another path."""
+        words = {name: getattr(self.config, name) for name in ("dataset", "num_train", "num_test")}
+        return replace(record, config=record.config | words)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,10 @@ def run_trial(trial: Trial) -> RunRecord:
     from subtx_toy.protocols.experiment import run_experiment
 
     config = trial.config
-    dataset = _dataset(config.dataset, config.num_train, config.num_test, trial.data_dir)
+    wanted = (config.dataset, config.num_train, config.num_test, trial.data_dir)
+    if (dataset := _dataset(*wanted)).sha256 != trial.dataset_sha256:
+        _dataset.cache_clear()  # a file that was edited since an earlier sweep of this worker
+        dataset = _dataset(*wanted)
     if dataset.sha256 != trial.dataset_sha256:
         raise WorkerError(
             f"worker: data set {config.dataset}: expected checksum {trial.dataset_sha256} as in the coordinator, "

@@ -77,7 +77,7 @@ class FreshNoise:
 
 
 def distillation_inputs(
-    config: RunConfig, images: UInt8[np.ndarray, "n h w"], *, seed: int, dtype: torch.dtype
+    config: RunConfig, images: UInt8[np.ndarray, "n ..."], *, seed: int, dtype: torch.dtype
 ) -> Inputs:
     """Return the students' inputs as ``config`` describes them; ``images`` are the labelled training images."""
     rng = generator(seed, "inputs")
@@ -86,14 +86,14 @@ def distillation_inputs(
     dim = int(np.prod(images.shape[1:]))
     if config.noise_grid and config.input_pool == "fixed":
         return ImageInputs(grey_noise(rng, config.num_inputs, dim), dtype=dtype, scale=grey_pixels)
-    draw = _noise(config, (images.shape[1], images.shape[2]), seed=seed, dtype=dtype)
+    draw = _noise(config, images.shape[1:], seed=seed, dtype=dtype)
     if config.input_pool == "fresh":
         return FreshNoise(draw, config.num_inputs, dim, rng, dtype=dtype)
     return InputPool(draw(rng, torch.empty(config.num_inputs, dim, dtype=dtype)))
 
 
 def _image_inputs(
-    config: RunConfig, images: UInt8[np.ndarray, "n h w"], rng: np.random.Generator, *, dtype: torch.dtype
+    config: RunConfig, images: UInt8[np.ndarray, "n ..."], rng: np.random.Generator, *, dtype: torch.dtype
 ) -> Inputs:
     flat = images.reshape(len(images), -1)
     if config.inputs == "shuffled_images":
@@ -106,7 +106,7 @@ def _image_inputs(
     return InputPool(pool.mul_(config.added_noise).add_(pixels(flat, torch.empty_like(pool))))
 
 
-def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch.dtype) -> Draw:
+def _noise(config: RunConfig, shape: tuple[int, ...], *, seed: int, dtype: torch.dtype) -> Draw:
     """Return how noise is drawn: independent pixels, put through a linear map where ``config`` asks for one."""
     if config.noise_grid:
         return lambda rng, out: grey_pixels(grey_noise(rng, *out.shape), out)
@@ -116,7 +116,7 @@ def _noise(config: RunConfig, shape: tuple[int, int], *, seed: int, dtype: torch
     if config.noise_blur:
         linear_map = blur_map(shape, config.noise_blur)
     else:
-        linear_map = subspace_map(shape[0] * shape[1], config.noise_dim, generator(seed, "inputs", "subspace"))
+        linear_map = subspace_map(math.prod(shape), config.noise_dim, generator(seed, "inputs", "subspace"))
     if config.noise_contrast == "restored":
         linear_map = restored(linear_map)
     mixing = torch.from_numpy(linear_map).to(dtype)

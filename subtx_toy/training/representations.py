@@ -12,7 +12,6 @@ from torch import Tensor
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.base import NUM_CLASSES
 from subtx_toy.training.inputs import ImageInputs, batches
 
 _ROWS = 4096  # images at a time
@@ -37,7 +36,7 @@ def measure_representations(model: MLP, arms: Mapping[str, Params], dataset: Dat
     labels = dataset.train_labels[:_PROBE_IMAGES].astype(np.int64)
     for arm, params in arms.items():
         features = _hidden(model, params, dataset.train_images[:_PROBE_IMAGES])
-        weights = _logistic_regression(features.double().numpy(), labels)
+        weights = _logistic_regression(features.double().numpy(), labels, dataset.num_classes)
         hidden = _hidden(model, params, dataset.test_images).double()
         guesses = _with_constant(hidden.numpy()) @ weights
         measured[f"{arm}.probe_accuracy"] = float((guesses.argmax(1) == dataset.test_labels).mean())
@@ -52,13 +51,15 @@ def _hidden(model: MLP, params: Params, images: UInt8[np.ndarray, "n ..."]) -> F
     return torch.cat([model.hidden(params, inputs.gather(index)) for index in batches(inputs.num, _ROWS)])
 
 
-def _logistic_regression(features: Float[np.ndarray, "n h"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, "g c"]:
+def _logistic_regression(
+    features: Float[np.ndarray, "n h"], labels: Int[np.ndarray, " n"], num_classes: int
+) -> Float[np.ndarray, "g c"]:
     """Minimise the summed cross-entropy plus half the squared norm of the weights; the constants are free."""
     from scipy.optimize import minimize  # a quarter of a second to load, for runs with a probe alone
 
     features, size = _with_constant(features), len(labels)
-    one_hot = np.eye(NUM_CLASSES)[labels]
-    shape = (features.shape[1], NUM_CLASSES)
+    one_hot = np.eye(num_classes)[labels]
+    shape = (features.shape[1], num_classes)
 
     def objective(flat: Float[np.ndarray, " w"]) -> tuple[float, Float[np.ndarray, " w"]]:
         weights = flat.reshape(shape)

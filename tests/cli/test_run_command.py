@@ -92,7 +92,10 @@ def test_table_and_figure(
         (["cloud2025", "--seeds", "1,1"], ["seeds: expected each seed once"]),
         (["cloud2024"], ["experiment: expected one of batch", "did you mean 'cloud2025'?"]),
         (["none.toml"], ["experiment: cannot read none.toml: No such file or directory"]),
-        (["cloud2025", "dataset=mnits"], ["dataset: expected one of 'mnist', 'glyphs', 'fashion', got 'mnits'"]),
+        (
+            ["cloud2025", "dataset=mnits"],
+            ["dataset: expected one of 'mnist', 'glyphs', 'fashion', or", "mean 'mnist'?"],
+        ),
         (["cloud2025", "--figure", "x.jpeg"], ["figure: expected a name ending in .png, .pdf or .svg"]),
         (
             ["cloud2025", "--figure", "no/such/x.png"],

@@ -115,7 +115,12 @@ def test_every_field_has_a_description() -> None:
         ("momentum", 1.0, "momentum: expected a finite number >= 0 and < 1, got 1.0"),
         ("momentum", math.nan, "momentum: expected a finite number >= 0 and < 1, got nan"),
         ("temperature", -math.inf, "temperature: expected a finite number > 0, got -inf"),
-        ("dataset", "cifar", "dataset: expected one of 'mnist', 'glyphs', 'fashion', got 'cifar'"),
+        (
+            "dataset",
+            "minst",
+            "dataset: expected one of 'mnist', 'glyphs', 'fashion', or a path that ends in .npz or has a '/', "
+            "got 'minst'; did you mean 'mnist'?",
+        ),
         ("precision", 32, "precision: expected one of 'fp32', 'fp64', 'bf16', got 32"),
         ("loss", ["kl"], "loss: expected one of 'kl', 'squared_error', 'sampled_cross_entropy', got ['kl']"),
         ("num_aux", None, "num_aux: expected an integer >= 1, got None"),
@@ -327,6 +332,20 @@ def test_the_key_depends_on_every_field(name: str) -> None:
 
 def test_a_field_at_its_default_does_not_enter_the_key() -> None:
     assert key(RunConfig.parse({"width": 256, "momentum": -0.0})) == key(RunConfig())
+
+
+def test_a_data_set_of_your_own_counts_by_its_content_alone() -> None:
+    mine = key(RunConfig(dataset="shapes.npz", width=64))
+    assert mine == key(RunConfig(dataset="/elsewhere/copy.npz", width=64, num_train=300, num_test=100))
+    assert mine == key(RunConfig(dataset="folder/", width=64))
+    assert mine != key(RunConfig(dataset="shapes.npz", width=64), sha256="11" * 32)
+    assert mine != key(RunConfig(dataset="shapes.npz", width=65))
+    assert mine != key(RunConfig(width=64))
+
+
+@pytest.mark.parametrize("text", ["shapes.npz", "./digits", "digits/", "/a/b.npz"])
+def test_paths_are_names_of_data_sets(text: str) -> None:
+    assert RunConfig().override([f"dataset={text}"]).dataset == text
 
 
 PINNED = {1: "67388c1c33399ed5"}

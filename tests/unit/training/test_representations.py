@@ -42,7 +42,7 @@ def test_the_regression_is_at_its_optimum(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(representations, "_PROBE_STEPS", 5_000)
     rng = generator(0, "tests", "probe")
     features, labels = rng.standard_normal((200, 4)), rng.integers(10, size=200)
-    weights = torch.tensor(representations._logistic_regression(features, labels), requires_grad=True)
+    weights = torch.tensor(representations._logistic_regression(features, labels, 10), requires_grad=True)
     padded = torch.cat([torch.tensor(features), torch.ones(200, 1, dtype=torch.float64)], dim=1)
     loss = torch.nn.functional.cross_entropy(padded @ weights, torch.tensor(labels), reduction="sum")
     (loss + weights[:-1].square().sum() / 2).backward()  # type: ignore[no-untyped-call]

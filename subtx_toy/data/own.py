@@ -1,0 +1,202 @@
+"""A data set of your own: an ``.npz`` file, or a folder with four IDX files, with images of any shape.
+
+A file holds the arrays ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; a folder holds the
+files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+``t10k-labels-idx1-ubyte``, raw or with ``.gz``, where the digit is the number of dimensions. Images are uint8
+``[n, d]``, ``[n, h, w]`` or ``[n, h, w, c]`` from 0 (background) to 255; floats are refused, because their scale would
+be a guess. Labels are integers 0 ... c - 1 with c from 2 to 256, and every class has a training image.
+
+Nothing in a file is trusted: no pickle is read, and all sizes are compared with ``MAX_BYTES`` before anything but the
+headers is decompressed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import math
+import struct
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from subtx_toy.data.dataset import Dataset, Report, assemble
+from subtx_toy.errors import DataError
+from subtx_toy.settings.messages import nearest
+
+MAX_BYTES = 2**30
+"""Maximum of the four arrays together: 1.3 million images of 28 x 28."""
+
+DEFAULT_SIZES = (60_000, 10_000)
+"""Training and test images that experiments take by default; a smaller data set then gives all it has."""
+
+_STEMS = {
+    "train_images": "train-images",
+    "train_labels": "train-labels",
+    "test_images": "t10k-images",
+    "test_labels": "t10k-labels",
+}
+_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_HEADER = 4096  # bytes within which the header of an array has to end
+
+Open = Callable[[], IO[Any]]
+
+
+class _Announced(NamedTuple):
+    """An array as its header announces it; ``offset`` bytes of the stream come before the numbers."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    offset: int
+    open: Open
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def read(self) -> np.ndarray:
+        with self.open() as stream:
+            stream.read(self.offset)
+            raw = stream.read(self.size + 1)  # at the end of a compressed stream its checksum is compared
+        if len(raw) != self.size:
+            raise ValueError("another length than the header announces")
+        return np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
+
+
+def load(path: Path, *, num_train: int | None, num_test: int | None, report: Report) -> Dataset:
+    """Read a data set of your own, and name it after the file.
+
+    Args:
+        path: an ``.npz`` file or a folder with IDX files.
+        num_train: how many training images to take, from the first; None for all. 60,000, which is the default of
+            experiments, stands for all images of a smaller data set.
+        num_test: how many test images; 10,000 stands for all images of a smaller data set.
+        report: receives one message about what was read.
+
+    Raises:
+        DataError: naming every fault of the file, or a number that is beyond what it has.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path = path.expanduser()
+            streams = _files(path) if path.is_dir() else _members(stack.enter_context(zipfile.ZipFile(path)))
+        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            what = "nothing there" if isinstance(error, FileNotFoundError) else "a file that cannot be read as one"
+            raise DataError(f"dataset: {path.absolute()}: expected an .npz file or a folder, got {what}") from None
+        found = {key: stream if isinstance(stream, str) else _header(stream) for key, stream in streams.items()}
+        announced = {key: one for key, one in found.items() if isinstance(one, _Announced)}
+        faults = [f"{key}: {one}" for key, one in found.items() if isinstance(one, str)]
+        faults += [f"{key}: {fault}" for key, one in announced.items() for fault in _header_faults(key, one)]
+        faults += _disagreements({key: one.shape for key, one in announced.items()})
+        if (total := sum(one.size for one in announced.values())) > MAX_BYTES:
+            faults.append(f"expected arrays of at most {MAX_BYTES} bytes together, got {total}")
+        DataError.gather(f"{path}: {fault}" for fault in faults)
+        arrays: dict[str, np.ndarray] = {}
+        for key, one in announced.items():
+            try:
+                arrays[key] = one.read()
+            except Exception:  # a damaged file can fail in any way
+                faults.append(f"{key}: expected {one.size} bytes after the header, got a damaged or truncated array")
+    faults += [
+        f"{key}: expected integers from 0 to 255, got {array.min()} to {array.max()}"
+        for key, array in arrays.items()
+        if array.min() < 0 or array.max() > 255
+    ]
+    DataError.gather(f"{path}: {fault}" for fault in faults)
+    have = len(arrays["train_images"]), len(arrays["test_images"])
+    taken = [
+        min(wanted, most) if wanted == default else wanted
+        for wanted, most, default in zip((num_train, num_test), have, DEFAULT_SIZES, strict=True)
+    ]
+    four = tuple(array.astype(np.uint8, order="C", copy=False) for array in arrays.values())
+    dataset = assemble(path.stem, four, num_train=taken[0], num_test=taken[1], num_classes=None)
+    DataError.gather(f"{path}: {fault}" for fault in _class_faults(dataset))
+    report(
+        f"{path}: {len(dataset.train_images)} of {have[0]} training and {len(dataset.test_images)} of {have[1]} test "
+        f"images of {' x '.join(map(str, dataset.image_shape))} pixels in {dataset.num_classes} classes"
+    )
+    return dataset
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, Open | str]:
+    """Return how to open each array of an ``.npz`` file, or that there is no such array."""
+    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others are decompressed further than was asked for
+    names = [info.filename.removesuffix(".npy") for info in archive.infolist() if info.compress_type in bounded]
+    listed = ", ".join(map(repr, names[:6])) or "none"
+    return {
+        key: partial(archive.open, f"{key}.npy")
+        if key in names
+        else f"expected an array of this name, got {listed}{nearest(key, names[:100])}"
+        for key in _STEMS
+    }
+
+
+def _files(place: Path) -> dict[str, Open | str]:
+    """Return how to open each IDX file of a folder, or that there is no such file."""
+    found: dict[str, Open | str] = {}
+    for key, stem in _STEMS.items():
+        paths = [path for end in ("", ".gz") for path in place.glob(f"{stem}[-.]idx[1-4]-ubyte{end}")]
+        if len(paths) == 1:
+            found[key] = partial(_open, paths[0])
+        else:
+            found[key] = f"expected one file {stem}-idxN-ubyte, raw or .gz, got {len(paths)}"
+    return found
+
+
+def _open(path: Path) -> IO[Any]:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _header(opened: Open) -> _Announced | str:
+    """Read the first bytes of a stream as the header of a ``.npy`` or an IDX file."""
+    try:
+        with opened() as stream:
+            start = io.BytesIO(stream.read(_HEADER))
+        if start.getvalue().startswith(b"\0\0"):
+            kind, dimensions = start.read(4)[2:]
+            shape = struct.unpack(f">{dimensions}I", start.read(4 * dimensions))
+            return _Announced(shape, False, np.dtype(_IDX_TYPES[kind]), start.tell(), opened)
+        formats = np.lib.format
+        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+        return _Announced(*readers[formats.read_magic(start)](start), start.tell(), opened)
+    except Exception:  # a damaged file can fail in any way
+        return "expected an array of numbers, got something else or a damaged header"
+
+
+def _header_faults(key: str, one: _Announced) -> Iterator[str]:
+    images = key.endswith("images")
+    if images and one.dtype != np.uint8:
+        advice = "; save np.round(255 * x).astype(np.uint8) of values in [0, 1]" if one.dtype.kind == "f" else ""
+        yield f"expected uint8 grey levels, got {one.dtype.name}{advice}"
+    if not images and one.dtype.kind not in "iu":
+        yield f"expected integers, got {one.dtype.name}"
+    if len(one.shape) not in ((2, 3, 4) if images else (1,)) or min(one.shape, default=0) < 1:
+        shapes = "[n, d], [n, h, w] or [n, h, w, c]" if images else "[n]"
+        yield f"expected the shape {shapes} with sizes >= 1, got {list(one.shape)}"
+
+
+def _disagreements(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    for split in ("train", "test"):
+        images, labels = shapes.get(f"{split}_images"), shapes.get(f"{split}_labels")
+        if images and labels and images[0] != labels[0]:
+            yield f"{split}_labels: expected {images[0]} labels, one per image, got {labels[0]}"
+    train, test = shapes.get("train_images"), shapes.get("test_images")
+    if train and test and train[1:] != test[1:]:
+        yield f"test_images: expected images of shape {list(train[1:])} as for training, got {list(test[1:])}"
+
+
+def _class_faults(dataset: Dataset) -> Iterator[str]:
+    top = dataset.num_classes - 1
+    missing = sorted({*range(top)} - {*dataset.train_labels.tolist()})
+    if not top:
+        yield "train_labels: expected at least two classes, got the class 0 alone"
+    if missing:
+        yield f"train_labels: expected an image of every class from 0 to {top}, got none of {missing[:9]}"
+    if (found := int(dataset.test_labels.max())) > top:
+        yield f"test_labels: expected classes of the training images, 0 to {top}, got {found}"
