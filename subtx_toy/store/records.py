@@ -100,7 +100,8 @@ class Store:
             rows = self.connection.sqlite.execute(query, (RESULTS_VERSION,)).fetchall()
         # By the key and not by the stored fields, which lack those that the configuration has got since.
         keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed, sha256 in rows]
-        found = list(self.get(keys).values())
+        # The key has the content of a data set of the user's own and not its path.
+        found = [record for record in self.get(keys).values() if record.config["dataset"] == config.dataset]
         checksums = {record.dataset_sha256 for record in found}
         if len(checksums) > 1:
             raise StoreError(f"store: expected records of one data set, got checksums {sorted(checksums)}")

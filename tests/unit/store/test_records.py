@@ -161,6 +161,15 @@ def test_records_are_found_by_configuration(tmp_path: Path) -> None:
             store.find(config)
 
 
+def test_records_of_one_file_of_the_users_own_are_not_found_as_those_of_another(tmp_path: Path) -> None:
+    config = RunConfig(dataset="a.npz")
+    key = run_id(config, seed=3, dataset_sha256=RECORD.dataset_sha256)
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add(dataclasses.replace(RECORD, run_id=key, config=config.model_dump()))
+        assert [record.run_id for record in store.find(config)] == [key]
+        assert store.find(RunConfig(dataset="b.npz")) == []
+
+
 def test_records_made_before_a_setting_existed_are_still_found(tmp_path: Path) -> None:
     config = RunConfig(dataset="glyphs")
     older = {name: value for name, value in config.model_dump().items() if name != "input_pool"}
