@@ -42,7 +42,51 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-SettingsT = TypeVar("SettingsT", bound="Settings")  # typing.Self is not understood by the run-time type checker
+OverridableT = TypeVar("OverridableT", bound="Overridable")  # typing.Self is not understood by the run-time checker
+
+
+class Overridable(BaseModel):
+    """Frozen, validated values by name, which ``key=value`` assignments replace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def parse(cls: type[OverridableT], values: Mapping[str, object]) -> OverridableT:
+        """Validate ``values``; missing keys take their defaults.
+
+        Raises:
+            InputError: naming every field that is wrong, what was expected and what came.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except pydantic.ValidationError as error:
+            raise InputError(*expected.explain(cls, error)) from None
+
+    def override(self: OverridableT, assignments: Sequence[str]) -> OverridableT:
+        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
+
+        Raises:
+            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
+
+        >>> Settings().override(["num_train=64", "dataset=glyphs"]).num_train
+        64
+        """
+        values: dict[str, object] = {}
+        problems = []
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals or not key:
+                problems.append(f"{assignment!r}: expected key=value, for example width=128")
+            elif key in values:
+                problems.append(f"{key}: expected one value, got a second one, {text!r}")
+            else:
+                values[key] = read_value(text)
+        try:
+            merged = self.parse(self.model_dump() | values)
+        except InputError as error:
+            raise InputError(*problems, *error.problems) from None
+        InputError.gather(problems)
+        return merged
 
 
 def is_path(dataset: str) -> bool:
@@ -59,13 +103,12 @@ def dataset_title(dataset: str) -> str:
     return Path(dataset).absolute().stem if is_path(dataset) else dataset
 
 
-class Settings(BaseModel):
+class Settings(Overridable):
     """Frozen, validated settings of a run; the protocols' configurations add the fields.
 
     ``protocol`` names what is run with them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     protocol: ClassVar[str]
 
     dataset: str = Field(
@@ -105,44 +148,6 @@ class Settings(BaseModel):
         """
         del num_train, image_shape
         yield from ()
-
-    @classmethod
-    def parse(cls: type[SettingsT], values: Mapping[str, object]) -> SettingsT:
-        """Validate ``values``; missing keys take their defaults.
-
-        Raises:
-            InputError: naming every field that is wrong, what was expected and what came.
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except pydantic.ValidationError as error:
-            raise InputError(*expected.explain(cls, error)) from None
-
-    def override(self: SettingsT, assignments: Sequence[str]) -> SettingsT:
-        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
-
-        Raises:
-            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
-
-        >>> Settings().override(["num_train=64", "dataset=glyphs"]).num_train
-        64
-        """
-        values: dict[str, object] = {}
-        problems = []
-        for assignment in assignments:
-            key, equals, text = assignment.partition("=")
-            if not equals or not key:
-                problems.append(f"{assignment!r}: expected key=value, for example width=128")
-            elif key in values:
-                problems.append(f"{key}: expected one value, got a second one, {text!r}")
-            else:
-                values[key] = read_value(text)
-        try:
-            merged = self.parse(self.model_dump() | values)
-        except InputError as error:
-            raise InputError(*problems, *error.problems) from None
-        InputError.gather(problems)
-        return merged
 
     def key_extras(self) -> dict[str, object]:
         """Return what decides the result besides the fields, for the content key."""
