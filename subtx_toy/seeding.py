@@ -11,7 +11,9 @@ sweep would hold a repeated one with probability .69. Here each stream has 256 b
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -45,8 +47,28 @@ def generator(seed: int, *labels: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
 
 
+def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
+    """Return seeds given as text, as one integer, or as several.
+
+    Raises:
+        InputError: if one is no integer >= 0, one comes twice, or there is none.
+
+    >>> seed_list(range(3)), seed_list("0:3"), seed_list(7)
+    ((0, 1, 2), (0, 1, 2), (7,))
+    """
+    if isinstance(seeds, str):
+        return parse_seeds(seeds)
+    several = [seeds] if not isinstance(seeds, Iterable) else list(itertools.islice(seeds, _MAX_SEEDS + 1))
+    if not several:
+        raise InputError("seeds: expected at least one, got none")
+    if len(several) > _MAX_SEEDS:
+        raise InputError(f"seeds: expected at most {_MAX_SEEDS} of them, got more")
+    # Booleans are integers to Python, and no seeds; numpy's integers are seeds, and no int.
+    return parse_seeds(",".join(repr(seed) if isinstance(seed, bool | str) else str(seed) for seed in several))
+
+
 _SEED_DIGITS = 18  # below 2**63, what the results database can hold
-_MANY_SEEDS = 1_000_000
+_MAX_SEEDS = 1_000_000
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -71,8 +93,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         start, stop = int(match[1]), int(match[2] or int(match[1]) + 1)
         if start >= stop:
             problems.append(f"seeds: expected start < stop, got {part!r}")
-        elif len(seeds) + stop - start > _MANY_SEEDS:
-            problems.append(f"seeds: expected at most {_MANY_SEEDS} of them, got {part!r}")
+        elif len(seeds) + stop - start > _MAX_SEEDS:
+            problems.append(f"seeds: expected at most {_MAX_SEEDS} of them, got {part!r}")
         else:
             seeds.extend(range(start, stop))
     if len(set(seeds)) < len(seeds):

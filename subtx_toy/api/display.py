@@ -1,4 +1,4 @@
-"""Results in a notebook: tables as HTML."""
+"""Results in a notebook: short texts, and tables as HTML."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from subtx_toy.errors import InputError
 
 MAX_ROWS = 60
 """Rows of a table in a notebook; the rest is counted."""
+
+
+MAX_LINES = 12
+"""Lines of a repr; the rest is counted."""
+
+
+def shortened(text: str, *, whole: str) -> str:
+    """Return the first lines of a text; where some are left out, say how many and how to see the ``whole``."""
+    lines = text.splitlines()
+    if len(lines) <= MAX_LINES:
+        return text
+    return "\n".join([*lines[: MAX_LINES - 1], f"... {len(lines) - MAX_LINES + 1} more lines: {whole}"])
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, conclusion: str = "") -> str:

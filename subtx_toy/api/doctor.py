@@ -24,64 +24,71 @@ _EXTRAS = {
 }
 
 
+State = Literal["fine", "note", "fault"]
+
+
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at: ``fine``, ``note`` for what is missing but not needed, or ``fault``."""
 
     name: str
-    state: Literal["fine", "note", "fault"]
+    state: State
     text: str
 
 
-def examine(store: Path) -> Iterator[Finding]:
+def examine(store: Path) -> Iterator[Diagnosis]:
     """Look at everything the package needs; nothing is changed, fetched or made."""
     found = versions()
-    yield Finding("package", "fine", f"subtx-toy {found['subtx_toy']}")
-    yield Finding("python", "fine", f"{found['python']} on {platform.system()} {found['machine']}")
-    yield Finding("torch", "fine", f"{found['torch']}, numpy {found['numpy']} with {found['blas']}")
+    yield Diagnosis("package", "fine", f"subtx-toy {found['subtx_toy']}")
+    yield Diagnosis("python", "fine", f"{found['python']} on {platform.system()} {found['machine']}")
+    yield Diagnosis("torch", "fine", f"{found['torch']}, numpy {found['numpy']} with {found['blas']}")
     yield _threads()
     for module, what in _EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
-        yield Finding(module, "fine" if there else "note", "installed" if there else f"missing, only needed for {what}")
+        yield Diagnosis(
+            module, "fine" if there else "note", "installed" if there else f"missing, only needed for {what}"
+        )
     yield from _data()
     yield from _store(store)
 
 
-def _threads() -> Finding:
+def _threads() -> Diagnosis:
     import torch
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding(
+    return Diagnosis(
         "processors", "fine", f"{usable} usable; torch takes {torch.get_num_threads()} threads here, 1 in a worker"
     )
 
 
-def _data() -> Iterator[Finding]:
+def _data() -> Iterator[Diagnosis]:
     for entry in catalogue.entries():
         damaged = entry.state not in ("cached", "not cached")
         missing = "; it is obtained when it is needed, or by: subtx-toy data fetch " + entry.name
         text = entry.state + (missing if entry.state == "not cached" else f" in {entry.path}")
-        yield Finding(f"data {entry.name}", "fault" if damaged else "fine" if entry.state == "cached" else "note", text)
+        yield Diagnosis(
+            f"data {entry.name}", "fault" if damaged else "fine" if entry.state == "cached" else "note", text
+        )
 
 
-def _store(path: Path) -> Iterator[Finding]:
+def _store(path: Path) -> Iterator[Diagnosis]:
     place = path.parent
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / 2**20
-    yield Finding(
+    yield Diagnosis(
         "disk", "fine" if free >= _LEAST_FREE_MIB else "fault",
         f"{free:,.0f} MiB free at {place}" + ("" if free >= _LEAST_FREE_MIB else f", less than {_LEAST_FREE_MIB}"),
     )  # fmt: skip
     if not os.access(place, os.W_OK):
-        yield Finding("store", "fault", f"{place} cannot be written")
+        yield Diagnosis("store", "fault", f"{place} cannot be written")
     if not path.exists():
-        yield Finding("store", "note", f"none at {path}; the first run makes it")
+        yield Diagnosis("store", "note", f"none at {path}; the first run makes it")
         return
     try:
         found = faults(path)
     except InputError as error:
         found = list(error.problems)
-    yield from (Finding("store", "fault", fault) for fault in found)
+    yield from (Diagnosis("store", "fault", fault) for fault in found)
     if not found:
-        yield Finding("store", "fine", f"sound, {path.stat().st_size / 2**20:,.1f} MiB at {path}")
+        yield Diagnosis("store", "fine", f"sound, {path.stat().st_size / 2**20:,.1f} MiB at {path}")

@@ -40,6 +40,10 @@ class Display(AbstractContextManager["Display"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal to another display; messages still come."""
         self._bars.stop()
 
     def start(self, task: str, total: int, unit: str) -> None:
@@ -60,7 +64,9 @@ class Display(AbstractContextManager["Display"]):
         """Show how far a task is."""
         amount = _amount(done, total, unit)
         if not self._terminal:
-            if done == total:
+            if done == 0 and total:
+                self.start(task, total, unit)
+            elif done == total:
                 click.echo(f"{task}: {amount}", file=sys.stderr)
             return
         if task not in self._tasks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,8 +27,3 @@ def plan_options(command: CommandT) -> CommandT:
     ):
         command = option(command)
     return command
-
-
-def processors() -> int:
-    """Return the processors this process may use, which a container or a batch system can make less than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

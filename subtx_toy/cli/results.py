@@ -47,23 +47,27 @@ def _open(store_path: Path | None) -> Store:
 
 
 def _select(
-    store: Store, experiment: str | None, axes: tuple[str, ...], *, all_versions: bool, seeds: str | None, **plan: Any
+    experiment: str | None,
+    axes: tuple[str, ...],
+    *,
+    store_path: Path | None,
+    all_versions: bool,
+    seeds: str | None,
+    **plan: Any,
 ) -> Selection:
     """Select by the words of a plan; of the seeds, those that are named, else whatever is stored."""
+    from subtx_toy.api.results import stored
     from subtx_toy.errors import InputError
-    from subtx_toy.results.rows import select
-    from subtx_toy.seeding import parse_seeds
     from subtx_toy.sweep.plan import Plan
 
     if experiment is None:
         InputError.gather(
-            f"{name}: expected an experiment with a drawn axis beside it, got {value} without an experiment"
+            f"{name}: name an experiment and an axis that is drawn at random"
             for name, value in plan.items()
             if value is not None
         )
-    wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan).configs
-    chosen = None if seeds is None else set(parse_seeds(seeds))
-    found = select(store, wanted=wanted, seeds=chosen, all_versions=all_versions)
+    wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
+    found = stored(wanted, seeds=seeds, store=store_path, all_versions=all_versions)
     for version, num in sorted(found.left_out.items(), key=str):
         click.echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
     return found
@@ -138,8 +142,7 @@ def summary_command(
     """
     from subtx_toy.results.cells import summarize
 
-    with _open(store_path) as store:
-        selection = _select(store, experiment, axes, all_versions=all_versions or pool_versions, **plan)
+    selection = _select(experiment, axes, store_path=store_path, all_versions=all_versions or pool_versions, **plan)
     cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
     if as_json:
         document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
@@ -195,8 +198,7 @@ def export_command(
     from subtx_toy.results.export import check_target, export
 
     check_target(target)
-    with _open(store_path) as store:
-        selection = _select(store, experiment, axes, all_versions=all_versions, **plan)
+    selection = _select(experiment, axes, store_path=store_path, all_versions=all_versions, **plan)
     num = export(selection, target)
     click.echo(f"{num} trials: {target}")
 

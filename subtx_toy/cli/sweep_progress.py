@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from subtx_toy.cli.display import Display
+from subtx_toy.results.text_table import clock
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,27 +26,28 @@ _LINE_SECONDS = 10.0  # between plain lines
 
 
 class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """Shows the tally of a sweep; ``update`` it as often as there is news."""
+    """Shows the tally of a sweep, after another display; call it as often as there is news."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Display) -> None:
         from rich.console import Console
         from rich.live import Live
+
+        self._before = before  # what the terminal shows until there are trials; two live displays cannot share it
 
         self._console = Console(stderr=True, highlight=False)
         self._terminal = self._console.is_terminal
         self._live = Live(console=self._console, refresh_per_second=4, transient=True) if self._terminal else None
         self._start = self._last_line = time.monotonic()
-        self._told: set[str] = set()
+        self._started = False
+        self._failures: set[str] = set()
 
     def __enter__(self) -> SweepProgress:
-        if self._live is not None:
-            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
+        if self._live is not None and self._started:
             self._live.stop()
 
     def report(self, message: str) -> None:
@@ -53,15 +57,18 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         else:
             click.echo(message, file=sys.stderr)
 
-    def start(self, tally: Tally) -> None:
-        """Show what there is to do, before anything is done."""
-        before = [f"{tally.stored} are stored already"] if tally.stored else []
-        if tally.failed_before:
-            before.append(f"{tally.failed_before} failed earlier (--retry-failed runs them again)")
-        self.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
-
-    def update(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
-        """Show how far the sweep is, and each new kind of failure once."""
+    def __call__(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
+        """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
+        if not self._started:
+            self._started = True
+            self._before.stop()
+            if self._live is not None:
+                self._live.start()
+            before = [f"{tally.stored} are stored already"] if tally.stored else []
+            if tally.failed_before:
+                before.append(f"{tally.failed_before} failed earlier (--retry-failed runs them again)")
+            self.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
+            return
         for outcome in outcomes:
             if outcome.record is None:
                 self._failure(outcome)
@@ -86,8 +93,8 @@ class SweepProgress(AbstractContextManager["SweepProgress"]):
         kind = lines[-1]
         short = outcome.trial.run_id[:12]
         self.report(f"trial {short}, seed {outcome.trial.seed} failed: {kind}")
-        if kind not in self._told:
-            self._told.add(kind)
+        if kind not in self._failures:
+            self._failures.add(kind)
             if len(lines) > 1:
                 self.report(outcome.error.strip())
 
@@ -108,17 +115,6 @@ def line(tally: Tally, elapsed: float) -> str:
     if tally.failed:
         words.append(f"{tally.failed} failed")
     return ", ".join(words)
-
-
-def clock(seconds: float) -> str:
-    """Write a duration.
-
-    >>> clock(5.0), clock(3725.0)
-    ('0:05', '1:02:05')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _table(tally: Tally, elapsed: float) -> Table:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
 from subtx_toy.results.sweep_comparison import PointComparison
-from subtx_toy.settings.experiment_file import DistillationSweep
+from subtx_toy.settings.definitions import DistillationSweep
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _MARKERS = "os^v"

@@ -5,15 +5,9 @@ from __future__ import annotations
 import time
 
 from subtx_toy.data import Dataset
-from subtx_toy.protocols.distillation import run_protocol
-from subtx_toy.protocols.numbers import run_numbers
-from subtx_toy.protocols.one_step import run_one_step
+from subtx_toy.protocols.registry import protocol_of
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
-from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.numbers import NumbersConfig
-from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store.record import RunRecord, peak_rss_mib, versions
-from subtx_toy.training.products import products
 
 
 def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecord:
@@ -37,32 +31,21 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
             f"dataset: expected {config.dataset} with {config.num_train} training and {config.num_test} test images, "
             f"got {sizes}"
         )
+    protocol = protocol_of(config)
     wall, cpu = time.perf_counter(), time.process_time()
-    series: dict[str, list[float]] = {}
-    made_with: dict[str, str] = {}
-    if isinstance(config, OneStepConfig):
-        metrics, training = run_one_step(config, dataset, seed=seed), time.process_time() - cpu
-    elif isinstance(config, NumbersConfig):
-        metrics, training = run_numbers(config, dataset, seed=seed), time.process_time() - cpu
-    elif isinstance(config, RunConfig):
-        result = run_protocol(config, dataset, seed=seed)
-        metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.representations
-        series, training = result.curves, result.training_cpu_seconds
-        if config.precision == "bf16":
-            made_with["bf16"] = products(config.precision).name
-    else:
-        raise TypeError(f"config: expected a RunConfig, OneStepConfig or NumbersConfig, got {type(config).__name__}")
+    measured = protocol.run(config, dataset, seed=seed)
+    training = measured.training_cpu_seconds
     return RunRecord(
         run_id=run_id(config, seed=seed, dataset_sha256=dataset.sha256),
         results_version=RESULTS_VERSION,
-        config=config.model_dump(),
+        config=config.model_dump() | ({"protocol": config.source} if config.source else {}),
         seed=seed,
         dataset_sha256=dataset.sha256,
-        versions=versions() | made_with,
-        metrics=metrics,
-        series=series,
+        versions=versions() | measured.versions,
+        metrics=measured.metrics,
+        series=measured.series,
         wall_seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
-        training_cpu_seconds=training,
+        training_cpu_seconds=time.process_time() - cpu if training is None else training,
         peak_rss_mib=peak_rss_mib(),
     )

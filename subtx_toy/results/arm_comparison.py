@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from subtx_toy.settings.definitions import Distillation
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.experiment_file import Distillation
 from subtx_toy.settings.published import Published
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.store.record import RunRecord

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from subtx_toy.results.exported import read_findings
+from subtx_toy.results.exported import read_trials
 from subtx_toy.results.sweep_comparison import PointComparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
-from subtx_toy.settings.experiment_file import DistillationSweep
+from subtx_toy.settings.definitions import DistillationSweep
 
 START, END = "<!-- check table -->", "<!-- end of the check table -->"
 """Marks in a page between which the tables stand."""
@@ -28,7 +28,7 @@ def read_checked(folder: Path) -> Checked:
         sweep, path = definition.read(name), folder / f"{name}.csv"
         if isinstance(sweep, DistillationSweep) and path.exists():
             points = set(sweep.configs())
-            findings = [finding for finding in read_findings(path) if finding.config in points]
+            findings = [finding for finding in read_trials(path) if finding.config in points]
             checked[name] = (sweep, compare_sweep(sweep, findings))
     return checked
 
@@ -79,11 +79,6 @@ def _values(checked: Checked) -> str:
             ours = f"{row.ours.mean:.3f} ± {row.ours.ci95:.3f}"
             metric = row.metric.removesuffix(".accuracy")
             lines.append(
-                f"| `{name}` | {place(row)} | {metric} | {theirs} | {ours} | {row.ours.n} | {apart} | {row.verdict} |"
+                f"| `{name}` | {row.place} | {metric} | {theirs} | {ours} | {row.ours.n} | {apart} | {row.verdict} |"
             )
     return "\n".join(lines)
-
-
-def place(row: PointComparison) -> str:
-    """Name a point by its settings, for example ``width=64 loss=kl``."""
-    return " ".join(f"{name}={value}" for name, value in row.at.items()) or "base"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pydantic
 
 from subtx_toy.errors import InputError
-from subtx_toy.results.sweep_comparison import Finding
+from subtx_toy.results.sweep_comparison import TrialMetrics
 from subtx_toy.settings import messages as expected
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 
 
-def read_findings(path: Path) -> list[Finding]:
+def read_trials(path: Path) -> list[TrialMetrics]:
     """Read the trials of an exported sweep of the reference protocol.
 
     A column without a dot is a setting or provenance, one with a dot a metric; settings newer than the file are at
@@ -32,7 +32,7 @@ def read_findings(path: Path) -> list[Finding]:
     return [_finding(row, f"{path}, trial {number}") for number, row in enumerate(rows, start=1)]
 
 
-def _finding(row: dict[str, str], where: str) -> Finding:
+def _finding(row: dict[str, str], where: str) -> TrialMetrics:
     missing = [name for name in ("run_id", "seed", "dataset_sha256") if name not in row]
     if missing:
         raise InputError(f"{where}: expected a column {missing[0]}, got none")
@@ -44,4 +44,4 @@ def _finding(row: dict[str, str], where: str) -> Finding:
     key = run_id(config, seed=seed, dataset_sha256=row["dataset_sha256"])
     if key != row["run_id"]:
         raise InputError(f"{where}: run_id: expected {key} with RESULTS_VERSION {RESULTS_VERSION}, got {row['run_id']}")
-    return Finding(config, seed, {name: float(value) for name, value in row.items() if "." in name and value})
+    return TrialMetrics(config, seed, {name: float(value) for name, value in row.items() if "." in name and value})

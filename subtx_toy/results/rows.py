@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
-from subtx_toy.store import Store, default_path
+from subtx_toy.store import Store
 from subtx_toy.store.results import Result, configs, results
 
 if TYPE_CHECKING:
@@ -72,12 +72,14 @@ def select(
         StoreError: if the store cannot be read.
     """
     # One number for settings that only differ in how they were written: a record may lack newer ones.
+    wanted = None if wanted is None else list(wanted)
     chosen = None if wanted is None else {(config.protocol, repr(config)) for config in wanted}
     settings: dict[int, Settings] = {}
     first: dict[tuple[str, str], int] = {}
     number_of: dict[int, int] = {}
+    kinds = (*_PROTOCOLS, *{type(config) for config in wanted or () if config.source})
     for number, content in configs(store).items():
-        config = parse(content)
+        config = parse(content, kinds)
         if config is None:
             continue
         key = (config.protocol, repr(config))
@@ -130,12 +132,17 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def parse(content: dict[str, Any]) -> Settings | None:
-    """Return the configuration that a record holds, or None if no protocol of this version has such a one."""
-    for protocol in _PROTOCOLS:
-        if content.keys() <= protocol.model_fields.keys():
+def parse(content: Mapping[str, Any], kinds: Iterable[type[Settings]] = _PROTOCOLS) -> Settings | None:
+    """Return the configuration that a record holds, or None if none of the ``kinds`` has such a one.
+
+    Records of a user's own protocol name its source; nothing is loaded here.
+    """
+    source = content.get("protocol", "")
+    values = {name: value for name, value in content.items() if name != "protocol"}
+    for kind in kinds:
+        if kind.source == source and values.keys() <= kind.model_fields.keys():
             try:
-                return protocol.parse(content)
+                return kind.parse(values)
             except InputError:
                 continue
     return None
@@ -168,29 +175,26 @@ def columns(selection: Selection) -> dict[str, list[object]]:
     return table
 
 
-def frame(
-    store: Path | str | None = None,
-    *,
-    wanted: Iterable[Settings] | None = None,
-    seeds: Sequence[int] | None = None,
-    all_versions: bool = False,
-) -> pd.DataFrame:
-    """Return stored results as a pandas frame, one row a trial: settings, seed, final metrics, provenance.
-
-    ``subtx_toy.results.frame()`` reads the user's own store; the arguments are those of ``select``.
+def frame(selection: Selection) -> pd.DataFrame:
+    """Return the selected trials as a pandas frame, with the columns of ``columns``.
 
     Raises:
-        InputError: if pandas is not installed, or there is no such store.
+        InputError: if pandas is not installed.
+    """
+    return as_frame(columns(selection))
+
+
+def as_frame(table: Mapping[str, Sequence[object]]) -> pd.DataFrame:
+    """Return columns as a pandas frame.
+
+    Raises:
+        InputError: if pandas is not installed.
     """
     try:
         import pandas
     except ModuleNotFoundError:
-        raise InputError(
-            "results: expected pandas to be installed, got none; install it with: pip install 'subtx-toy[export]'"
-        ) from None
-    path = default_path() if store is None else Path(store)
-    with existing(path) as opened:
-        return pandas.DataFrame(columns(select(opened, wanted=wanted, seeds=seeds, all_versions=all_versions)))
+        raise InputError("pandas is not installed; install it with: pip install 'subtx-toy[export]'") from None
+    return pandas.DataFrame(table)
 
 
 def existing(path: Path) -> Store:

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 from subtx_toy.results.arm_comparison import judge
 from subtx_toy.settings.base import Settings
+from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
-from subtx_toy.settings.experiment_file import DistillationSweep
 from subtx_toy.settings.published_sweep import full_name
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.store.record import RunRecord
 
 
-class Finding(NamedTuple):
-    """What one seed of one configuration gave."""
+class TrialMetrics(NamedTuple):
+    """The final metrics of one seed of one configuration."""
 
     config: RunConfig
     seed: int
@@ -50,9 +50,14 @@ class PointComparison:
     p_value: float
     verdict: str
 
+    @property
+    def place(self) -> str:
+        """The point by its settings, for example ``width=64 loss=kl``."""
+        return " ".join(f"{name}={value}" for name, value in self.at.items()) or "base"
+
 
 def compare_sweep(
-    definition: DistillationSweep, findings: Sequence[Finding], *, base: RunConfig | None = None
+    definition: DistillationSweep, findings: Sequence[TrialMetrics], *, base: RunConfig | None = None
 ) -> list[PointComparison]:
     """Compare what was found with what is published, point by point in the order of the findings.
 
@@ -67,7 +72,7 @@ def compare_sweep(
     """
     base = base or definition.config
     published = definition.published if base == definition.config else None
-    by_config: dict[RunConfig, list[Finding]] = {}
+    by_config: dict[RunConfig, list[TrialMetrics]] = {}
     for finding in findings:
         by_config.setdefault(finding.config, []).append(finding)
     values_at: dict[Settings, list[tuple[str, list[float], str | None]]] = {}
@@ -104,10 +109,10 @@ def compare_sweep(
     ]
 
 
-def _main_metric(finding: Finding) -> str:
+def _main_metric(finding: TrialMetrics) -> str:
     return next(name for name in finding.metrics if name.endswith(".accuracy") and name.split(".")[0] in STUDENT_ARMS)
 
 
-def findings(records: Sequence[RunRecord]) -> list[Finding]:
-    """Return what some records of the reference protocol found."""
-    return [Finding(RunConfig.parse(record.config), record.seed, record.metrics) for record in records]
+def trial_metrics(records: Sequence[RunRecord]) -> list[TrialMetrics]:
+    """Return the metrics of some records of the reference protocol."""
+    return [TrialMetrics(RunConfig.parse(record.config), record.seed, record.metrics) for record in records]

@@ -31,3 +31,14 @@ def signed(value: float) -> str:
     ('+1.23', '')
     """
     return "" if math.isnan(value) else f"{value:+.2f}"
+
+
+def clock(seconds: float) -> str:
+    """Write a duration.
+
+    >>> clock(5.0), clock(3725.0)
+    ('0:05', '1:02:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

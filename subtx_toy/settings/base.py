@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, SupportsIndex, TypeVar
 
 import pydantic
 import tomli_w
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
+from subtx_toy.files.python_objects import load_object, source_sha256
 from subtx_toy.settings import messages as expected
 
 RESULTS_VERSION = 1
@@ -62,31 +63,25 @@ class Overridable(BaseModel):
         except pydantic.ValidationError as error:
             raise InputError(*expected.explain(cls, error)) from None
 
-    def override(self: OverridableT, assignments: Sequence[str]) -> OverridableT:
-        """Return this configuration with ``key=value`` assignments applied; values are written as in TOML.
+    def override(self: OverridableT, changes: Mapping[str, object] | Sequence[str]) -> OverridableT:
+        """Return these settings with some of them changed.
+
+        Args:
+            changes: values by name, or ``key=value`` texts with values written as in TOML.
 
         Raises:
-            InputError: if an assignment cannot be read, repeats a key, or gives a value that is not valid.
+            InputError: if a text cannot be read, repeats a key, or a value is not valid; all faults at once.
 
         >>> Settings().override(["num_train=64", "dataset=glyphs"]).num_train
         64
         """
-        values: dict[str, object] = {}
-        problems = []
-        for assignment in assignments:
-            key, equals, text = assignment.partition("=")
-            if not equals or not key:
-                problems.append(f"{assignment!r}: expected key=value, for example width=128")
-            elif key in values:
-                problems.append(f"{key}: expected one value, got a second one, {text!r}")
-            else:
-                values[key] = read_value(text)
+        values, problems = (changes, []) if isinstance(changes, Mapping) else read_assignments(changes)
         try:
-            merged = self.parse(self.model_dump() | values)
+            changed = self.parse(self.model_dump() | dict(values))
         except InputError as error:
             raise InputError(*problems, *error.problems) from None
         InputError.gather(problems)
-        return merged
+        return changed
 
 
 def is_path(dataset: str) -> bool:
@@ -110,6 +105,8 @@ class Settings(Overridable):
     """
 
     protocol: ClassVar[str]
+    source: ClassVar[str] = ""
+    """``file.py:NAME`` of the protocol, for settings of a protocol that is not the package's own."""
 
     dataset: str = Field(
         "mnist",
@@ -153,9 +150,34 @@ class Settings(Overridable):
         """Return what decides the result besides the fields, for the content key."""
         return {}
 
+    def __reduce_ex__(self, version: SupportsIndex) -> str | tuple[Any, ...]:
+        """Send settings of a user's protocol to another process by reference: their class cannot be imported there."""
+        if self.source:
+            return restore, (self.source, self.model_dump())
+        return super().__reduce_ex__(version)
+
     def to_toml(self) -> str:
         """Write every field as TOML, defaults included, so that the file stays what it is."""
         return tomli_w.dumps(self.model_dump())
+
+
+def read_assignments(texts: Iterable[str]) -> tuple[dict[str, object], list[str]]:
+    """Read ``key=value`` texts; return the values by key, and what is wrong with the others.
+
+    >>> read_assignments(["width=64", "loss=kl", "lr"])
+    ({'width': 64, 'loss': 'kl'}, ["'lr': expected key=value, for example width=128"])
+    """
+    values: dict[str, object] = {}
+    problems = []
+    for assignment in texts:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            problems.append(f"{assignment!r}: expected key=value, for example width=128")
+        elif key in values:
+            problems.append(f"{key}: expected one value, got a second one, {text!r}")
+        else:
+            values[key] = read_value(text)
+    return values, problems
 
 
 def read_value(text: str) -> object:
@@ -174,6 +196,18 @@ def read_value(text: str) -> object:
         return float(text)
     except ValueError:
         return text
+
+
+def restore(source: str, values: Mapping[str, object]) -> Settings:
+    """Return the settings of a user's protocol, given as ``file.py:NAME``.
+
+    Raises:
+        InputError: if the protocol cannot be loaded, or the values are not valid.
+    """
+    found: Any = load_object("protocol", source, expected="a Protocol")
+    settings: type[Settings] = found.settings
+    settings.source = source
+    return settings.parse(values)
 
 
 def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
@@ -198,6 +232,8 @@ def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> l
         "results_version": RESULTS_VERSION,
     }
     content |= config.key_extras()
+    if config.source:
+        content["source_sha256"] = source_sha256("protocol", config.source, expected="a Protocol")
     if config.protocol != DEFAULT_PROTOCOL:  # the keys of the first protocol never had its name
         content["protocol"] = config.protocol
     return seed_keys(content, seeds)

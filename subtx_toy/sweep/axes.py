@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import tomli_w
@@ -19,8 +18,8 @@ import tomli_w
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
 from subtx_toy.settings.base import Settings, read_value
+from subtx_toy.sweep.axis_values import FUNCTIONS, LAWS, integer_range, tidy
 
-_MOST_VALUES = 1_000_000
 _CALL = re.compile(r"([a-z]+)(?:\((.*)\)|:(.*))")
 _PIECE = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|.""", re.DOTALL)  # a quoted text, or one character
 _PLAIN = re.compile(r"[\w.+-]+")  # a text that needs no quotes, unless it reads as another kind of value
@@ -74,7 +73,7 @@ class Drawn:
             drawn = [math.exp(stream.uniform(math.log(low), math.log(high))) for stream in streams]
         else:
             drawn = [stream.uniform(low, high) for stream in streams]
-        return [round(value) if integers else _tidy(value) for value in drawn]
+        return [round(value) if integers else tidy(value) for value in drawn]
 
     @property
     def text(self) -> str:
@@ -100,17 +99,39 @@ def read_axis(word: str, config: Settings | None = None) -> Axis | Drawn:
     if call is not None:
         return _zip(word, call[1], _arguments(call), text)
     call = _CALL.fullmatch(text)
-    if call is None or (call[1] not in (*_FUNCTIONS, *_LAWS) and _takes_text(config, key)):
+    if call is None or (call[1] not in (*FUNCTIONS, *LAWS) and _takes_text(config, key)):
         return Axis((key,), tuple((read_value(part),) for part in _split(text, ",")))
-    made = _FUNCTIONS.get(call[1])
+    made = FUNCTIONS.get(call[1])
     arguments = tuple(read_value(part) for part in _arguments(call))
     if made is not None:
-        return Axis((key,), tuple((value,) for value in made(word, arguments)), spaced=made is not _range)
-    if call[1] in _LAWS:
-        _LAWS[call[1]](word, arguments)
+        return Axis((key,), tuple((value,) for value in made(word, arguments)), spaced=made is not integer_range)
+    if call[1] in LAWS:
+        LAWS[call[1]](word, arguments)
         return Drawn(key, call[1], arguments)
-    known = ", ".join([*_FUNCTIONS, *_LAWS])
+    known = ", ".join([*FUNCTIONS, *LAWS])
     raise InputError(f"{word}: expected values, or one of the functions {known}, got {call[1]!r}")
+
+
+def axis_of(names: str | tuple[str, ...], values: object, config: Settings | None = None) -> Axis | Drawn:
+    """Return the axis of a setting, or of several that change together, from Python values.
+
+    Raises:
+        InputError: if there is no value, or a row has not one value for each setting.
+
+    >>> axis_of("width", [64, 128])
+    Axis(names=('width',), rows=((64,), (128,)), spaced=False)
+    """
+    if isinstance(values, str) and isinstance(names, str):
+        return read_axis(f"{names}={values}", config)
+    several = list(values) if isinstance(values, Iterable) else [values]
+    if not several:
+        raise InputError(f"{names}: expected at least one value, got none")
+    if isinstance(names, str):
+        return Axis((names,), tuple((value,) for value in several))
+    rows = tuple(tuple(row) if isinstance(row, Iterable) else (row,) for row in several)
+    if any(len(row) != len(names) for row in rows):
+        raise InputError(f"{', '.join(names)}: expected rows of {len(names)} values, got {several!r}")
+    return Axis(tuple(names), rows)
 
 
 def _arguments(call: re.Match[str]) -> list[str]:
@@ -154,81 +175,6 @@ def _zip(word: str, function: str, names: Sequence[str], text: str) -> Axis:
     if any(len(row) != len(names) for row in rows):
         raise InputError(f"{word}: expected rows of {len(names)} values with colons between them, got {text!r}")
     return Axis(tuple(name.strip() for name in names), tuple(rows))
-
-
-def _range(word: str, arguments: Sequence[object]) -> Sequence[object]:
-    integers = [value for value in arguments if isinstance(value, int) and not isinstance(value, bool)]
-    if len(integers) != len(arguments) or not 2 <= len(integers) <= 3 or (len(integers) == 3 and integers[2] == 0):
-        raise InputError(f"{word}: expected range:START:STOP or range:START:STOP:STEP of integers, STEP not 0")
-    made = range(*integers)
-    if not 1 <= len(made) <= _MOST_VALUES:
-        raise InputError(f"{word}: expected 1 to {_MOST_VALUES} values, got {len(made)}")
-    return made
-
-
-def _linear(word: str, arguments: Sequence[object]) -> Sequence[object]:
-    low, high, num = _spaced(word, "linear", arguments)
-    return [low + (high - low) * at / (num - 1) for at in range(num - 1)] + [high]
-
-
-def _log(word: str, arguments: Sequence[object]) -> Sequence[object]:
-    low, high, num = _spaced(word, "log", arguments)
-    if low <= 0 or high <= 0:
-        raise InputError(f"{word}: expected ends > 0, got {low:g} and {high:g}")
-    inner = [_tidy(low * (high / low) ** (at / (num - 1))) for at in range(1, num - 1)]
-    return [low, *inner, high]
-
-
-def _tidy(value: float) -> float:
-    """Drop what rounding adds: the middle of 1e-4 to 1e-2 is 1e-3, in the key and on the page.
-
-    >>> _tidy(0.0010000000000000002), _tidy(1 / 3)
-    (0.001, 0.333333333333)
-    """
-    return float(f"{value:.12g}")
-
-
-def _spaced(word: str, function: str, arguments: Sequence[object]) -> tuple[float, float, int]:
-    numbers = [value for value in arguments if isinstance(value, int | float) and _is_number(value)]
-    if len(numbers) == len(arguments) == 3:
-        low, high, num = numbers
-        if isinstance(num, int) and 2 <= num <= _MOST_VALUES:
-            return float(low), float(high), num
-    raise InputError(f"{word}: expected {function}:START:STOP:NUMBER with two finite ends and a number >= 2")
-
-
-def _is_number(value: object) -> bool:
-    largest = sys.float_info.max  # an integer beyond it is no float, and math.isfinite would raise
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
-
-
-def _check_bounds(word: str, arguments: Sequence[object]) -> None:
-    low, high = (*arguments, None, None)[:2]
-    if len(arguments) != 2 or not _is_number(low) or not _is_number(high) or not low < high:  # type: ignore[operator]
-        raise InputError(f"{word}: expected LOW:HIGH, two finite numbers with LOW < HIGH")
-
-
-def _check_positive(word: str, arguments: Sequence[object]) -> None:
-    _check_bounds(word, arguments)
-    if not arguments[0] > 0:  # type: ignore[operator]
-        raise InputError(f"{word}: expected LOW > 0, got {arguments[0]}")
-
-
-def _check_choice(word: str, arguments: Sequence[object]) -> None:
-    if len(arguments) < 2:
-        raise InputError(f"{word}: expected choice:A:B with two or more values")
-
-
-_FUNCTIONS: Mapping[str, Callable[[str, Sequence[object]], Sequence[object]]] = {
-    "range": _range,
-    "linear": _linear,
-    "log": _log,
-}
-_LAWS: Mapping[str, Callable[[str, Sequence[object]], None]] = {
-    "uniform": _check_bounds,
-    "loguniform": _check_positive,
-    "choice": _check_choice,
-}
 
 
 def _takes_integers(config: Settings, name: str) -> bool:

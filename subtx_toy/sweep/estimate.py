@@ -30,9 +30,10 @@ def estimate(trials: Sequence[Trial], store: Store, *, swept: Sequence[str]) -> 
     similar: dict[str, list[float]] = defaultdict(list)
     kinds = {type(trial.config) for trial in trials}
     for content, cost, num in config_costs(store):
+        settings = {name: value for name, value in content.items() if name != "protocol"}
         for kind in kinds:
-            if content.keys() <= kind.model_fields.keys():
-                config = kind.model_construct(**content)  # fills in settings that are newer than the record
+            if kind.source == content.get("protocol", "") and settings.keys() <= kind.model_fields.keys():
+                config = kind.model_construct(**settings)  # fills in settings that are newer than the record
                 same[_key(config, ())] += [cost, num]
                 similar[_key(config, swept)] += [cost, num]
     total, num_similar = 0.0, 0

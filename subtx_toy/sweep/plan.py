@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +14,10 @@ from subtx_toy.errors import InputError
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings import experiment_file as definitions
 from subtx_toy.settings.base import Settings
-from subtx_toy.settings.experiment_file import Definition
+from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.messages import nearest
-from subtx_toy.sweep.axes import Axis, Drawn, read_axis, written
+from subtx_toy.sweep.axes import Axis, Drawn, axis_of, read_axis
+from subtx_toy.sweep.plan_file import axis_words, read_plan_file
 
 _MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations
 _MOST_CONFIGS = 1_000_000
@@ -57,24 +57,72 @@ class Plan:
         Raises:
             InputError: naming everything that is wrong.
         """
-        values = _read_plan_file(experiment)
+        values = read_plan_file(experiment)
         definition = definitions.read(experiment if values is None else str(values["experiment"]))
         problems: list[str] = []
-        found: list[Axis | Drawn] = []
         if values is not None:
             if words:
                 problems.append(f"{words[0]!r}: expected no axes beside those of the plan {experiment}")
-            words = _words(values)
+            words = axis_words(values)
             seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
             sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]
             sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
+        found: list[Axis | Drawn] = []
         for word in words:
             try:
                 found.append(read_axis(word, definition.config))
             except InputError as error:
                 problems += error.problems
-        drawn = tuple(one for one in found if isinstance(one, Drawn))
-        axes = tuple(one.settled(definition.config) for one in found if isinstance(one, Axis))
+        name = experiment if values is None else str(values["experiment"])
+        return cls._checked(name, definition, found, problems, seeds, sample, sample_seed)
+
+    @classmethod
+    def of(
+        cls,
+        experiment: str | Path | Definition,
+        axes: Mapping[str | tuple[str, ...], object],
+        *,
+        seeds: str | None = None,
+        sample: int | None = None,
+        sample_seed: int | None = None,
+    ) -> Plan:
+        """Make a plan from Python values.
+
+        Args:
+            experiment: a name, the path of an experiment's TOML file, or what was read from it.
+            axes: by setting, a list of values, one value, or a text such as ``"log:1e-4:1e-1:7"``; by a tuple of
+                settings, a list of tuples of values that change together.
+            seeds: as ``parse_seeds`` reads them; by default the experiment's own.
+            sample: how many times the drawn axes are drawn.
+            sample_seed: names the streams of the draws, >= 0; by default 0.
+
+        Raises:
+            InputError: naming everything that is wrong.
+        """
+        definition = definitions.read(experiment)
+        problems: list[str] = []
+        found: list[Axis | Drawn] = []
+        for names, values in axes.items():
+            try:
+                found.append(axis_of(names, values, definition.config))
+            except InputError as error:
+                problems += error.problems
+        name = definition.name if isinstance(experiment, Definition) else str(experiment)
+        return cls._checked(name, definition, found, problems, seeds, sample, sample_seed)
+
+    @classmethod
+    def _checked(
+        cls,
+        name: str,
+        definition: Definition,
+        found: Sequence[Axis | Drawn],
+        problems: list[str],
+        seeds: str | None,
+        sample: int | None,
+        sample_seed: int | None,
+    ) -> Plan:
+        drawn = tuple(axis for axis in found if isinstance(axis, Drawn))
+        axes = tuple(axis.settled(definition.config) for axis in found if isinstance(axis, Axis))
         chosen = definition.seeds if seeds is None else seeds
         try:
             parse_seeds(chosen)
@@ -82,7 +130,6 @@ class Plan:
             problems += error.problems
         problems += _faults(definition, axes, drawn, sample, sample_seed)
         InputError.gather(problems)
-        name = experiment if values is None else str(values["experiment"])
         plan = cls(name, definition, axes, drawn, chosen, sample or 0, sample_seed or 0)
         _ = plan.configs  # tells what is wrong with the values
         return plan
@@ -174,49 +221,3 @@ def _faults(
         num *= len(axis.rows)
     if num > _MOST_CONFIGS:
         yield f"axes: expected at most {_MOST_CONFIGS} combinations, got {num}"
-
-
-def _read_plan_file(experiment: str) -> dict[str, object] | None:
-    """Return the content of the TOML file of a plan, or None where ``experiment`` is an experiment's."""
-    path = Path(experiment)
-    if path.suffix != ".toml":
-        return None
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # told by whoever reads it as an experiment
-    if "experiment" not in values:
-        return None
-    kinds: dict[str, type] = {
-        "experiment": str, "seeds": str, "sample": int, "sample_seed": int, "axes": dict, "zip": list,
-    }  # fmt: skip
-    InputError.gather(
-        f"{path}: {key}: unknown key{nearest(key, kinds)}"
-        if key not in kinds
-        else f"{path}: {key}: expected {kinds[key].__name__}, got {value!r}"
-        for key, value in values.items()
-        if key not in kinds or type(value) is not kinds[key]
-    )
-    return values
-
-
-def _words(values: dict[str, object]) -> list[str]:
-    """Write the axes of a plan's file as words, which are read and checked in one place."""
-    axes, zips = values.get("axes", {}), values.get("zip", [])
-    assert isinstance(axes, dict)
-    assert isinstance(zips, list)
-    words = [f"{name}={_listed(value)}" for name, value in axes.items()]
-    for table in zips:
-        columns = [value if isinstance(value, list) else [value] for value in table.values()]
-        if len({len(column) for column in columns}) != 1:
-            raise InputError(f"zip: expected lists of one length for {', '.join(table)}")
-        rows = [":".join(map(written, row)) for row in zip(*columns, strict=True)]
-        words.append(f"zip:{':'.join(table)}={','.join(rows)}")
-    return words
-
-
-def _listed(value: object) -> str:
-    """Write the values of an axis; a text alone is the right side of a word already."""
-    if isinstance(value, str):
-        return value
-    return ",".join(map(written, value if isinstance(value, list) else [value]))

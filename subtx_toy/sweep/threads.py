@@ -15,3 +15,8 @@ def prefer_one_thread() -> None:
     """
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
+
+
+def processors() -> int:
+    """Return the processors this process may use, which a container or a batch system can make fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

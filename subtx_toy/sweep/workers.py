@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -58,7 +59,7 @@ class LocalWorkers:
             # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
             context = multiprocessing.get_context("spawn")
             self._pool = concurrent.futures.ProcessPoolExecutor(self.num, mp_context=context, initializer=start_worker)
-        with _one_thread_each():
+        with _one_thread_each(), _without_main():
             batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
         self._under_way = [*(other for other in self._under_way if not other.done()), batch]
         return batch
@@ -102,3 +103,19 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    # A spawned process first runs the script that started its parent, unless that names no file. Nothing of the script
+    # is needed, and a script without a guard would start the work again in every worker.
+    main = sys.modules["__main__"]
+    before = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    main.__spec__ = None
+    if "__file__" in before:
+        del main.__file__
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(main, name, value)

@@ -28,7 +28,7 @@ GENERATE = ["numbers", "generate", "--out", "x.jsonl", "--teacher"]
         ),
         (
             ["run", "tiny", "--figure", "x.png", "--no-figure", "width=0"],
-            ["figure: expected no file beside --no-figure, got 'x.png'", "width: expected an integer"],
+            ["--figure cannot be combined with --no-figure 'x.png'", "width: expected an integer"],
         ),
         (
             [*GENERATE, "t.safetensors", "--base", "b.safetensors", "--teacher-epochs", "2"],

@@ -233,7 +233,10 @@ def test_a_run_of_one_step_whose_student_does_not_see_the_teacher_shows_what_the
             ["width: expected an integer >= 1", "num_aux: expected an integer"],
         ),
         (["sweep", "tini"], ["experiment: expected one of batch"]),
-        (["sweep", "tiny", "--fail-fast", "--max-failures", "2"], ["--fail-fast: expected no --max-failures"]),
+        (
+            ["sweep", "tiny", "--fail-fast", "--max-failures", "2"],
+            ["--fail-fast cannot be combined with --max-failures"],
+        ),
         (
             ["results", "list", "--store", "none.sqlite"],
             ["store: expected a results database, got none at none.sqlite"],

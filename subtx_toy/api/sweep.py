@@ -1,0 +1,148 @@
+"""Run an experiment over axes and seeds: what ``subtx-toy sweep`` does, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from subtx_toy.api.sweep_result import Preview, Sweep
+from subtx_toy.seeding import parse_seeds, seed_list
+from subtx_toy.settings.definitions import Definition
+from subtx_toy.store import Store, default_path
+from subtx_toy.store.trials import states
+from subtx_toy.sweep.estimate import estimate
+from subtx_toy.sweep.plan import Plan
+from subtx_toy.sweep.schedule import schedule
+from subtx_toy.sweep.session import Tally, carry_out
+from subtx_toy.sweep.threads import processors
+from subtx_toy.sweep.workers import LocalWorkers, Workers
+
+if TYPE_CHECKING:
+    from subtx_toy.data.dataset import Progress, Report
+    from subtx_toy.sweep.trial import Outcome, Trial
+
+Axes = Mapping[str | tuple[str, ...], object]
+Watch = Callable[[Tally, "Sequence[Outcome]"], None]
+"""Called with the tally before any trial has run, and with every batch of outcomes after it."""
+
+
+def sweep(
+    experiment: str | Path | Definition | Plan,
+    axes: Axes | None = None,
+    *,
+    seeds: str | int | Iterable[int] | None = None,
+    sample: int | None = None,
+    sample_seed: int | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    max_failures: int | None = None,
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+) -> Sweep:
+    """Run all combinations of an experiment's axes with all seeds; resumes, and stores every finished trial at once.
+
+    Args:
+        experiment: a packaged name, the path of a TOML file, what ``read`` made of one, or a ``Plan``.
+        axes: by setting, a list of values, one value, or a text such as ``"log:1e-4:1e-1:7"``; by a tuple of settings,
+            rows of values that change together. Without an axis of several values, the experiment's own grid is run.
+        seeds: such as ``range(20)`` or ``"0:20"``; by default the experiment's own.
+        sample: how many times the axes drawn at random are drawn.
+        sample_seed: names the streams of the draws, >= 0.
+        workers: processes of one thread each; by default as many as there are processors.
+        engine: ``"local"`` or ``"dask"``.
+        scheduler: address of a running Dask scheduler; implies ``"dask"``.
+        retry_failed: whether trials that failed in an earlier session run again.
+        max_failures: stop after so many failed trials; the others stay pending.
+        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
+        report: called with one line for each data set that is obtained.
+        progress: called as ``progress(task, done, total, unit)`` while data is obtained.
+        watch: called with the tally and the outcomes as they come.
+
+    Raises:
+        InputError: naming everything that is wrong with the plan.
+        StoreError: if the store cannot be written.
+        WorkerError: if the workers are gone, or are not fit.
+
+    Example:
+        ``st.sweep("cloud2025", {"width": [64, 128]}, seeds=range(5))``
+    """
+    plan = _plan(experiment, axes, seeds, sample, sample_seed)
+    trials = _trials(plan, data_dir, report, progress)
+
+    def open_workers() -> Workers:
+        num = workers or processors()
+        if engine == "dask" or scheduler is not None:
+            from subtx_toy.sweep.dask_workers import DaskWorkers
+
+            return DaskWorkers(num, scheduler)
+        return LocalWorkers(num)
+
+    with Store(default_path() if store is None else Path(store)) as opened:
+        tally = Tally(len(trials))
+        steps = carry_out(
+            trials, opened, open_workers, experiment=plan.definition.name, retry_failed=retry_failed,
+            max_failures=max_failures,
+        )  # fmt: skip
+        for tally, outcomes in steps:
+            if watch is not None:
+                watch(tally, outcomes)
+        return Sweep(plan, tally, opened.path)
+
+
+def preview(
+    experiment: str | Path | Definition | Plan,
+    axes: Axes | None = None,
+    *,
+    seeds: str | int | Iterable[int] | None = None,
+    sample: int | None = None,
+    sample_seed: int | None = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    store: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+) -> Preview:
+    """Return the trials that ``sweep`` would run, with their states and an estimate of their time; run nothing.
+
+    The arguments are those of ``sweep``. No store is created.
+
+    Raises:
+        InputError: naming everything that is wrong with the plan.
+    """
+    plan = _plan(experiment, axes, seeds, sample, sample_seed)
+    trials = _trials(plan, data_dir, report, progress)
+    path = default_path() if store is None else Path(store)
+    with Store(path) if path.exists() else nullcontext() as opened:
+        known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
+        state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
+        settled = ("done",) if retry_failed else ("done", "failed")
+        todo = [trial for trial in trials if state[trial.run_id] not in settled]
+        cost = None if opened is None else estimate(todo, opened, swept=list(plan.swept))
+    return Preview(plan, tuple(trials), state, len(todo), cost, workers or processors(), retry_failed=retry_failed)
+
+
+def _plan(
+    experiment: str | Path | Definition | Plan,
+    axes: Axes | None,
+    seeds: str | int | Iterable[int] | None,
+    sample: int | None,
+    sample_seed: int | None,
+) -> Plan:
+    if isinstance(experiment, Plan):
+        return experiment
+    text = None if seeds is None else ",".join(map(str, seed_list(seeds)))
+    return Plan.of(experiment, axes or {}, seeds=text, sample=sample, sample_seed=sample_seed)
+
+
+def _trials(plan: Plan, data_dir: str | Path | None, report: Report | None, progress: Progress | None) -> list[Trial]:
+    folder = None if data_dir is None else Path(data_dir)
+    return schedule(plan.configs, parse_seeds(plan.seeds), data_dir=folder, report=report, progress=progress)

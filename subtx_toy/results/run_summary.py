@@ -1,0 +1,76 @@
+"""Records of any protocol: the mean of every metric over seeds, one row for each configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.presentation import Presentation, Table
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.definitions import Definition
+from subtx_toy.stats import Estimate, estimate
+from subtx_toy.store.record import RunRecord
+
+
+class MeanRow(NamedTuple):
+    """One metric of one configuration; ``at`` holds the settings in which configurations differ."""
+
+    at: dict[str, Any]
+    metric: str
+    values: tuple[float, ...]
+    mean: Estimate
+
+
+class MeansSummary(NamedTuple):
+    """Every metric of every configuration over its seeds."""
+
+    definition: Definition
+    base: Settings
+    rows: Sequence[MeanRow]
+
+
+def summarise_means(definition: Definition, base: Settings, records: Sequence[RunRecord]) -> MeansSummary:
+    """Group records by configuration, in their order."""
+    groups: dict[str, list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(repr(sorted(record.config.items())), []).append(record)
+    configs = [group[0].config for group in groups.values()]
+    swept = [name for name in configs[0] if len({repr(config[name]) for config in configs}) > 1]
+    rows = []
+    for group in groups.values():
+        at = {name: group[0].config[name] for name in swept}
+        for metric in group[0].metrics:
+            values = tuple(record.metrics[metric] for record in group)
+            rows.append(MeanRow(at, metric, values, estimate(values)))
+    return MeansSummary(definition, base, rows)
+
+
+def present_means(summary: MeansSummary) -> Presentation:
+    """Lay out the means with their 95 % t-intervals."""
+    definition, base, rows = summary
+    header = [*rows[0].at, "metric", "mean", "95 % CI", "n"]
+    body = [
+        [
+            *map(str, row.at.values()),
+            row.metric,
+            f"{row.mean.mean:.4g}",
+            "" if math.isnan(row.mean.ci95) else f"±{row.mean.ci95:.2g}",
+            str(row.mean.n),
+        ]
+        for row in rows
+    ]
+    points = [
+        {
+            "at": row.at,
+            "metric": row.metric,
+            "mean": finite(row.mean.mean),
+            "ci95": finite(row.mean.ci95),
+            "n": row.mean.n,
+            "values": [finite(value) for value in row.values],
+        }
+        for row in rows
+    ]
+    heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
+    return Presentation([heading], [Table(header, body)], [], {"config": base.model_dump(), "points": points})

@@ -1,0 +1,174 @@
+"""What an experiment is: the question, its configuration, its seeds, and the numbers published for it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from subtx_toy.errors import InputError
+from subtx_toy.seeding import parse_seeds
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.settings.one_step import OneStepConfig
+from subtx_toy.settings.published import Published
+from subtx_toy.settings.published_sweep import PublishedSweep
+
+
+class Definition(BaseModel):
+    """One experiment file; ``Distillation`` and ``OneStep`` add the configuration of their protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    quick: ClassVar[Mapping[str, object]] = {}
+    """Settings that make a run small enough for a test, on data that needs no download."""
+
+    distinguishing: ClassVar[frozenset[str] | None] = None
+    """Settings by which the tables of a run distinguish its records; None for all of them."""
+
+    name: str = Field(description="the file's own name")
+    protocol: str = Field(RunConfig.protocol, description="what is run")
+    question: str = Field(description="what the experiment asks, one sentence")
+    seeds: str = Field("0:10", description="seeds of a run that names none")
+    config: Settings = Field(description="settings of the run")
+    grid: list[dict[str, list[Any]]] = Field([], description="tables of settings with the values each of them takes")
+
+    @pydantic.field_validator("seeds")
+    @classmethod
+    def _seeds_can_be_read(cls, text: str) -> str:
+        parse_seeds(text)
+        return text
+
+    def configs(self, changes: Mapping[str, object] | Sequence[str] = ()) -> list[Settings]:
+        """Return every configuration of the experiment: all combinations within each table of the grid.
+
+        ``changes``, as ``Settings.override`` takes them, hold in all of them and replace the grid's values.
+
+        Raises:
+            InputError: naming every setting that is wrong.
+        """
+        named = {change.partition("=")[0] for change in changes}
+        return self.around(self.config.override(changes), named)
+
+    def around(self, base: Settings, assigned: Collection[str]) -> list[Settings]:
+        """Return the grid's combinations around ``base``, whose ``assigned`` settings replace the grid's.
+
+        A table that gives values to one of those settings and does not go with the one assigned is left out: its
+        other settings belong to its own values.
+
+        Raises:
+            InputError: naming the settings that are wrong in a table, or in all tables that were left out if no other
+                is left.
+        """
+        found = [] if self.grid else [base]
+        contradictions: dict[str, None] = {}
+        for table in self.grid:
+            axes = {key: values for key, values in table.items() if key not in assigned}
+            try:
+                configs = [
+                    base.parse(base.model_dump() | dict(zip(axes, values, strict=True)))
+                    for values in itertools.product(*axes.values())
+                ]
+            except InputError as error:
+                if len(axes) == len(table):
+                    raise
+                contradictions |= dict.fromkeys(error.problems)
+                continue
+            for config in configs:
+                if config not in found:
+                    found.append(config)
+        if not found:
+            InputError.gather(contradictions)
+        return found
+
+    def check_distinguishable(self, configs: Sequence[Settings]) -> None:
+        """Refuse configurations that a run of this experiment would put together as if they were seeds of one.
+
+        Raises:
+            InputError: naming the settings in which they differ and must not.
+        """
+        if self.distinguishing is None:
+            return
+        differing = [
+            name
+            for name in type(self.config).model_fields
+            if name not in self.distinguishing and len({getattr(config, name) for config in configs}) > 1
+        ]
+        if differing:
+            raise InputError(
+                f"grid: expected several values of {', '.join(sorted(self.distinguishing))} only, by which `run` tells "
+                f"records of {self.protocol!r} apart, got several of {', '.join(differing)}; run them with "
+                "`subtx-toy sweep` and read them with `subtx-toy results summary`"
+            )
+
+
+_SMALL = {"dataset": "glyphs", "num_train": 600, "num_test": 200}
+
+
+class Distillation(Definition):
+    """An experiment of the reference protocol, with published accuracies by arm where there are any."""
+
+    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
+
+    config: RunConfig = Field(description="settings of the run")
+    published: Published | None = Field(None, description="numbers to compare with")
+
+
+class FigureAxis(BaseModel):
+    """What a figure of a sweep has from left to right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    setting: str | None = Field(None, description="the setting on the axis; none names every point by its settings")
+    label: str = Field("", description="what it is, with its unit")
+    scale: Literal["linear", "log", "category"] = Field("category", description="of the axis")
+
+
+class DistillationSweep(Definition):
+    """A grid of configurations of the reference protocol, with published values at some of its points."""
+
+    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
+
+    config: RunConfig = Field(description="settings that every point shares")
+    axis: FigureAxis = Field(FigureAxis(), description="the axis of the figure")
+    published: PublishedSweep | None = Field(None, description="numbers to compare with")
+
+    @pydantic.model_validator(mode="after")
+    def _points_are_on_the_grid(self) -> DistillationSweep:
+        configs = self.configs()
+        points = self.published.points if self.published else []
+        InputError.gather(
+            [
+                f"published.points.at: {point.at} is no point of the grid"
+                for point in points
+                if self.point(point.at) not in configs
+            ]
+        )
+        return self
+
+    def point(self, at: Mapping[str, Any]) -> Settings:
+        """Return the configuration at one point, given by the settings that are not the experiment's own."""
+        return self.config.parse(self.config.model_dump() | dict(at))
+
+
+class OneStep(Definition):
+    """An experiment of one plain gradient step of teacher and student."""
+
+    quick: ClassVar[Mapping[str, object]] = {"dataset": "glyphs", "num_trait": 64, "num_inputs": 32, "width": 16}
+
+    distinguishing: ClassVar[frozenset[str] | None] = frozenset({"eps", "student_init", "perturbation", "student_lr"})
+
+    config: OneStepConfig = Field(description="settings of the run")
+
+
+class Numbers(Definition):
+    """An experiment of the numbers channel."""
+
+    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_prompts": 600, "batch_size": 50, "width": 32}
+    distinguishing: ClassVar[frozenset[str] | None] = frozenset({"prompts"})
+
+    config: NumbersConfig = Field(description="settings of the run")
