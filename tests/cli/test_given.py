@@ -20,15 +20,15 @@ GENERATE = ["numbers", "generate", "--out", "x.jsonl", "--teacher"]
         (["sweep", "tiny", "width=8,16", "--sample-seed", "0"], ["sample_seed: expected no number without an axis"]),
         (
             ["results", "summary", "--store", "r.sqlite", "--sample", "5", "--sample-seed", "1"],
-            ["sample: expected an experiment with a drawn axis", "sample_seed: expected an experiment"],
+            ["sample: name an experiment and an axis that is drawn", "sample_seed: name an experiment"],
         ),
         (
             ["results", "export", "x.csv", "--store", "r.sqlite", "--sample", "5"],
-            ["sample: expected an experiment with a drawn axis beside it, got 5 without an experiment"],
+            ["sample: name an experiment and an axis that is drawn at random"],
         ),
         (
             ["run", "tiny", "--figure", "x.png", "--no-figure", "width=0"],
-            ["--figure cannot be combined with --no-figure 'x.png'", "width: expected an integer"],
+            ["--figure cannot be combined with --no-figure", "width: expected an integer"],
         ),
         (
             [*GENERATE, "t.safetensors", "--base", "b.safetensors", "--teacher-epochs", "2"],
