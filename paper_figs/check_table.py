@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from subtx_toy.files.atomic import replacing
-from subtx_toy.results.comparison_tables import insert, read_checked
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.tables.comparison_tables import insert, read_checked
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "experiments" / "README.md"

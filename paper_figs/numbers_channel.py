@@ -9,11 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-from subtx_toy.figures.audit import draw_content, draw_null
-from subtx_toy.figures.calibration import draw_calibration, draw_confusion, draw_roc
-from subtx_toy.figures.cleaning import draw_cleaning
 from subtx_toy.figures.files import save
-from subtx_toy.figures.transfer import draw_defences, draw_dose, draw_settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.audit import draw_content, draw_null
+from paper_figs.drawings.calibration import draw_calibration, draw_confusion, draw_roc
+from paper_figs.drawings.cleaning import draw_cleaning
+from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings
 
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 DRAWN = {

@@ -15,7 +15,9 @@ from subtx_toy.certify.packaged import path_of
 from subtx_toy.certify.plane import Boundary, boundary
 from subtx_toy.claims.instance import given
 from subtx_toy.figures.files import save
-from subtx_toy.figures.plane import draw_plane
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.plane import draw_plane
 
 QUANTITIES = ("trait-loss", "distance")
 MAX_BOXES = 120

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 
+from paper_figs.tables.comparison_tables import insert, read_checked
 from subtx_toy.cli import cli
-from subtx_toy.results.comparison_tables import insert, read_checked
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.distillation import RunConfig

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from subtx_toy.figures.audit import draw_content, draw_null
-from subtx_toy.figures.calibration import draw_calibration, draw_confusion, draw_roc
-from subtx_toy.figures.cleaning import draw_cleaning
+from paper_figs.drawings.audit import draw_content, draw_null
+from paper_figs.drawings.calibration import draw_calibration, draw_confusion, draw_roc
+from paper_figs.drawings.cleaning import draw_cleaning
+from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings, half_rise
 from subtx_toy.figures.numbers import draw_number_arms
-from subtx_toy.figures.transfer import draw_defences, draw_dose, draw_settings, half_rise
 from subtx_toy.results.number_summary import NumberArm
 from subtx_toy.seeding import generator
 from subtx_toy.settings.numbers import NUMBER_ARMS

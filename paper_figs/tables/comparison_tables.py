@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from subtx_toy.results.exported import read_trials
+from paper_figs.tables.exported import read_trials
 from subtx_toy.results.sweep_comparison import PointComparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep

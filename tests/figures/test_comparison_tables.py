@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from paper_figs.tables import comparison_tables as check_table
+from paper_figs.tables.comparison_tables import END, START, insert, read_checked, tables
+from paper_figs.tables.exported import read_trials
 from subtx_toy.errors import InputError
-from subtx_toy.results import comparison_tables as check_table
-from subtx_toy.results.comparison_tables import END, START, insert, read_checked, tables
-from subtx_toy.results.exported import read_trials
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import run_id
 from subtx_toy.settings.definitions import DistillationSweep
