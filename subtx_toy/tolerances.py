@@ -119,7 +119,3 @@ eps^2, and the last rung but one, the first that can exceed it, has 256 f - 6553
 BATCHED_ROUTE = 1e-13
 """Relative, curvature and norms of stacked problems against those of one problem: sums of up to some hundred terms in
 another order. An update is a difference of outputs of size 1, so its own rounding is 1 / eps times larger."""
-
-LIMIT_AT_ZERO = 1e-3
-"""Relative, a limit as eps -> 0 by extrapolation against its prediction, where the last two extrapolations are within a
-tenth of that: smooth nets settle to 1e-5 and better, and a factor of 1.01 is ten times outside."""

@@ -1,9 +1,9 @@
 """Property tests of one-step claims on your own models: strategies, named assertions and a hunt for counterexamples.
 
 ``problems``, ``problem_specs``, ``mlps`` and ``imitation_losses`` are hypothesis strategies that build what they
-promise; ``assert_...`` are the claims, one function each; ``hunt`` looks for a counterexample to a bound. Names are
-loaded on first use; the strategies and ``hunt`` need hypothesis, which ``pip install hypothesis`` brings, the
-assertions do not.
+promise; ``assert_claim`` and the other ``assert_...`` check claims; ``hunt`` looks for a counterexample to a bound.
+Names are loaded on first use; the strategies and ``hunt`` need hypothesis, the assertions do not. Once a strategy is
+loaded, ``st.from_type`` knows the package's types.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from subtx_toy.testing.assertions import (
+        HypothesisWarning,
         assert_aligned_to_first_order,
         assert_alignment_is_exact,
+        assert_claim,
         assert_dichotomy,
         assert_ggn_matches_dense,
         assert_moves_toward_teacher,
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Hunt",
+    "HypothesisWarning",
     "assert_aligned_to_first_order",
     "assert_alignment_is_exact",
+    "assert_claim",
     "assert_dichotomy",
     "assert_ggn_matches_dense",
     "assert_moves_toward_teacher",

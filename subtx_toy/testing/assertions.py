@@ -1,111 +1,93 @@
-"""The one-step claims as assertions with a name, on any ``Problem`` and for any student.
+"""The claims as assertions, on any ``Problem`` and for any student.
 
-Each takes ``student``, what computes the student's update dS at an eps: plain gradient descent of this package by
-default, or the step of your own training code. Models have to be smooth: the claims are silent on kinks. A message
-gives what was predicted, what was observed, and observed / predicted.
+``assert_claim`` judges a claim exactly as ``subtx-toy verify`` does; the other assertions are claims under a name of
+their own. Each takes ``student``, which computes the student's update dS at an eps: plain gradient descent of this
+package by default, or the step of your own training code.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import torch
 
-from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF
+from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.claims.vocabulary.claim import Claim, Judgement
+from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence, StudentStep
 from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
-from subtx_toy.testing.limits import limit_at_zero
-from subtx_toy.testing.observed import Observed, StudentStep
+from subtx_toy.settings.messages import nearest
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import dense_jacobian
-from subtx_toy.theory.remainder import fitted_order
-from subtx_toy.tolerances import FP64_FORMULA, HESSIAN_TERMS_UNITS, MIN_RUNGS, REMAINDER_ORDER
+from subtx_toy.tolerances import FP64_FORMULA, HESSIAN_TERMS_UNITS
 from subtx_toy.training.gradient_step import student_step
 
-_LADDER = tuple(2.0**-power for power in range(3, 17))  # of 1 / ||dT||
-_NUM_ASYMPTOTIC = 6
+
+class HypothesisWarning(UserWarning):
+    """A problem is outside a claim's hypotheses, so the assertion has checked nothing."""
+
+
+def assert_claim(claim: str | Claim, problem: Problem, *, student: StudentStep = student_step) -> None:
+    """Assert that ``claim``, an id such as ``"C1"`` or a claim of your own, is not violated on ``problem``.
+
+    A problem that does not meet the claim's hypotheses, such as a ReLU net in C4, gives a ``HypothesisWarning``. An
+    outcome that rounding decides passes.
+
+    Raises:
+        AssertionError: with the violated check, the problem, and predicted, observed and observed / predicted.
+        InputError: if no claim has that id, or the problem is not in float64.
+    """
+    _assert(claim, Evidence(problem, student_step=student))
 
 
 def assert_aligned_to_first_order(problem: Problem, *, student: StudentStep = student_step) -> None:
     """Claim C1: dS . dT = eps V + O(eps^2) with V = dT^T G dT, so (dS . dT) / eps -> V as eps -> 0."""
-    seen = Observed(problem, student)
-    V = seen.ray.curvature()
-    _assert_limit(seen, "alignment / eps", lambda eps: seen.alignment(eps) / eps, predicted=V,
-                  noise=lambda eps: seen.alignment_rounding(eps) / eps)  # fmt: skip
+    _assert("C1", Evidence(problem, student_step=student))
 
 
 def assert_alignment_is_exact(problem: Problem, *, student: StudentStep = student_step) -> None:
-    """Claim C5: at every eps, dS . dT = -mean_n <J_n dT, dl/dz(f_base(x_n), f_teacher(x_n))>, up to rounding."""
-    seen = Observed(problem, student)
-    for eps in (seen.scale / 4**rung for rung in range(6)):
-        predicted, observed = seen.ray.alignment(eps), seen.alignment(eps)
-        if not math.isfinite(seen.alignment_rounding(eps)):
-            raise AssertionError(f"alignment at eps = {eps:.3g}: rounding has no bound, so nothing can be asserted")
-        if not abs(observed - predicted) <= seen.alignment_rounding(eps):
-            raise AssertionError(_message(f"alignment at eps = {eps:.3g}", predicted, observed))
+    """Claim C5: at every eps, dS . dT = -mean_n <J_n dT, dl/dz(f_base(x_n), f_teacher(x_n))>, up to rounding.
+
+    Rounding without a bound fails: nothing could be asserted then.
+    """
+    judgement = _assert("C5", Evidence(problem, student_step=student))
+    if judgement.verdict == "undecided":
+        raise AssertionError(f"C5 is undecided: {judgement.reason}")
 
 
 def assert_dichotomy(problem: Problem, *, degenerate: bool = False, student: StudentStep = student_step) -> None:
     """Claim C2: the alignment is zero at EVERY eps, or positive at all small ones.
 
-    A degenerate problem, V = 0, is built and not detected, so you say which half to assert. Without ``degenerate``,
-    an alignment within rounding of zero at every eps is undecided and passes.
+    With ``degenerate`` the first half is asserted; otherwise the half is the one that the problem is built for. An
+    alignment within rounding of zero is undecided and passes.
     """
-    seen = Observed(problem, student)
-    ladder = [seen.scale * rung for rung in (1.0, *_LADDER)]
-    if degenerate:
-        for eps in ladder:
-            if not abs(seen.alignment(eps)) <= seen.alignment_rounding(eps):
-                raise AssertionError(_message(f"alignment at eps = {eps:.3g}", 0.0, seen.alignment(eps)))
-        return
-    decided = [eps for eps in ladder if not abs(seen.alignment(eps)) <= seen.alignment_rounding(eps)]
-    for eps in decided[-MIN_RUNGS:]:
-        if not seen.alignment(eps) > 0:
-            expected = seen.ray.alignment(eps)
-            raise AssertionError(_message(f"alignment at eps = {eps:.3g}, expected > 0", expected, seen.alignment(eps)))
+    evidence = Evidence(problem, student_step=student)
+    evidence.degenerate = degenerate or evidence.degenerate
+    _assert("C2", evidence)
 
 
 def assert_remainder_is_second_order(problem: Problem, *, student: StudentStep = student_step) -> None:
     """Claim C4: ||dS - eps G dT|| = O(eps^2); its log-log slope over the smallest rungs is at least REMAINDER_ORDER."""
-    seen = Observed(problem, student)
-    G_dT = ggn_vector_product(problem, problem.teacher_update)
-    ladder = [seen.scale * rung for rung in _LADDER]
-    gaps = [float((seen.update(eps) - eps * vectors.flatten(G_dT)).norm()) for eps in ladder]
-    clear = [at for at, eps in enumerate(ladder) if gaps[at] > 10 * seen.rounding_of_update(eps)][-_NUM_ASYMPTOTIC:]
-    if len(clear) < MIN_RUNGS:
-        return  # the remainder is zero to rounding
-    order = fitted_order([ladder[at] for at in clear], [gaps[at] for at in clear]).slope
-    if not order >= REMAINDER_ORDER:
-        raise AssertionError(_message("order of ||dS - eps G dT|| in eps", 2.0, order))
+    _assert("C4", Evidence(problem, student_step=student))
 
 
 def assert_moves_toward_teacher(problem: Problem, *, student: StudentStep = student_step) -> None:
-    """Claim C1b: at the problem's student_lr the student's step ends closer to the teacher, for all small eps.
+    """Claim C1b, and that the problem's student_lr is below 2 V / ||G dT||^2.
 
-    The squared distance changes by eps^2 (student_lr^2 ||G dT||^2 - 2 student_lr V) + O(eps^3), which is negative for
-    student_lr < 2 V / ||G dT||^2: a larger one fails here, and so does a degenerate problem.
+    Then the student's step ends closer to the teacher for all small eps. A larger student_lr fails here, and so does a
+    degenerate problem.
     """
-    seen, rate = Observed(problem, student), problem.student_lr
-    V, G_dT = seen.ray.curvature(), ggn_vector_product(problem, problem.teacher_update)
-    square = float(vectors.inner(G_dT, G_dT))
-    if not rate * square < 2 * V:
-        window = 2 * V / square if square else 0.0
+    evidence, rate = Evidence(problem, student_step=student), problem.student_lr
+    square = float(evidence.G_dT @ evidence.G_dT)
+    if not rate * square < 2 * evidence.V:
+        window = 2 * evidence.V / square if square else 0.0
         raise AssertionError(f"student_lr: expected below {window:.6g} to move toward the teacher, got {rate:.6g}")
-
-    def change(eps: float) -> float:
-        update = seen.update(eps)
-        return (rate**2 * float(update @ update) - 2 * eps * rate * seen.alignment(eps)) / eps**2
-
-    def noise(eps: float) -> float:
-        size = float(seen.update(eps).norm())
-        return 2 * rate * (rate * size * seen.rounding_of_update(eps) / eps + seen.alignment_rounding(eps)) / eps
-
-    predicted = rate**2 * square - 2 * rate * V
-    _assert_limit(seen, "change of the squared distance / eps^2", change, predicted=predicted, noise=noise)
+    _assert("C1b", evidence)
 
 
 def assert_trait_loss_falls(problem: Problem, *, student: StudentStep = student_step) -> None:
@@ -118,10 +100,7 @@ def assert_trait_loss_falls(problem: Problem, *, student: StudentStep = student_
     """
     if not problem.is_trait_step:
         raise InputError("teacher_update: expected minus the trait gradient for C3, got another update")
-    seen, rate = Observed(problem, student), problem.student_lr
-    _assert_limit(seen, "change of the trait loss / (eps student_lr)",
-                  lambda eps: seen.trait_change(eps) / (eps * rate), predicted=-seen.ray.curvature(),
-                  noise=lambda eps: seen.trait_rounding(eps) / (eps * rate))  # fmt: skip
+    _assert("C3", Evidence(problem, student_step=student))
 
 
 def assert_ggn_matches_dense(
@@ -142,25 +121,27 @@ def assert_ggn_matches_dense(
         want, got = G @ vectors.flatten(v), vectors.flatten(product(problem, v))
         allowed = (FP64_FORMULA * float(G.norm()) + terms) * float(vectors.norm(v))
         if not float((got - want).norm()) <= allowed:
-            raise AssertionError(_message("size of G v, equal direction", float(want.norm()), float(got.norm())))
+            sizes = _compared(float(want.norm()), float(got.norm()))
+            raise AssertionError(f"size of G v, equal direction: {sizes}")
 
 
-def _assert_limit(
-    seen: Observed,
-    what: str,
-    function: Callable[[float], float],
-    *,
-    predicted: float,
-    noise: Callable[[float], float],
-) -> None:
-    if seen.scale == 0:
-        return  # a teacher that stands still
-    found = limit_at_zero(function, unit=seen.unit_of_limits, noise=noise, predicted=predicted)
-    if not found.is_close_to(predicted):
-        spread = found.error + found.noise
-        raise AssertionError(_message(f"{what} as eps -> 0 (+- {spread:.2g})", predicted, found.value))
+def _assert(claim: str | Claim, evidence: Evidence) -> Judgement:
+    # Called by the public assertions themselves, so that a warning points to the line that calls them.
+    if isinstance(claim, str):
+        if claim not in CLAIMS:
+            raise InputError(f"claim: expected one of {', '.join(CLAIMS)}, got {claim!r}{nearest(claim, CLAIMS)}")
+        claim = CLAIMS[claim]
+    judgement = claim.judge(evidence)
+    if judgement.verdict == "not applicable":
+        warnings.warn(f"{claim.id} was not checked. Unmet: {judgement.reason}", HypothesisWarning, stacklevel=3)
+    if judgement.verdict == "violated" and (outcome := judgement.outcome):
+        lines = [f"{claim.id} is violated: {judgement.reason}", evidence.snippet or repr(evidence.problem)]
+        if not math.isnan(outcome.predicted + outcome.observed):
+            lines.append(_compared(outcome.predicted, outcome.observed))
+        raise AssertionError("\n".join(lines))
+    return judgement
 
 
-def _message(what: str, predicted: float, observed: float) -> str:
+def _compared(predicted: float, observed: float) -> str:
     ratio = f"{observed / predicted:.6g}" if predicted else "none"
-    return f"{what}: predicted {predicted:.6g}, observed {observed:.6g}, ratio {ratio}"
+    return f"predicted {predicted:.6g}, observed {observed:.6g}, ratio {ratio}"

@@ -17,6 +17,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
 from subtx_toy.testing.construction import build_problem
+from subtx_toy.testing.registration import register_strategies
 from subtx_toy.testing.specs import TEMPERATURES, Draw, activations, problem_specs, require_sizes
 
 __all__ = ["imitation_losses", "mlps", "problem_specs", "problems"]
@@ -93,3 +94,6 @@ def problems(  # noqa: D417
         changes["loss"] = distillation_losses
     problem: Problem = draw(st.builds(build_problem, specs, **changes))
     return problem
+
+
+register_strategies()

@@ -27,7 +27,7 @@ def first_order(evidence: Evidence) -> Outcome:
     if not evidence.degenerate and ladder[0] * V < VISIBLE * rounding[0]:
         checks.append(Inequality(0.0, 0.0, rounding[0], "eps V is near rounding"))
     at = small_eps(ladder, remainders, V)
-    if evidence.alignment(at) <= evidence.alignment_rounding(at):
+    if abs(evidence.alignment(at)) <= evidence.alignment_rounding(at):
         return outcome(checks)
     return outcome(checks, predicted=at * V, observed=evidence.alignment(at))
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from subtx_toy import testing
+from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.errors import InputError
 from subtx_toy.problem.losses import kl, squared_error
 from subtx_toy.problem.params import Params
@@ -147,24 +150,24 @@ def test_planted_factors_are_caught_on_every_problem(problem: Problem, name: str
 
 
 def test_dichotomy_fails_on_planted_errors() -> None:
-    with pytest.raises(AssertionError, match=r"expected > 0: predicted .* ratio -1$"):
+    with pytest.raises(AssertionError, match=r"(?s)^C2 is violated: alignment at eps = .*predicted .* ratio -1$"):
         testing.assert_dichotomy(GENERIC.build(), student=scaled(-1.0))
     testing.assert_dichotomy(GENERIC.build(), student=scaled(1.01))  # says nothing of sizes
     # This other start pulls against the teacher, at every small eps alike.
     opposed = GENERIC.build(inputs=torch.ones(1, 3).double())
     away = {name: value + opposed.teacher_update[name] for name, value in opposed.base_params.items()}
-    with pytest.raises(AssertionError, match="expected > 0"):
+    with pytest.raises(AssertionError, match=r"C2 is violated: alignment at eps = \S+: 0 <= -"):
         testing.assert_dichotomy(
             opposed, student=lambda problem, eps: student_step(problem, eps, student_init=away)
         )  # fmt: skip
     blind = dataclasses.replace(GENERIC, hidden=(), distilled_logits="aux").build()
-    with pytest.raises(AssertionError, match=r"predicted 0, observed .*, ratio none"):
+    with pytest.raises(AssertionError, match=r"C2 is violated: \|alignment\| at eps"):
         testing.assert_dichotomy(
             blind,
             degenerate=True,
             student=lambda problem, eps: {k: eps * v for k, v in problem.teacher_update.items()},
         )
-    with pytest.raises(AssertionError, match="predicted 0"):
+    with pytest.raises(AssertionError, match=r"\|alignment\| at eps"):
         testing.assert_dichotomy(GENERIC.build(), degenerate=True)
 
 
@@ -186,8 +189,58 @@ def test_a_student_beyond_the_window_and_a_free_teacher_are_told_apart() -> None
         testing.assert_trait_loss_falls(dataclasses.replace(GENERIC, teacher="random").build())
 
 
-def test_a_teacher_that_stands_still_asserts_nothing() -> None:
-    still = dataclasses.replace(GENERIC, num_classes=1, trait="cross_entropy").build()
-    testing.assert_aligned_to_first_order(still)
-    testing.assert_remainder_is_second_order(still)
-    testing.assert_dichotomy(still, degenerate=True)
+STILL = dataclasses.replace(GENERIC, num_classes=1, trait="cross_entropy")
+KINKED = dataclasses.replace(GENERIC, activation="relu")
+
+
+@pytest.mark.parametrize(
+    ("claim", "spec", "sentence"),
+    [
+        ("C1", STILL, "C1 was not checked. Unmet: the teacher moves: the teacher's update is zero"),
+        ("C2", STILL, "C2 was not checked. Unmet: the teacher moves: the teacher's update is zero"),
+        (
+            "C4",
+            KINKED,
+            "C4 was not checked. Unmet: the model is twice continuously differentiable: "
+            "relu is not twice continuously differentiable",
+        ),
+    ],
+)
+def test_a_problem_outside_a_claims_hypotheses_gives_one_warning(claim: str, spec: ProblemSpec, sentence: str) -> None:
+    with pytest.warns(testing.HypothesisWarning) as caught:
+        testing.assert_claim(claim, spec.build(), student=scaled(-1.0))
+    assert [str(one.message) for one in caught] == [sentence]
+
+
+def test_the_same_warning_is_shown_once() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            testing.assert_remainder_is_second_order(KINKED.build())
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("id", CLAIMS)
+def test_every_claim_can_be_asserted_and_fails_on_a_student_that_flees(id: str) -> None:
+    # A student that flees is seen by every claim that looks at the student it is given.
+    problem = dataclasses.replace(GENERIC, loss="kl").build()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", testing.HypothesisWarning)
+        testing.assert_claim(id, problem)
+        if id in ("C1", "C1b", "C2", "C3", "C4", "C5", "C7", "C8", "C15", "C16"):
+            with pytest.raises(AssertionError, match=f"^{id} is violated: "):
+                testing.assert_claim(id, problem, student=scaled(-1.0))
+
+
+def test_a_message_names_check_problem_and_numbers() -> None:
+    with pytest.raises(AssertionError) as caught:
+        testing.assert_claim("C1", GENERIC.build(), student=scaled(1.01))
+    check, problem, numbers = str(caught.value).splitlines()
+    assert check.startswith("C1 is violated: alignment - eps V, over eps^2, at eps = ")
+    assert problem.startswith("Problem(MLP((3, 4, 5), 'tanh', num_classes=2), 41 parameters, ")
+    assert re.fullmatch(r"predicted \S+, observed \S+, ratio 1\.01", numbers)
+
+
+def test_an_unknown_claim_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(InputError, match=r"claim: expected one of C1, .*, got 'C1c'; did you mean 'C1'\?"):
+        testing.assert_claim("C1c", GENERIC.build())

@@ -21,15 +21,24 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 ROOT = Path(__file__).parents[3]
-FRESH = """
+LOADED_BEFORE_HYPOTHESIS = """
 import sys
+from subtx_toy.testing.registration import register_strategies
+assert "torch" not in sys.modules
+from subtx_toy.problem.problem import Problem
 import hypothesis
+register_strategies()
+"""
+LOADED_BY_A_STRATEGY = """
+import hypothesis, sys
 from subtx_toy.testing.registration import register_strategies
 register_strategies()
-register_strategies()
 assert "torch" not in sys.modules
-from hypothesis import find, strategies as st
 from subtx_toy.problem.problem import Problem
+from subtx_toy.testing import problems
+"""
+DRAWN = """
+from hypothesis import find, strategies as st
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.losses import Loss
 quick = hypothesis.settings(phases=[hypothesis.Phase.generate])
@@ -43,8 +52,9 @@ def run(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_types_imported_later_are_registered_then() -> None:
-    run(FRESH)
+@pytest.mark.parametrize("order", [LOADED_BEFORE_HYPOTHESIS, LOADED_BY_A_STRATEGY])
+def test_types_are_drawn_in_a_fresh_process(order: str) -> None:
+    run(order + DRAWN)
 
 
 def test_the_entry_point_names_the_hook() -> None:
