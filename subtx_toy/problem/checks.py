@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,14 +10,16 @@ from torch import Tensor
 
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.params import Params
+from subtx_toy.settings.arguments import number
+
+EPS, STUDENT_LR = number(">= 0"), number("> 0")
 
 
 def numbers(eps: float, student_lr: float) -> Iterator[str]:
     """Check the two step sizes."""
-    if not (math.isfinite(eps) and eps >= 0):
-        yield f"eps: expected a finite number >= 0, got {eps}"
-    if not (math.isfinite(student_lr) and student_lr > 0):
-        yield f"student_lr: expected a finite number > 0, got {student_lr}"
+    for name, value, kind in (("eps", eps, EPS), ("student_lr", student_lr, STUDENT_LR)):
+        if not kind.accepts(value):
+            yield f"{name}: expected {kind.expected}, got {value}"
 
 
 def loss(distillation_loss: Loss) -> Iterator[str]:

@@ -17,6 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
+from subtx_toy.settings.arguments import checked, number
+
 Logits = Float[Tensor, "n k"]
 Labels = Int[Tensor, " n"]
 PerInput = Float[Tensor, " n"]
@@ -39,6 +41,9 @@ class Loss:
     value_and_gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     hessian_product: Callable[[Tensor, Tensor, Tensor], Tensor]
     temperature: float = 1.0
+
+    def __repr__(self) -> str:
+        return f"Loss({self.name!r}{f', temperature={self.temperature:g}' if self.temperature != 1 else ''})"
 
     def mean(self, z: Logits, y: Tensor) -> Float[Tensor, ""]:
         """Return the loss of a batch, differentiable: sum over outputs, mean over inputs."""
@@ -67,6 +72,7 @@ def _softmax_hessian_product(z: Tensor, _y: Tensor, v: Tensor, *, temperature: f
     return (pv - p * pv.sum(-1, keepdim=True)) / temperature**2
 
 
+@checked(temperature=number("> 0"))
 def kl(temperature: float = 1.0) -> Loss:
     """Build KL(teacher || student) between softmaxes at ``temperature``; targets are the teacher's logits.
 
@@ -97,6 +103,7 @@ def squared_error() -> Loss:
     )
 
 
+@checked(temperature=number("> 0"))
 def cross_entropy(temperature: float = 1.0, *, name: str = "cross_entropy") -> Loss:
     """Build l(z, y) = -log softmax(z / tau)[y] for integer labels ``y`` ``[n]``.
 

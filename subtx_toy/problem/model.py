@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
+from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS, Activation
 from subtx_toy.problem.params import Params
+from subtx_toy.settings.arguments import Kind, checked, integer, integers
 from subtx_toy.settings.base import NUM_CLASSES
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.one_step import OneStepConfig
 
+_ACTIVATION = Kind(
+    f"an Activation or one of {', '.join(map(repr, ACTIVATIONS))}",
+    lambda value: isinstance(value, Activation) or (isinstance(value, str) and value in ACTIVATIONS),
+    lambda value: nearest(getattr(value, "__name__", str(value)).lower(), ACTIVATIONS),
+)
 
+
+@checked(sizes=integers(1, "the widths of two layers or more"), activation=_ACTIVATION, num_classes=integer(0))
 @dataclass(frozen=True)
 class MLP:
     """The shape of a multi-layer perceptron: ``sizes[0]`` inputs, hidden layers, ``sizes[-1]`` outputs.
 
     Parameters are named ``layers.0.weight`` ``[out, in]``, ``layers.0.bias`` ``[out]``, and so on. The first
-    ``num_classes`` outputs are the class logits, the others the auxiliary logits.
+    ``num_classes`` outputs are the class logits, the others the auxiliary logits. The activation may be given by name.
+
+    >>> MLP((3, 4, 5), "tanh", num_classes=2)
+    MLP((3, 4, 5), 'tanh', num_classes=2)
+
+    Raises:
+        InputError: naming everything that is wrong at once.
     """
 
     sizes: tuple[int, ...]
     activation: Activation
     num_classes: int = NUM_CLASSES
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, sizes: Sequence[int], activation: Activation | str, num_classes: int = NUM_CLASSES
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        if isinstance(self.activation, str):
+            object.__setattr__(self, "activation", ACTIVATIONS[self.activation])
+        if len(self.sizes) < 2:
+            raise InputError(f"sizes: expected the widths of two layers or more, got {self.sizes}")
+        if self.num_classes > self.sizes[-1]:
+            raise InputError(
+                f"num_classes: expected at most {self.sizes[-1]}, the number of outputs, got {self.num_classes}"
+            )
+
+    def __repr__(self) -> str:
+        return f"MLP({self.sizes}, {self.activation.name!r}, num_classes={self.num_classes})"
 
     @classmethod
     def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int, num_classes: int = NUM_CLASSES) -> MLP:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,9 +21,48 @@ from subtx_toy.problem.functional import Apply, ModuleFunction
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.problem.trait_loss import TraitLoss
+from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
+from subtx_toy.settings.arguments import Kind, checked, described, instance, integer, is_real
+from subtx_toy.settings.messages import nearest
+
+_LOSSES = ("kl", "squared_error", "reverse_kl", "probability_squared_error", "cosine_distance")
 
 
+def _call_it(value: object) -> str:
+    name = str(value) if isinstance(value, str) else getattr(value, "__name__", "")
+    return f"; write {name}()" if name in _LOSSES or isinstance(value, type) else nearest(name, _LOSSES)
+
+
+_MODEL = Kind(
+    "an MLP, a torch.nn.Module or a function f(params, inputs)",
+    lambda value: isinstance(value, MLP) or (callable(value) and not isinstance(value, type)),
+    _call_it,
+)
+_PARAMS = Kind(
+    "a dict of tensors by name",
+    lambda value: isinstance(value, dict) and all(isinstance(one, Tensor) for one in value.values()),
+)
+_COLUMNS = Kind(
+    "'all', 'aux', 'class', a slice or column numbers",
+    lambda value: (
+        isinstance(value, str | slice)
+        or (isinstance(value, Iterable) and all(isinstance(one, numbers.Integral) for one in value))
+    ),
+)
+
+
+@checked(
+    model=_MODEL,
+    base_params=_PARAMS,
+    inputs=TENSOR,
+    distillation_loss=instance(Loss, "a loss such as kl() or squared_error()", _call_it),
+    distilled_logits=_COLUMNS,
+    trait_loss=instance(TraitLoss, "a trait loss such as cross_entropy_trait(inputs, labels)"),
+    teacher_update=_PARAMS,
+    num_classes=integer(0),
+    eps=checks.EPS._replace(accepts=is_real),
+    student_lr=checks.STUDENT_LR._replace(accepts=is_real),
+)
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
     """A model at a shared initialisation, a teacher's update, and what the student is to imitate.
@@ -88,6 +128,16 @@ class Problem:
         InputError.gather(faults)
         self._set(teacher_update=update or {name: -slope for name, slope in self.trait_gradient().items()})
         InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
+
+    def __repr__(self) -> str:
+        size = sum(value.numel() for value in self.base_params.values())
+        model = self.model.module if isinstance(self.model, ModuleFunction) else self.model
+        name = repr(model) if isinstance(model, MLP) else type(model).__name__ + f" {getattr(model, '__name__', '')}"
+        seen = f"{self.distilled_logits!r} " if isinstance(self.distilled_logits, str) else ""
+        return (
+            f"Problem({name.strip()}, {size} parameters, inputs {list(self.inputs.shape)}, {self.distillation_loss!r}, "
+            f"distilled {seen}{_written(self.columns)}, eps={self.eps:g}, student_lr={self.student_lr:g})"
+        )
 
     def _set(self, **fields: object) -> None:
         for name, value in fields.items():
@@ -199,6 +249,10 @@ class Problem:
             trait_loss=self.trait_loss and self.trait_loss.double(),
             teacher_update=update,
         )
+
+
+def _written(columns: slice | list[int]) -> str:
+    return f"{columns.start}:{columns.stop}" if isinstance(columns, slice) else described(columns)
 
 
 def _detached(params: Params) -> Params:

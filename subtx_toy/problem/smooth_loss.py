@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem.losses import Loss
+from subtx_toy.settings.arguments import FUNCTION, TEXT, checked, number
 
 
+@checked(name=TEXT, value=FUNCTION._replace(expected="a function value(z, y) of logits [n, k], one number per input"))
 def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, "n k"]], Float[Tensor, " n"]]) -> Loss:
     """Build a ``Loss`` on logits from ``value(z, y)``, which returns one number per input ``[n]``.
 
@@ -48,6 +50,7 @@ def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, 
     return Loss(name, "logits", lambda z, y: (value(z, y), gradient(z, y)), hessian_product)
 
 
+@checked(temperature=number("> 0"))
 def reverse_kl(temperature: float = 1.0) -> Loss:
     """Build KL(student || teacher) between softmaxes at ``temperature``; targets are the teacher's logits."""
 
@@ -59,6 +62,7 @@ def reverse_kl(temperature: float = 1.0) -> Loss:
     return smooth_loss("reverse_kl", value)
 
 
+@checked(temperature=number("> 0"))
 def probability_squared_error(temperature: float = 1.0) -> Loss:
     """Build l(z, y) = 1/2 ||softmax(z / tau) - softmax(y / tau)||^2."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
 from subtx_toy.seeding import generator
-from subtx_toy.settings.messages import nearest
+from subtx_toy.settings.arguments import checked, integer, integers, number, one_of
 
 WORDS = {
     "activation": tuple(ACTIVATIONS),
@@ -36,6 +35,19 @@ WORDS = {
 SMOOTH_ACTIVATIONS = tuple(name for name, activation in ACTIVATIONS.items() if activation.smooth)
 
 
+_SIZES = ("input_dim", "num_classes", "num_aux", "num_inputs", "num_trait_inputs")
+
+
+@checked(
+    hidden=integers(1, "widths, integers >= 1"),
+    **{name: integer(1) for name in _SIZES},
+    **{name: one_of(words) for name, words in WORDS.items()},
+    init_scale=number("> 0"),
+    temperature=number("> 0"),
+    eps=number(">= 0"),
+    student_lr=number("> 0"),
+    seed=integer(0),
+)
 @dataclass(frozen=True)
 class ProblemSpec:
     """Everything of a small problem but its random numbers, and the seed that names those.
@@ -57,6 +69,9 @@ class ProblemSpec:
         distilled_logits: ``"aux"``, ``"class"`` or ``"all"``.
         eps, student_lr: step sizes of teacher, >= 0, and student, > 0.
         seed: of every random number, >= 0.
+
+    Raises:
+        InputError: naming everything that is wrong at once.
     """
 
     hidden: tuple[int, ...] = ()
@@ -79,6 +94,9 @@ class ProblemSpec:
     student_lr: float = 0.1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+
     @property
     def model(self) -> MLP:
         """The model's shape."""
@@ -89,9 +107,8 @@ class ProblemSpec:
         """Build the problem in float64; ``changes`` replace fields of the ``Problem``.
 
         Raises:
-            InputError: if the sizes do not go together, or a word is none of those above.
+            InputError: if the sizes do not go together.
         """
-        InputError.gather(_unknown_words(self))
         base_params = initialise(self.model, self._stream("init"), init=self.init, scale=self.init_scale)
         teacher_update = {}
         if self.teacher != "trait":
@@ -157,13 +174,6 @@ class ProblemSpec:
         inputs = pixels(images, torch.empty(len(images), self.input_dim, dtype=torch.float64))
         columns = slice(0, self.num_classes)
         return cross_entropy_trait(inputs, torch.from_numpy(labels.astype(np.int64)), class_logits=columns)
-
-
-def _unknown_words(spec: ProblemSpec) -> Iterator[str]:
-    for name, words in WORDS.items():
-        word = getattr(spec, name)
-        if word not in words:
-            yield f"{name}: expected one of {', '.join(map(repr, words))}, got {word!r}{nearest(str(word), words)}"
 
 
 def draw_spec(rng: np.random.Generator) -> ProblemSpec:

@@ -7,6 +7,7 @@ from typing import Any
 
 from subtx_toy.results.rows import parse
 from subtx_toy.store import Store
+from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import configs, stored_by_config, trials_by_state
 
 _STATES = ("done", "running", "pending", "failed")
@@ -25,6 +26,7 @@ class Overview:
     trials: list[dict[str, Any]]
 
 
+@takes_store
 def overview(store: Store) -> Overview:
     """Count what is in a store.
 

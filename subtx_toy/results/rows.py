@@ -16,6 +16,7 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store import Store
+from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import Result, configs, results
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Selection:
         return _OTHER_BF16 if result.run_id in self.other_bf16 else result.results_version
 
 
+@takes_store
 def select(
     store: Store,
     *,

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, SupportsIndex, TypeVar
 
 import pydantic
 import tomli_w
@@ -43,10 +43,28 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _InOurWords(ModelMetaclass):
+    """The constructor's errors in the form of ``parse``; validation inside another model is left alone."""
+
+    def __call__(self, *args: object, **values: Any) -> Any:
+        if args:
+            raise InputError(f"{self.__name__}: expected values by name, got {args[0]!r}")
+        try:
+            return super().__call__(**values)
+        except pydantic.ValidationError as error:
+            raise InputError(*expected.explain(self, error)) from None  # type: ignore[arg-type]
+
+
 OverridableT = TypeVar("OverridableT", bound="Overridable")  # typing.Self is not understood by the run-time checker
 
 
-class Overridable(BaseModel):
+class Overridable(BaseModel, metaclass=_InOurWords):
     """Frozen, validated values by name, which ``key=value`` assignments replace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from subtx_toy.errors import StoreError
+from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 from subtx_toy.store.connection import Connection
 from subtx_toy.store.place import prepare_folder
@@ -19,6 +20,7 @@ from subtx_toy.store.record import RunRecord
 from subtx_toy.store.schema import index_result
 
 
+@checked(path=instance(str | Path, "the path of a results database"))
 class Store:
     """An open results database; use it in a ``with`` statement.
 
@@ -30,10 +32,10 @@ class Store:
             the package, or lies on a network file system, where SQLite's locks do not hold.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        prepare_folder(path)
-        self.connection = Connection(path)
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        prepare_folder(self.path)
+        self.connection = Connection(self.path)
 
     def add(self, record: RunRecord) -> bool:
         """Write one finished trial; return whether it was new. A trial that is there already is left as it is.
@@ -153,3 +155,13 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+takes_store = checked(
+    store=instance(
+        Store,
+        "an open Store",
+        lambda value: f"; write Store({str(value)!r})" if isinstance(value, str | Path) else "",
+    )
+)
+"""Decorates functions of a store: a path in its place is refused."""

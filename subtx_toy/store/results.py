@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from subtx_toy.store.records import Store
+from subtx_toy.store.records import Store, takes_store
 
 
 class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand of them
@@ -25,6 +25,7 @@ class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand o
         return self if number == self.config_id else self._replace(config_id=number)
 
 
+@takes_store
 def configs(store: Store) -> dict[int, dict[str, Any]]:
     """Return the settings of the stored trials by their number, as they were written."""
     store.connection.catch_up()
@@ -33,6 +34,7 @@ def configs(store: Store) -> dict[int, dict[str, Any]]:
     return {number: json.loads(text) for number, text in rows}
 
 
+@takes_store
 def results(store: Store) -> Iterator[Result]:
     """Yield the final metrics of every trial, by settings and seed.
 
@@ -49,6 +51,7 @@ def results(store: Store) -> Iterator[Result]:
             yield Result(run_id, number, seed, version, sha256, seconds, json.loads(metrics))
 
 
+@takes_store
 def config_costs(store: Store) -> list[tuple[dict[str, Any], float, int]]:
     """Return the CPU seconds and the number of the trials of each configuration, with its settings."""
     found = configs(store)
@@ -58,6 +61,7 @@ def config_costs(store: Store) -> list[tuple[dict[str, Any], float, int]]:
     return [(found[number], seconds, num) for number, seconds, num in rows]
 
 
+@takes_store
 def stored_by_config(store: Store) -> list[tuple[int, str, int, int, float]]:
     """Return (configuration, data set, RESULTS_VERSION, trials, last time in seconds since 1970) of what is stored."""
     store.connection.catch_up()
@@ -69,6 +73,7 @@ def stored_by_config(store: Store) -> list[tuple[int, str, int, int, float]]:
         return list(store.connection.sqlite.execute(query))
 
 
+@takes_store
 def trials_by_state(store: Store) -> list[tuple[str, str, int]]:
     """Return (experiment, state, number) of the trials that were ever planned here."""
     query = "SELECT experiment, state, count(*) FROM trials GROUP BY experiment, state ORDER BY experiment"

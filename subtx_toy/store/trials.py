@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from subtx_toy.store.coordinators import Coordinator, register, remove_dead
-from subtx_toy.store.records import Store
+from subtx_toy.store.records import Store, takes_store
 
 BEAT_SECONDS = 5.0  # between heartbeats: a dozen of them in a lease
 
@@ -27,6 +27,7 @@ class Entry:
     config: Mapping[str, object]
 
 
+@takes_store
 def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
     """Return the state of each of the keys that the store knows: pending, running, done or failed."""
     query = "SELECT run_id, state FROM trials WHERE run_id IN (SELECT value FROM json_each(?))"
@@ -35,6 +36,7 @@ def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
     return found | dict.fromkeys(store.stored(run_ids), "done")
 
 
+@takes_store
 def failure(store: Store, run_id: str) -> str | None:
     """Return the traceback of a failed trial, or None if it has not failed."""
     query = "SELECT error FROM trials WHERE run_id = ? AND state = 'failed'"
@@ -43,6 +45,7 @@ def failure(store: Store, run_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+@takes_store
 def entry(store: Store, run_id: str) -> tuple[Entry, str] | None:
     """Return a trial with its state, or None if it was never planned here."""
     query = "SELECT run_id, experiment, seed, config, state FROM trials WHERE run_id = ?"

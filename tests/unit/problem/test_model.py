@@ -100,7 +100,7 @@ def test_single_precision_is_the_rounded_double_precision(
     init: str, sizes: tuple[int, ...], seed: int, scale: float
 ) -> None:
     def draw(dtype: torch.dtype) -> Params:
-        model = MLP(sizes, ACTIVATIONS["relu"])
+        model = MLP(sizes, ACTIVATIONS["relu"], num_classes=1)
         return initialise(model, generator(seed, "tests"), init=init, scale=scale, dtype=dtype)
 
     double, single = draw(torch.float64), draw(torch.float32)
@@ -110,7 +110,7 @@ def test_single_precision_is_the_rounded_double_precision(
 
 def test_an_unknown_initialisation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^init: expected 'fan_in_normal', 'pytorch' or 'he', got 'zeros'$"):
-        initialise(MLP((1, 1), ACTIVATIONS["relu"]), generator(0), init="zeros")
+        initialise(MLP((1, 1), ACTIVATIONS["relu"], num_classes=1), generator(0), init="zeros")
 
 
 # Activations
@@ -235,7 +235,7 @@ def as_torch(model: MLP, params: Params) -> nn.Sequential:
 @pytest.mark.parametrize("name", NAMES)
 @given(SIZES, SEEDS, st.integers(0, 5))
 def test_logits_are_those_of_torch_modules(name: str, sizes: tuple[int, ...], seed: int, n: int) -> None:
-    model = MLP(sizes, ACTIVATIONS[name])
+    model = MLP(sizes, ACTIVATIONS[name], num_classes=1)
     params = initialise(model, generator(seed, "tests"), init="pytorch", scale=2.0)
     x = points(seed, n, sizes[0])
     assert_close(model.apply(params, x), as_torch(model, params)(x), FP64_FORMULA)

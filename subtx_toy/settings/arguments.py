@@ -1,0 +1,133 @@
+"""Arguments of constructors and functions, checked in the form *name: expected ..., got ...*."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import numbers
+import operator
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.messages import nearest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Kind(NamedTuple):
+    """What an argument may be.
+
+    Attributes:
+        expected: the same in words.
+        accepts: whether a value is of the kind.
+        hint: what to do about a value that is not; begins with a semicolon, or is empty.
+    """
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    hint: Callable[[Any], str] = lambda _value: ""
+
+
+def integer(least: int) -> Kind:
+    """Return the kind of integers >= ``least``."""
+    return Kind(f"an integer >= {least}", lambda value: _is_integer(value) and value >= least)
+
+
+def number(bound: str) -> Kind:
+    """Return the kind of finite numbers with ``bound`` ``">= 0"`` or ``"> 0"``."""
+    compare = {">= 0": operator.ge, "> 0": operator.gt}[bound]
+    return Kind(f"a finite number {bound}", lambda value: is_real(value) and math.isfinite(value) and compare(value, 0))
+
+
+def instance(kind: type | types.UnionType, expected: str, hint: Callable[[Any], str] = lambda _value: "") -> Kind:
+    """Return the kind of instances of a class."""
+    return Kind(expected, lambda value: isinstance(value, kind), hint)
+
+
+def one_of(words: Iterable[str]) -> Kind:
+    """Return the kind of texts that are one of ``words``."""
+    known = tuple(words)
+    return Kind(
+        f"one of {', '.join(map(repr, known))}", lambda value: value in known, lambda value: nearest(str(value), known)
+    )
+
+
+def integers(least: int, expected: str) -> Kind:
+    """Return the kind of sequences of integers >= ``least``."""
+    one = integer(least)
+    return Kind(expected, lambda value: isinstance(value, tuple | list) and all(map(one.accepts, value)))
+
+
+TEXT = instance(str, "a text")
+FUNCTION = Kind("a function", lambda value: callable(value) and not isinstance(value, type))
+
+
+def checked(**kinds: Kind) -> Callable[[F], F]:
+    """Decorate a function, or a dataclass for its constructor: what it cannot take raises one ``InputError``.
+
+    The error names every unknown, missing and unfit argument. Defaults are accepted as they are.
+    """
+
+    def decorate(target: F) -> F:
+        parameters = inspect.signature(target).parameters
+        call = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+
+        @functools.wraps(call)
+        def with_checks(*args: Any, **given: Any) -> Any:
+            InputError.gather(_faults(parameters, kinds, args[isinstance(target, type) :], given))
+            return call(*args, **given)
+
+        if isinstance(target, type):
+            target.__init__ = with_checks  # type: ignore[misc]
+            return target
+        return with_checks  # type: ignore[return-value]
+
+    return decorate
+
+
+def _faults(
+    parameters: Any, kinds: dict[str, Kind], args: tuple[object, ...], given: dict[str, object]
+) -> Iterator[str]:
+    positional = [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
+    values = dict(zip(positional, args, strict=False)) | given
+    if len(args) > len(positional):
+        few = f"at most {len(positional)}" if positional else "no"
+        yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(parameters)}"
+    for name in given:
+        if name not in parameters:
+            yield f"{name}: unknown key{nearest(name, parameters)}"
+        elif name in positional[: len(args)]:
+            yield f"{name}: expected one value, got two"
+    for name, kind in kinds.items():
+        if name not in values:
+            if parameters[name].default is inspect.Parameter.empty:
+                yield f"{name}: expected {kind.expected}, got nothing"
+        elif values[name] is not parameters[name].default and not kind.accepts(values[name]):
+            yield f"{name}: expected {kind.expected}, got {described(values[name])}{kind.hint(values[name])}"
+
+
+def described(value: object) -> str:
+    """Name a value in a few words.
+
+    >>> described("kl"), described(math.exp), described(int), described([1.0])
+    ("'kl'", 'the function exp', 'the class int', '[1.0]')
+    """
+    shape, name = getattr(value, "shape", None), getattr(value, "__name__", None)
+    if shape is not None and not isinstance(value, type):
+        return f"a {type(value).__name__} of shape {tuple(shape)}"
+    if name is not None:
+        return f"the {'class' if isinstance(value, type) else 'function'} {name}"
+    text = repr(value)
+    return text if len(text) <= 60 and not text.startswith("<") else f"an object of type {type(value).__name__}"
+
+
+def is_real(value: object) -> bool:
+    """Return whether a value is a real number; truth values are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
