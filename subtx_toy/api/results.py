@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from subtx_toy.api.arguments import store_path
 from subtx_toy.errors import InputError
 from subtx_toy.results.rows import Selection, existing, frame, select
 from subtx_toy.seeding import seed_list
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.store import default_path
 from subtx_toy.sweep.plan import Plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def results(
     experiment: str | Path | Definition | Plan | None = None,
-    axes: Mapping[str | tuple[str, ...], object] | None = None,
+    axes: Mapping[Any, object] | None = None,
     *,
     seeds: str | int | Iterable[int] | None = None,
     store: str | Path | None = None,
@@ -42,7 +42,7 @@ def results(
 
 def stored(
     experiment: str | Path | Definition | Plan | None = None,
-    axes: Mapping[str | tuple[str, ...], object] | None = None,
+    axes: Mapping[Any, object] | None = None,
     *,
     seeds: str | int | Iterable[int] | None = None,
     store: str | Path | None = None,
@@ -57,6 +57,6 @@ def stored(
         raise InputError("axes: name an experiment for them")
     plan = experiment if experiment is None or isinstance(experiment, Plan) else Plan.of(experiment, axes or {})
     chosen = None if seeds is None else set(seed_list(seeds))
-    with existing(default_path() if store is None else Path(store)) as opened:
+    with existing(store_path(store)) as opened:
         wanted = None if plan is None else plan.configs
         return select(opened, wanted=wanted, seeds=chosen, all_versions=all_versions)

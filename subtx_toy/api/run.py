@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from subtx_toy.api.arguments import data_folder, num_workers, store_path
 from subtx_toy.api.run_result import Run
 from subtx_toy.api.trial_lines import TrialLines, no_progress, silent
 from subtx_toy.errors import InputError
@@ -14,10 +15,9 @@ from subtx_toy.seeding import seed_list
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
-from subtx_toy.store import Store, default_path
+from subtx_toy.store import Store
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import carry_out
-from subtx_toy.sweep.threads import processors
 from subtx_toy.sweep.workers import LocalWorkers
 
 if TYPE_CHECKING:
@@ -59,14 +59,13 @@ def run(
         ``st.run("cloud2025", seeds=range(10), num_aux=10)``
     """
     start = time.perf_counter()
-    definition = read(experiment)
+    definition, path, folder, num = read(experiment), store_path(store), data_folder(data_dir), num_workers(workers)
     base, configs, chosen = choose(definition, settings, seeds, quick=quick)
-    with Store(default_path() if store is None else Path(store)) as opened:
-        folder = None if data_dir is None else Path(data_dir)
+    with Store(path) as opened:
         trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
         watch = TrialLines(report or silent, progress or no_progress)
         steps = carry_out(
-            trials, opened, lambda: LocalWorkers(workers or processors()), experiment=definition.name, retry_failed=True
+            trials, opened, lambda: LocalWorkers(num), experiment=definition.name, retry_failed=True
         )  # fmt: skip
         for tally, outcomes in steps:
             watch(tally, outcomes)

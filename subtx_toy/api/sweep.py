@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from subtx_toy.api.arguments import data_folder, num_workers, store_path
 from subtx_toy.api.sweep_result import Preview, Sweep
 from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.store import Store, default_path
+from subtx_toy.store import Store
 from subtx_toy.store.trials import states
 from subtx_toy.sweep.estimate import estimate
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.threads import processors
 from subtx_toy.sweep.workers import LocalWorkers, Workers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
     from subtx_toy.sweep.trial import Outcome, Trial
 
-Axes = Mapping[str | tuple[str, ...], object]
+Axes = Mapping[Any, object]
 Watch = Callable[[Tally, "Sequence[Outcome]"], None]
 """Called with the tally before any trial has run, and with every batch of outcomes after it."""
 
@@ -77,15 +77,16 @@ def sweep(
     plan = _plan(experiment, axes, seeds, sample, sample_seed)
     trials = _trials(plan, data_dir, report, progress)
 
+    num, path = num_workers(workers), store_path(store)
+
     def open_workers() -> Workers:
-        num = workers or processors()
         if engine == "dask" or scheduler is not None:
             from subtx_toy.sweep.dask_workers import DaskWorkers
 
             return DaskWorkers(num, scheduler)
         return LocalWorkers(num)
 
-    with Store(default_path() if store is None else Path(store)) as opened:
+    with Store(path) as opened:
         tally = Tally(len(trials))
         steps = carry_out(
             trials, opened, open_workers, experiment=plan.definition.name, retry_failed=retry_failed,
@@ -120,14 +121,14 @@ def preview(
     """
     plan = _plan(experiment, axes, seeds, sample, sample_seed)
     trials = _trials(plan, data_dir, report, progress)
-    path = default_path() if store is None else Path(store)
+    path = store_path(store)
     with Store(path) if path.exists() else nullcontext() as opened:
         known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
         state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
         settled = ("done",) if retry_failed else ("done", "failed")
         todo = [trial for trial in trials if state[trial.run_id] not in settled]
         cost = None if opened is None else estimate(todo, opened, swept=list(plan.swept))
-    return Preview(plan, tuple(trials), state, len(todo), cost, workers or processors(), retry_failed=retry_failed)
+    return Preview(plan, tuple(trials), state, len(todo), cost, num_workers(workers), retry_failed=retry_failed)
 
 
 def _plan(
@@ -144,5 +145,5 @@ def _plan(
 
 
 def _trials(plan: Plan, data_dir: str | Path | None, report: Report | None, progress: Progress | None) -> list[Trial]:
-    folder = None if data_dir is None else Path(data_dir)
-    return schedule(plan.configs, parse_seeds(plan.seeds), data_dir=folder, report=report, progress=progress)
+    seeds, folder = parse_seeds(plan.seeds), data_folder(data_dir)
+    return schedule(plan.configs, seeds, data_dir=folder, report=report, progress=progress)

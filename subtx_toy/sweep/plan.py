@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -80,7 +81,7 @@ class Plan:
     def of(
         cls,
         experiment: str | Path | Definition,
-        axes: Mapping[str | tuple[str, ...], object],
+        axes: Mapping[Any, object],
         *,
         seeds: str | None = None,
         sample: int | None = None,

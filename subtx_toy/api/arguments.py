@@ -1,0 +1,51 @@
+"""Arguments that several functions take, checked once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from subtx_toy.errors import InputError
+from subtx_toy.store import default_path
+from subtx_toy.sweep.threads import processors
+
+
+def path_of(field: str, path: object) -> Path:
+    """Return a path given as text or ``Path``.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if isinstance(path, str | Path):
+        return Path(path)
+    raise InputError(f"{field}: expected a path, got {type(path).__name__}")
+
+
+def store_path(store: str | Path | None) -> Path:
+    """Return the path of a results file, by default the user's own.
+
+    Raises:
+        InputError: if it is no path.
+    """
+    return default_path() if store is None else path_of("store", store)
+
+
+def data_folder(data_dir: str | Path | None) -> Path | None:
+    """Return the user's folder of data, or None.
+
+    Raises:
+        InputError: if it is no path.
+    """
+    return None if data_dir is None else path_of("data_dir", data_dir)
+
+
+def num_workers(workers: int | None) -> int:
+    """Return how many processes share the work, by default one for each processor.
+
+    Raises:
+        InputError: if it is no integer >= 1.
+    """
+    if workers is None:
+        return processors()
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise InputError(f"workers: expected an integer >= 1, got {workers!r}")
+    return workers
