@@ -22,7 +22,7 @@ from subtx_toy.training.trainers import StackTrainer
 
 PARTS = {
     "products": ["products.py:write", "products.py:operand"],
-    "optimiser": ["fused.py:step"],
+    "optimiser": ["optimizers.py:step"],
     "loss": ["losses.py:_kl", "losses.py:_cross_entropy"],
 }
 """Functions of a step, by what they are for."""

@@ -10,10 +10,11 @@ sweep would hold a repeated one with probability .69. Here each stream has 256 b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -65,6 +66,19 @@ def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
         raise InputError(f"seeds: expected at most {_MAX_SEEDS} of them, got more")
     # Booleans are integers to Python, and no seeds; numpy's integers are seeds, and no int.
     return parse_seeds(",".join(repr(seed) if isinstance(seed, bool | str) else str(seed) for seed in several))
+
+
+@contextlib.contextmanager
+def torch_stream(rng: np.random.Generator) -> Iterator[None]:
+    """Let torch's CPU generator draw from ``rng`` inside the block, for code that takes no stream; undone on leaving.
+
+    One of torch's 2**32 streams is drawn from ``rng``, so two seeds can share one, unlike streams of ``generator``.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**32)))
+        yield
 
 
 _SEED_DIGITS = 18  # below 2**63, what the results database can hold

@@ -13,9 +13,9 @@ from torch import Tensor
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.training.fused import FusedOptimizer
 from subtx_toy.training.inputs import Inputs, shuffled_batches
 from subtx_toy.training.mlp_stack import MLPStack
+from subtx_toy.training.optimizers import OptimizerSettings, fused_step
 
 DROPPED = -1
 """The label of an example that a member does not have, where others do."""
@@ -70,7 +70,7 @@ def fit(
     batch_size = min(recipe.batch_size, num)
     stack = MLPStack(model, members, batch_size=batch_size)
     stack.theta.grad = stack.gradient
-    optimizer = FusedOptimizer(stack.theta, "adam", lr=recipe.lr)
+    take_step = fused_step(OptimizerSettings("adam", recipe.lr), stack.theta)
     slopes = torch.empty(len(members), batch_size, model.sizes[-1], dtype=stack.theta.dtype).transpose(0, 1)
     left = recipe.steps or recipe.epochs * -(-num // batch_size)
     while left:
@@ -83,7 +83,7 @@ def fit(
             stack.backward(x, gradient)
             if before_step is not None:
                 before_step(stack)
-            optimizer.step()
+            take_step()
             left -= 1
             if not left:
                 break

@@ -11,16 +11,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
+from subtx_toy.errors import InputError
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.one_step import OneStepConfig
+
+
+def _by_autograd(z: Tensor, other: Tensor) -> Tensor:
+    raise NotImplementedError("stands for what an Activation derives from its apply")
+
+
+@torch.enable_grad()
+def _slope(apply: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    leaf = z.detach().clone().requires_grad_()
+    return torch.autograd.grad(apply(leaf).sum(), leaf)[0]  # entries do not mix, so the sum's slope is each one's own
+
 
 @dataclass(frozen=True)
 class Activation:
     """A nonlinearity in the forms that autograd takes and that buffers which are used again take.
 
+    Only ``name``, ``apply`` and ``smooth`` have to be given.
+
     Attributes:
         name: as in configurations.
-        apply: the function, differentiable by autograd.
-        apply_into: ``(z, out)`` writes the values at ``z`` to ``out``.
-        derivative_over: ``(z, a)`` overwrites ``z`` with the derivative there, given the values ``a = apply(z)``.
+        apply: the function of each entry, differentiable by autograd.
+        apply_into: ``(z, out)`` writes the values at ``z`` to ``out``; copied from ``apply`` by default.
+        derivative_over: ``(z, a)`` overwrites ``z`` with the derivative there, given the values ``a = apply(z)``; by
+            default autograd's.
         smooth: whether it is twice continuously differentiable, as the theory asks.
         gate: of an activation that passes its argument on or blocks it, which rounds nothing in any precision:
             ``(gradient, a, out)`` writes the gradient of what was passed on, else 0, to ``out``, in one pass.
@@ -28,10 +45,17 @@ class Activation:
 
     name: str
     apply: Callable[[Tensor], Tensor]
-    apply_into: Callable[[Tensor, Tensor], Tensor]
-    derivative_over: Callable[[Tensor, Tensor], Tensor]
-    smooth: bool
+    apply_into: Callable[[Tensor, Tensor], Tensor] = _by_autograd
+    derivative_over: Callable[[Tensor, Tensor], Tensor] = _by_autograd
+    smooth: bool = False
     gate: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        """Derive what is not given from ``apply``."""
+        if self.apply_into is _by_autograd:
+            object.__setattr__(self, "apply_into", lambda z, out: out.copy_(self.apply(z)))
+        if self.derivative_over is _by_autograd:
+            object.__setattr__(self, "derivative_over", lambda z, _a: z.copy_(_slope(self.apply, z)))
 
     def pull_back(self, gradient: Tensor, a: Tensor, z: Tensor) -> None:
         """Overwrite ``z`` with the gradient in it, given the one in the values ``a = apply(z)``."""
@@ -92,3 +116,17 @@ ACTIVATIONS = {
     )
 }
 """The nonlinearities by name."""
+
+
+def activation_of(config: RunConfig | OneStepConfig) -> Activation:
+    """Return the nonlinearity that ``config`` names, the package's or the user's.
+
+    Raises:
+        InputError: if the user's object cannot be imported or is no Activation.
+    """
+    if config.activation in ACTIVATIONS:
+        return ACTIVATIONS[config.activation]
+    found = config.load("activation")
+    if not isinstance(found, Activation):
+        raise InputError(f"activation: expected an Activation in {config.activation!r}, got {type(found).__name__}")
+    return found

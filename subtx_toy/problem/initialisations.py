@@ -2,62 +2,44 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.one_step import OneStepConfig
 
 
 def initialise(
     model: MLP, rng: np.random.Generator, *, init: str, scale: float = 1.0, dtype: torch.dtype = torch.float64
 ) -> Params:
-    """Draw the parameters of ``model``.
-
-    ``"fan_in_normal"``: weights N(0, 1/d_in), biases 0 (Cloud et al. 2025, arXiv:2507.14805). ``"he"``: weights
-    N(0, 2/d_in), biases 0 (He et al. 2015, arXiv:1502.01852). ``"pytorch"``: weights and biases uniform within
-    1/sqrt(d_in) of zero, as torch.nn.Linear does. All are multiplied by ``scale``.
-
-    The numbers are drawn in float64 and rounded to ``dtype``, so that runs in two precisions start together.
+    """Draw the parameters of ``model`` by the law ``init``, multiplied by ``scale``: see ``MLP.initial``.
 
     Raises:
-        ValueError: if ``init`` is none of the three.
+        ValueError: if there is no such law.
     """
-    params: Params = {}
-    for layer, (d_in, d_out) in enumerate(itertools.pairwise(model.sizes)):
-        bias = np.zeros(d_out)
-        if init == "fan_in_normal":
-            weight = rng.standard_normal((d_out, d_in)) * d_in**-0.5
-        elif init == "he":
-            weight = rng.standard_normal((d_out, d_in)) * (2 / d_in) ** 0.5
-        elif init == "pytorch":
-            weight = rng.uniform(-1, 1, (d_out, d_in)) * d_in**-0.5
-            bias = rng.uniform(-1, 1, d_out) * d_in**-0.5
-        else:
-            raise ValueError(f"init: expected 'fan_in_normal', 'pytorch' or 'he', got {init!r}")
-        params[f"layers.{layer}.weight"] = torch.from_numpy(scale * weight).to(dtype)
-        params[f"layers.{layer}.bias"] = torch.from_numpy(scale * bias).to(dtype)
-    return params
+    return rounded(replace(model, init=init, init_scale=scale).initial(rng), dtype)
 
 
-def shared_init(model: MLP, config: RunConfig | OneStepConfig, *, seed: int, dtype: torch.dtype) -> Params:
+def rounded(params: Params, dtype: torch.dtype) -> Params:
+    """Round parameters drawn in float64, so that runs in two precisions start together."""
+    return {name: value.to(dtype) for name, value in params.items()}
+
+
+def shared_init(model: Model, *, seed: int, dtype: torch.dtype) -> Params:
     """Draw the initialisation that teacher and student share."""
-    return initialise(model, generator(seed, "init"), init=config.init, scale=config.init_scale, dtype=dtype)
+    return rounded(model.initial(generator(seed, "init")), dtype)
 
 
-def cross_model_init(model: MLP, config: RunConfig | OneStepConfig, *, seed: int, dtype: torch.dtype) -> Params:
+def cross_model_init(model: Model, *, seed: int, dtype: torch.dtype) -> Params:
     """Draw the initialisation of a cross-model student: the same law, a stream of its own.
 
     It is nobody's teacher's, unlike a random permutation of the models, which leaves one in place on average; and a
     seed's result does not depend on which other seeds ran.
     """
-    rng = generator(seed, "init", "cross")
-    return initialise(model, rng, init=config.init, scale=config.init_scale, dtype=dtype)
+    return rounded(model.initial(generator(seed, "init", "cross")), dtype)
 
 
 def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Params:
@@ -75,21 +57,33 @@ def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Para
     return permuted
 
 
-def noisy_student_init(model: MLP, config: RunConfig, base_params: Params, *, seed: int) -> Params:
-    """Return where the shared students start: the shared initialisation, with noise added where ``config`` asks for it.
+@dataclass(frozen=True)
+class StudentNoise:
+    """Noise on the shared students' init: ``sd`` itself, or in units of each weight matrix's or bias vector's own sd.
 
-    The noise is N(0, s^2) in every weight and bias of the layers named, where s is ``student_noise`` itself or that
-    many standard deviations of the weight matrix or bias vector it is added to (biases that are all equal get none).
+    ``layers`` is ``"all"`` or, for a perceptron, ``"hidden"``.
     """
-    if not config.student_noise:
+
+    sd: float = 0.0
+    unit: str = "absolute"
+    layers: str = "all"
+
+
+def noisy_student_init(model: Model, noise: StudentNoise, base_params: Params, *, seed: int) -> Params:
+    """Return where the shared students start: the shared initialisation, with noise added where there is any.
+
+    The noise is N(0, s^2) in every weight and bias of the layers named, where s is ``noise.sd`` itself or that many
+    standard deviations of the weight matrix or bias vector it is added to (biases that are all equal get none).
+    """
+    if not noise.sd:
         return base_params
     rng, noisy = generator(seed, "init", "student noise"), dict(base_params)
+    head = f"layers.{model.num_layers - 1}." if isinstance(model, MLP) and noise.layers == "hidden" else None
     for name, value in base_params.items():
         draw = torch.from_numpy(rng.standard_normal(tuple(value.shape)))
-        if config.student_noise_layers == "hidden" and name.startswith(f"layers.{model.num_layers - 1}."):
+        if head and name.startswith(head):
             continue  # drawn all the same, so that both settings give a hidden layer the same noise
-        relative = config.student_noise_unit == "parameter_sd"
-        spread = config.student_noise * (float(value.double().std(correction=0)) if relative else 1.0)
+        spread = noise.sd * (float(value.double().std(correction=0)) if noise.unit == "parameter_sd" else 1.0)
         noisy[name] = value + (spread * draw).to(value.dtype)
     return noisy
 

@@ -1,17 +1,20 @@
-"""Multi-layer perceptrons with a head split into class logits and auxiliary logits."""
+"""What a model is, and the multi-layer perceptrons with a head split into class logits and auxiliary logits."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.errors import InputError
-from subtx_toy.problem.activations import ACTIVATIONS, Activation
+from subtx_toy.problem.activations import ACTIVATIONS, Activation, activation_of
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.arguments import Kind, checked, integer, integers
 from subtx_toy.settings.base import NUM_CLASSES
@@ -26,6 +29,32 @@ _ACTIVATION = Kind(
 )
 
 
+@runtime_checkable
+class Model(Protocol):
+    """A function of parameters and flattened inputs, and the law its parameters are drawn from."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Class logits and auxiliary logits together."""
+
+    def initial(self, rng: np.random.Generator) -> Params:
+        """Draw parameters in float64; the same stream gives the same ones."""
+
+    def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Return the logits ``[n, k]`` of the inputs ``[n, d]``."""
+
+    def columns(self, distilled_logits: str) -> slice:
+        """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for."""
+
+
+@runtime_checkable
+class HiddenModel(Model, Protocol):
+    """A model whose last hidden layer can be looked at."""
+
+    def hidden(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n h"]:
+        """Return the activations ``[n, h]`` of the last hidden layer."""
+
+
 @checked(sizes=integers(1, "the widths of two layers or more"), activation=_ACTIVATION, num_classes=integer(0))
 @dataclass(frozen=True)
 class MLP:
@@ -33,6 +62,7 @@ class MLP:
 
     Parameters are named ``layers.0.weight`` ``[out, in]``, ``layers.0.bias`` ``[out]``, and so on. The first
     ``num_classes`` outputs are the class logits, the others the auxiliary logits. The activation may be given by name.
+    ``init`` and ``init_scale`` say how ``initial`` draws the parameters.
 
     >>> MLP((3, 4, 5), "tanh", num_classes=2)
     MLP((3, 4, 5), 'tanh', num_classes=2)
@@ -44,11 +74,18 @@ class MLP:
     sizes: tuple[int, ...]
     activation: Activation
     num_classes: int = NUM_CLASSES
+    init: str = "fan_in_normal"
+    init_scale: float = 1.0
 
     if TYPE_CHECKING:
 
         def __init__(
-            self, sizes: Sequence[int], activation: Activation | str, num_classes: int = NUM_CLASSES
+            self,
+            sizes: Sequence[int],
+            activation: Activation | str,
+            num_classes: int = NUM_CLASSES,
+            init: str = "fan_in_normal",
+            init_scale: float = 1.0,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -68,14 +105,18 @@ class MLP:
     @classmethod
     def from_config(cls, config: RunConfig | OneStepConfig, *, input_dim: int, num_classes: int = NUM_CLASSES) -> MLP:
         """Build the net that ``config`` describes, for inputs of ``input_dim`` pixels."""
-        hidden = (config.width,) * config.depth
-        sizes = (input_dim, *hidden, num_classes + config.num_aux)
-        return cls(sizes, ACTIVATIONS[config.activation], num_classes)
+        sizes = (input_dim, *(config.width,) * config.depth, num_classes + config.num_aux)
+        return cls(sizes, activation_of(config), num_classes, config.init, config.init_scale)
 
     @property
     def num_layers(self) -> int:
         """Affine layers: one more than there are hidden ones."""
         return len(self.sizes) - 1
+
+    @property
+    def num_outputs(self) -> int:
+        """Class logits and auxiliary logits together."""
+        return self.sizes[-1]
 
     def columns(self, distilled_logits: str) -> slice:
         """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for.
@@ -83,14 +124,33 @@ class MLP:
         Raises:
             ValueError: for any other word.
         """
-        slices = {
-            "class": slice(0, self.num_classes),
-            "aux": slice(self.num_classes, None),
-            "all": slice(None),
-        }
-        if distilled_logits not in slices:
-            raise ValueError(f"distilled_logits: expected one of {sorted(slices)}, got {distilled_logits!r}")
-        return slices[distilled_logits]
+        return head_columns(distilled_logits, self.num_classes)
+
+    def initial(self, rng: np.random.Generator) -> Params:
+        """Draw the parameters, in float64.
+
+        ``"fan_in_normal"``: weights N(0, 1/d_in), biases 0 (Cloud et al. 2025, arXiv:2507.14805). ``"he"``: weights
+        N(0, 2/d_in), biases 0 (He et al. 2015, arXiv:1502.01852). ``"pytorch"``: weights and biases uniform within
+        1/sqrt(d_in) of zero, as torch.nn.Linear does. All are multiplied by ``init_scale``.
+
+        Raises:
+            ValueError: if ``init`` is none of the three.
+        """
+        params: Params = {}
+        for layer, (d_in, d_out) in enumerate(itertools.pairwise(self.sizes)):
+            bias = np.zeros(d_out)
+            if self.init == "fan_in_normal":
+                weight = rng.standard_normal((d_out, d_in)) * d_in**-0.5
+            elif self.init == "he":
+                weight = rng.standard_normal((d_out, d_in)) * (2 / d_in) ** 0.5
+            elif self.init == "pytorch":
+                weight = rng.uniform(-1, 1, (d_out, d_in)) * d_in**-0.5
+                bias = rng.uniform(-1, 1, d_out) * d_in**-0.5
+            else:
+                raise ValueError(f"init: expected 'fan_in_normal', 'pytorch' or 'he', got {self.init!r}")
+            params[f"layers.{layer}.weight"] = torch.from_numpy(self.init_scale * weight)
+            params[f"layers.{layer}.bias"] = torch.from_numpy(self.init_scale * bias)
+        return params
 
     def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the logits ``[n, k]`` of the inputs ``[n, d]``."""
@@ -102,3 +162,15 @@ class MLP:
         for layer in range(self.num_layers - 1):
             x = self.activation.apply(F.linear(x, params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"]))
         return x
+
+
+def head_columns(distilled_logits: str, num_classes: int) -> slice:
+    """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for, where class logits come first.
+
+    Raises:
+        ValueError: for any other word.
+    """
+    slices = {"class": slice(0, num_classes), "aux": slice(num_classes, None), "all": slice(None)}
+    if distilled_logits not in slices:
+        raise ValueError(f"distilled_logits: expected one of {sorted(slices)}, got {distilled_logits!r}")
+    return slices[distilled_logits]

@@ -5,31 +5,32 @@ Reference: Cloud et al. 2025, arXiv:2507.14805, section 6 and Fig. 10b.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import NamedTuple, cast
 
 import numpy as np
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.problem.initialisations import cross_model_init, noisy_student_init, shared_init
-from subtx_toy.problem.losses import Loss, cross_entropy, distillation_loss, scaled
-from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
+from subtx_toy.errors import InputError
+from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
+from subtx_toy.problem.losses import cross_entropy, distillation_loss, scaled
+from subtx_toy.problem.model import HiddenModel
+from subtx_toy.protocols.own_objects import Metric, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.held_out import HeldOut
-from subtx_toy.training.inputs import distillation_inputs
+from subtx_toy.training.inputs import PoolSettings, distillation_inputs
+from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
 from subtx_toy.training.phase import run_phase
 from subtx_toy.training.representations import measure_representations
+from subtx_toy.training.setup import Setup
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.teacher import Teacher, TeacherCache, train_teacher
-from subtx_toy.training.trainers import StackTrainer, Trainer
+from subtx_toy.training.trainers import Trainer, TrainerFactory, fastest_trainer
 
-DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
 _TEACHERS = TeacherCache()  # of this process
 
 
@@ -69,19 +70,43 @@ class ProtocolResult:
         curves: ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and
             ``<arm>.loss``, the mean training loss of each epoch (sum over outputs, mean over inputs, in nats where
             it is an entropy).
-        representations: what ``measure_representations`` finds, where the configuration asks for a probe.
+        measured: what ``measure_representations`` finds, where the configuration asks for a probe, and what a metric
+            of the user's does.
         training_cpu_seconds: CPU time of this process in the epochs of both phases, without initialisation, the
             drawing of the noise, and the measurements; the teacher's were perhaps spent for an earlier run.
     """
 
     accuracy: dict[str, float]
     curves: dict[str, list[float]]
-    representations: dict[str, float]
+    measured: dict[str, float]
     training_cpu_seconds: float
 
 
-TrainerFactory = Callable[[RunConfig, MLP, Sequence[Params], Loss, Sequence[str]], Trainer]
 Watch = Callable[[str, Trainer], None]
+
+
+def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
+    """Return what both phases of a run share.
+
+    Raises:
+        InputError: if an object of the user's cannot be used.
+    """
+    factory = None
+    if "optimizer" in config.own_objects:
+        factory = cast(OptimizerFactory, config.load("optimizer"))
+    teacher_batch_size = config.teacher_batch_size or config.batch_size
+    largest = max(config.num_train, config.num_inputs, config.num_test)  # which a large batch_size does not reach
+    return Setup(
+        model=model_of(config, dataset),
+        optimizer=OptimizerSettings(
+            named(config, "optimizer"), config.lr, config.momentum, config.weight_decay, config.decay_towards, factory
+        ),
+        batch_size=config.batch_size,
+        teacher_batch_size=teacher_batch_size,
+        precision=config.precision,
+        seed=seed,
+        num_rows=min(max(config.batch_size, teacher_batch_size), largest),
+    )
 
 
 def run_protocol(
@@ -89,7 +114,7 @@ def run_protocol(
     dataset: Dataset,
     *,
     seed: int,
-    trainer: TrainerFactory = StackTrainer,
+    trainer: TrainerFactory | None = None,
     watch: Watch | None = None,
 ) -> ProtocolResult:
     """Train teacher and students of one seed and measure every arm, reference and teacher among them.
@@ -98,14 +123,20 @@ def run_protocol(
         config: the protocol's settings.
         dataset: labelled images, of the sizes that ``config`` names.
         seed: names every random stream of the run.
-        trainer: how steps are taken; the plain route is ``AutogradTrainer``.
+        trainer: how steps are taken, by default the fastest way there is.
         watch: called with the phase, ``"teacher"`` or ``"students"``, and its trainer after every step.
+
+    Raises:
+        InputError: if an object of the user's cannot be used.
     """
-    dtype = DTYPES[config.precision]
-    images = dataset.train_images
-    model = MLP.from_config(config, input_dim=images[0].size, num_classes=dataset.num_classes)
-    base_params = shared_init(model, config, seed=seed, dtype=dtype)
-    held_out = HeldOut(config, dataset, model, dtype=dtype)
+    setup = setup_of(config, dataset, seed=seed)
+    model, make_trainer = setup.model, trainer or fastest_trainer(setup)
+    if config.probe and not isinstance(model, HiddenModel):
+        raise InputError(f"probe: expected false with {config.model!r}, which has no hidden(params, inputs), got true")
+    base_params = shared_init(model, seed=seed, dtype=setup.dtype)
+    metric = Metric.of(config, model, dataset)
+    measured = metric.measure("reference", base_params)  # a function that cannot be used is found out here
+    held_out = HeldOut(setup, dataset)
     learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)
     if config.loss_scale != 1.0:
         learning_loss, loss = scaled(learning_loss, config.loss_scale), scaled(loss, config.loss_scale)
@@ -114,51 +145,53 @@ def run_protocol(
         return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
 
     def train() -> Teacher:
-        learner = trainer(config, model, [base_params], learning_loss, ["class"])
+        learner = make_trainer(setup, [base_params], learning_loss, ["class"])
         after = after_step("teacher", learner)
-        return train_teacher(config, dataset, held_out, learner, seed=seed, dtype=dtype, after_step=after)
+        return train_teacher(setup, dataset, held_out, learner, epochs=config.teacher_epochs, after_step=after)
 
     # Only plain runs share a teacher: another trainer is another computation, and a watch wants to see every step.
-    plain = trainer is StackTrainer and watch is None
-    taught = _TEACHERS.get(config, dataset, seed=seed, train=train) if plain else train()
-    teacher = trainer(config, model, [taught.params], learning_loss, ["class"])
+    plain = trainer is None and watch is None
+    key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale)
+    taught = _TEACHERS.get(key, train) if plain else train()
+    teacher = make_trainer(setup, [taught.params], learning_loss, ["class"])
 
     chosen = chosen_students(config)
     arms = [student.arm for student in chosen]
     outputs = [student.distilled_logits for student in chosen]
-    inputs = distillation_inputs(config, images, seed=seed, dtype=dtype)
-    fixed = config.input_pool == "fixed"
-    targets = Targets(teacher, model, inputs, loss, outputs, fixed=fixed, batch_size=config.batch_size, seed=seed)
+    pool = PoolSettings(**{field.name: getattr(config, field.name) for field in fields(PoolSettings)})
+    inputs = distillation_inputs(pool, dataset.train_images, seed=seed, dtype=setup.dtype)
+    targets = Targets(setup, teacher, inputs, loss, outputs, fixed=pool.input_pool == "fixed")
 
     def student_batch(index: Int[np.ndarray, " n"]) -> tuple[Tensor, list[Tensor]]:
         x = inputs.gather(index)
         answers = targets.batch(index, x)
         return x, [answers[name] for name in outputs]
 
-    shared = noisy_student_init(model, config, base_params, seed=seed)
-    cross = cross_model_init(model, config, seed=seed, dtype=dtype)
+    noise = StudentNoise(config.student_noise, config.student_noise_unit, config.student_noise_layers)
+    shared = noisy_student_init(model, noise, base_params, seed=seed)
+    cross = cross_model_init(model, seed=seed, dtype=setup.dtype)
     starts = [shared if student.shares_init else cross for student in chosen]
-    students = trainer(config, model, starts, loss, outputs)
+    students = make_trainer(setup, starts, loss, outputs)
     imitation = run_phase(
         students,
         arms,
         student_batch,
         held_out,
         num=inputs.num,
-        batch_size=config.batch_size,
+        batch_size=setup.batch_size,
         epochs=config.student_epochs,
         order=generator(seed, "shuffle", "students"),
         after_step=after_step("students", students),
     )
-    measured = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
-    representations = {}
-    if config.probe:
-        trained = {arm: students.params(at) for at, arm in enumerate(arms)}
-        nets = {"reference": base_params, "teacher": taught.params} | trained
-        representations = measure_representations(model, nets, dataset)
+    accuracies = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
+    trained = {"teacher": taught.params} | {arm: students.params(at) for at, arm in enumerate(arms)}
+    for arm, params in trained.items():
+        measured |= metric.measure(arm, params)
+    if isinstance(model, HiddenModel) and config.probe:
+        measured |= measure_representations(model, {"reference": base_params} | trained, dataset)
     return ProtocolResult(
-        accuracy=dict(zip(["reference", "teacher", *arms], measured, strict=True)),
+        accuracy=dict(zip(["reference", "teacher", *arms], accuracies, strict=True)),
         curves=taught.phase.curves | imitation.curves,
-        representations=representations,
+        measured=measured,
         training_cpu_seconds=taught.phase.cpu_seconds + imitation.cpu_seconds,
     )

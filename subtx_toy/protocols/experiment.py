@@ -31,12 +31,13 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
             f"dataset: expected {config.dataset} with {config.num_train} training and {config.num_test} test images, "
             f"got {sizes}"
         )
+    key = run_id(config, seed=seed, dataset_sha256=dataset.sha256)  # now: a file of the user's can change meanwhile
     protocol = protocol_of(config)
     wall, cpu = time.perf_counter(), time.process_time()
     measured = protocol.run(config, dataset, seed=seed)
     training = measured.training_cpu_seconds
     return RunRecord(
-        run_id=run_id(config, seed=seed, dataset_sha256=dataset.sha256),
+        run_id=key,
         results_version=RESULTS_VERSION,
         config=config.model_dump() | ({"protocol": config.source} if config.source else {}),
         seed=seed,

@@ -51,7 +51,7 @@ def train_segment(config: RunConfig, dataset: Dataset, *, seed: int) -> Segment:
             trainers[:] = [trainer]
 
     result = run_protocol(alone, dataset, seed=seed, watch=keep)
-    base = _doubles(shared_init(model, config, seed=seed, dtype=torch.float32))
+    base = _doubles(shared_init(model, seed=seed, dtype=torch.float32))
     teacher = _doubles(trainers[0].params(0))
     inputs = draw_noise("uniform", generator(seed, "certify", "inputs"), torch.empty(NUM_INPUTS, model.sizes[0]))
     images = pixels(dataset.train_images[:NUM_INPUTS], torch.empty(NUM_INPUTS, model.sizes[0]))

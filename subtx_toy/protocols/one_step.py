@@ -33,7 +33,7 @@ def one_step_problem(config: OneStepConfig, dataset: Dataset, *, seed: int) -> P
     noise = torch.empty(config.num_inputs, images[0].size, dtype=torch.float64)
     return Problem(
         model=model,
-        base_params=shared_init(model, config, seed=seed, dtype=torch.float64),
+        base_params=shared_init(model, seed=seed, dtype=torch.float64),
         inputs=draw_noise(config.inputs, generator(seed, "inputs"), noise),
         distillation_loss=distillation_loss(config.loss, temperature=config.temperature),
         distilled_logits=config.distilled_logits,
@@ -53,7 +53,7 @@ def student_start(problem: Problem, config: OneStepConfig, *, seed: int) -> Para
     if not isinstance(model, MLP):
         raise TypeError(f"model: expected an MLP, got {type(model).__name__}")
     if config.student_init == "cross":
-        return cross_model_init(model, config, seed=seed, dtype=torch.float64)
+        return cross_model_init(model, seed=seed, dtype=torch.float64)
     if config.student_init == "permuted":
         return permuted_units(model, base_params, generator(seed, "init", "permuted"))
     if config.student_init == "perturbed":

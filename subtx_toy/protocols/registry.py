@@ -31,8 +31,10 @@ def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
     from subtx_toy.training.products import products
 
     result = run_protocol(config, dataset, seed=seed)
-    metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.representations
-    versions = {"bf16": products(config.precision).name} if config.precision == "bf16" else {}
+    metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.measured
+    versions = {name: f"autograd, {getattr(config, name)}" for name in config.by_autograd}
+    if config.precision == "bf16":
+        versions["bf16"] = products(config.precision).name
     return Measurement(metrics, result.curves, result.training_cpu_seconds, versions)
 
 

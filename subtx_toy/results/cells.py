@@ -77,7 +77,7 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
 
 def _oldest_first(selection: Selection) -> list[Result]:
     """Return the trials by version; of one RESULTS_VERSION, another BF16_VERSION counts as older."""
-    return sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other_bf16))
+    return sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other))
 
 
 def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, object]]:

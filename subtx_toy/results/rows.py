@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Version = int | str
 
 _OTHER_BF16 = f"{RESULTS_VERSION} with another BF16_VERSION"
+_OTHER_SOURCE = f"{RESULTS_VERSION} with another file of your own"
 _PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig, NumbersConfig)
 
 
@@ -36,21 +37,22 @@ class Selection:
         results: final metrics, one a trial.
         settings: the configuration of each, by its number; settings newer than a record are filled in.
         left_out: how many trials of other versions would have been selected, by version.
-        other_bf16: keys of trials of this RESULTS_VERSION in bfloat16 that another BF16_VERSION made.
+        other: words for the trials of this RESULTS_VERSION that the same settings would not give again, by key: their
+            BF16_VERSION is another one, or the source of the user's model, optimiser, activation or metric.
     """
 
     results: tuple[Result, ...]
     settings: dict[int, Settings]
     left_out: dict[Version, int]
-    other_bf16: frozenset[str] = frozenset()
+    other: Mapping[str, str] = field(default_factory=dict)
 
     def config(self, result: Result) -> Settings:
         """Return the configuration of a selected trial."""
         return self.settings[result.config_id]
 
     def version(self, result: Result) -> Version:
-        """Return the version of a selected trial's results: a number, or words where BF16_VERSION is another one."""
-        return _OTHER_BF16 if result.run_id in self.other_bf16 else result.results_version
+        """Return the version of a selected trial's results: a number, or words where it is not the only one."""
+        return self.other.get(result.run_id, result.results_version)
 
 
 @takes_store
@@ -67,8 +69,8 @@ def select(
         store: where they are.
         wanted: their configurations; None for all.
         seeds: their seeds; None for all.
-        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too, and results in
-            bfloat16 of another BF16_VERSION.
+        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too, and those of another
+            BF16_VERSION or another source of the user's.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -98,28 +100,32 @@ def select(
                 left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
                 continue
             found.append(result.with_config(number_of[result.config_id]))
-        other = _of_other_bf16(found, settings)
+        other = _others(found, settings)
     if other and not all_versions:
         found = [result for result in found if result.run_id not in other]
-        left_out[_OTHER_BF16] = len(other)
-        other = frozenset()
+        left_out |= Counter(other.values())
+        other = {}
     return Selection(tuple(found), settings, left_out, other)
 
 
-def _of_other_bf16(found: Sequence[Result], settings: dict[int, Settings]) -> frozenset[str]:
-    """Return the keys of runs in bfloat16 that differ from those of this package: BF16_VERSION is in the key only."""
-    low = {
-        number for number, config in settings.items() if isinstance(config, RunConfig) and config.precision == "bf16"
+def _others(found: Sequence[Result], settings: dict[int, Settings]) -> dict[str, str]:
+    """Return words for the runs whose key is not what their settings give: BF16_VERSION and sources are in it only."""
+    words = {number: _OTHER_SOURCE for number, config in settings.items() if config.own_objects} | {
+        number: _OTHER_BF16
+        for number, config in settings.items()
+        if isinstance(config, RunConfig) and config.precision == "bf16"
     }
     groups: dict[tuple[int, str], list[Result]] = defaultdict(list)
     for result in found:
-        if result.config_id in low and result.results_version == RESULTS_VERSION:
+        if result.config_id in words and result.results_version == RESULTS_VERSION:
             groups[result.config_id, result.dataset_sha256].append(result)
-    other: set[str] = set()
+    other: dict[str, str] = {}
     for (number, sha256), rows in groups.items():
-        keys = run_ids(settings[number], seeds=[row.seed for row in rows], dataset_sha256=sha256)
-        other |= {row.run_id for row in rows} - set(keys)
-    return frozenset(other)
+        keys: list[str] = []
+        with contextlib.suppress(InputError):  # of a source that is not here
+            keys = run_ids(settings[number], seeds=[row.seed for row in rows], dataset_sha256=sha256)
+        other |= {row.run_id: words[number] for row in rows if row.run_id not in keys}
+    return other
 
 
 @contextlib.contextmanager
@@ -154,8 +160,8 @@ def columns(selection: Selection) -> dict[str, list[object]]:
     """Return the selected trials as columns of equal length, one row a trial.
 
     ``run_id``, ``protocol``, ``seed``, ``results_version``, ``dataset_sha256`` and ``cpu_seconds``;
-    ``other_bf16_version`` where one of them is of another BF16_VERSION; every setting under its own name; every final
-    metric under its own name, None where a trial has none of that name.
+    ``other_bf16_version`` where one of them is of another BF16_VERSION, or another source; every setting under its own
+    name; every final metric under its own name, None where a trial has none of that name.
     """
     rows = selection.results
     table: dict[str, list[object]] = {
@@ -166,8 +172,8 @@ def columns(selection: Selection) -> dict[str, list[object]]:
         "dataset_sha256": [row.dataset_sha256 for row in rows],
         "cpu_seconds": [row.cpu_seconds for row in rows],
     }
-    if selection.other_bf16:
-        table["other_bf16_version"] = [row.run_id in selection.other_bf16 for row in rows]
+    if selection.other:
+        table["other_bf16_version"] = [row.run_id in selection.other for row in rows]
     names = dict.fromkeys(name for config in selection.settings.values() for name in type(config).model_fields)
     for name in names:
         values = {number: getattr(config, name, None) for number, config in selection.settings.items()}

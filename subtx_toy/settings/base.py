@@ -16,6 +16,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
 from subtx_toy.files.python_objects import load_object, source_sha256
 from subtx_toy.settings import messages as expected
+from subtx_toy.settings.named import NamedOr
 
 RESULTS_VERSION = 1
 """Bumped by hand whenever the same configuration and seed give other numbers than before, rounding aside."""
@@ -95,11 +96,19 @@ class Overridable(BaseModel, metaclass=_InOurWords):
         """
         values, problems = (changes, []) if isinstance(changes, Mapping) else read_assignments(changes)
         try:
-            changed = self.parse(self.model_dump() | dict(values))
+            changed = self.changed(values)
         except InputError as error:
             raise InputError(*problems, *error.problems) from None
         InputError.gather(problems)
         return changed
+
+    def changed(self: OverridableT, values: Mapping[str, object]) -> OverridableT:
+        """Return this configuration with some values in the place of its own.
+
+        Raises:
+            InputError: as ``parse``.
+        """
+        return self.parse(self.model_dump() | dict(values))
 
 
 def is_path(dataset: str) -> bool:
@@ -164,9 +173,39 @@ class Settings(Overridable):
         del num_train, image_shape
         yield from ()
 
+    @property
+    def own_objects(self) -> dict[str, NamedOr]:
+        """The settings that name an object of the user's, each with what that object has to be."""
+        return {
+            name: rule
+            for name, field in type(self).model_fields.items()
+            for rule in field.metadata
+            if isinstance(rule, NamedOr) and getattr(self, name) not in rule.names
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know before the run starts, one sentence each."""
+        return ()
+
+    def load(self, name: str) -> object:
+        """Import the object that the setting ``name`` refers to.
+
+        Raises:
+            InputError: if it cannot be imported.
+        """
+        return load_object(name, getattr(self, name), expected=self.own_objects[name].own)
+
     def key_extras(self) -> dict[str, object]:
-        """Return what decides the result besides the fields, for the content key."""
-        return {}
+        """Return what decides the result besides the fields, for the content key: the source of the user's objects.
+
+        Raises:
+            InputError: if a source file cannot be read.
+        """
+        sources = {
+            name: source_sha256(name, getattr(self, name), expected=rule.own) for name, rule in self.own_objects.items()
+        }
+        return {"sources": sources} if sources else {}
 
     def __reduce_ex__(self, version: SupportsIndex) -> str | tuple[Any, ...]:
         """Send settings of a user's protocol to another process by reference: their class cannot be imported there."""

@@ -70,8 +70,7 @@ class Definition(BaseModel):
             axes = {key: values for key, values in table.items() if key not in assigned}
             try:
                 configs = [
-                    base.parse(base.model_dump() | dict(zip(axes, values, strict=True)))
-                    for values in itertools.product(*axes.values())
+                    base.changed(dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())
                 ]
             except InputError as error:
                 if len(axes) == len(table):
@@ -152,7 +151,7 @@ class DistillationSweep(Definition):
 
     def point(self, at: Mapping[str, Any]) -> Settings:
         """Return the configuration at one point, given by the settings that are not the experiment's own."""
-        return self.config.parse(self.config.model_dump() | dict(at))
+        return self.config.changed(at)
 
 
 class OneStep(Definition):

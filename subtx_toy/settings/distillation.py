@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
@@ -20,11 +20,10 @@ from subtx_toy.settings.base import (
     Settings,
     is_path,
 )
+from subtx_toy.settings.named import ACTIVATION_NAMES, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
 
 BF16_VERSION = 2
 """The same for runs in bfloat16 alone; since 2, hidden layers of ReLU are kept in bfloat16."""
-
-OptimizerName = Literal["adam", "adamw", "sgd"]
 
 ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all")
 """Untrained shared init; teacher; students from the shared init; students from an init of their own."""
@@ -32,8 +31,8 @@ ARMS = ("reference", "teacher", "student_aux", "student_all", "cross_aux", "cros
 STUDENT_ARMS = ARMS[2:]
 """The arms that imitate a teacher."""
 
-NOISE_INPUTS = ("uniform", "gaussian")
-"""Distillation inputs without content; the others are made of the training images."""
+PERCEPTRON = ("width", "depth", "activation", "init", "init_scale")
+"""Settings of the package's own model, which a model of the user's decides itself."""
 
 
 class RunConfig(Settings):
@@ -44,17 +43,22 @@ class RunConfig(Settings):
 
     protocol: ClassVar[str] = DEFAULT_PROTOCOL
 
+    model: Annotated[str, NamedOr(("mlp",), "a factory of models")] = Field(
+        "mlp", description="a perceptron of this package, or one of your own by a factory(image_shape, num_outputs)"
+    )
     width: Count = Field(256, description="units of each hidden layer")
     depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
     num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
-    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field("relu", description="nonlinearity")
+    activation: Annotated[str, NamedOr(ACTIVATION_NAMES, "an Activation")] = Field("relu", description="nonlinearity")
     init: Literal["fan_in_normal", "pytorch", "he"] = Field(
         "fan_in_normal",
         description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)",
     )
     init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
 
-    optimizer: OptimizerName = Field("adam", description="of the teacher and of the students")
+    optimizer: Annotated[str, NamedOr(OPTIMIZER_NAMES, "a factory of optimisers")] = Field(
+        "adam", description="of the teacher and of the students; one of your own by a factory(parameters, lr=...)"
+    )
     lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
     momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
     weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
@@ -95,13 +99,42 @@ class RunConfig(Settings):
     )
     probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 
+    metric: Annotated[str, NamedOr(("",), "a function")] = Field(
+        "", description="a function(model, params, dataset) of your own, measured on every arm"
+    )
+
     precision: Literal["fp32", "fp64", "bf16"] = Field(
         "fp32", description="of weights, inputs and optimiser state; bf16: products and hidden layers in bfloat16"
     )
 
     def key_extras(self) -> dict[str, object]:
-        """Return BF16_VERSION for runs in bfloat16."""
-        return {"bf16_version": BF16_VERSION} if self.precision == "bf16" else {}
+        """Return the sources of the user's objects, and BF16_VERSION for runs in bfloat16."""
+        return super().key_extras() | ({"bf16_version": BF16_VERSION} if self.precision == "bf16" else {})
+
+    def changed(self, values: Mapping[str, object]) -> RunConfig:
+        """Return this configuration with some values in the place of its own.
+
+        A model of the user's takes the place of the perceptron's settings too.
+
+        Raises:
+            InputError: as ``parse``.
+        """
+        own = self.model_dump()
+        if values.get("model", self.model) != self.model:
+            own = {name: value for name, value in own.items() if name not in PERCEPTRON}
+        return self.parse(own | dict(values))
+
+    @property
+    def by_autograd(self) -> tuple[str, ...]:
+        """The settings whose objects are the user's and can be trained by the autograd route only."""
+        return tuple(name for name in ("model", "optimizer") if name in self.own_objects)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what is slower than it could be."""
+        return tuple(
+            f"{name} {getattr(self, name)}: trained by the autograd route, which is slower" for name in self.by_autograd
+        )
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> RunConfig:
@@ -128,6 +161,7 @@ class RunConfig(Settings):
             )
         if self.probe and not self.depth:
             problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
+        problems += self._faults_of_own_objects()
         if not is_path(self.dataset):
             problems += self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
         InputError.gather(problems)
@@ -145,3 +179,17 @@ class RunConfig(Settings):
             yield f"noise_dim: expected an integer <= {size}, the pixels of an image, got {self.noise_dim}"
         if self.noise_blur and len(image_shape) < 2:
             yield f"noise_blur: expected 0 for images without rows and columns, got {self.noise_blur}"
+
+    def _faults_of_own_objects(self) -> Iterator[str]:
+        def differing(*names: str) -> str:
+            return ", ".join(name for name in names if getattr(self, name) != type(self).model_fields[name].default)
+
+        if "model" in self.own_objects:
+            if shape := differing(*PERCEPTRON):
+                yield f"{shape}: only for model 'mlp'; {self.model!r} decides it"
+            if self.student_noise_layers != "all":
+                yield f"student_noise_layers: expected 'all' with {self.model!r}, got {self.student_noise_layers!r}"
+        if "optimizer" in self.own_objects and (decay := differing("weight_decay", "decay_towards")):
+            yield f"{decay}: only for optimizers of this package; {self.optimizer!r} decides it"
+        if self.by_autograd and self.precision == "bf16":
+            yield f"precision: expected 'fp32' or 'fp64' with {' and '.join(self.by_autograd)} of your own, got 'bf16'"

@@ -20,6 +20,9 @@ def phrase(field: FieldInfo, value: object = None) -> str:
     A largest value is named only where ``value`` is beyond it: most are far out of sight.
     """
     annotation = field.annotation
+    for rule in field.metadata:
+        if hasattr(rule, "phrase"):  # such as NamedOr
+            return str(rule.phrase)
     if typing.get_origin(annotation) is typing.Literal:
         return "one of " + ", ".join(repr(value) for value in typing.get_args(annotation))
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.settings.base import IMAGE_SHAPE, Count, CountOrZero, NonNegative, Positive, Settings, is_path
+from subtx_toy.settings.named import ACTIVATION_NAMES, NamedOr
 
 
 class OneStepConfig(Settings):
@@ -28,7 +29,7 @@ class OneStepConfig(Settings):
     width: Count = Field(256, description="units of each hidden layer")
     depth: CountOrZero = Field(2, description="hidden layers; 0 is a linear model")
     num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
-    activation: Literal["relu", "tanh", "gelu", "softplus", "sigmoid"] = Field(
+    activation: Annotated[str, NamedOr(ACTIVATION_NAMES, "an Activation")] = Field(
         "tanh", description="nonlinearity; relu is outside the theory's assumptions"
     )
     init: Literal["fan_in_normal", "pytorch", "he"] = Field("fan_in_normal", description="as in the other protocol")

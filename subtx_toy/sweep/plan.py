@@ -150,13 +150,12 @@ class Plan:
             columns = [one.values(self.definition.config, num=self.sample, seed=self.sample_seed) for one in self.drawn]
             blocks.append((tuple(one.name for one in self.drawn), list(zip(*columns, strict=True))))
         names = [name for block in blocks for name in block[0]]
-        base = self.definition.config.model_dump()
         found: dict[str, Settings] = {}
         problems: dict[str, None] = {}
         for rows in itertools.product(*(block[1] for block in blocks)):
-            values = base | dict(zip(names, itertools.chain.from_iterable(rows), strict=True))
+            values = dict(zip(names, itertools.chain.from_iterable(rows), strict=True))
             try:
-                config = self.definition.config.parse(values)
+                config = self.definition.config.changed(values)
             except InputError as error:
                 problems |= dict.fromkeys(error.problems)
                 if len(problems) >= _MOST_PROBLEMS:
@@ -169,7 +168,7 @@ class Plan:
     def _of_the_grid(self) -> list[Settings]:
         """Without an axis of several values: the experiment's own grid, with the settings given."""
         given = {name: value for axis in self.axes for name, value in zip(axis.names, axis.rows[0], strict=True)}
-        changed = self.definition.config.parse(self.definition.config.model_dump() | given)
+        changed = self.definition.config.changed(given)
         return self.definition.around(changed, given)
 
     @property

@@ -27,8 +27,16 @@ def schedule(
 
     Raises:
         DataError: if a data set cannot be had.
-        InputError: if a configuration does not fit its data set.
+        InputError: if a configuration does not fit its data set, or an object of the user's cannot be imported.
     """
+    notes: dict[str, None] = {}
+    for config in configs:
+        notes |= dict.fromkeys(config.notes)
+        for name in config.own_objects:
+            config.load(name)  # what cannot be imported stops here, and not once per trial
+    if report is not None:
+        for note in notes:
+            report(note)
     loaded: dict[tuple[str, int, int], tuple[str, int, tuple[int, ...]]] = {}
     keys = []
     for config in configs:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from subtx_toy.errors import WorkerError
-from subtx_toy.settings.base import RESULTS_VERSION, Settings
+from subtx_toy.errors import InputError, WorkerError
+from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
@@ -122,6 +122,7 @@ def run_trial(trial: Trial) -> RunRecord:
 
     Raises:
         WorkerError: if the data set is not the one the coordinator read.
+        InputError: if a source of the user's is not the one the coordinator read.
     """
     from subtx_toy.protocols.experiment import run_experiment
 
@@ -134,6 +135,10 @@ def run_trial(trial: Trial) -> RunRecord:
         raise WorkerError(
             f"worker: data set {config.dataset}: expected checksum {trial.dataset_sha256} as in the coordinator, "
             f"got {dataset.sha256}"
+        )
+    if config.own_objects and trial.run_id != run_id(config, seed=trial.seed, dataset_sha256=dataset.sha256):
+        raise InputError(
+            f"{', '.join(config.own_objects)}: the source changed after the trials were planned; run again"
         )
     return run_experiment(config, dataset, seed=trial.seed)
 

@@ -7,19 +7,18 @@ import torch
 
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.metrics import accuracy
-from subtx_toy.problem.model import MLP
-from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.inputs import ImageInputs, batches
+from subtx_toy.training.setup import Setup
 from subtx_toy.training.trainers import Trainer
 
 
 class HeldOut:
     """The test images of ``dataset``, read a batch at a time."""
 
-    def __init__(self, config: RunConfig, dataset: Dataset, model: MLP, *, dtype: torch.dtype) -> None:
-        self._inputs, self._batch_size = ImageInputs(dataset.test_images, dtype=dtype), config.batch_size
+    def __init__(self, setup: Setup, dataset: Dataset) -> None:
+        self._inputs, self._batch_size = ImageInputs(dataset.test_images, dtype=setup.dtype), setup.batch_size
         self._labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
-        self._columns = model.columns("class")
+        self._columns = setup.model.columns("class")
 
     def accuracies(self, trainer: Trainer, num: int | None = None) -> list[float]:
         """Return each member's accuracy, in [0, 1], on the first ``num`` images or on all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from subtx_toy.data.noise import blur_map, draw_noise, grey_noise, grey_pixels, pixels, restored, subspace_map
 from subtx_toy.seeding import generator
-from subtx_toy.settings.distillation import NOISE_INPUTS, RunConfig
+from subtx_toy.settings.named import NOISE_INPUTS
 
 Index = Int[np.ndarray, " n"]
 Draw = Callable[[np.random.Generator, Tensor], Tensor]
@@ -76,54 +77,69 @@ class FreshNoise:
         return self._draw(self._rng, torch.empty(len(index), self.dim, dtype=self._dtype))
 
 
+@dataclass(frozen=True)
+class PoolSettings:
+    """What the students see; the fields are the settings of a run of the same names."""
+
+    inputs: str = "uniform"
+    num_inputs: int = 60_000
+    input_pool: str = "fixed"
+    added_noise: float = 0.0
+    noise_blur: float = 0.0
+    noise_dim: int = 0
+    noise_contrast: str = "restored"
+    noise_limit: float = 0.0
+    noise_grid: bool = False
+
+
 def distillation_inputs(
-    config: RunConfig, images: UInt8[np.ndarray, "n ..."], *, seed: int, dtype: torch.dtype
+    pool: PoolSettings, images: UInt8[np.ndarray, "n ..."], *, seed: int, dtype: torch.dtype
 ) -> Inputs:
-    """Return the students' inputs as ``config`` describes them; ``images`` are the labelled training images."""
+    """Return the students' inputs as ``pool`` describes them; ``images`` are the labelled training images."""
     rng = generator(seed, "inputs")
-    if config.inputs not in NOISE_INPUTS:
-        return _image_inputs(config, images[: config.num_inputs], rng, dtype=dtype)
+    if pool.inputs not in NOISE_INPUTS:
+        return _image_inputs(pool, images[: pool.num_inputs], rng, dtype=dtype)
     dim = int(np.prod(images.shape[1:]))
-    if config.noise_grid and config.input_pool == "fixed":
-        return ImageInputs(grey_noise(rng, config.num_inputs, dim), dtype=dtype, scale=grey_pixels)
-    draw = _noise(config, images.shape[1:], seed=seed, dtype=dtype)
-    if config.input_pool == "fresh":
-        return FreshNoise(draw, config.num_inputs, dim, rng, dtype=dtype)
-    return InputPool(draw(rng, torch.empty(config.num_inputs, dim, dtype=dtype)))
+    if pool.noise_grid and pool.input_pool == "fixed":
+        return ImageInputs(grey_noise(rng, pool.num_inputs, dim), dtype=dtype, scale=grey_pixels)
+    draw = _noise(pool, images.shape[1:], seed=seed, dtype=dtype)
+    if pool.input_pool == "fresh":
+        return FreshNoise(draw, pool.num_inputs, dim, rng, dtype=dtype)
+    return InputPool(draw(rng, torch.empty(pool.num_inputs, dim, dtype=dtype)))
 
 
 def _image_inputs(
-    config: RunConfig, images: UInt8[np.ndarray, "n ..."], rng: np.random.Generator, *, dtype: torch.dtype
+    pool: PoolSettings, images: UInt8[np.ndarray, "n ..."], rng: np.random.Generator, *, dtype: torch.dtype
 ) -> Inputs:
     flat = images.reshape(len(images), -1)
-    if config.inputs == "shuffled_images":
+    if pool.inputs == "shuffled_images":
         flat = rng.permuted(flat, axis=1)
-    elif config.inputs == "permuted_images":
+    elif pool.inputs == "permuted_images":
         flat = np.ascontiguousarray(flat[:, rng.permutation(flat.shape[1])])
-    if not config.added_noise:
+    if not pool.added_noise:
         return ImageInputs(flat, dtype=dtype)
-    pool = draw_noise("uniform", rng, torch.empty(flat.shape, dtype=dtype))
-    return InputPool(pool.mul_(config.added_noise).add_(pixels(flat, torch.empty_like(pool))))
+    noise = draw_noise("uniform", rng, torch.empty(flat.shape, dtype=dtype))
+    return InputPool(noise.mul_(pool.added_noise).add_(pixels(flat, torch.empty_like(noise))))
 
 
-def _noise(config: RunConfig, shape: tuple[int, ...], *, seed: int, dtype: torch.dtype) -> Draw:
-    """Return how noise is drawn: independent pixels, put through a linear map where ``config`` asks for one."""
-    if config.noise_grid:
+def _noise(pool: PoolSettings, shape: tuple[int, ...], *, seed: int, dtype: torch.dtype) -> Draw:
+    """Return how noise is drawn: independent pixels, put through a linear map where ``pool`` asks for one."""
+    if pool.noise_grid:
         return lambda rng, out: grey_pixels(grey_noise(rng, *out.shape), out)
-    limit = config.noise_limit or math.inf
-    if not (config.noise_blur or config.noise_dim):
-        return lambda rng, out: draw_noise(config.inputs, rng, out).clamp_(-limit, limit)
-    if config.noise_blur:
-        linear_map = blur_map(shape, config.noise_blur)
+    limit = pool.noise_limit or math.inf
+    if not (pool.noise_blur or pool.noise_dim):
+        return lambda rng, out: draw_noise(pool.inputs, rng, out).clamp_(-limit, limit)
+    if pool.noise_blur:
+        linear_map = blur_map(shape, pool.noise_blur)
     else:
-        linear_map = subspace_map(math.prod(shape), config.noise_dim, generator(seed, "inputs", "subspace"))
-    if config.noise_contrast == "restored":
+        linear_map = subspace_map(math.prod(shape), pool.noise_dim, generator(seed, "inputs", "subspace"))
+    if pool.noise_contrast == "restored":
         linear_map = restored(linear_map)
     mixing = torch.from_numpy(linear_map).to(dtype)
 
     def draw(rng: np.random.Generator, out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         for rows in torch.split(out, 4096):  # a piece at a time, so that the pool is not in memory twice
-            torch.mm(draw_noise(config.inputs, rng, torch.empty_like(rows)), mixing, out=rows).clamp_(-limit, limit)
+            torch.mm(draw_noise(pool.inputs, rng, torch.empty_like(rows)), mixing, out=rows).clamp_(-limit, limit)
         return out
 
     return draw

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import HiddenModel
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import ImageInputs, batches
 
@@ -19,7 +19,7 @@ _PROBE_IMAGES = 3_000  # ample for ten classes from a few hundred features, and 
 _PROBE_STEPS = 150  # of L-BFGS; random features have not quite converged by then
 
 
-def measure_representations(model: MLP, arms: Mapping[str, Params], dataset: Dataset) -> dict[str, float]:
+def measure_representations(model: HiddenModel, arms: Mapping[str, Params], dataset: Dataset) -> dict[str, float]:
     """Measure the last hidden layer of every arm.
 
     Args:
@@ -46,8 +46,8 @@ def measure_representations(model: MLP, arms: Mapping[str, Params], dataset: Dat
     return measured
 
 
-def _hidden(model: MLP, params: Params, images: UInt8[np.ndarray, "n ..."]) -> Float[Tensor, "n h"]:
-    inputs = ImageInputs(images, dtype=params["layers.0.weight"].dtype)
+def _hidden(model: HiddenModel, params: Params, images: UInt8[np.ndarray, "n ..."]) -> Float[Tensor, "n h"]:
+    inputs = ImageInputs(images, dtype=next(iter(params.values())).dtype)
     return torch.cat([model.hidden(params, inputs.gather(index)) for index in batches(inputs.num, _ROWS)])
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from subtx_toy.problem.losses import Loss, sample_labels
-from subtx_toy.problem.model import MLP
 from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import Inputs, batches
+from subtx_toy.training.setup import Setup
 from subtx_toy.training.trainers import Trainer
 
 CACHE_BYTES = 256 * 2**20
@@ -32,30 +32,21 @@ class Targets:
     """
 
     def __init__(
-        self,
-        teacher: Trainer,
-        model: MLP,
-        inputs: Inputs,
-        loss: Loss,
-        outputs: Sequence[str],
-        *,
-        fixed: bool,
-        batch_size: int,
-        seed: int,
+        self, setup: Setup, teacher: Trainer, inputs: Inputs, loss: Loss, outputs: Sequence[str], *, fixed: bool
     ) -> None:
         self._teacher, self._loss = teacher, loss
-        self._columns = {name: model.columns(name) for name in sorted(set(outputs))}
-        self._streams = {name: generator(seed, "labels", name) for name in self._columns}
+        self._columns = {name: setup.model.columns(name) for name in sorted(set(outputs))}
+        self._streams = {name: generator(setup.seed, "labels", name) for name in self._columns}
         self._logits: Tensor | None = None
         self._labels: dict[str, Tensor] | None = None
         if fixed:
-            self._fill(inputs, model.sizes[-1], batch_size)
+            self._fill(inputs, setup)
 
-    def _fill(self, inputs: Inputs, num_outputs: int, batch_size: int) -> None:
-        itemsize = next(iter(self._teacher.params(0).values())).dtype.itemsize
-        if self._loss.targets == "logits" and inputs.num * num_outputs * itemsize > CACHE_BYTES:
+    def _fill(self, inputs: Inputs, setup: Setup) -> None:
+        num_bytes = inputs.num * setup.model.num_outputs * setup.dtype.itemsize
+        if self._loss.targets == "logits" and num_bytes > CACHE_BYTES:
             return
-        answers = (self._teacher.logits(inputs.gather(index))[:, 0] for index in batches(inputs.num, batch_size))
+        answers = (self._teacher.logits(inputs.gather(index))[:, 0] for index in batches(inputs.num, setup.batch_size))
         if self._loss.targets == "logits":
             self._logits = torch.cat([z.clone() for z in answers])
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -12,10 +12,10 @@ from torch import Tensor
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.mlp_stack import MLPStack
-from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
+from subtx_toy.training.optimizers import fused_step, make_optimizer
 from subtx_toy.training.products import products
+from subtx_toy.training.setup import Setup
 
 
 @runtime_checkable
@@ -32,21 +32,22 @@ class Trainer(Protocol):
         """Return a copy of one member's parameters."""
 
 
+TrainerFactory = Callable[[Setup, Sequence[Params], Loss, Sequence[str]], Trainer]
+"""From a setup, the members' parameters, their loss, and the outputs that each one's loss reads."""
+
+
 class StackTrainer:
     """The fast route: one stack, one fused optimiser over all members (elementwise, so they stay independent)."""
 
-    def __init__(
-        self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
-    ) -> None:
-        # Buffers for the largest batch there can be, which a large batch_size does not reach.
-        batch_size = max(config.batch_size, config.teacher_batch_size)
-        rows = min(batch_size, max(config.num_train, config.num_inputs, config.num_test))
-        self._stack = MLPStack(model, members, batch_size=rows, products=products(config.precision))
+    def __init__(self, setup: Setup, members: Sequence[Params], loss: Loss, outputs: Sequence[str]) -> None:
+        model, rows = setup.model, setup.num_rows
+        assert isinstance(model, MLP), "other models are trained by AutogradTrainer"
+        self._stack = MLPStack(model, members, batch_size=rows, products=products(setup.precision))
         self._stack.theta.grad = self._stack.gradient
-        self._optimizer = make_fused_optimizer(config, self._stack.theta)
+        self._take_step = fused_step(setup.optimizer, self._stack.theta)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
-        gradient = torch.zeros(len(members), rows, model.sizes[-1], dtype=self._stack.theta.dtype)
+        gradient = torch.zeros(len(members), rows, model.num_outputs, dtype=self._stack.theta.dtype)
         self._output_gradient = gradient.transpose(0, 1)  # each member's part in one piece
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
@@ -58,7 +59,7 @@ class StackTrainer:
             losses.append(float(values.mean()))
             torch.div(slopes, len(x), out=gradient[:, member, columns])  # mean over inputs
         self._stack.backward(x, gradient)
-        self._optimizer.step()
+        self._take_step()
         return losses
 
     def logits(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
@@ -73,14 +74,13 @@ class StackTrainer:
 class AutogradTrainer:
     """The plain route: every member by itself, torch's autograd, torch's plain optimiser. Slower, any model."""
 
-    def __init__(
-        self, config: RunConfig, model: MLP, members: Sequence[Params], loss: Loss, outputs: Sequence[str]
-    ) -> None:
-        self._model, self._loss, self._columns = model, loss, [model.columns(name) for name in outputs]
+    def __init__(self, setup: Setup, members: Sequence[Params], loss: Loss, outputs: Sequence[str]) -> None:
+        self._model, self._loss = setup.model, loss
+        self._columns = [setup.model.columns(name) for name in outputs]
         self._members = [
             {name: value.clone().requires_grad_(True) for name, value in params.items()} for params in members
         ]
-        self._optimizers = [make_optimizer(config, member.values()) for member in self._members]
+        self._optimizers = [make_optimizer(setup.optimizer, member.values()) for member in self._members]
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
@@ -101,3 +101,9 @@ class AutogradTrainer:
     def params(self, member: int) -> Params:
         """Return a copy of one member's parameters."""
         return {name: value.detach().clone() for name, value in self._members[member].items()}
+
+
+def fastest_trainer(setup: Setup) -> TrainerFactory:
+    """Return the stack where the model is a perceptron and the optimiser the package's, else autograd."""
+    stackable = isinstance(setup.model, MLP) and setup.optimizer.factory is None
+    return StackTrainer if stackable else AutogradTrainer

@@ -77,6 +77,8 @@ def _violations(path: Path, imported: set[str]) -> list[str]:
             found.append(f"{own} imports {name} from a layer above")
         if own in ROUTES and other in ROUTES and own != other:
             found.append(f"{own} imports {name}: the routes meet only in a comparison")
+        if own == "training" and name.startswith("subtx_toy.settings.distillation"):
+            found.append(f"{own} imports {name}: training takes no RunConfig")
         found += _between_search_and_checker(path, name)
         outside = name.partition(".")[0]
         if outside in ("click", "rich_click", "rich") and own != "cli":
@@ -114,6 +116,7 @@ def test_imports_run_downwards(path: Path) -> None:
         ("problem/model.py", "subtx_toy.protocols.experiment"),
         ("store/x.py", "subtx_toy.sweep.engine"),
         ("training/x.py", "rich_click"),
+        ("training/x.py", "subtx_toy.settings.distillation"),
         ("protocols/experiment.py", "matplotlib.pyplot"),
         ("sweep/x.py", "sqlite3"),
         ("certify/checker/x.py", "subtx_toy.certify.jets"),

@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.problem.initialisations import cross_model_init, initialise, noisy_student_init, shared_init
+from subtx_toy.problem.initialisations import (
+    StudentNoise,
+    cross_model_init,
+    initialise,
+    noisy_student_init,
+    shared_init,
+)
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import flatten
 from subtx_toy.seeding import generator
@@ -18,7 +24,7 @@ F64 = torch.float64
 
 def draw(config: RunConfig, seed: int, dtype: torch.dtype = F64) -> tuple[dict[str, torch.Tensor], ...]:
     model = MLP.from_config(config, input_dim=12)
-    return tuple(make(model, config, seed=seed, dtype=dtype) for make in (shared_init, cross_model_init))
+    return tuple(make(model, seed=seed, dtype=dtype) for make in (shared_init, cross_model_init))
 
 
 @pytest.mark.parametrize("init", INITS)
@@ -84,20 +90,19 @@ def test_the_scale_multiplies_weights_and_biases() -> None:
         assert same_bits({name: 4 * value for name, value in a.items()}, b)
 
 
-def _noise(seed: int = 0, **values: object) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+def _noise(seed: int = 0, **values: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Return a large initialisation, and what noise adds to it."""
-    config = RunConfig.parse({"width": 100, "student_noise": 0.3} | values)
-    model = MLP.from_config(config, input_dim=60)
-    base = shared_init(model, config, seed=seed, dtype=F64)
-    noisy = noisy_student_init(model, config, base, seed=seed)
+    model = MLP.from_config(RunConfig(width=100), input_dim=60)
+    base = shared_init(model, seed=seed, dtype=F64)
+    noisy = noisy_student_init(model, StudentNoise(0.3, **values), base, seed=seed)
     return base, {name: noisy[name] - base[name] for name in base}
 
 
 def test_no_noise_leaves_the_student_at_the_very_same_point() -> None:
     config = RunConfig(width=5)
     model = MLP.from_config(config, input_dim=12)
-    base = shared_init(model, config, seed=0, dtype=F64)
-    assert noisy_student_init(model, config, base, seed=0) is base
+    base = shared_init(model, seed=0, dtype=F64)
+    assert noisy_student_init(model, StudentNoise(), base, seed=0) is base
 
 
 def test_absolute_noise_has_its_standard_deviation_in_every_weight_and_bias() -> None:
@@ -108,7 +113,7 @@ def test_absolute_noise_has_its_standard_deviation_in_every_weight_and_bias() ->
 
 
 def test_relative_noise_is_in_units_of_each_weight_matrix_and_leaves_equal_biases_alone() -> None:
-    base, added = _noise(student_noise_unit="parameter_sd")
+    base, added = _noise(unit="parameter_sd")
     for name, value in added.items():
         if name.endswith("bias"):
             assert not value.any()
@@ -118,7 +123,7 @@ def test_relative_noise_is_in_units_of_each_weight_matrix_and_leaves_equal_biase
 
 
 def test_noise_on_hidden_layers_leaves_the_last_one_alone_and_is_the_same_elsewhere() -> None:
-    (_, everywhere), (_, hidden) = _noise(), _noise(student_noise_layers="hidden")
+    (_, everywhere), (_, hidden) = _noise(), _noise(layers="hidden")
     for name, value in hidden.items():
         if name.startswith("layers.2."):
             assert not value.any()

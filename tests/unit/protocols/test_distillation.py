@@ -13,7 +13,7 @@ from subtx_toy.problem.losses import Loss, distillation_loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, difference, norm
 from subtx_toy.protocols import distillation as protocol
-from subtx_toy.protocols.distillation import STUDENTS, ProtocolResult, TrainerFactory, run_protocol
+from subtx_toy.protocols.distillation import STUDENTS, ProtocolResult, run_protocol
 from subtx_toy.settings.distillation import ARMS, RunConfig
 from subtx_toy.tolerances import (
     FP32_ADAM_KINKED_RUN,
@@ -22,7 +22,7 @@ from subtx_toy.tolerances import (
     FP64_STEP,
 )
 from subtx_toy.training import phase as phase_module
-from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer
+from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer, TrainerFactory
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 from tests.reference.plain_protocol import PlainRun, plain_run
 
@@ -126,7 +126,7 @@ def assert_same_updates(config: RunConfig, steps: Steps, plain: PlainRun, tolera
     model = MLP.from_config(config, input_dim=784)
     for arm, path in steps.items():
         start_of = cross_model_init if arm.startswith("cross") else shared_init
-        start = start_of(model, config, seed=0, dtype=torch.float32)
+        start = start_of(model, seed=0, dtype=torch.float32)
         for ours, theirs in zip(path, plain.steps[arm], strict=True):
             found = float(norm(difference(ours, theirs)) / norm(difference(theirs, start)))
             assert found <= tolerance, f"{arm}: expected at most {tolerance} of the update, got {found}"
@@ -259,20 +259,20 @@ def test_one_auxiliary_logit_transfers_exactly_nothing_by_kl(
     # A softmax over one logit is 1 whatever the logit, so there is no gradient at all.
     config = configuration(num_aux=1, precision=precision, temperature=temperature)
     result, steps = watched(config, striped_digits)
-    model, dtype = MLP.from_config(config, input_dim=784), protocol.DTYPES[precision]
+    model, dtype = MLP.from_config(config, input_dim=784), {"fp32": torch.float32, "fp64": torch.float64}[precision]
     starts = {"student_aux": shared_init, "cross_aux": cross_model_init}
     for arm, start_of in starts.items():
-        start = start_of(model, config, seed=0, dtype=dtype)
+        start = start_of(model, seed=0, dtype=dtype)
         assert all(same_bits(params, start) for params in steps[arm])
         assert result.curves[f"{arm}.loss"] == [0.0, 0.0]
     assert result.accuracy["student_aux"] == result.accuracy["reference"]
-    assert not same_bits(steps["student_all"][0], shared_init(model, config, seed=0, dtype=dtype))
+    assert not same_bits(steps["student_all"][0], shared_init(model, seed=0, dtype=dtype))
 
 
 def test_one_auxiliary_logit_does_transfer_by_squared_error(striped_digits: Dataset) -> None:
     config = configuration(num_aux=1, loss="squared_error")
     _, steps = watched(config, striped_digits)
-    start = shared_init(MLP.from_config(config, input_dim=784), config, seed=0, dtype=torch.float64)
+    start = shared_init(MLP.from_config(config, input_dim=784), seed=0, dtype=torch.float64)
     assert not same_bits(steps["student_aux"][-1], start)
 
 
@@ -280,7 +280,7 @@ def test_the_teacher_learns_and_never_touches_its_auxiliary_head(striped_digits:
     config = configuration(activation="tanh")
     result, steps = watched(config, striped_digits)
     assert result.accuracy["teacher"] > 0.9 > 0.5 > result.accuracy["reference"]
-    start = shared_init(MLP.from_config(config, input_dim=784), config, seed=0, dtype=torch.float64)
+    start = shared_init(MLP.from_config(config, input_dim=784), seed=0, dtype=torch.float64)
     for part in ("weight", "bias"):
         name = f"layers.{config.depth}.{part}"
         assert torch.equal(steps["teacher"][-1][name][10:], start[name][10:])
@@ -309,7 +309,7 @@ def test_a_student_that_starts_at_the_minimum_stays_there(
 ) -> None:
     config = configuration(loss=loss, optimizer="sgd", lr=0.01, **changed)
     result, steps = watched(config, striped_digits)
-    start = shared_init(MLP.from_config(config, input_dim=784), config, seed=0, dtype=torch.float64)
+    start = shared_init(MLP.from_config(config, input_dim=784), seed=0, dtype=torch.float64)
     for arm in arms:
         assert_params_close(steps[arm][-1], start, FP64_STEP)
         assert result.accuracy[arm] == result.accuracy["reference"]

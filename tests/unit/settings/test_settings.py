@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from subtx_toy.errors import InputError
 from subtx_toy.settings import base as config_module
 from subtx_toy.settings.base import RESULTS_VERSION, read_value, run_id
-from subtx_toy.settings.distillation import BF16_VERSION, NOISE_INPUTS, RunConfig
+from subtx_toy.settings.distillation import BF16_VERSION, RunConfig
+from subtx_toy.settings.named import NOISE_INPUTS
 
 COUNTS = st.integers(1, 10**6)
 POSITIVE = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
@@ -37,6 +38,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "dataset": draw(st.sampled_from(["mnist", "glyphs", "fashion"])),
         "num_train": num_train,
         "num_test": draw(COUNTS),
+        "model": "mlp",
         "width": draw(COUNTS),
         "depth": depth,
         "num_aux": draw(COUNTS),
@@ -69,6 +71,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "student_noise_layers": draw(st.sampled_from(["all", "hidden"])),
         "students": draw(st.sampled_from(["all", "shared", "aux", "student_aux"])),
         "probe": draw(st.booleans()) if depth else False,
+        "metric": draw(st.sampled_from(["", "subtx_toy.problem.metrics:accuracy"])),
         "precision": draw(st.sampled_from(["fp32", "fp64", "bf16"])),
     }
 
@@ -309,6 +312,8 @@ OTHER_VALUES: dict[str, object] = {
     "inputs": "gaussian",
     "input_pool": "fresh",
     "precision": "fp64",
+    "model": "subtx_toy.problem.model:MLP",
+    "metric": "subtx_toy.problem.metrics:accuracy",
     "momentum": 0.5,
     "decay_towards": "init",
     "noise_contrast": "kept",
@@ -348,7 +353,7 @@ def test_paths_are_names_of_data_sets(text: str) -> None:
     assert RunConfig().override([f"dataset={text}"]).dataset == text
 
 
-PINNED = {1: "67388c1c33399ed5"}
+PINNED = {1: "98cc4cdcf3facbc1"}
 """Digest of the defaults of each RESULTS_VERSION."""
 
 

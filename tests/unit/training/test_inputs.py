@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,13 +12,13 @@ from torch import Tensor
 
 from subtx_toy.data.noise import blur_map, draw_noise
 from subtx_toy.seeding import generator
-from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP32_ROUNDING, FP64_FORMULA
 from subtx_toy.training.inputs import (
     FreshNoise,
     ImageInputs,
     InputPool,
     Inputs,
+    PoolSettings,
     batches,
     distillation_inputs,
     shuffled_batches,
@@ -88,14 +89,14 @@ def test_writing_to_a_batch_does_not_change_the_source(which: int) -> None:
     assert torch.equal(source.gather(index), before)
 
 
-def gathered(config: RunConfig) -> tuple[Inputs, Tensor]:
+def gathered(config: PoolSettings) -> tuple[Inputs, Tensor]:
     source = distillation_inputs(config, pictures(20), seed=5, dtype=torch.float64)
     return source, source.gather(np.arange(config.num_inputs)).clone()
 
 
 @pytest.mark.parametrize(("kind", "pool"), [("uniform", "fixed"), ("gaussian", "fixed"), ("uniform", "fresh")])
 def test_noise_of_the_configured_kind_comes_from_the_stream_given(kind: str, pool: str) -> None:
-    config = RunConfig.parse({"inputs": kind, "input_pool": pool, "num_inputs": 8, "num_train": 20})
+    config = PoolSettings(inputs=kind, input_pool=pool, num_inputs=8)
     source, x = gathered(config)
     assert (source.num, source.dim) == (8, 12)
     assert torch.equal(x, draw_noise(kind, generator(5, "inputs"), torch.empty(8, 12).double()))
@@ -104,14 +105,14 @@ def test_noise_of_the_configured_kind_comes_from_the_stream_given(kind: str, poo
 
 
 def test_distillation_on_images_takes_the_first_training_images() -> None:
-    source, x = gathered(RunConfig(inputs="images", num_inputs=8, num_train=20))
+    source, x = gathered(PoolSettings(inputs="images", num_inputs=8))
     assert (source.num, source.dim) == (8, 12)
     assert_close(x, torch.tensor(pictures(20)[:8].reshape(8, 12) / 255 * 2 - 1), FP64_FORMULA)
 
 
 @pytest.mark.parametrize("kind", ["shuffled_images", "permuted_images"])
 def test_reordered_images_keep_every_images_pixels(kind: str) -> None:
-    source, x = gathered(RunConfig.parse({"inputs": kind, "num_inputs": 8, "num_train": 20}))
+    source, x = gathered(PoolSettings(inputs=kind, num_inputs=8))
     images = torch.tensor(pictures(20)[:8].reshape(8, 12) / 255 * 2 - 1)
     assert_close(x.sort(dim=1).values, images.sort(dim=1).values, FP64_FORMULA)
     assert not torch.allclose(x, images)
@@ -122,40 +123,40 @@ def test_permuted_images_share_one_order_and_shuffled_ones_do_not() -> None:
     same = np.tile(np.arange(12, dtype=np.uint8).reshape(1, 3, 4), (8, 1, 1))
     shared = {}
     for kind in ("shuffled_images", "permuted_images"):
-        config = RunConfig.parse({"inputs": kind, "num_inputs": 8, "num_train": 8})
+        config = PoolSettings(inputs=kind, num_inputs=8)
         x = distillation_inputs(config, same, seed=5, dtype=torch.float64).gather(np.arange(8))
         shared[kind] = bool((x == x[0]).all())
     assert shared == {"shuffled_images": False, "permuted_images": True}
 
 
 def test_added_noise_stays_within_its_bounds_and_is_not_shared_between_pixels() -> None:
-    base = RunConfig(inputs="images", num_inputs=8, num_train=20)
-    (_, plain), (_, noisy) = gathered(base), gathered(base.override(["added_noise=.25"]))
+    base = PoolSettings(inputs="images", num_inputs=8)
+    (_, plain), (_, noisy) = gathered(base), gathered(replace(base, added_noise=0.25))
     added = noisy - plain
     assert float(added.abs().max()) <= 0.25
     assert len(torch.unique(added)) == added.numel()
 
 
 def test_the_limit_cuts_noise_off_and_changes_nothing_within() -> None:
-    base = RunConfig(inputs="gaussian", num_inputs=50, num_train=20)
-    (_, free), (_, cut) = gathered(base), gathered(base.override(["noise_limit=1"]))
+    base = PoolSettings(inputs="gaussian", num_inputs=50)
+    (_, free), (_, cut) = gathered(base), gathered(replace(base, noise_limit=1.0))
     assert torch.equal(cut, free.clamp(-1, 1))
     assert (cut != free).any()
 
 
 @pytest.mark.parametrize("pool", ["fixed", "fresh"])
 def test_projected_noise_lies_in_a_subspace_and_keeps_its_contrast_where_asked(pool: str) -> None:
-    base = RunConfig.parse({"inputs": "gaussian", "num_inputs": 2_000, "num_train": 20, "input_pool": pool})
+    base = PoolSettings(inputs="gaussian", num_inputs=2_000, input_pool=pool)
     for contrast, variance in (("restored", 1.0), ("kept", 3 / 12)):
-        _, x = gathered(base.override(["noise_dim=3", f"noise_contrast={contrast}"]))
+        _, x = gathered(replace(base, noise_dim=3, noise_contrast=contrast))
         assert int(torch.linalg.matrix_rank(x, tol=1e-8)) == 3
         # chi-squared with 3 x 2,000 degrees of freedom, spread over 12 pixels
         assert_within_z(x.square().mean(), variance, variance * (2 / 6_000) ** 0.5)
 
 
 def test_blurred_noise_is_the_pool_put_through_the_blur() -> None:
-    base = RunConfig(inputs="uniform", num_inputs=9, num_train=20, noise_contrast="kept")
-    (_, plain), (_, blurred) = gathered(base), gathered(base.override(["noise_blur=1.0"]))
+    base = PoolSettings(inputs="uniform", num_inputs=9, noise_contrast="kept")
+    (_, plain), (_, blurred) = gathered(base), gathered(replace(base, noise_blur=1.0))
     assert_close(blurred, plain @ torch.tensor(blur_map((4, 3), 1.0)), FP64_FORMULA)
 
 

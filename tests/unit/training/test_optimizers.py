@@ -5,35 +5,34 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from subtx_toy.seeding import generator
-from subtx_toy.settings.distillation import OptimizerName, RunConfig
+from subtx_toy.settings.named import OPTIMIZER_NAMES
 from subtx_toy.tolerances import FP64_STEP
-from subtx_toy.training.fused import FusedOptimizer
-from subtx_toy.training.optimizers import make_fused_optimizer, make_optimizer
+from subtx_toy.training.optimizers import OPTIMIZERS, OptimizerSettings, fused_step, make_optimizer
 from tests.reference.closeness import assert_close
 
-SETTINGS: list[dict[str, object]] = [
-    {"optimizer": "adam"},
-    {"optimizer": "adamw"},
-    {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5},
+SETTINGS: list[dict[str, Any]] = [
+    {"name": "adam"},
+    {"name": "adamw"},
+    {"name": "sgd", "lr": 0.1, "momentum": 0.5},
 ]
 
 
-def _path(start: Tensor, centre: Tensor, *, fused: bool, **settings: object) -> Tensor:
+def _path(start: Tensor, centre: Tensor, *, fused: bool, **settings: Any) -> Tensor:
     """Take ten steps on sum((x - centre)^4)/4 and return where they end."""
-    config = RunConfig.parse({"lr": 0.05, "weight_decay": 0.3} | settings)
+    wanted = OptimizerSettings(**({"lr": 0.05, "weight_decay": 0.3} | settings))
     x = start.clone().requires_grad_(True)
-    optimizer = make_fused_optimizer(config, x) if fused else make_optimizer(config, [x])
+    step = fused_step(wanted, x) if fused else make_optimizer(wanted, [x]).step
     for _step in range(10):
         x.grad = None
         ((x - centre) ** 4).sum().div(4).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        step()
     return x.detach()
 
 
@@ -43,13 +42,7 @@ def _drawn() -> tuple[Tensor, Tensor]:
     return start, centre
 
 
-class Steps(Protocol):
-    """What takes steps."""
-
-    def step(self) -> object: ...
-
-
-TORCH: dict[OptimizerName, Callable[..., Steps]] = {
+TORCH: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
@@ -62,27 +55,27 @@ TORCH: dict[OptimizerName, Callable[..., Steps]] = {
     ("sgd", {"lr": 0.1}), ("sgd", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.3}),
 ])  # fmt: skip
 def test_fused_updates_are_to_the_bit_those_of_torchs_classes(
-    name: OptimizerName, settings: dict[str, Any], dtype: torch.dtype
+    name: str, settings: dict[str, Any], dtype: torch.dtype
 ) -> None:
     start, centre = (drawn.to(dtype) for drawn in _drawn())
 
-    def path(make: Callable[[Tensor], Steps]) -> Tensor:
+    def path(make: Callable[[Tensor], Callable[[], object]]) -> Tensor:
         x = start.clone().requires_grad_(True)
-        optimizer = make(x)
+        step = make(x)
         for _step in range(10):
             x.grad = ((x - centre) ** 3).detach()
-            optimizer.step()
+            step()
         return x.detach()
 
-    ours = path(lambda x: FusedOptimizer(x, name, **settings))
-    assert torch.equal(ours, path(lambda x: TORCH[name]([x], fused=True, **settings)))
-    assert not torch.equal(ours, path(lambda x: FusedOptimizer(x, name, **(settings | {"lr": 0.049}))))
+    ours = path(lambda x: fused_step(OptimizerSettings(name, **settings), x))
+    assert torch.equal(ours, path(lambda x: TORCH[name]([x], fused=True, **settings).step))
+    assert not torch.equal(ours, path(lambda x: fused_step(OptimizerSettings(name, **(settings | {"lr": 0.049})), x)))
 
 
 @pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: str(settings["optimizer"]))
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: str(settings["name"]))
 def test_decay_towards_the_init_is_decay_to_zero_in_coordinates_that_start_there(
-    settings: dict[str, object], fused: bool
+    settings: dict[str, Any], fused: bool
 ) -> None:
     start, centre = _drawn()
     ours = _path(start, centre, fused=fused, decay_towards="init", **settings)
@@ -90,22 +83,26 @@ def test_decay_towards_the_init_is_decay_to_zero_in_coordinates_that_start_there
     assert_close(ours - start, shifted, FP64_STEP)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: str(settings["optimizer"]))
-def test_decay_to_zero_is_told_from_it(settings: dict[str, object]) -> None:
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: str(settings["name"]))
+def test_decay_to_zero_is_told_from_it(settings: dict[str, Any]) -> None:
     start, centre = _drawn()
     to_zero, to_init = (_path(start, centre, fused=True, decay_towards=to, **settings) for to in ("zero", "init"))
     with pytest.raises(AssertionError, match="expected a difference"):
         assert_close(to_zero, to_init, FP64_STEP)
 
 
+def test_the_settings_name_the_optimisers_of_the_table() -> None:
+    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
+
+
 STEPS = """
 import sys, torch
-from subtx_toy.training.fused import FusedOptimizer
+from subtx_toy.training.optimizers import OptimizerSettings, fused_step
 import subtx_toy.audit.verdict, subtx_toy.protocols.experiment, subtx_toy.stats
 theta = torch.zeros(3)
 theta.grad = torch.ones(3)
 for name in ("adam", "adamw", "sgd"):
-    FusedOptimizer(theta, name, lr=0.1).step()
+    fused_step(OptimizerSettings(name, lr=0.1), theta)()
 assert not {"torch._dynamo", "scipy.stats"} & set(sys.modules)
 torch.optim.Adam([theta])
 assert "torch._dynamo" in sys.modules  # which is why

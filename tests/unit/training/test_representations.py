@@ -18,8 +18,8 @@ from subtx_toy.training.representations import measure_representations
 def _trained(dataset: Dataset) -> tuple[MLP, dict[str, dict[str, torch.Tensor]]]:
     config = RunConfig(width=24, num_train=300, num_test=100)
     model = MLP.from_config(config, input_dim=784)
-    base = shared_init(model, config, seed=0, dtype=torch.float32)
-    other = cross_model_init(model, config, seed=0, dtype=torch.float32)
+    base = shared_init(model, seed=0, dtype=torch.float32)
+    other = cross_model_init(model, seed=0, dtype=torch.float32)
     return model, {"reference": base, "teacher": other, "student_aux": other}
 
 

@@ -20,6 +20,7 @@ from subtx_toy.training.inputs import FreshNoise, InputPool, Inputs
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.trainers import StackTrainer
 from tests.reference.closeness import assert_close
+from tests.reference.setups import plain_setup
 
 SEED, NUM, DIM, BATCH = 4, 50, 12, 8
 CONFIG = RunConfig(width=6, batch_size=BATCH, activation="tanh", precision="fp64")
@@ -39,8 +40,9 @@ def noise(*, fresh: bool = False) -> Inputs:
 
 
 def make(loss: Loss, inputs: Inputs, *, fixed: bool = True, seed: int = SEED) -> Targets:
-    teacher = StackTrainer(CONFIG, MODEL, [teacher_params()], kl(), ["class"])
-    return Targets(teacher, MODEL, inputs, loss, OUTPUTS, fixed=fixed, batch_size=BATCH, seed=seed)
+    setup = plain_setup(MODEL, CONFIG, num_rows=BATCH, seed=seed)
+    teacher = StackTrainer(setup, [teacher_params()], kl(), ["class"])
+    return Targets(setup, teacher, inputs, loss, OUTPUTS, fixed=fixed)
 
 
 def answers(targets: Targets, inputs: Inputs, index: np.ndarray) -> tuple[Tensor, dict[str, Tensor]]:
@@ -127,8 +129,9 @@ def test_nothing_is_drawn_from_fresh_noise_before_the_students_ask() -> None:
 
 def test_the_cache_is_what_the_teacher_answered_when_it_was_filled() -> None:
     inputs = noise()
-    teacher = StackTrainer(CONFIG, MODEL, [teacher_params()], kl(), ["class"])
-    targets = Targets(teacher, MODEL, inputs, kl(), OUTPUTS, fixed=True, batch_size=BATCH, seed=SEED)
+    setup = plain_setup(MODEL, CONFIG, num_rows=BATCH, seed=SEED)
+    teacher = StackTrainer(setup, [teacher_params()], kl(), ["class"])
+    targets = Targets(setup, teacher, inputs, kl(), OUTPUTS, fixed=True)
     x = inputs.gather(np.arange(BATCH)).clone()
     teacher.step(x, [torch.zeros(BATCH, 10).double()])
     assert_close(targets.batch(np.arange(BATCH), x)["all"], MODEL.apply(teacher_params(), x), FP64_FORMULA)

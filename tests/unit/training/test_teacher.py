@@ -7,11 +7,9 @@ import pytest
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.protocols import distillation as protocol
 from subtx_toy.protocols.distillation import run_protocol
-from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.phase import PhaseResult
-from subtx_toy.training.teacher import _KEPT, _STUDENTS_ONLY, Teacher, TeacherCache, train_teacher
+from subtx_toy.training.teacher import _KEPT, Teacher, TeacherCache, train_teacher
 from tests.unit.protocols.test_distillation import configuration
-from tests.unit.settings.test_settings import BASES, OTHER_VALUES
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +40,19 @@ def test_a_shared_teacher_changes_no_bit(monkeypatch: pytest.MonkeyPatch, stripe
     assert (after_another.accuracy, after_another.curves) == (alone.accuracy, alone.curves)
 
 
-@pytest.mark.parametrize(("seed", "values"), [(1, {}), (0, {"width": 16}), (0, {"teacher_epochs": 1})])
+@pytest.mark.parametrize(
+    ("seed", "values"),
+    [
+        (1, {}),
+        (0, {"width": 16}),
+        (0, {"teacher_epochs": 1}),
+        (0, {"loss_scale": 2.0}),
+        (0, {"optimizer": "sgd"}),
+        (0, {"batch_size": 50}),
+        (0, {"precision": "fp32"}),
+        (0, {"init_scale": 2.0}),
+    ],
+)
 def test_another_teacher_is_trained_anew(
     seed: int, values: dict[str, object], monkeypatch: pytest.MonkeyPatch, striped_digits: Dataset
 ) -> None:
@@ -52,17 +62,35 @@ def test_another_teacher_is_trained_anew(
     assert trainings == [1]
 
 
-@pytest.mark.parametrize("name", sorted(_STUDENTS_ONLY))
-def test_a_setting_of_the_students_leaves_the_teacher_as_it_is(name: str, striped_digits: Dataset) -> None:
-    special = {"num_inputs": 100, "noise_dim": 20, "students": "aux", "student_epochs": 1, "temperature": 3.0}
-    base = configuration(**{key: value for key, value in BASES.get(name, RunConfig()) if key == "inputs"})
-    other = configuration(**{"inputs": base.inputs} | {name: special.get(name, OTHER_VALUES.get(name, 1.0))})
-    one, two = (run_protocol(config, striped_digits, seed=0) for config in (base, other))
-    assert one.accuracy["teacher"] == two.accuracy["teacher"]
-    assert one.curves["teacher.loss"] == two.curves["teacher.loss"]
+STUDENTS_ONLY = {
+    "student_epochs": {"student_epochs": 1},
+    "loss": {"loss": "squared_error"},
+    "temperature": {"temperature": 3.0},
+    "images": {"inputs": "images", "added_noise": 0.5},
+    "num_inputs": {"num_inputs": 100},
+    "noise": {"input_pool": "fresh", "noise_dim": 20, "noise_contrast": "kept", "noise_limit": 1.0},
+    "grey levels": {"noise_grid": True},
+    "student_noise": {"student_noise": 0.1, "student_noise_unit": "parameter_sd", "student_noise_layers": "hidden"},
+    "students": {"students": "aux"},
+    "probe": {"probe": True},
+}
 
 
-def test_only_the_last_few_teachers_are_kept(striped_digits: Dataset) -> None:
+@pytest.mark.parametrize("values", STUDENTS_ONLY.values(), ids=STUDENTS_ONLY)
+def test_a_setting_of_the_students_leaves_the_teacher_as_it_is(
+    values: dict[str, object], monkeypatch: pytest.MonkeyPatch, striped_digits: Dataset
+) -> None:
+    one = run_protocol(configuration(), striped_digits, seed=0)
+    trainings = _count_trainings(monkeypatch)
+    two = run_protocol(configuration(**values), striped_digits, seed=0)
+    assert trainings == []
+    monkeypatch.setattr(protocol, "_TEACHERS", TeacherCache())
+    alone = run_protocol(configuration(**values), striped_digits, seed=0)
+    assert one.accuracy["teacher"] == two.accuracy["teacher"] == alone.accuracy["teacher"]
+    assert one.curves["teacher.loss"] == two.curves["teacher.loss"] == alone.curves["teacher.loss"]
+
+
+def test_only_the_last_few_teachers_are_kept() -> None:
     cache, trained = TeacherCache(), []
 
     def train() -> Teacher:
@@ -70,5 +98,5 @@ def test_only_the_last_few_teachers_are_kept(striped_digits: Dataset) -> None:
         return Teacher({}, 0.1, 0.9, PhaseResult({}, 0.0))
 
     for seed in [*range(_KEPT + 1), 0]:
-        cache.get(RunConfig(), striped_digits, seed=seed, train=train)
+        cache.get(seed, train)
     assert len(trained) == _KEPT + 2

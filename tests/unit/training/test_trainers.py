@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -15,9 +16,11 @@ from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
-from subtx_toy.training.optimizers import make_optimizer
+from subtx_toy.training.optimizers import OptimizerSettings, make_optimizer
+from subtx_toy.training.setup import Setup
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
+from tests.reference.setups import plain_setup
 
 DIM, BATCH = 9, 8
 OUTPUTS = ["aux", "all", "aux", "all"]
@@ -35,6 +38,10 @@ Batch = tuple[Tensor, list[Tensor]]
 
 def configuration(**values: object) -> RunConfig:
     return RunConfig.parse({"width": 6, "batch_size": BATCH, "precision": "fp64", "lr": 0.01} | values)
+
+
+def setup(model: MLP, config: RunConfig) -> Setup:
+    return plain_setup(model, config, num_rows=BATCH)
 
 
 def starts(model: MLP, seed: int, num: int) -> list[Params]:
@@ -77,7 +84,7 @@ def test_the_stacked_steps_are_those_of_autograd(optimizer: str, loss_name: str,
     config = configuration(loss=loss_name, activation=activation, **OPTIMIZERS[optimizer])
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss(loss_name)
     members = starts(model, 0, 4)
-    stack, plain = (kind(config, model, members, loss, OUTPUTS) for kind in (StackTrainer, AutogradTrainer))
+    stack, plain = (kind(setup(model, config), members, loss, OUTPUTS) for kind in (StackTrainer, AutogradTrainer))
     assert_same_steps(stack, plain, stream(loss, model, 0, OUTPUTS), 4)
 
 
@@ -94,7 +101,7 @@ def test_the_two_routes_agree_for_any_number_of_members_and_any_outputs(
     config = configuration(activation=activation, depth=depth, **OPTIMIZERS[optimizer])
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl", temperature=2.0)
     members = starts(model, seed, len(outputs))
-    stack, plain = (kind(config, model, members, loss, outputs) for kind in (StackTrainer, AutogradTrainer))
+    stack, plain = (kind(setup(model, config), members, loss, outputs) for kind in (StackTrainer, AutogradTrainer))
     assert_same_steps(stack, plain, stream(loss, model, seed, outputs), len(outputs))
 
 
@@ -106,8 +113,8 @@ def test_steps_of_another_optimiser_are_caught(changed: dict[str, object]) -> No
     members = starts(model, 0, 4)
     with pytest.raises(AssertionError):
         assert_same_steps(
-            StackTrainer(wrong, model, members, loss, OUTPUTS),
-            AutogradTrainer(config, model, members, loss, OUTPUTS),
+            StackTrainer(setup(model, wrong), members, loss, OUTPUTS),
+            AutogradTrainer(setup(model, config), members, loss, OUTPUTS),
             stream(loss, model, 0, OUTPUTS),
             4,
         )
@@ -119,7 +126,7 @@ def test_one_step_of_sgd_is_the_formula(kind: type[StackTrainer] | type[Autograd
     model, loss = MLP.from_config(config, input_dim=DIM), cross_entropy()
     members = starts(model, 1, 2)
     x, targets = stream(loss, model, 1, ["class", "class"])[0]
-    trainer = kind(config, model, members, loss, ["class", "class"])
+    trainer = kind(setup(model, config), members, loss, ["class", "class"])
     reported = trainer.step(x, targets)
     for member, params in enumerate(members):
         leaves = {name: value.clone().requires_grad_(True) for name, value in params.items()}
@@ -141,8 +148,8 @@ def test_a_member_alone_takes_the_steps_it_takes_among_others(
     config = configuration(**OPTIMIZERS[optimizer])
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl")
     members, batches = starts(model, 2, 4), stream(distillation_loss("kl"), model, 2, OUTPUTS)
-    together = kind(config, model, members, loss, OUTPUTS)
-    alone = [kind(config, model, [members[at]], loss, [OUTPUTS[at]]) for at in range(4)]
+    together = kind(setup(model, config), members, loss, OUTPUTS)
+    alone = [kind(setup(model, config), [members[at]], loss, [OUTPUTS[at]]) for at in range(4)]
     for x, targets in batches:
         losses = together.step(x, targets)
         for at, trainer in enumerate(alone):
@@ -157,7 +164,7 @@ def test_what_the_others_are_and_imitate_does_not_change_a_bit_of_a_member(seed:
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl")
     members, others = starts(model, seed, 4), starts(model, seed + 1, 4)
     others[at] = members[at]
-    one, other = (StackTrainer(config, model, those, loss, OUTPUTS) for those in (members, others))
+    one, other = (StackTrainer(setup(model, config), those, loss, OUTPUTS) for those in (members, others))
     for x, targets in stream(loss, model, seed, OUTPUTS)[:2]:
         changed = [y if member == at else 2 * y for member, y in enumerate(targets)]
         assert one.step(x, targets)[at] == other.step(x, changed)[at]
@@ -170,7 +177,7 @@ def test_the_initial_parameters_are_copied(kind: type[StackTrainer] | type[Autog
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl")
     (shared,) = starts(model, 3, 1)
     before = {name: value.clone() for name, value in shared.items()}
-    trainer = kind(config, model, [shared, shared], loss, ["aux", "all"])
+    trainer = kind(setup(model, config), [shared, shared], loss, ["aux", "all"])
     for x, targets in stream(loss, model, 3, ["aux", "all"]):
         trainer.step(x, targets)
     assert same_bits(shared, before)
@@ -184,7 +191,7 @@ def test_logits_leave_the_parameters_alone(kind: type[StackTrainer] | type[Autog
     config = configuration()
     model, loss = MLP.from_config(config, input_dim=DIM), distillation_loss("kl")
     members, batches = starts(model, 4, 2), stream(loss, model, 4, ["aux", "all"])
-    asked, quiet = (kind(config, model, members, loss, ["aux", "all"]) for _ in range(2))
+    asked, quiet = (kind(setup(model, config), members, loss, ["aux", "all"]) for _ in range(2))
     for x, targets in batches:
         asked.logits(x)
         asked.step(x, targets)
@@ -194,14 +201,14 @@ def test_logits_leave_the_parameters_alone(kind: type[StackTrainer] | type[Autog
 
 
 def test_the_optimiser_has_the_settings_of_the_configuration() -> None:
-    weights = [torch.zeros(2)]
-    adam = make_optimizer(configuration(weight_decay=0.1), weights)
+    weights, settings = [torch.zeros(2)], partial(OptimizerSettings, lr=0.01)
+    adam = make_optimizer(settings(weight_decay=0.1), weights)
     assert type(adam) is torch.optim.Adam
     assert (adam.defaults["betas"], adam.defaults["eps"]) == ((0.9, 0.999), 1e-8)
     assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.01, 0.1)
-    adamw = make_optimizer(configuration(optimizer="adamw", weight_decay=0.2), weights)
+    adamw = make_optimizer(settings(name="adamw", weight_decay=0.2), weights)
     assert type(adamw) is torch.optim.AdamW
     assert adamw.defaults["weight_decay"] == 0.2
-    sgd = make_optimizer(configuration(optimizer="sgd", momentum=0.9, weight_decay=0.1), weights)
+    sgd = make_optimizer(settings(name="sgd", momentum=0.9, weight_decay=0.1), weights)
     assert type(sgd) is torch.optim.SGD
     assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"], sgd.defaults["lr"]) == (0.9, 0.1, 0.01)
