@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from subtx_toy.certify.description import describe
-from subtx_toy.certify.search import find_certificate
+from subtx_toy.certify.search import find_range
 from subtx_toy.problem.spec import ProblemSpec
 
 SUMMARY = (
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     for label, fields, order in cases(arguments.part):
         described = describe(ProblemSpec(**(BASE | fields)).build())  # type: ignore[arg-type]
-        found = find_certificate(described, order=order, max_boxes=arguments.max_boxes)
+        found = find_range(described, order=order, max_boxes=arguments.max_boxes)
         row = found.summary() | {"network": label, "load_average": os.getloadavg()[0]}
         rows.append(row)
         if not arguments.json:

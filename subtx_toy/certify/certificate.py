@@ -18,11 +18,15 @@ from subtx_toy.files.content_key import seal
 
 FORMAT, VERSION = "subtx_toy certificate", 1
 DOCUMENT = "certificate.json"
+_RESULTS = (
+    "quantity", "eps_closed", "closed_reason", "eps_one_box", "eps_certified", "eps_observed", "observed_reason", "cap",
+    "bracketed", "boxes", "boxes_tried", "seconds", "reason", "order", "fingerprint", "software",
+)  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every entry: the same certificate is the same bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Certificate:
+class ProvedRange:
     """What is proved for one description, up to where, and what was seen or bounded by other means.
 
     Attributes:
@@ -69,27 +73,12 @@ class Certificate:
 
     def summary(self) -> dict[str, Any]:
         """Return the results as JSON values, without the boxes themselves."""
-        return {
-            "quantity": self.quantity,
-            "eps_closed": self.eps_closed,
-            "closed_reason": self.closed_reason,
-            "eps_one_box": self.eps_one_box,
-            "eps_certified": self.eps_certified,
-            "eps_observed": self.eps_observed,
-            "observed_reason": self.observed_reason,
-            "cap": self.cap,
-            "bracketed": self.bracketed,
-            "boxes": len(self.boxes),
-            "boxes_tried": self.boxes_tried,
-            "seconds": self.seconds,
-            "reason": self.reason,
-            "order": self.order,
-            "fingerprint": self.described.fingerprint(),
-            "software": self.software,
-        }
+        own = {"quantity": self.quantity, "bracketed": self.bracketed, "fingerprint": self.described.fingerprint()}
+        found = vars(self) | own | {"boxes": len(self.boxes)}
+        return {name: found[name] for name in _RESULTS}
 
-    def document(self) -> dict[str, Any]:
-        """Return everything but the arrays as JSON values, sealed with a digest of itself."""
+    def content(self) -> dict[str, Any]:
+        """Return what a certificate's file says besides the arrays as JSON values, sealed with a digest of itself."""
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -105,16 +94,15 @@ class Certificate:
         }
         return content | {"seal": seal(content)}
 
+    def save(self, path: str | Path) -> None:
+        """Write a certificate: one zip file of ``certificate.json`` and one ``.npy`` per array.
 
-def write(certificate: Certificate, path: Path) -> None:
-    """Write ``certificate.json`` and one ``.npy`` an array into one zip file.
-
-    Raises:
-        InputError: if the file cannot be written; one that was there stays.
-    """
-    content = to_bytes(certificate.document(), certificate.described.arrays)
-    with replacing(path, what="out") as file:
-        file.write(content)
+        Raises:
+            InputError: if the file cannot be written; one that was there stays.
+        """
+        content = to_bytes(self.content(), self.described.arrays)
+        with replacing(Path(path), what="out") as file:
+            file.write(content)
 
 
 def to_bytes(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:

@@ -15,31 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.quantities import Quantity
+from subtx_toy.problem.activation_bounds import ActivationBounds
 from subtx_toy.problem.sign_change import last_holding
 
 _SLACK = 1 + 1e-9  # a sum of a million terms errs by 1.2e-10 of itself at most, and a layer has few of them
 _HALVINGS = 40
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Over the real line: sup |s'|, sup |s''|, |s(z)| <= offset + growth |z|, |s| <= ceiling."""
-
-    slope: float
-    bend: float
-    offset: float = 0.0
-    growth: float = 1.0
-    ceiling: float = math.inf
-
-
-LIMITS = {
-    "tanh": Limits(1.0, 0.77, ceiling=1.0),  # 4/(3 sqrt 3) = .7698
-    "sigmoid": Limits(0.25, 0.0963, offset=0.5, growth=0.25, ceiling=1.0),  # 1/(6 sqrt 3) = .09623
-    "softplus": Limits(1.0, 0.25, offset=0.6932),  # log 2 = .69315
-    "gelu": Limits(1.129, 0.798),  # at sqrt 2: 1.12890; 2/sqrt(2 pi) = .79788
-}
+_UNUSED = ActivationBounds(1.0, 0.0)  # of a network without hidden layers
 
 
 @dataclass(frozen=True)
@@ -53,18 +37,17 @@ class Norms:
 
 
 def path_bounds(
-    layers: list[Norms], widths: list[int], activation: str, inputs: np.ndarray, length: float
+    layers: list[Norms], widths: list[int], limits: ActivationBounds, inputs: np.ndarray, length: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bound ||z'|| and ||z''|| of the outputs ``[n]`` over [0, length] along a straight path of parameters.
 
     Args:
         layers: bounds of every layer.
         widths: outputs of every layer.
-        activation: between the layers, smooth.
+        limits: of the activation between the layers.
         inputs: norms ``[n]`` of the inputs.
         length: of the path, in units of the rates.
     """
-    limits = LIMITS.get(activation, Limits(0.0, 0.0))
     a = inputs
     a1 = a2 = z1 = z2 = np.zeros_like(a)
     for number, one in enumerate(layers):
@@ -84,6 +67,7 @@ class ClosedForm:
 
     def __init__(self, quantity: Quantity) -> None:
         described = self.described = quantity.described
+        self.limits = ACTIVATIONS[described.activation].bounds or _UNUSED
         rows = [
             np.array(described.columns)
             if layer == described.num_layers - 1
@@ -102,7 +86,7 @@ class ClosedForm:
 
     def bends(self, eps: float) -> tuple[np.ndarray, np.ndarray]:
         """Bound, per input, ||z'|| over [0, eps] and the second derivative of the alignment."""
-        first, second = path_bounds(self.layers, self.widths, self.described.activation, self.inputs, eps)
+        first, second = path_bounds(self.layers, self.widths, self.limits, self.inputs, eps)
         if self.described.loss == "squared_error":
             return first, self.v_norm * second * _SLACK
         tau = self.described.temperature
@@ -119,7 +103,7 @@ class ClosedForm:
 
     def update_norm(self, eps: float) -> float:
         """Bound ||dS(s)||/s from above over (0, eps], by norms of the backward pass input by input."""
-        described, limits = self.described, LIMITS.get(self.described.activation, Limits(1.0, 0.0))
+        described = self.described
         first, _ = self.bends(eps)
         # The softmax's Jacobian diag(p) - p p^T has norm 1/2 at most.
         gain = 1.0 if described.loss == "squared_error" else 0.5 / described.temperature**2
@@ -127,7 +111,7 @@ class ClosedForm:
         sizes = self.quantity.student.input_sizes()
         for number in range(described.num_layers - 1, -1, -1):
             total += float((delta * sizes[number]).sum()) ** 2 + float(delta.sum()) ** 2
-            delta = delta * self.layers[number].weight * limits.slope * _SLACK
+            delta = delta * self.layers[number].weight * self.limits.slope * _SLACK
         return math.sqrt(total) * _SLACK
 
     def rate(self, eps: float) -> float:
@@ -140,7 +124,7 @@ class ClosedForm:
 def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
     """Return the largest eps, up to the cap, for which the closed form proves the claim; or None and the reason."""
     described = quantity.described
-    if described.num_layers > 1 and described.activation not in LIMITS:
+    if described.num_layers > 1 and ACTIVATIONS[described.activation].bounds is None:
         return None, f"{described.activation} is not twice continuously differentiable"
     if quantity.name == "trait-loss":
         return None, "the closed form takes the direction for minus the exact trait gradient, which no float64 array is"

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from subtx_toy.certify.series import ACTIVATIONS as SERIES
+from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seal
-from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
+from subtx_toy.settings.messages import nearest
 
 QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
+_GRID = np.linspace(-4.0, 4.0, 33)  # where an activation of a problem is compared with that of its name
 CAP = 1000.0
 """How far a search goes, in units of 1/||dT||: a teacher that far has left any regime the theory speaks of."""
 
@@ -121,8 +122,7 @@ def describe(
     Raises:
         InputError: naming everything that no certificate can speak of.
     """
-    faults = _obstacles(problem, quantity)
-    InputError.gather(faults)
+    InputError.gather(unknown_quantity(quantity) or _obstacles(problem, quantity))
     model = problem.model
     assert isinstance(model, MLP)
     arrays = {name: _exact(value) for name, value in problem.base_params.items()}
@@ -172,14 +172,23 @@ def _segment(base: dict[str, np.ndarray], teacher: dict[str, np.ndarray]) -> dic
     return found
 
 
+def unknown_quantity(quantity: str) -> list[str]:
+    """Return the fault of a quantity that there is not."""
+    if quantity in QUANTITIES:
+        return []
+    return [f"quantity: expected one of {', '.join(QUANTITIES)}, got {quantity!r}{nearest(quantity, QUANTITIES)}"]
+
+
 def _obstacles(problem: Problem, quantity: str) -> list[str]:
-    if quantity not in QUANTITIES:
-        return [f"quantity: expected one of {', '.join(QUANTITIES)}, got {quantity!r}"]
     if not isinstance(problem.model, MLP):
-        return [f"model: expected a perceptron of this package, an MLP, got {type(problem.model).__name__}"]
+        got = type(getattr(problem.model, "module", problem.model)).__name__
+        return [f"model: expected a perceptron of this package, an MLP, got {got}"]
     faults, activation, loss = [], problem.model.activation, problem.distillation_loss
-    if activation.name not in SERIES or ACTIVATIONS.get(activation.name) is not activation:
-        faults.append(f"model: expected an activation of {', '.join(SERIES)}, got {activation.name!r}")
+    known = ACTIVATIONS.get(activation.name)
+    if known is None:
+        faults.append(f"model: expected an activation of {', '.join(ACTIVATIONS)}, got {activation.name!r}")
+    elif not np.allclose(activation.apply(torch.from_numpy(_GRID)).numpy(), known.value(_GRID), rtol=1e-9, atol=1e-9):
+        faults.append(f"model: expected the {activation.name} of certificates, got one of that name that differs")
     if loss.name not in ("squared_error", "kl"):
         faults.append(f"distillation_loss: expected squared_error or kl, got {loss.name!r}")
     elif not _is_own(problem):

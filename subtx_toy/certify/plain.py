@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 import scipy.special
 
+from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.description import Description
-
-
-def _gelu_slope(z: np.ndarray) -> np.ndarray:
-    slope: np.ndarray = scipy.special.ndtr(z) + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-    return slope
-
-
-_Function = Callable[[np.ndarray], np.ndarray]
-_VALUES: dict[str, _Function] = {
-    "tanh": np.tanh,
-    "sigmoid": scipy.special.expit,
-    "softplus": lambda z: np.logaddexp(0.0, z),
-    "gelu": lambda z: z * scipy.special.ndtr(z),
-    "relu": lambda z: np.maximum(z, 0.0),
-}
-_SLOPES: dict[str, _Function] = {
-    "tanh": lambda z: 1 - np.tanh(z) ** 2,
-    "sigmoid": lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
-    "softplus": scipy.special.expit,
-    "gelu": _gelu_slope,
-    "relu": lambda z: (z > 0).astype(np.float64),
-}
 
 
 class PlainQuantity:
@@ -40,15 +16,15 @@ class PlainQuantity:
         self.described, self.name = described, described.quantity
         self.weights = [described.base(layer) for layer in range(described.num_layers)]
         self.rates = [described.direction(layer) for layer in range(described.num_layers)]
-        value, slope = _VALUES[described.activation], _SLOPES[described.activation]
+        self.activation = ACTIVATIONS[described.activation]
         a, rate = described.arrays["inputs"], np.zeros_like(described.arrays["inputs"])
         self.layer_inputs, self.slopes = [], []
         for layer, ((W, b), (G, c)) in enumerate(zip(self.weights, self.rates, strict=True)):
             self.layer_inputs.append(a)
             z, rate = a @ W.T + b, rate @ W.T + a @ G.T + c
             if layer < len(self.weights) - 1:
-                self.slopes.append(slope(z))
-                a, rate = value(z), rate * slope(z)
+                self.slopes.append(self.activation.slope(z))
+                a, rate = self.activation.value(z), rate * self.slopes[-1]
         self.outputs, self.v = z[:, described.columns], rate[:, described.columns]
         self.loss_at_init = self._trait_loss(None) if self.name == "trait-loss" else 0.0
 
@@ -73,7 +49,7 @@ class PlainQuantity:
     def _forward(self, layers: list[tuple[np.ndarray, np.ndarray]], a: np.ndarray) -> np.ndarray:
         for layer, (W, b) in enumerate(layers):
             z = a @ W.T + b
-            a = z if layer == len(layers) - 1 else _VALUES[self.described.activation](z)
+            a = z if layer == len(layers) - 1 else self.activation.value(z)
         return a
 
     def _answer(self, z: np.ndarray) -> np.ndarray:

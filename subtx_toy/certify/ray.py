@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.balls import Ball, dot
 from subtx_toy.certify.balls.ball import stack, zeros
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, from_remainder
-from subtx_toy.certify.series import ACTIVATIONS, Series
+from subtx_toy.certify.series import Series
 from subtx_toy.errors import InputError
 
 START = Box(0.0, 0.0)
@@ -33,7 +34,7 @@ class OutputRay:
     def __init__(self, described: Description) -> None:
         self.described = described
         self.activation = ACTIVATIONS[described.activation]
-        self.smooth = described.activation != "relu" or described.num_layers == 1
+        self.smooth = self.activation.smooth or described.num_layers == 1
         self.layers = [self._layer(number) for number in range(described.num_layers)]
         self.inputs = Ball.exact(described.arrays["inputs"])
         first = self.layers[0]
@@ -56,7 +57,7 @@ class OutputRay:
         """Enclose the distilled outputs ``[n, k]`` over a box, by Taylor's theorem of the given order."""
         z = self._first_layer(box, order)
         for layer in self.layers[1:]:
-            z = self._affine(layer, z.map(self.activation, box), box)
+            z = self._affine(layer, z.map(self.activation.series, box), box)
         return z
 
     def _first_layer(self, box: Box, order: int) -> Jet:
@@ -87,7 +88,7 @@ class OutputRay:
         """The outputs at the shared init and v = J dT there, both ``[n, k]``.
 
         Raises:
-            InputError: if a unit of a relu network stands at its kink, or too near to tell: then J is a convention,
+            InputError: if a unit stands at its kink, or too near to tell: then J is a convention,
                 and the theorem can fail.
         """
         value, rate = self._first
@@ -95,14 +96,14 @@ class OutputRay:
         for number, layer in enumerate(self.layers[1:]):
             if not self.smooth:
                 refuse_kinks(z[0], number, "inputs")
-            a = self.activation(z)
+            a = self.activation.series(z)
             z = [dot(a[0], layer.weight) + layer.bias,
                  dot(a[1], layer.weight) + dot(a[0], layer.weight_rate) + layer.bias_rate]  # fmt: skip
         return z[0], z[1]
 
 
 def refuse_kinks(z: Ball, layer: int, field: str) -> None:
-    """Refuse pre-activations of relu units that may be zero.
+    """Refuse pre-activations that may be zero, where the activation has a kink.
 
     Raises:
         InputError: naming the first one.
@@ -111,6 +112,6 @@ def refuse_kinks(z: Ball, layer: int, field: str) -> None:
     if undecided.any():
         row, unit = np.argwhere(undecided)[0]
         raise InputError(
-            f"{field}: expected no relu unit at its kink at the shared init, got layer {layer}, unit {unit}, at input "
+            f"{field}: expected no unit at its kink at the shared init, got layer {layer}, unit {unit}, at input "
             f"{row}: the Jacobian there is a convention, and the alignment can be negative for every eps"
         )

@@ -7,29 +7,27 @@ import time
 from collections.abc import Callable
 
 from subtx_toy.certify.balls.gemm import check_products, kernel, one_thread
-from subtx_toy.certify.certificate import Certificate
+from subtx_toy.certify.certificate import ProvedRange
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
 from subtx_toy.certify.observed import FirstChange, observe
 from subtx_toy.certify.quantities import Quantity
+from subtx_toy.settings.certificate import MAX_BOXES
 from subtx_toy.store.record import versions
 
 ORDER = 3
 """Of Taylor's theorem where the network is smooth: 2 to 4 take about as long, measured in docs/certificates.md."""
 
-MAX_BOXES = 4000
-"""Attempts of a search, unless told otherwise."""
 
-
-def find_certificate(
+def find_range(
     described: Description,
     *,
     eps_max: float | None = None,
     order: int | None = None,
     max_boxes: int = MAX_BOXES,
     progress: Callable[[float], None] = lambda _: None,
-) -> Certificate:
+) -> ProvedRange:
     """Search how far the quantity of a description is provably positive, for every eps in (0, eps_certified].
 
     Args:
@@ -40,7 +38,7 @@ def find_certificate(
         progress: called with the share of the cap that is proved.
 
     Raises:
-        InputError: for a zero direction, a relu unit at its kink, or arithmetic that breaks the rounding model.
+        InputError: for a zero direction, a unit at its kink, or arithmetic that breaks the rounding model.
     """
     one_thread()
     check_products()
@@ -57,7 +55,7 @@ def find_certificate(
     seen = FirstChange(None, "the sign is proved up to the cap")
     if found.eps < cap:
         seen = observe(described, start=found.eps, cap=cap)
-    return Certificate(
+    return ProvedRange(
         described=described,
         eps_certified=found.eps,
         eps_closed=closed,

@@ -6,16 +6,14 @@ the coefficients at every point of a box at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from subtx_toy.certify.balls import Ball, nonlinear
 
 Series = list[Ball]
 """Taylor coefficients of one array, from order 0 on."""
 
-_ONE = Ball.exact(1.0)
+ONE = Ball.exact(1.0)
 
 
 def product_term(a: Sequence[Ball], b: Sequence[Ball], k: int) -> Ball:
@@ -36,74 +34,12 @@ def square_term(a: Sequence[Ball], k: int) -> Ball:
     return total + a[k // 2].square() if k % 2 == 0 else total
 
 
-def _integral_term(slope: Sequence[Ball], z: Sequence[Ball], k: int) -> Ball:
+def integral_term(slope: Sequence[Ball], z: Sequence[Ball], k: int) -> Ball:
     """Return coefficient k of y where y' = slope z': (1/k) sum_{j=1}^k j z_j slope_(k-j)."""
     total = slope[k - 1] * z[1]
     for j in range(2, k + 1):
         total = total + slope[k - j] * z[j].scaled(float(j))
     return total.over(float(k)) if k > 1 else total
-
-
-def tanh(z: Series) -> Series:
-    """Solve y' = (1 - y^2) z'."""
-    y = [nonlinear.tanh(z[0])]
-    slope: Series = []
-    for k in range(1, len(z)):
-        square = square_term(y, k - 1)
-        slope.append(_ONE - square if k == 1 else -square)
-        y.append(_integral_term(slope, z, k))
-    return y
-
-
-def sigmoid(z: Series) -> Series:
-    """Solve y' = y (1 - y) z'."""
-    y = [nonlinear.sigmoid(z[0])]
-    slope: Series = []
-    for k in range(1, len(z)):
-        # y (1 - y) = 1/4 - (y - 1/2)^2 keeps the dependency at order 0.
-        centred = y[0] - Ball.exact(0.5)
-        slope.append(Ball.exact(0.25) - centred.square() if k == 1 else y[k - 1] - square_term(y, k - 1))
-        y.append(_integral_term(slope, z, k))
-    return y
-
-
-def softplus(z: Series) -> Series:
-    """Solve y' = sigmoid(z) z'."""
-    slope = sigmoid(z[:-1]) if len(z) > 1 else []
-    return [nonlinear.softplus(z[0]), *(_integral_term(slope, z, k) for k in range(1, len(z)))]
-
-
-def gelu(z: Series) -> Series:
-    """Form y = z Phi(z), with Phi' = phi z' and phi' = -z phi z' = phi (-z^2/2)'."""
-    density, cdf = [nonlinear.normal_density(z[0])], [nonlinear.normal_cdf(z[0])]
-    exponent = [square_term(z, k).scaled(-0.5) for k in range(len(z))]
-    for k in range(1, len(z)):
-        cdf.append(_integral_term(density, z, k))
-        density.append(_integral_term(density, exponent, k))
-    return [product_term(z, cdf, k) for k in range(len(z))]
-
-
-def relu(z: Series) -> Series:
-    """Order 1 at most: Clarke's slopes, anything from 0 to 1 where a sign is not known (mean value theorem)."""
-    y = [nonlinear.relu(z[0])]
-    if len(z) > 1:
-        y.append(nonlinear.step(z[0]) * z[1])
-    return y
-
-
-ACTIVATIONS: dict[str, Callable[[Series], Series]] = {
-    "tanh": tanh,
-    "sigmoid": sigmoid,
-    "softplus": softplus,
-    "gelu": gelu,
-    "relu": relu,
-}
-"""By the names of configurations."""
-
-
-def slopes(activation: str, z: Ball) -> Ball:
-    """Return the derivative of an activation at ``z``."""
-    return ACTIVATIONS[activation]([z, Ball.exact(np.ones(z.shape))])[1]
 
 
 def softmax(w: Series) -> Series:

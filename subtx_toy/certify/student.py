@@ -6,13 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
+from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.balls import Ball, dot
 from subtx_toy.certify.balls.ball import stack
 from subtx_toy.certify.balls.rounding import up
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, from_remainder
 from subtx_toy.certify.ray import refuse_kinks
-from subtx_toy.certify.series import ACTIVATIONS, Series, log_sum_exp, slopes, square_term
+from subtx_toy.certify.series import Series, log_sum_exp, square_term
 
 
 class StudentStep:
@@ -27,7 +28,6 @@ class StudentStep:
         self.activation = ACTIVATIONS[described.activation]
         self.weights = [Ball.exact(described.base(number)[0]) for number in range(described.num_layers)]
         self.biases = [Ball.exact(described.base(number)[1]) for number in range(described.num_layers)]
-        self._kinked = described.activation == "relu"
 
     @cached_property
     def _at_init(self) -> tuple[list[Ball], list[Ball]]:
@@ -37,10 +37,10 @@ class StudentStep:
             layer_inputs.append(a)
             if number < len(self.weights) - 1:
                 z = dot(a, W.T) + b
-                if self._kinked:
+                if not self.activation.smooth:
                     refuse_kinks(z, number, "inputs")
-                found.append(slopes(self.described.activation, z))
-                a = self.activation([z])[0]
+                found.append(self.activation.slopes(z))
+                a = self.activation.series([z])[0]
         return layer_inputs, found
 
     def input_sizes(self) -> list[np.ndarray]:
@@ -88,7 +88,7 @@ class StudentStep:
         z = self._first_layer(from_remainder(scaled[0][:K], scaled[0][K], box), box)
         for number in range(1, self.described.num_layers):
             delta = from_remainder(scaled[number][:K], scaled[number][K], box)
-            z = self._layer(number, z.map(self.activation, box), delta, box)
+            z = self._layer(number, z.map(self.activation.series, box), delta, box)
         return self._loss(z, box)
 
     def loss_at_init(self) -> Ball:
@@ -97,9 +97,9 @@ class StudentStep:
         for number, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             z = dot(a, W.T) + b
             if number < len(self.weights) - 1:
-                if self._kinked:
+                if not self.activation.smooth:
                     refuse_kinks(z, number, "trait_inputs")
-                a = self.activation([z])[0]
+                a = self.activation.series([z])[0]
         return self._mean_loss([z[:, np.array(self.described.trait_columns)]])[0]
 
     @cached_property

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from subtx_toy.settings.base import Count, Overridable
 
+MAX_BOXES = 4000
+"""Attempts of a search, unless you say otherwise."""
+
 
 class ProblemChoice(Overridable):
     """What a reference to a problem leaves open."""
@@ -19,4 +22,4 @@ class SearchSettings(ProblemChoice):
 
     eps_max: float | None = Field(None, gt=0, allow_inf_nan=False, description="stop there, if the cap is larger")
     order: int | None = Field(None, ge=2, description="of Taylor's theorem; 1 where the network has kinks")
-    max_boxes: Count = Field(4000, description="attempts at most")
+    max_boxes: Count = Field(MAX_BOXES, description="attempts at most")

@@ -13,8 +13,9 @@ from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.sign_change import last_holding
+from subtx_toy.theory.activations import no_bounds
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayBounds, RayNorms
+from subtx_toy.theory.ray_bounds import RayBounds, RayNorms
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,9 @@ def second_derivative_bound(loss: Loss, v: Float[Tensor, "n k"], ray: RayBounds)
 
 
 def _obstacle(problem: Problem) -> str:
-    if not isinstance(problem.model, MLP):
-        return "no bound on the second derivative of this model is known, only of this package's perceptrons"
-    name, hidden = problem.model.activation.name, problem.model.num_layers > 1
-    if hidden and name not in ACTIVATION_BOUNDS:
-        return f"{name} is not twice continuously differentiable"
+    reason = no_bounds(problem)
+    if reason:
+        return reason
     if problem.distillation_loss.name not in ("squared_error", "kl"):
         return f"no bound is known for the distillation loss {problem.distillation_loss.name!r}"
     return ""

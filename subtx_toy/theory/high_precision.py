@@ -6,7 +6,7 @@ a sign that this module gives is proved at that one eps. Nothing is said of othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import flint
@@ -16,6 +16,7 @@ from torch import Tensor
 from subtx_toy.errors import InputError
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.activations import ACTIVATIONS
 
 BITS = 160
 """Of the mantissa; float64 has 53."""
@@ -59,7 +60,7 @@ def precise_alignment(problem: Problem, eps: float) -> arb:
 def _obstacle(problem: Problem) -> str:
     if not isinstance(problem.model, MLP):
         return f"only this package's perceptrons are evaluated at {BITS} bits"
-    if problem.model.num_layers > 1 and problem.model.activation.name not in _ACTIVATIONS:
+    if problem.model.num_layers > 1 and problem.model.activation.name not in ACTIVATIONS:
         return f"{problem.model.activation.name} is not evaluated at {BITS} bits"
     if problem.distillation_loss.name not in ("squared_error", "kl"):
         return f"the distillation loss {problem.distillation_loss.name!r} is not evaluated at {BITS} bits"
@@ -113,7 +114,7 @@ def _outputs_and_product(
         z = at[weight] * a + at[bias] * ones
         v = along[weight] * a + along[bias] * ones + at[weight] * tangent
         if layer < model.num_layers - 1:
-            pairs = [_ACTIVATIONS[model.activation.name](one) for one in z.entries()]
+            pairs = [ACTIVATIONS[model.activation.name].at_point(one) for one in z.entries()]
             a = arb_mat(z.nrows(), z.ncols(), [value for value, _ in pairs])
             slopes = [slope * move for (_, slope), move in zip(pairs, v.entries(), strict=True)]
             tangent = arb_mat(z.nrows(), z.ncols(), slopes)
@@ -124,32 +125,3 @@ def _matrix(values: Tensor) -> arb_mat:
     # A vector becomes a column.
     flat = values.reshape(len(values), -1)
     return arb_mat(flat.shape[0], flat.shape[1], [arb(one) for one in flat.flatten().tolist()])
-
-
-def _tanh(z: arb) -> tuple[arb, arb]:
-    a = z.tanh()
-    return a, 1 - a * a
-
-
-def _sigmoid(z: arb) -> tuple[arb, arb]:
-    a = 1 / (1 + (-z).exp())
-    return a, a * (1 - a)
-
-
-def _softplus(z: arb) -> tuple[arb, arb]:
-    return z.exp().log1p(), 1 / (1 + (-z).exp())
-
-
-def _gelu(z: arb) -> tuple[arb, arb]:
-    cumulative = (1 + (z / arb(2).sqrt()).erf()) / 2
-    density = (-z * z / 2).exp() / (2 * arb.pi()).sqrt()
-    return z * cumulative, cumulative + z * density
-
-
-_ACTIVATIONS: dict[str, Callable[[arb], tuple[arb, arb]]] = {
-    "tanh": _tanh,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "gelu": _gelu,
-}
-"""The value and the slope at a point, smooth ones only."""

@@ -9,34 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.problem.activation_bounds import ActivationBounds
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
+from subtx_toy.theory.activations import ACTIVATIONS
 
 _SLACK = 1 + 1e-10  # covers the rounding of a layer's sums of positive terms: under 1e5 operations of 1.1e-16 each
-
-
-@dataclass(frozen=True)
-class ActivationBounds:
-    """Bounds of a nonlinearity s over the real line: |s'| and |s''|, |s(z)| <= offset + growth |z|, |s| <= ceiling."""
-
-    slope: float
-    bend: float
-    offset: float = 0.0
-    growth: float = 1.0
-    ceiling: float = math.inf
-
-
-ACTIVATION_BOUNDS = {
-    # s'' = -2 s (1 - s^2), largest at s^2 = 1/3.
-    "tanh": ActivationBounds(slope=1.0, bend=4 / (3 * math.sqrt(3)), ceiling=1.0),
-    # s(z) = (1 + tanh(z/2))/2.
-    "sigmoid": ActivationBounds(slope=0.25, bend=1 / (6 * math.sqrt(3)), offset=0.5, growth=0.25, ceiling=1.0),
-    # s' = sigmoid, s(0) = log 2.
-    "softplus": ActivationBounds(slope=1.0, bend=0.25, offset=math.log(2)),
-    # s = z Phi, s' = Phi + z phi is largest at sqrt 2 (1.12890...), s'' = (2 - z^2) phi at 0.
-    "gelu": ActivationBounds(slope=1.129, bend=2 / math.sqrt(2 * math.pi)),
-}
-"""By name, twice continuously differentiable ones only."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +63,18 @@ class RayNorms:
         """Take the norms; of the last layer the rows of ``columns`` count.
 
         Raises:
-            ValueError: if there are hidden layers with an activation that is not in ACTIVATION_BOUNDS.
+            ValueError: if there are hidden layers with an activation that is not in ``activations.ACTIVATIONS``.
         """
-        limits = ACTIVATION_BOUNDS.get(model.activation.name)
-        if limits is None and model.num_layers > 1:
-            raise ValueError(f"activation: expected one of {sorted(ACTIVATION_BOUNDS)}, got {model.activation.name!r}")
+        known = ACTIVATIONS.get(model.activation.name)
+        if known is None and model.num_layers > 1:
+            raise ValueError(f"activation: expected one of {sorted(ACTIVATIONS)}, got {model.activation.name!r}")
         layers = []
         for layer in range(model.num_layers):
             rows = columns if layer == model.num_layers - 1 else slice(None)
             W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
             G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
             layers.append(LayerNorms(_operator_norm(W), float(b.norm()), _operator_norm(G), float(c.norm()), len(W)))
-        return cls(layers, limits, inputs.norm(dim=-1))
+        return cls(layers, known and known.bounds, inputs.norm(dim=-1))
 
     def bounds(self, eps: float) -> RayBounds:
         """Bound the outputs' derivatives for s in [0, eps], layer by layer.

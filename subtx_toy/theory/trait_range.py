@@ -14,9 +14,10 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.sign_change import last_holding
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
+from subtx_toy.theory.activations import no_bounds
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.linearization import transposed_jacobian_product
-from subtx_toy.theory.ray_bounds import ACTIVATION_BOUNDS, RayNorms
+from subtx_toy.theory.ray_bounds import RayNorms
 
 _HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
 
@@ -109,11 +110,9 @@ class TraitBend:
 
 
 def _obstacle(problem: Problem) -> str:
-    if not isinstance(problem.model, MLP):
-        return "no bound on the second derivative of this model is known, only of this package's perceptrons"
-    name, hidden = problem.model.activation.name, problem.model.num_layers > 1
-    if hidden and name not in ACTIVATION_BOUNDS:
-        return f"{name} is not twice continuously differentiable"
+    reason = no_bounds(problem)
+    if reason:
+        return reason
     trait = problem.trait_loss
     if trait is None or not isinstance(trait.value, LabelledCrossEntropy | TargetedSquaredError):
         return "no bound is known for this trait loss, only for cross-entropy on labels and squared error on targets"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from flint import arb, ctx
 
-from subtx_toy.certify.checker.document import CertificateFile, Rejected, read
+from subtx_toy.certify.checker.document import CertificateFile, Rejected
 from subtx_toy.certify.checker.network import Network
 from subtx_toy.certify.checker.proof import ClaimedRate
 
@@ -38,21 +38,22 @@ class Checked:
 
 
 def check(
-    path: Path, *, expected: Mapping[str, str] | None = None, progress: Callable[[int, int], None] = lambda _a, _b: None
+    claimed: CertificateFile,
+    *,
+    expected: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Checked:
     """Re-prove a certificate.
 
     Args:
-        path: of the file.
+        claimed: what its file says, by ``document.read``.
         expected: digests by array and ``"settings"``, a JSON text, of the problem that it has to be about.
         progress: called with the boxes done and their number.
 
     Raises:
-        InputError: if there is no such file.
         Rejected: with the reason.
     """
     began, before = time.process_time(), ctx.prec
-    claimed = read(path)
     if expected is not None:
         _same_problem(claimed, expected)
     ctx.prec = _BITS
@@ -79,8 +80,6 @@ def check(
 
 
 def _same_problem(claimed: CertificateFile, expected: Mapping[str, str]) -> None:
-    import json
-
     if json.dumps(claimed.settings, sort_keys=True) != expected["settings"]:
         raise Rejected("it is about another problem: the settings differ")
     for name in sorted((set(expected) | set(claimed.digests)) - {"settings"}):

@@ -49,17 +49,17 @@ class CertificateFile:
     negative: tuple[float, float] | None
 
 
-def read(path: Path) -> CertificateFile:
-    """Read a file and check all that can be checked without arithmetic.
+def read(source: Path | bytes) -> CertificateFile:
+    """Read a file, or its bytes, and check all that can be checked without arithmetic.
 
     Raises:
         InputError: if there is no such file.
         Rejected: if it is not a certificate, or not one of a piece.
     """
     try:
-        content = path.read_bytes()
+        content = source if isinstance(source, bytes) else source.read_bytes()
     except OSError as error:
-        raise InputError(f"certificate: cannot read {str(path)!r}: {error.strerror}") from error
+        raise InputError(f"certificate: cannot read {str(source)!r}: {error.strerror}") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()

@@ -9,8 +9,7 @@ import numpy as np
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.document import LARGEST, Rejected
-
-_ACTIVATIONS = ("tanh", "sigmoid", "softplus", "gelu", "relu")
+from subtx_toy.certify.checker.units import UNITS
 
 
 def matrix(values: np.ndarray) -> arb_mat:
@@ -37,10 +36,12 @@ class Network:
     """
 
     def __init__(self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str) -> None:
-        self.activation, self.loss = settings.get("activation"), settings.get("loss")
+        name, self.loss = settings.get("activation"), settings.get("loss")
         self.trait, self.quantity = settings.get("trait"), quantity
-        if self.activation not in _ACTIVATIONS:
-            raise Rejected(f"the activation {self.activation!r} is not known")
+        unit = UNITS.get(name) if isinstance(name, str) else None
+        if unit is None:
+            raise Rejected(f"the activation {name!r} is not known to this checker, only {', '.join(UNITS)}")
+        self.unit = unit
         if self.loss not in ("kl", "squared_error"):
             raise Rejected(f"the loss {self.loss!r} is not known")
         self.temperature = _positive(settings, "temperature")
@@ -54,7 +55,7 @@ class Network:
             raise Rejected("no output is distilled")
         self.inputs = _inputs(arrays, "inputs", shapes[0][1])
         self.arrays = arrays
-        self.smooth = self.activation != "relu" or self.depth == 1
+        self.smooth = unit.smooth or self.depth == 1
         if quantity == "trait-loss":
             self.trait_columns = _columns(settings, "trait_columns", shapes[-1][0])
             self.trait_inputs = _inputs(arrays, "trait_inputs", shapes[0][1])

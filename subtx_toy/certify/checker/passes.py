@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, grid, matrix, repeated
-from subtx_toy.certify.checker.units import UNITS, log_sum_exp, softmax
+from subtx_toy.certify.checker.units import log_sum_exp, softmax
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def entrywise(function: Callable[..., arb], *matrices: arb_mat) -> arb_mat:
 
 def activated(network: Network, z: Path, over: Range) -> Path:
     """Send a path through the activation."""
-    unit = UNITS[str(network.activation)]
+    unit = network.unit
     value = entrywise(unit.value, z.value)
     whole, whole_slope = z.whole(over)
     if z.slope is None:
@@ -122,7 +122,7 @@ class Outputs:
 
     def start(self) -> tuple[arb_mat, arb_mat]:
         """Return outputs and v = J dT at the init."""
-        unit, (value, rate) = UNITS[str(self.network.activation)], self.first
+        unit, (value, rate) = self.network.unit, self.first
         for layer in range(1, self.network.depth):
             a = entrywise(unit.value, value)
             slope = entrywise(lambda at, one: unit.slopes(at)[0] * one, value, rate)

@@ -44,7 +44,7 @@ class ClaimedRate:
             bias = network.bias(layer)
             for i in range(z.nrows()):
                 if any(z[i, j] + bias[j] == 0 or (z[i, j] + bias[j]).contains(0) for j in range(z.ncols())):
-                    raise Rejected("a relu unit stands at its kink at the shared init")
+                    raise Rejected("a unit stands at its kink at the shared init")
 
     def _answer(self, z: Path, over: Range) -> Path:
         return z if self.network.loss == "squared_error" else probabilities(z, self.network.temperature, over)

@@ -16,10 +16,15 @@ _UNIT = arb(0.5, 0.5)  # [0, 1]
 
 
 class Unit(NamedTuple):
-    """An activation: ``value(z)``, and ``slopes(z)``, its derivative and half of its second one (zero for relu)."""
+    """An activation: ``value(z)``, and ``slopes(z)``, its derivative and half of its second one.
+
+    Every result holds the truth for every number in z. An activation that is not ``smooth`` has its kink at 0, where
+    its derivative is all that lies between those on either side; its second one is not used.
+    """
 
     value: Callable[[arb], arb]
     slopes: Callable[[arb], tuple[arb, arb]]
+    smooth: bool = True
 
 
 def _ends(function: Callable[[arb], arb], z: arb) -> arb:
@@ -89,9 +94,9 @@ UNITS = {
     "sigmoid": Unit(lambda z: _ends(_sigmoid_point, z), _sigmoid_slopes),
     "softplus": Unit(lambda z: _ends(_softplus_point, z), _softplus_slopes),
     "gelu": Unit(_gelu, _gelu_slopes),
-    "relu": Unit(_relu, _relu_slopes),
+    "relu": Unit(_relu, _relu_slopes, smooth=False),
 }
-"""By the names of files."""
+"""By the names that files give; an activation of your own is one more entry."""
 
 
 def softmax(row: Sequence[arb]) -> list[arb]:

@@ -6,14 +6,13 @@ from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, matrix, repeated
 from subtx_toy.certify.checker.passes import Path, Range, activated, entrywise, mean_log_sum_exp
-from subtx_toy.certify.checker.units import UNITS
 
 
 class Update:
     """dS = (1/n) sum_i J_i^T rho_i: of layer l, delta_l^T a_l and 1^T delta_l, delta_l the backward pass of rho / n."""
 
     def __init__(self, network: Network) -> None:
-        self.network, unit = network, UNITS[str(network.activation)]
+        self.network, unit = network, network.unit
         self.inputs, self.slopes = [matrix(network.inputs)], list[arb_mat]()
         for layer in range(network.depth - 1):
             z = self.inputs[-1] * network.weight(layer) + repeated(network.bias(layer), len(network.inputs))
@@ -68,7 +67,7 @@ class Update:
 
     def loss_at_init(self) -> arb:
         """Return the trait loss at the shared init."""
-        network, unit, y = self.network, UNITS[str(self.network.activation)], matrix(self.network.trait_inputs)
+        network, unit, y = self.network, self.network.unit, matrix(self.network.trait_inputs)
         for layer in range(network.depth):
             is_last = layer == network.depth - 1
             rows = network.trait_columns if is_last else None

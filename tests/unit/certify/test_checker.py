@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from subtx_toy.certify.certificate import Certificate, to_bytes, write
+from subtx_toy.certify.certificate import ProvedRange, to_bytes
 from subtx_toy.certify.checker.check import check
-from subtx_toy.certify.checker.document import Rejected
+from subtx_toy.certify.checker.document import Rejected, read
 from subtx_toy.certify.description import QUANTITIES, describe
-from subtx_toy.certify.search import find_certificate
+from subtx_toy.certify.search import find_range
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seal
 from subtx_toy.problem.spec import ProblemSpec
@@ -30,13 +30,13 @@ TINY = ProblemSpec(
 Tamper = Callable[[dict[str, Any], dict[str, np.ndarray]], None]
 
 
-def proved(quantity: str, **changes: Any) -> Certificate:
+def proved(quantity: str, **changes: Any) -> ProvedRange:
     spec = ProblemSpec(**{**vars(TINY), **changes})
-    return find_certificate(describe(spec.build(), quantity), max_boxes=80)
+    return find_range(describe(spec.build(), quantity), max_boxes=80)
 
 
 @pytest.fixture(scope="module")
-def certificate() -> Certificate:
+def certificate() -> ProvedRange:
     """Every input's alignment of the tiny net, whose sign changes below the cap."""
     found = proved("every-batch")
     assert len(found.boxes) > 3
@@ -62,8 +62,8 @@ def resealed(document: dict[str, Any]) -> dict[str, Any]:
     return content | {"seal": seal(content)}
 
 
-def tampered(certificate: Certificate, path: Path, tamper: Tamper) -> Path:
-    document = copy.deepcopy(json.loads(json.dumps(certificate.document())))
+def tampered(certificate: ProvedRange, path: Path, tamper: Tamper) -> Path:
+    document = copy.deepcopy(json.loads(json.dumps(certificate.content())))
     arrays = {name: value.copy() for name, value in certificate.described.arrays.items()}
     tamper(document, arrays)
     path.write_bytes(to_bytes(resealed(document), arrays))
@@ -77,8 +77,8 @@ def test_a_certificate_is_re_proved_from_its_file(quantity: str, activation: str
     if not found.boxes:
         assert found.reason
         return
-    write(found, tmp_path / "it.cert")
-    checked = check(tmp_path / "it.cert")
+    found.save(tmp_path / "it.cert")
+    checked = check(read(tmp_path / "it.cert"))
     assert checked.eps == found.eps_certified
     assert checked.quantity == quantity
     assert checked.bracketed == found.bracketed
@@ -96,8 +96,8 @@ def test_every_activation_and_loss_is_re_proved(changes: dict[str, Any], tmp_pat
     for quantity in ("alignment", "trait-loss"):
         found = proved(quantity, **{"student_lr": 0.05, **changes})
         assert found.boxes, found.reason
-        write(found, tmp_path / "it.cert")
-        assert check(tmp_path / "it.cert").eps == found.eps_certified
+        found.save(tmp_path / "it.cert")
+        assert check(read(tmp_path / "it.cert")).eps == found.eps_certified
 
 
 def _middle(document: dict[str, Any]) -> list[float]:
@@ -330,20 +330,20 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
 
 
 @pytest.mark.parametrize("kind", CORPUS)
-def test_tampering_is_rejected_with_a_message_of_its_own(kind: str, certificate: Certificate, tmp_path: Path) -> None:
+def test_tampering_is_rejected_with_a_message_of_its_own(kind: str, certificate: ProvedRange, tmp_path: Path) -> None:
     tamper, message = CORPUS[kind]
     path = tampered(certificate, tmp_path / "it.cert", tamper)
     with pytest.raises(Rejected, match=message):
-        check(path)
+        check(read(path))
 
 
-def test_an_untouched_copy_of_the_same_file_passes(certificate: Certificate, tmp_path: Path) -> None:
-    checked = check(tampered(certificate, tmp_path / "it.cert", lambda _document, _arrays: None))
+def test_an_untouched_copy_of_the_same_file_passes(certificate: ProvedRange, tmp_path: Path) -> None:
+    checked = check(read(tampered(certificate, tmp_path / "it.cert", lambda _document, _arrays: None)))
     assert checked.bracketed
     assert checked.eps == certificate.eps_certified
 
 
-def test_boxes_of_another_problem_are_rejected(certificate: Certificate, tmp_path: Path) -> None:
+def test_boxes_of_another_problem_are_rejected(certificate: ProvedRange, tmp_path: Path) -> None:
     other = proved("every-batch", seed=7)
 
     def exchange(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -352,7 +352,7 @@ def test_boxes_of_another_problem_are_rejected(certificate: Certificate, tmp_pat
         rehashed(document, arrays)
 
     with pytest.raises(Rejected, match=r"box|change of sign"):
-        check(tampered(certificate, tmp_path / "it.cert", exchange))
+        check(read(tampered(certificate, tmp_path / "it.cert", exchange)))
 
 
 def test_a_changed_weight_with_every_hash_in_line_stands_or_falls_by_its_own_proof(tmp_path: Path) -> None:
@@ -367,17 +367,17 @@ def test_a_changed_weight_with_every_hash_in_line_stands_or_falls_by_its_own_pro
 
         return change
 
-    checked = check(tampered(found, tmp_path / "near.cert", nudge(1e-9)))
+    checked = check(read(tampered(found, tmp_path / "near.cert", nudge(1e-9))))
     assert checked.eps == found.eps_certified
     assert checked.fingerprint != found.described.fingerprint()
 
 
-def test_the_seal_tells_of_an_accident(certificate: Certificate, tmp_path: Path) -> None:
-    document = json.loads(json.dumps(certificate.document()))
+def test_the_seal_tells_of_an_accident(certificate: ProvedRange, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(certificate.content()))
     document["boxes"][0][2] /= 2
     (tmp_path / "it.cert").write_bytes(to_bytes(document, certificate.described.arrays))
     with pytest.raises(Rejected, match="the seal does not fit"):
-        check(tmp_path / "it.cert")
+        check(read(tmp_path / "it.cert"))
 
 
 @pytest.mark.parametrize(
@@ -390,21 +390,21 @@ def test_the_seal_tells_of_an_accident(certificate: Certificate, tmp_path: Path)
 def test_what_is_no_archive_is_rejected(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "it.cert").write_bytes(content)
     with pytest.raises(Rejected, match=message):
-        check(tmp_path / "it.cert")
+        check(read(tmp_path / "it.cert"))
 
 
-def test_damaged_archives_and_pickles_are_rejected(certificate: Certificate, tmp_path: Path) -> None:
+def test_damaged_archives_and_pickles_are_rejected(certificate: ProvedRange, tmp_path: Path) -> None:
     path = tmp_path / "it.cert"
-    write(certificate, path)
+    certificate.save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Rejected, match="not a readable archive"):
-        check(path)
+        check(read(path))
     middle = bytearray(whole)
     middle[len(whole) // 2] ^= 255
     path.write_bytes(bytes(middle))
     with pytest.raises(Rejected):
-        check(path)
+        check(read(path))
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     poisoned = io.BytesIO()
@@ -414,40 +414,40 @@ def test_damaged_archives_and_pickles_are_rejected(certificate: Certificate, tmp
             for name, content in (entries | {"inputs.npy": bad}).items():
                 archive.writestr(name, content)
         with pytest.raises(Rejected, match="the array 'inputs' cannot be read"):
-            check(path)
+            check(read(path))
     for text, message in (("{", "is not JSON"), ("[1]", "is not that of a certificate")):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("certificate.json", text)
         with pytest.raises(Rejected, match=message):
-            check(path)
+            check(read(path))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("inputs.npy", entries["inputs.npy"])
     with pytest.raises(Rejected, match=r"no certificate.json"):
-        check(path)
+        check(read(path))
 
 
-def test_another_problem_than_the_users_is_rejected_by_name(certificate: Certificate, tmp_path: Path) -> None:
-    write(certificate, tmp_path / "it.cert")
+def test_another_problem_than_the_users_is_rejected_by_name(certificate: ProvedRange, tmp_path: Path) -> None:
+    certificate.save(tmp_path / "it.cert")
     own = certificate.described
     settings = json.dumps(own.settings(), sort_keys=True)
     expected = own.digests() | {"settings": settings}
-    assert check(tmp_path / "it.cert", expected=expected).eps == certificate.eps_certified
+    assert check(read(tmp_path / "it.cert"), expected=expected).eps == certificate.eps_certified
     with pytest.raises(Rejected, match="another problem: the array 'inputs' differs"):
-        check(tmp_path / "it.cert", expected=expected | {"inputs": "0"})
+        check(read(tmp_path / "it.cert"), expected=expected | {"inputs": "0"})
     with pytest.raises(Rejected, match="another problem: the settings differ"):
-        check(tmp_path / "it.cert", expected=expected | {"settings": "{}"})
+        check(read(tmp_path / "it.cert"), expected=expected | {"settings": "{}"})
 
 
 def test_no_file_is_the_users_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="certificate: cannot read"):
-        check(tmp_path / "none.cert")
+        check(read(tmp_path / "none.cert"))
 
 
-def test_writing_is_whole_or_not_at_all(certificate: Certificate, tmp_path: Path) -> None:
+def test_writing_is_whole_or_not_at_all(certificate: ProvedRange, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="out: cannot write"):
-        write(certificate, tmp_path / "no folder" / "it.cert")
-    write(certificate, tmp_path / "a.cert")
-    write(certificate, tmp_path / "b.cert")
+        certificate.save(tmp_path / "no folder" / "it.cert")
+    certificate.save(tmp_path / "a.cert")
+    certificate.save(tmp_path / "b.cert")
     assert (tmp_path / "a.cert").read_bytes() == (tmp_path / "b.cert").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.cert", "b.cert"]
 

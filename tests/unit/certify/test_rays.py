@@ -19,10 +19,11 @@ from subtx_toy.certify.description import QUANTITIES, Description, describe
 from subtx_toy.certify.jets import Box, Jet, tightened
 from subtx_toy.certify.plain import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
-from subtx_toy.certify.search import find_certificate
+from subtx_toy.certify.search import find_range
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import Loss, kl, scaled
+from subtx_toy.problem.model import MLP
 from subtx_toy.problem.spec import ProblemSpec
 from tests.unit.certify import rational
 
@@ -112,7 +113,7 @@ def test_relu_boxes_hold_the_exact_rational_rates_across_kinks(quantity: str, hi
         teacher="random", seed=5,
     )  # fmt: skip
     described = describe(spec.build(), quantity)
-    found = find_certificate(described, max_boxes=60)
+    found = find_range(described, max_boxes=60)
     assert found.boxes
     proof = Quantity(described)
     for box in found.boxes[:24]:
@@ -135,8 +136,8 @@ def test_a_relu_unit_at_its_kink_is_refused_with_the_reason() -> None:
     black = problem.inputs.clone()
     black[1] = 0.0
     described = describe(ProblemSpec(hidden=(3,), activation="relu", input_dim=2, num_inputs=2).build(inputs=black))
-    with pytest.raises(InputError, match=r"no relu unit at its kink .* layer 0, unit 0, at input 1: the Jacobian"):
-        find_certificate(described)
+    with pytest.raises(InputError, match=r"no unit at its kink .* layer 0, unit 0, at input 1: the Jacobian"):
+        find_range(described)
 
 
 def test_taylor_tightening_keeps_the_function_and_narrows_it() -> None:
@@ -170,6 +171,9 @@ def test_a_teacher_in_any_precision_lies_on_its_ray() -> None:
     assert rate.upper() >= low_end
 
 
+BENT = dataclasses.replace(ACTIVATIONS["tanh"], apply=lambda z: torch.tanh(z) + 1e-8 * z)
+
+
 def namesake(factor: float, temperature: float = 1.0) -> Loss:
     """A multiple of kl that calls itself kl."""
     return dataclasses.replace(scaled(kl(temperature), factor), name="kl")
@@ -183,15 +187,20 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
         # A gradient of 1e-7 is far from 0, and of the wrong sign.
         ({"distillation_loss": namesake(-1.0, 1e6)}, "expected the package's own kl, got one of that name"),
         ({"model": torch.nn.Linear(3, 6).double(), "base_params": {}}, "model: expected a perceptron"),
+        ({"model": MLP((3, 5, 4, 6), BENT, num_classes=3)}, "expected the tanh of certificates, got one of that name"),
+        (
+            {"model": MLP((3, 5, 4, 6), dataclasses.replace(BENT, name="sine"), num_classes=3)},
+            "expected an activation of tanh, sigmoid, softplus, gelu, relu, got 'sine'",
+        ),
     ):
         fields = {"num_classes": 3, **changes}
         with pytest.raises(InputError, match=expected):
             describe(SMALL.build(**fields))
-    with pytest.raises(InputError, match="quantity: expected one of"):
-        describe(problem, "everything")
+    with pytest.raises(InputError, match=r"quantity: expected one of .*, got 'alignmnt'; did you mean 'alignment'\?"):
+        describe(problem, "alignmnt")
     still = {name: torch.zeros_like(value) for name, value in problem.base_params.items()}
     with pytest.raises(InputError, match="expected a direction to certify along, got zero"):
-        find_certificate(describe(SMALL.build(teacher_update=still)))
+        find_range(describe(SMALL.build(teacher_update=still)))
 
 
 @settings(max_examples=5)
@@ -201,7 +210,7 @@ def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(
     spec: dict[str, Any], quantity: str
 ) -> None:
     described = describe(ProblemSpec(**spec).build(), quantity)
-    found = find_certificate(described, max_boxes=40)
+    found = find_range(described, max_boxes=40)
     assert found.reason
     curvature = Quantity(described).curvature().lower()
     if float(np.min(curvature)) > 1e-9 and quantity != "distance":
@@ -230,6 +239,6 @@ def test_the_closed_form_is_below_the_enclosed_rate(activation: str, loss: str) 
 
 
 def test_a_linear_model_is_certified_up_to_the_cap_in_one_box() -> None:
-    found = find_certificate(describe(ProblemSpec(input_dim=3, num_inputs=5, num_classes=2, num_aux=2).build()))
+    found = find_range(describe(ProblemSpec(input_dim=3, num_inputs=5, num_classes=2, num_aux=2).build()))
     assert found.eps_certified == found.eps_one_box == found.eps_closed == found.cap
     assert len(found.boxes) == 1

@@ -1,0 +1,196 @@
+"""Certificates: prove up to which step size of the teacher a claim holds, and prove it again from the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from subtx_toy.api.certificate import Certificate, Check
+from subtx_toy.certify.certificate import to_bytes
+from subtx_toy.certify.checker.check import OF_A_STEP
+from subtx_toy.certify.checker.check import check as prove_again
+from subtx_toy.certify.checker.document import Rejected, read
+from subtx_toy.certify.description import Description, describe, unknown_quantity
+from subtx_toy.certify.packaged import names, path_of
+from subtx_toy.certify.search import find_range
+from subtx_toy.claims.instance import given
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
+from subtx_toy.settings.messages import nearest
+
+if TYPE_CHECKING:
+    from subtx_toy.protocols.mnist_teacher import Segment
+
+TEACHER = "mnist-teacher"
+"""The problem that trains its teacher: the segment from the shared init to a network that was trained on MNIST."""
+
+
+def certify(
+    problem: Problem | str,
+    quantity: str = "alignment",
+    *,
+    student_lr: float | None = None,
+    eps_max: float | None = None,
+    order: int | None = None,
+    max_boxes: int = MAX_BOXES,
+    seed: int | None = None,
+    teacher: Params | None = None,
+    report: Report = lambda _: None,
+    progress: Progress = lambda *_: None,
+) -> Certificate:
+    """Prove a claim for every eps in (0, eps_certified], every rounding error included.
+
+    Args:
+        problem: a ``Problem`` of a perceptron; or text: a packaged target (small-net, paper-net, paper-net-tanh), a
+            TOML file, a factory as ``module:name`` or ``file.py:name``, or mnist-teacher.
+        quantity: ``"alignment"``, the student's step has a positive inner product with the teacher's;
+            ``"every-batch"``, so it has on every batch of the inputs; ``"trait-loss"``, the trait loss falls;
+            ``"distance"``, the student comes closer to the teacher.
+        student_lr: step size of the student, > 0, instead of the problem's own; for trait-loss and distance.
+        eps_max: stop there, if that is before the cap 1000 / ||dT||.
+        order: of Taylor's theorem, >= 2; networks with kinks have 1.
+        max_boxes: attempts at most, >= 1.
+        seed: of the teacher of mnist-teacher.
+        teacher: parameters of a trained teacher, which stands at eps = 1, instead of the problem's update.
+        report: receives messages about data and training.
+        progress: receives task, done, total and unit.
+
+    Raises:
+        InputError: naming everything that is wrong with the settings, or that no certificate can speak of.
+
+    >>> from subtx_toy.problem.spec import ProblemSpec
+    >>> certify(ProblemSpec(input_dim=2, num_classes=2).build(), eps_max=0.5).conclusion
+    'Proved: the alignment is positive for every eps in (0, 0.5].'
+    """
+    chosen = {"student_lr": student_lr, "eps_max": eps_max, "order": order, "max_boxes": max_boxes, "seed": seed}
+    settings = SearchSettings.parse(chosen)
+    InputError.gather(unknown_quantity(quantity))
+    with _one_thread():
+        described = _described(
+            problem, quantity, student_lr=student_lr, seed=seed, teacher=teacher, report=report, progress=progress
+        )
+        found = find_range(
+            described,
+            eps_max=settings.eps_max,
+            order=order,
+            max_boxes=max_boxes,
+            progress=lambda share: progress("certifying", int(100 * share), 100, "per cent of the cap"),
+        )
+    return Certificate(problem=problem if isinstance(problem, str) else None, **vars(found))
+
+
+def check(
+    certificate: str | Path | Certificate,
+    *,
+    problem: Problem | str | None = None,
+    student_lr: float | None = None,
+    seed: int | None = None,
+    teacher: Params | None = None,
+    report: Report = lambda _: None,
+    progress: Progress = lambda *_: None,
+) -> Check:
+    """Prove a certificate again, by other code and other arithmetic than the search's.
+
+    Only the file is trusted to say what the claim is; nothing in it is trusted to be true. It cannot tell whether the
+    network in it is the one that you mean: say which one by ``problem``.
+
+    Args:
+        certificate: the path of its file, or one that ``certify`` returned.
+        problem: that it has to be about, as for ``certify``.
+        student_lr: of certificates of trait-loss and distance, instead of the problem's own.
+        seed: as for ``certify``, and so are the other settings.
+        teacher: parameters at eps = 1.
+        report: receives messages.
+        progress: receives task, done, total and unit.
+
+    Raises:
+        InputError: if there is no such file, or a setting is wrong. A certificate that proves nothing is no error: the
+            verdict says why it is rejected.
+    """
+    choice = {"student_lr": student_lr, "seed": seed}
+    ProblemChoice.parse(choice)
+    if problem is None:
+        InputError.gather(
+            f"{name}: it belongs to a problem, and no problem is given" for name in choice if choice[name]
+        )
+    name = None if isinstance(certificate, Certificate) else str(certificate)
+    try:
+        if isinstance(certificate, Certificate):
+            stored = read(to_bytes(certificate.content(), certificate.described.arrays))
+        else:
+            stored = read(Path(certificate))
+        expected = None
+        if problem is not None:
+            written = stored.settings.get("student_lr")
+            if stored.quantity not in OF_A_STEP and isinstance(written, float):
+                student_lr = written  # it has no part in the claim
+            own = _described(
+                problem, stored.quantity, student_lr=student_lr, seed=seed, teacher=teacher, report=report,
+                progress=progress,
+            )  # fmt: skip
+            if stored.quantity in OF_A_STEP and own.student_lr != written:
+                raise Rejected(f"it is about student_lr = {written!r}, where the problem has {own.student_lr!r}")
+            expected = own.digests() | {"settings": json.dumps(own.settings(), sort_keys=True)}
+        found = prove_again(
+            stored, expected=expected, progress=lambda done, total: progress("checking", done, total, "boxes")
+        )
+    except Rejected as verdict:
+        return Check(name, None, str(verdict))
+    return Check(name, found)
+
+
+def _described(
+    problem: Problem | str,
+    quantity: str,
+    *,
+    student_lr: float | None,
+    seed: int | None,
+    teacher: Params | None,
+    report: Report,
+    progress: Progress,
+) -> Description:
+    if seed is not None and problem != TEACHER:
+        got = repr(problem) if isinstance(problem, str) else "a Problem"
+        raise InputError(f"seed: only the problem {TEACHER!r} takes one, got {seed} with {got}")
+    if problem == TEACHER:
+        segment = _trained(seed or 0, report=report, progress=progress)
+        problem, teacher = segment.problem, segment.teacher if teacher is None else teacher
+    elif isinstance(problem, str):
+        if not problem.endswith(".toml") and ":" not in problem and problem not in names():
+            known = [*names(), TEACHER]
+            expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
+            raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
+        problem = given(path_of(problem)).build()
+    return describe(problem, quantity, student_lr=student_lr, teacher=teacher)
+
+
+def _trained(seed: int, *, report: Report, progress: Progress) -> Segment:
+    from subtx_toy.data import load
+    from subtx_toy.protocols.mnist_teacher import train_segment
+    from subtx_toy.settings.distillation import RunConfig
+
+    config = RunConfig()
+    data = load(config.dataset, report=report, progress=progress)
+    report("training a teacher")
+    segment = train_segment(config, data, seed=seed)
+    report(f"test accuracy of the teacher: {segment.result.accuracy['teacher']:.4f}")
+    return segment
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # A gradient on several threads may have other last bits, and a certificate is about bits.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,113 @@
+"""What a search knows of each nonlinearity: Taylor coefficients of balls, plain values, bounds on derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.special
+
+from subtx_toy.certify.balls import Ball, nonlinear
+from subtx_toy.certify.balls.rounding import Array
+from subtx_toy.certify.series import ONE, Series, integral_term, product_term, square_term
+from subtx_toy.problem.activation_bounds import ActivationBounds
+
+
+class CertifiedActivation(NamedTuple):
+    """One nonlinearity s.
+
+    Attributes:
+        series: from the coefficients ``[z_0, ..., z_K]`` to those of s(z), each a ball that holds the truth, at points
+            and over boxes alike; the first ones must not depend on how many there are.
+        value, slope: s and s' in plain float64: where to look, never a proof.
+        bounds: rounded up; None if s is not twice continuously differentiable, then there is no closed form.
+        smooth: false for an s with a kink at 0: its series are asked for two coefficients at most, the second of which
+            encloses every slope between those on either side (Clarke), and a unit at 0 at the init is refused.
+    """
+
+    series: Callable[[Series], Series]
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    bounds: ActivationBounds | None = None
+    smooth: bool = True
+
+    def slopes(self, z: Ball) -> Ball:
+        """Enclose the derivative at ``z``."""
+        return self.series([z, Ball.exact(np.ones(z.shape))])[1]
+
+
+def tanh(z: Series) -> Series:
+    """Solve y' = (1 - y^2) z'."""
+    y = [nonlinear.tanh(z[0])]
+    slope: Series = []
+    for k in range(1, len(z)):
+        square = square_term(y, k - 1)
+        slope.append(ONE - square if k == 1 else -square)
+        y.append(integral_term(slope, z, k))
+    return y
+
+
+def sigmoid(z: Series) -> Series:
+    """Solve y' = y (1 - y) z'."""
+    y = [nonlinear.sigmoid(z[0])]
+    slope: Series = []
+    for k in range(1, len(z)):
+        # y (1 - y) = 1/4 - (y - 1/2)^2 keeps the dependency at order 0.
+        centred = y[0] - Ball.exact(0.5)
+        slope.append(Ball.exact(0.25) - centred.square() if k == 1 else y[k - 1] - square_term(y, k - 1))
+        y.append(integral_term(slope, z, k))
+    return y
+
+
+def softplus(z: Series) -> Series:
+    """Solve y' = sigmoid(z) z'."""
+    slope = sigmoid(z[:-1]) if len(z) > 1 else []
+    return [nonlinear.softplus(z[0]), *(integral_term(slope, z, k) for k in range(1, len(z)))]
+
+
+def gelu(z: Series) -> Series:
+    """Form y = z Phi(z), with Phi' = phi z' and phi' = -z phi z' = phi (-z^2/2)'."""
+    density, cdf = [nonlinear.normal_density(z[0])], [nonlinear.normal_cdf(z[0])]
+    exponent = [square_term(z, k).scaled(-0.5) for k in range(len(z))]
+    for k in range(1, len(z)):
+        cdf.append(integral_term(density, z, k))
+        density.append(integral_term(density, exponent, k))
+    return [product_term(z, cdf, k) for k in range(len(z))]
+
+
+def relu(z: Series) -> Series:
+    """Order 1 at most: Clarke's slopes, anything from 0 to 1 where a sign is not known (mean value theorem)."""
+    y = [nonlinear.relu(z[0])]
+    if len(z) > 1:
+        y.append(nonlinear.step(z[0]) * z[1])
+    return y
+
+
+def _gelu_slope(z: Array) -> Array:
+    slope: Array = scipy.special.ndtr(z) + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    return slope
+
+
+ACTIVATIONS = {
+    "tanh": CertifiedActivation(
+        tanh, np.tanh, lambda z: 1 - np.tanh(z) ** 2, ActivationBounds(1.0, 0.77, ceiling=1.0)  # 4/(3 sqrt 3) = .7698
+    ),
+    "sigmoid": CertifiedActivation(
+        sigmoid, scipy.special.expit, lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
+        ActivationBounds(0.25, 0.0963, offset=0.5, growth=0.25, ceiling=1.0),  # 1/(6 sqrt 3) = .09623
+    ),
+    "softplus": CertifiedActivation(
+        softplus, lambda z: np.logaddexp(0.0, z), scipy.special.expit,
+        ActivationBounds(1.0, 0.25, offset=0.6932),  # log 2 = .69315
+    ),
+    "gelu": CertifiedActivation(
+        gelu, lambda z: z * scipy.special.ndtr(z), _gelu_slope,
+        ActivationBounds(1.129, 0.798),  # at sqrt 2: 1.12890; 2/sqrt(2 pi) = .79788
+    ),
+    "relu": CertifiedActivation(
+        relu, lambda z: np.maximum(z, 0.0), lambda z: (z > 0).astype(np.float64), smooth=False
+    ),
+}  # fmt: skip
+"""By the name of the ``Activation``; a nonlinearity of your own is one more entry."""
