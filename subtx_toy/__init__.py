@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from subtx_toy.api.run_result import Run
     from subtx_toy.api.sweep import preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
+    from subtx_toy.api.verification import Verification
+    from subtx_toy.api.verify import verify
     from subtx_toy.claims.user import claim
     from subtx_toy.claims.vocabulary.claim import Inequality
+    from subtx_toy.claims.vocabulary.evidence import Evidence
     from subtx_toy.data import Dataset, load
     from subtx_toy.errors import InputError
     from subtx_toy.problem import Problem
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MLP",
     "Dataset",
+    "Evidence",
     "Inequality",
     "InputError",
     "Loss",
@@ -62,6 +66,7 @@ __all__ = [
     "Store",
     "Sweep",
     "TraitLoss",
+    "Verification",
     "__version__",
     "claim",
     "cosine_distance",
@@ -80,6 +85,7 @@ __all__ = [
     "squared_error",
     "squared_error_trait",
     "sweep",
+    "verify",
 ]
 
 _ROOMS = {
@@ -89,8 +95,11 @@ _ROOMS = {
     "api.run_result": "Run",
     "api.sweep": "preview sweep",
     "api.sweep_result": "Preview Sweep",
+    "api.verification": "Verification",
+    "api.verify": "verify",
     "claims.user": "claim",
     "claims.vocabulary.claim": "Inequality",
+    "claims.vocabulary.evidence": "Evidence",
     "data": "Dataset load",
     "errors": "InputError",
     "problem": "Problem",

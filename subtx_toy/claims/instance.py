@@ -53,12 +53,17 @@ def drawn(num: int, *, seed: int) -> Iterator[Instance]:
         yield Instance.of(draw_spec(generator(seed, "verify", index)), index=index, shrinkable=True)
 
 
-def given(reference: str) -> Instance:
-    """Read a problem from a TOML file of ``ProblemSpec`` fields, or from a factory ``module:name``, ``file.py:name``.
+def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
+    """Take a problem, its description, a TOML file of it, or a factory as ``module:name`` or ``file.py:name``.
 
     Raises:
         InputError: naming what was expected and what came.
     """
+    if isinstance(problem, Problem):
+        return Instance(lambda: problem, f"# {problem!r}")
+    if isinstance(problem, ProblemSpec):
+        return Instance.of(problem)
+    reference = str(problem)
     if reference.endswith(".toml"):
         return Instance.of(_read_spec(Path(reference)))
     expected = "a TOML file or a factory of a Problem"
@@ -66,14 +71,14 @@ def given(reference: str) -> Instance:
     if not callable(factory):
         raise InputError(f"problem: expected {expected}, got {type(factory).__name__} at {reference!r}")
     try:
-        problem = factory()
+        built = factory()
     except InputError as error:
         raise InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
     except Exception as error:  # a user's factory can raise anything
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(error).__name__}: {error}") from error
-    if not isinstance(problem, Problem):
-        raise InputError(f"problem {reference!r}: expected a Problem, got {type(problem).__name__}")
-    return Instance(lambda: problem, f"# the problem returned by {reference}")
+    if not isinstance(built, Problem):
+        raise InputError(f"problem {reference!r}: expected a Problem, got {type(built).__name__}")
+    return Instance(lambda: built, f"# the problem returned by {reference}")
 
 
 def _read_spec(path: Path) -> ProblemSpec:

@@ -94,7 +94,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verdicts:
     """All summaries, and how fast they came.
 
     Attributes:
@@ -115,7 +115,7 @@ class Verification:
 
 def verify(
     claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda _done: None
-) -> Verification:
+) -> Verdicts:
     """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
 
     Raises:
@@ -130,7 +130,7 @@ def verify(
                 summary.add(summary.claim.judge(evidence), instance, evidence)
         progress(done)
     num_checks = sum(summary.applicable for summary in summaries)
-    return Verification(summaries, num_checks, time.process_time() - start)
+    return Verdicts(summaries, num_checks, time.process_time() - start)
 
 
 def _violates(claim: Claim, spec: ProblemSpec) -> bool:

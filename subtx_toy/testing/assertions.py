@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 
-from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.claims.registry import find_claim
 from subtx_toy.claims.vocabulary.claim import Claim, Judgement
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence, StudentStep
 from subtx_toy.errors import InputError
@@ -21,7 +21,6 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
-from subtx_toy.settings.messages import nearest
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import dense_jacobian
 from subtx_toy.tolerances import FP64_FORMULA, HESSIAN_TERMS_UNITS
@@ -33,7 +32,7 @@ class HypothesisWarning(UserWarning):
 
 
 def assert_claim(claim: str | Claim, problem: Problem, *, student: StudentStep = student_step) -> None:
-    """Assert that ``claim``, an id such as ``"C1"`` or a claim of your own, is not violated on ``problem``.
+    """Assert that ``claim``, an id such as ``"C1"`` or one of your own, is not violated on ``problem``.
 
     A problem that does not meet the claim's hypotheses, such as a ReLU net in C4, gives a ``HypothesisWarning``. An
     outcome that rounding decides passes.
@@ -127,10 +126,7 @@ def assert_ggn_matches_dense(
 
 def _assert(claim: str | Claim, evidence: Evidence) -> Judgement:
     # Called by the public assertions themselves, so that a warning points to the line that calls them.
-    if isinstance(claim, str):
-        if claim not in CLAIMS:
-            raise InputError(f"claim: expected one of {', '.join(CLAIMS)}, got {claim!r}{nearest(claim, CLAIMS)}")
-        claim = CLAIMS[claim]
+    claim = find_claim(claim)
     judgement = claim.judge(evidence)
     if judgement.verdict == "not applicable":
         warnings.warn(f"{claim.id} was not checked. Unmet: {judgement.reason}", HypothesisWarning, stacklevel=3)

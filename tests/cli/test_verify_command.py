@@ -138,7 +138,7 @@ def test_list_prints_statements_hypotheses_and_sources(capsys: pytest.CaptureFix
         (["--instances", "0"], "0 is not in the range"),
         (["nowhere.toml"], "cannot read 'nowhere.toml'"),
         (["nowhere"], "expected a TOML file or a factory"),
-        (["nowhere.toml", "--instances", "3"], "instances: expected no number beside a problem"),
+        (["nowhere.toml", "--instances", "3"], "instances: cannot be combined with a problem of your own"),
     ],
 )
 def test_bad_usage_exits_2(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,6 +110,9 @@ class Judgement:
     reason: str = ""
     outcome: Outcome | None = None
 
+    def __repr__(self) -> str:
+        return f"Judgement({self.verdict}{f': {self.reason}' if self.reason else ''})"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -136,6 +139,9 @@ class Claim:
     hypotheses: tuple[Hypothesis, ...] = ()
     every: int = 1
 
+    def __repr__(self) -> str:
+        return f"Claim({self.id}: {self.statement})"
+
     def judge(self, evidence: Evidence) -> Judgement:
         """Check the hypotheses, then the inequalities."""
         for hypothesis in self.hypotheses:
@@ -145,6 +151,17 @@ class Claim:
         outcome = self.evaluate(evidence)
         worst = outcome.worst
         return Judgement(worst.verdict, "" if worst.verdict == "holds" else str(worst), outcome)
+
+    def margin(self, evidence: Evidence) -> float:
+        """Return the signed slack of the worst check, in [-1, 1]: negative exactly where the claim is violated.
+
+        It is infinite where a hypothesis is not met. ``subtx_toy.testing.hunt`` drives it below 0.
+        """
+        judgement = self.judge(evidence)
+        if judgement.outcome is None:
+            return math.inf
+        margin = judgement.outcome.worst.margin
+        return margin if judgement.verdict == "violated" else max(margin, 0.0)
 
 
 def outcome(checks: Iterable[Inequality], *, predicted: float = math.nan, observed: float = math.nan) -> Outcome:

@@ -242,5 +242,5 @@ def test_a_message_names_check_problem_and_numbers() -> None:
 
 
 def test_an_unknown_claim_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(InputError, match=r"claim: expected one of C1, .*, got 'C1c'; did you mean 'C1'\?"):
+    with pytest.raises(InputError, match=r"claims: expected one of C1, .*, got 'C1c'; did you mean 'C1'\?"):
         testing.assert_claim("C1c", GENERIC.build())

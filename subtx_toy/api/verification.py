@@ -1,0 +1,159 @@
+"""What a verification found: one row for each claim and each control."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from subtx_toy.api.display import frame, html_table, shortened
+from subtx_toy.claims.controls.control_runs import ControlResult
+from subtx_toy.claims.verification import Summary, Verdicts
+from subtx_toy.claims.vocabulary.claim import Verdict
+from subtx_toy.files.json_values import finite
+from subtx_toy.results.text_table import align
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "undecided", "not applicable")
+_HEADER = ["claim", "instances", "applicable", "undecided", "worst margin", "predicted/observed", "verdict"]
+_CONTROLS_HEADER = ["control", "claim", "built to fail", "failed drawn", "95 % interval", "student"]
+
+
+@dataclass(frozen=True, repr=False)
+class Verification:
+    """The verdicts of claims over one problem or many.
+
+    Attributes:
+        problem: ``"drawn"``, or the problem in words.
+        seed: of the draws.
+        instances: problems looked at.
+        verdicts: what became of each claim.
+        counterexamples: by the id of the claim, Python text of the smallest problem that violates it and the violated
+            check; None where there is none.
+        controls: students that must fail, where they were run.
+    """
+
+    problem: str
+    seed: int
+    instances: int
+    verdicts: Verdicts
+    counterexamples: Mapping[str, tuple[str, str] | None]
+    controls: tuple[ControlResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no claim is violated and every control failed as it must."""
+        return not any(self.counterexamples.values()) and all(one.failed_as_it_must for one in self.controls)
+
+    @property
+    def conclusion(self) -> str:
+        """One sentence."""
+        counts = Counter(one.verdict for one in self.verdicts.summaries)
+        rest = "".join(f", {counts[verdict]} {verdict}" for verdict in _VERDICTS[1:] if counts[verdict])
+        text = f"{counts['holds']} of {counts.total()} claims {'holds' if counts.total() == 1 else 'hold'}{rest}"
+        failed = sum(one.failed_as_it_must for one in self.controls)
+        return text + (f"; {failed} of {len(self.controls)} controls fail as they must" if self.controls else "")
+
+    @property
+    def table(self) -> str:
+        """One line for each claim, then one for each control, as plain text."""
+        checks = f"{self.verdicts.num_checks} checks, {self.verdicts.checks_per_second:.0f} a CPU second"
+        text = align(_HEADER, [_row(one) for one in self.verdicts.summaries]) + f"\n{checks}"
+        return text + (
+            "\n\n" + align(_CONTROLS_HEADER, [_control_row(one) for one in self.controls]) * bool(self.controls)
+        )
+
+    @property
+    def violations(self) -> str:
+        """The counterexamples, as text that says what is violated and builds the problem; empty if there are none."""
+        found = self.counterexamples.items()
+        return "\n\n".join(f"{id} is violated: {one[1]}\n{one[0]}" for id, one in found if one)
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document of the command."""
+        return {
+            "problem": self.problem,
+            "seed": self.seed,
+            "instances": self.instances,
+            "claims": [_document(one, self.counterexamples[one.claim.id]) for one in self.verdicts.summaries],
+            "controls": [_control_document(one) for one in self.controls],
+            "checks": self.verdicts.num_checks,
+            "cpu_seconds": round(self.verdicts.cpu_seconds, 3),
+            "checks_per_second": round(self.verdicts.checks_per_second, 1),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each claim as a DataFrame.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        rows = []
+        for row in self.document()["claims"]:
+            nested = {f"ratio_{name}": value for name, value in (row.pop("ratio") or {}).items()} | row.pop("counts")
+            row["counterexample"] = row["counterexample"] and row["counterexample"]["snippet"]
+            rows.append({name: value for name, value in (row | nested).items() if name != "reasons"})
+        return frame(rows)
+
+    def __repr__(self) -> str:
+        worst_first = sorted(self.verdicts.summaries, key=lambda one: one.verdict != "violated")
+        lines = [[one.claim.id, str(one.applicable), *_row(one)[4:]] for one in worst_first]
+        header = [_HEADER[0], "problems", *_HEADER[4:]]
+        return shortened(f"{self.conclusion}\n{align(header, lines)}", whole="print(verification.table)")
+
+    def _repr_html_(self) -> str:
+        return html_table(_HEADER, [_row(one) for one in self.verdicts.summaries], conclusion=self.conclusion)
+
+
+def _row(one: Summary) -> list[str]:
+    ratio, margin = one.ratio(), one.worst_margin
+    return [
+        one.claim.id,
+        str(one.instances),
+        str(one.applicable),
+        str(one.counts["undecided"]),
+        "" if margin is None else f"{margin:.3g}",
+        "" if ratio is None else "{:.4g} / {:.4g} / {:.4g}".format(*ratio),
+        one.verdict,
+    ]
+
+
+def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str, Any]:
+    ratio = one.ratio()
+    return {
+        "id": one.claim.id,
+        "statement": one.claim.statement,
+        "verdict": one.verdict,
+        "instances": one.instances,
+        "applicable": one.applicable,
+        "counts": {verdict: one.counts[verdict] for verdict in _VERDICTS},
+        "worst_margin": one.worst_margin,
+        "ratio": ratio and dict(zip(("min", "median", "max"), ratio, strict=True)),
+        "undecided_bound": finite(one.bound) or None,
+        "reasons": dict(one.reasons.most_common(5)),
+        "every": one.claim.every,
+        "counterexample": counterexample and dict(zip(("snippet", "check"), counterexample, strict=True)),
+    }
+
+
+def _control_row(one: ControlResult) -> list[str]:
+    low, high = one.interval
+    built = "failed" if one.failed_as_it_must else "DID NOT FAIL"
+    rate = f"{one.failures} of {one.num_drawn}"
+    return [one.control.id, one.control.claim, built, rate, f"{low:.3f} to {high:.3f}", one.control.statement]
+
+
+def _control_document(one: ControlResult) -> dict[str, Any]:
+    return {
+        "id": one.control.id,
+        "statement": one.control.statement,
+        "claim": one.control.claim,
+        "verdict": one.verdict,
+        "failed_as_it_must": one.failed_as_it_must,
+        "failures": one.failures,
+        "num_drawn": one.num_drawn,
+        "interval": list(one.interval),
+    }
