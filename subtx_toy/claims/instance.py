@@ -39,7 +39,7 @@ class Instance:
     @classmethod
     def of(cls, spec: ProblemSpec, *, index: int = 0, shrinkable: bool = False) -> Instance:
         """Wrap a description."""
-        return cls(spec.build, spec.snippet(), index, spec, shrinkable)
+        return cls(spec.build_fast if shrinkable else spec.build, spec.snippet(), index, spec, shrinkable)
 
     def evidence(self) -> Evidence:
         """Build the problem and the evidence on it."""

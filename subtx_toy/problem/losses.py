@@ -34,6 +34,7 @@ class Loss:
         value_and_gradient: ``(z, y) -> l(z, y), dl/dz`` per input, ``[n]`` and ``[n, k]``, not divided by n.
         hessian_product: ``(z, y, v) -> M v``, its second derivative in ``z`` applied to ``v``, all ``[n, k]``.
         temperature: of the softmax; 1 where there is none.
+        by_row: whether all three take the inputs one by one, so that rows may be stacked in any number.
     """
 
     name: str
@@ -41,13 +42,19 @@ class Loss:
     value_and_gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     hessian_product: Callable[[Tensor, Tensor, Tensor], Tensor]
     temperature: float = 1.0
+    by_row: bool = False
 
     def __repr__(self) -> str:
         return f"Loss({self.name!r}{f', temperature={self.temperature:g}' if self.temperature != 1 else ''})"
 
     def mean(self, z: Logits, y: Tensor) -> Float[Tensor, ""]:
         """Return the loss of a batch, differentiable: sum over outputs, mean over inputs."""
-        return self.value_and_gradient(z, y)[0].mean()
+        return self.values(z, y).mean()
+
+    def values(self, z: Logits, y: Tensor) -> PerInput:
+        """Return the loss of each input, differentiable."""
+        alone: Callable[[Tensor, Tensor], Tensor] | None = getattr(self.value_and_gradient, "value", None)
+        return alone(z, y) if alone else self.value_and_gradient(z, y)[0]
 
     def output_gradient(self, z: Logits, y: Tensor) -> Logits:
         """Return dl/dz per input, not divided by n."""
@@ -83,7 +90,12 @@ def kl(temperature: float = 1.0) -> Loss:
     """
     value_and_gradient = partial(_kl, temperature=temperature)
     return Loss(
-        "kl", "logits", value_and_gradient, partial(_softmax_hessian_product, temperature=temperature), temperature
+        "kl",
+        "logits",
+        value_and_gradient,
+        partial(_softmax_hessian_product, temperature=temperature),
+        temperature,
+        True,
     )
 
 
@@ -100,6 +112,7 @@ def squared_error() -> Loss:
         "logits",
         lambda z, y: (0.5 * ((z - y) ** 2).sum(-1), z - y),
         lambda _z, _y, v: v,
+        by_row=True,
     )
 
 

@@ -118,6 +118,11 @@ class MLP:
         """Class logits and auxiliary logits together."""
         return self.sizes[-1]
 
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Names of the parameters, from the inputs on."""
+        return tuple(f"layers.{at}.{kind}" for at in range(self.num_layers) for kind in ("weight", "bias"))
+
     def columns(self, distilled_logits: str) -> slice:
         """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for.
 
@@ -174,3 +179,7 @@ def head_columns(distilled_logits: str, num_classes: int) -> slice:
     if distilled_logits not in slices:
         raise ValueError(f"distilled_logits: expected one of {sorted(slices)}, got {distilled_logits!r}")
     return slices[distilled_logits]
+
+
+class FastMLP(MLP):
+    """The same net; theory and training differentiate it by passes written out by hand, and not by autograd."""

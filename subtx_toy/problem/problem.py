@@ -126,7 +126,7 @@ class Problem:
             faults.append("trait_loss: expected a trait loss where teacher_update is left out, got None")
         faults += self._check_outputs() if not faults else ()
         InputError.gather(faults)
-        self._set(teacher_update=update or {name: -slope for name, slope in self.trait_gradient().items()})
+        self._set(teacher_update=update or self._trait_step())
         InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
 
     def __repr__(self) -> str:
@@ -138,6 +138,15 @@ class Problem:
             f"Problem({name.strip()}, {size} parameters, inputs {list(self.inputs.shape)}, {self.distillation_loss!r}, "
             f"distilled {seen}{_written(self.columns)}, eps={self.eps:g}, student_lr={self.student_lr:g})"
         )
+
+    @classmethod
+    def trusted(cls, **fields: object) -> Problem:
+        """Take parts that are valid by construction as they are, unchecked; an empty ``teacher_update`` as usual."""
+        problem: Problem = object.__new__(cls)
+        problem._set(**fields)
+        if not problem.teacher_update:
+            problem._set(teacher_update=problem._trait_step())
+        return problem
 
     def _set(self, **fields: object) -> None:
         for name, value in fields.items():
@@ -191,6 +200,9 @@ class Problem:
         )
         return dict(zip(leaves, slopes, strict=True))
 
+    def _trait_step(self) -> Params:
+        return {name: -slope for name, slope in self.trait_gradient().items()}
+
     @cached_property
     def is_trait_step(self) -> bool:
         """Whether the teacher's update is minus the trait gradient, as the claims on the trait loss ask."""
@@ -200,11 +212,11 @@ class Problem:
 
     @cached_property
     def flat(self) -> Float[Tensor, "2 p"]:
-        """``base_params`` above ``teacher_update``, each as one vector, names in alphabetical order.
+        """``base_params`` above ``teacher_update``, each as one vector; of an ``MLP`` from the inputs on.
 
-        Made at first use and kept, so that stacking thousands of problems takes two tensors of each and not dozens.
+        Computed at first use and kept, so that stacking thousands of problems takes two tensors of each and not dozens.
         """
-        names = sorted(self.base_params)
+        names = self.model.param_names if isinstance(self.model, MLP) else tuple(self.base_params)
         parts = [params[name].reshape(-1) for params in (self.base_params, self.teacher_update) for name in names]
         return torch.cat(parts).view(2, -1)
 
@@ -221,6 +233,12 @@ class Problem:
         InputError.gather(checks.loss(distillation_loss))
         other = copy.copy(self)
         other._set(distillation_loss=distillation_loss)
+        return other
+
+    def restricted_to(self, column: int) -> Problem:
+        """Return the same problem with one of the model's outputs distilled alone."""
+        other = copy.copy(self)
+        other._set(distilled_logits=[column], columns=slice(column, column + 1))
         return other
 
     def require_float64(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -11,9 +13,11 @@ from torch import Tensor
 from subtx_toy.problem.losses import Loss
 from subtx_toy.settings.arguments import FUNCTION, TEXT, checked, number
 
+Value = Callable[[Float[Tensor, "n k"], Float[Tensor, "n k"]], Float[Tensor, " n"]]
+
 
 @checked(name=TEXT, value=FUNCTION._replace(expected="a function value(z, y) of logits [n, k], one number per input"))
-def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, "n k"]], Float[Tensor, " n"]]) -> Loss:
+def smooth_loss(name: str, value: Value) -> Loss:
     """Build a ``Loss`` on logits from ``value(z, y)``, which returns one number per input ``[n]``.
 
     For the one-step claims ``value`` has to be three times continuously differentiable and least over ``z`` at
@@ -21,33 +25,40 @@ def smooth_loss(name: str, value: Callable[[Float[Tensor, "n k"], Float[Tensor, 
     derivative); neither is checked here. Input i's value may depend on row i only. The value can be differentiated
     again by ``torch.autograd``, the gradient not; neither inside ``torch.func``'s transforms.
     """
+    return Loss(name, "logits", _Differentiated(value), partial(_hessian_product, value), by_row=True)
 
-    # Plain automatic differentiation: torch.func's transforms give the same numbers, an order of magnitude slower on
-    # tensors of this size.
-    def slope_at(leaf: Tensor, y: Tensor, *, create_graph: bool) -> Tensor:
-        total = value(leaf, y).sum()
-        if not total.requires_grad:  # constant in z
-            return torch.zeros_like(leaf)
-        (slope,) = torch.autograd.grad(
-            total, leaf, create_graph=create_graph, allow_unused=True, materialize_grads=True
-        )
-        return slope
+
+# Plain automatic differentiation: torch.func's transforms give the same numbers, an order of magnitude slower on
+# tensors of this size.
+@dataclass(frozen=True)
+class _Differentiated:
+    value: Value
 
     @torch.enable_grad()
-    def gradient(z: Tensor, y: Tensor) -> Tensor:
-        return slope_at(z.detach().requires_grad_(), y, create_graph=False).detach()
-
-    @torch.enable_grad()
-    def hessian_product(z: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        # The Hessian is symmetric: M v is the gradient of <dl/dz, v>.
+    def __call__(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         leaf = z.detach().requires_grad_()
-        slope = slope_at(leaf, y.detach(), create_graph=True)
-        if not slope.requires_grad:  # linear in z
-            return torch.zeros_like(v)
-        (Mv,) = torch.autograd.grad((slope * v).sum(), leaf, allow_unused=True, materialize_grads=True)
-        return Mv
+        values = self.value(leaf, y)
+        slope = _slope(values, leaf, create_graph=False).detach()
+        return self.value(z, y) if z.requires_grad else values.detach(), slope
 
-    return Loss(name, "logits", lambda z, y: (value(z, y), gradient(z, y)), hessian_product)
+
+def _slope(values: Tensor, leaf: Tensor, *, create_graph: bool) -> Tensor:
+    total = values.sum()
+    if not total.requires_grad:  # constant in z
+        return torch.zeros_like(leaf)
+    (slope,) = torch.autograd.grad(total, leaf, create_graph=create_graph, allow_unused=True, materialize_grads=True)
+    return slope
+
+
+@torch.enable_grad()
+def _hessian_product(value: Value, z: Tensor, y: Tensor, v: Tensor) -> Tensor:
+    # The Hessian is symmetric: M v is the gradient of <dl/dz, v>.
+    leaf = z.detach().requires_grad_()
+    slope = _slope(value(leaf, y.detach()), leaf, create_graph=True)
+    if not slope.requires_grad:  # linear in z
+        return torch.zeros_like(v)
+    (Mv,) = torch.autograd.grad((slope * v).sum(), leaf, allow_unused=True, materialize_grads=True)
+    return Mv
 
 
 @checked(temperature=number("> 0"))

@@ -1,16 +1,19 @@
-"""Many small perceptron problems of one shape in one piece of memory, for the batched routes.
+"""Perceptrons as numpy arrays, one problem's or a stack's of one shape, for the routes that are written out by hand.
 
-Both stand on it, so an error in here shows where the batched routes are held against the single one, and only there.
+Weights are ``[..., o, i]``, biases ``[..., o, 1]`` and values ``[..., h, n]`` with the inputs last; a leading axis is
+of problems or of step sizes. Both routes stand on the forward pass in here, as the others do on ``MLP.apply``: an error
+in it shows in the comparison with those, and only there.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import Activation
@@ -18,6 +21,10 @@ from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+
+Array = npt.NDArray[np.float64]
+Layers = list[tuple[Array, Array]]
+"""Weights and biases, from the inputs on."""
 
 _NUMPY_TANH = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 """A tanh takes numpy 1.7 ns with AVX-512 and 14 ns without, torch 5 to 6 ns, and 2 sigmoid(2 z) - 1 three; that errs by
@@ -77,26 +84,77 @@ def _told(problem: Problem) -> dict[str, object]:
     }
 
 
-def empty(*shape: int) -> Tensor:
-    """Return uninitialised float64 memory."""
-    return torch.empty(shape, dtype=torch.float64)
+class Pass(NamedTuple):
+    """A forward pass: what goes into each layer, and the sums W a + b that come out of it; the last are the outputs."""
+
+    layers: Layers
+    inputs: list[Array]
+    sums: list[Array]
+
+    @property
+    def outputs(self) -> Array:
+        """All outputs ``[..., k, n]``."""
+        return self.sums[-1]
+
+    def slopes(self, activation: Activation) -> list[Array]:
+        """Return s'(z) of each hidden layer; they take the place of its sums."""
+        for z, a in zip(self.sums[:-1], self.inputs[1:], strict=True):
+            activation.derivative_over(torch.from_numpy(z), torch.from_numpy(a))
+        return self.sums[:-1]
 
 
-def cut(vectors: Float[Tensor, "v s p"], params: Params) -> dict[str, Tensor]:
-    """Return views of the vectors as weights ``[v, s, o, i]`` and biases ``[v, s, o, 1]``, in the order of ``flat``."""
-    names = sorted(params)
-    pieces = torch.split(vectors, [params[name].numel() for name in names], dim=-1)
-    return {
-        name: piece.view(*piece.shape[:-1], len(params[name]), -1) for name, piece in zip(names, pieces, strict=True)
-    }
+def forward(layers: Layers, x: Array, activation: Activation) -> Pass:
+    """Run the net on inputs ``[..., d, n]``."""
+    found = Pass(layers, [x], [])
+    for W, b in layers:
+        z = W @ found.inputs[-1]
+        z += b
+        found.sums.append(z)
+        if len(found.sums) < len(layers):
+            found.inputs.append(_activated(activation, z))
+    return found
 
 
-def activate(activation: Activation, z: Tensor, out: Tensor) -> None:
-    """Write the activations at ``z`` to ``out``, both float64, by the fastest way this processor has."""
-    if activation.name != "tanh":
-        activation.apply_into(z, out)
-    elif _NUMPY_TANH:
-        np.tanh(z.numpy(), out=out.numpy())
-    else:
-        torch.add(z, z, out=out).sigmoid_()
+def cut(model: MLP, vectors: Array) -> Layers:
+    """Return views of vectors ``[..., p]``, in the order of ``Problem.flat``, as layers."""
+    found, at = [], 0
+    for d_in, d_out in itertools.pairwise(model.sizes):
+        end = at + d_in * d_out
+        weights = vectors[..., at:end].reshape(*vectors.shape[:-1], d_out, d_in)
+        at = end + d_out
+        found.append((weights, vectors[..., end:at, None]))
+    return found
+
+
+def perceptron(problem: Problem) -> MLP:
+    """Return the problem's model, which is known to be a perceptron."""
+    assert isinstance(problem.model, MLP)
+    return problem.model
+
+
+def stacked(problems: Sequence[Problem], eps: float | None) -> tuple[Array, Array, Array, Array]:
+    """Return inputs ``[s, d, n]``, base and update ``[s, p]``, and eps ``[s, 1]``, each problem's own by default."""
+    vectors = torch.stack([problem.flat for problem in problems], dim=1).numpy()
+    inputs = torch.stack([problem.inputs for problem in problems]).mT.numpy()
+    steps = np.array([[problem.eps if eps is None else eps] for problem in problems])
+    return inputs, vectors[0], vectors[1], steps
+
+
+def layers_of(params: Params) -> Layers:
+    """Return views of the parameters as layers."""
+    names = [(f"layers.{at}.weight", f"layers.{at}.bias") for at in range(len(params) // 2)]
+    return [(params[weight].numpy(), params[bias].numpy()[:, None]) for weight, bias in names]
+
+
+def _activated(activation: Activation, z: Array) -> Array:
+    # By the fastest way this processor has.
+    if activation.name == "tanh" and _NUMPY_TANH:
+        return np.tanh(z)
+    a = np.empty_like(z)
+    if activation.name == "tanh":
+        out = torch.from_numpy(a)
+        torch.add(torch.from_numpy(z), torch.from_numpy(z), out=out).sigmoid_()
         torch.add(_MINUS_ONE, out, alpha=2, out=out)
+    else:
+        activation.apply_into(torch.from_numpy(z), torch.from_numpy(a))
+    return a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.theory import linearization
@@ -40,6 +41,7 @@ class AlignmentRay:
     outputs: Float[Tensor, "n k"]
     v: Float[Tensor, "n k"]
     _last: tuple[float, Tensor] | None = field(default=None, init=False, repr=False)
+    _known: dict[float, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, problem: Problem) -> AlignmentRay:
@@ -50,8 +52,7 @@ class AlignmentRay:
         """Return the teacher's distilled outputs at ``eps``; the last are kept, so do not write to them."""
         last = self._last
         if last is None or last[0] != eps:
-            with torch.no_grad():
-                last = eps, self.problem.distilled(self.problem.teacher_params(eps))
+            last = eps, linearization.teacher_outputs(self.problem, [eps])[0]
             object.__setattr__(self, "_last", last)
         return last[1]
 
@@ -62,7 +63,25 @@ class AlignmentRay:
 
     def alignment(self, eps: float) -> float:
         """Return a(eps) = dS . dT."""
-        return float(self.per_input(eps).mean())
+        return self._known[eps][0] if eps in self._known else float(self.per_input(eps).mean())
+
+    def prepare(self, every: Sequence[float]) -> None:
+        """Announce that ``alignment`` and ``floor`` will be asked for at these eps.
+
+        A ``FastMLP`` goes through all of them in one pass, if its loss takes the inputs one by one.
+        """
+        missing = [eps for eps in every if eps not in self._known]
+        if not (missing and isinstance(self.problem.model, FastMLP) and self.problem.distillation_loss.by_row):
+            return
+        targets = linearization.teacher_outputs(self.problem, missing)
+        s, n, k = targets.shape
+        # Outputs first in memory, as the targets are: there torch's kernels work on many inputs at once.
+        z, v = (one.T[:, None].expand(k, s, n).flatten(1).T for one in (self.outputs, self.v))
+        r = self.problem.distillation_loss.output_gradient(z, targets.permute(2, 0, 1).flatten(1).T)
+        alignments = -(v * r).sum(-1).view(s, n).mean(1)
+        carried = (self._sensitivity * targets.abs()).sum((1, 2))
+        floors = _UNITS * (carried / n + self._fixed)
+        self._known.update(zip(missing, zip(alignments.tolist(), floors.tolist(), strict=True), strict=True))
 
     def curvature(self) -> float:
         """Return V, the slope of the alignment at eps = 0."""
@@ -78,6 +97,8 @@ class AlignmentRay:
         the floor stays away from 0 as eps -> 0, where the alignment vanishes. The constant c is measured, not proved:
         a certificate replaces it.
         """
+        if eps in self._known:
+            return self._known[eps][1]
         # mean_n sum_j S_nj |f_teacher|_nj; the rest does not depend on eps.
         carried = (self._sensitivity * self.targets(eps).abs()).sum()
         return _UNITS * (float(carried) / len(self.outputs) + self._fixed)
@@ -89,7 +110,7 @@ class AlignmentRay:
         is saturated is quantised, and shows no error at one eps and a large one at the next.
         """
         size = 2 * self.outputs.abs() + self.problem.distillation_loss.temperature
-        errors = sum((column * size[:, [at]] for at, column in enumerate(self._hessian_columns())), self.slope_terms)
+        errors = self.slope_terms + torch.einsum("jni,nj->ni", self._hessian_sizes, size)
         signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
         pulled = linearization.transposed_jacobian_product(self.problem, signs * errors / len(errors))
         return _UNITS * float(vectors.norm(pulled))
@@ -117,11 +138,19 @@ class AlignmentRay:
                     worst = torch.maximum(worst, moved.nan_to_num(nan=torch.inf))
         return terms + worst.amax(-1, keepdim=True) / _ROUNDOFF
 
-    def _hessian_columns(self) -> Iterator[Float[Tensor, "n k"]]:
+    @cached_property
+    def _hessian_sizes(self) -> Float[Tensor, "k n k"]:
         # |M_n e_j| for each output j
-        z, product = self.outputs, self.problem.distillation_loss.hessian_product
-        for e in torch.eye(z.shape[-1], dtype=z.dtype):
-            yield product(z, z, e.expand_as(z)).abs()
+        z, loss, basis = (
+            self.outputs,
+            self.problem.distillation_loss,
+            torch.eye(self.outputs.shape[-1], dtype=self.outputs.dtype),
+        )
+        columns = basis[:, None].expand(-1, *z.shape)
+        if loss.by_row:
+            many = z.repeat(len(basis), 1)
+            return loss.hessian_product(many, many, columns.flatten(0, 1)).view_as(columns).abs()
+        return torch.stack([loss.hessian_product(z, z, column).abs() for column in columns])
 
     @cached_property
     def _fixed(self) -> float:
@@ -133,7 +162,7 @@ class AlignmentRay:
     @cached_property
     def _sensitivity(self) -> Float[Tensor, "n k"]:
         # sum_i |v_i| |M_ij| per input
-        return torch.stack([(self.v.abs() * column).sum(-1) for column in self._hessian_columns()], dim=-1)
+        return (self.v.abs() * self._hessian_sizes).sum(-1).T
 
 
 @torch.enable_grad()
@@ -142,7 +171,7 @@ def _rearranged_gradient(
 ) -> Float[Tensor, "n k"]:
     """dl/dz at arguments that are rounded at random, by differentiating a randomly weighted sum of the values."""
     weights, leaf = torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), _rounded(z, rng).requires_grad_()
-    value = (weights * loss.value_and_gradient(leaf, _rounded(y, rng))[0]).sum()
+    value = (weights * loss.values(leaf, _rounded(y, rng))).sum()
     (slope,) = torch.autograd.grad(value, leaf, allow_unused=True, materialize_grads=True)
     return slope / weights[:, None]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.functional import Apply
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.theory import perceptron
 
 
 def linearize(apply: Apply, base_params: Params) -> Apply:
@@ -40,9 +44,19 @@ def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
         return problem.distilled(problem.base_params)
 
 
+def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s n k"]:
+    """Return the teacher's distilled outputs at each eps."""
+    if isinstance(problem.model, FastMLP):
+        return perceptron.teacher_outputs(problem, eps)
+    with torch.no_grad():
+        return torch.stack([problem.distilled(problem.teacher_params(one)) for one in eps])
+
+
 def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
     """Return the distilled outputs and J ``update``, both ``[n, k]``, at ``base_params``; one forward-mode pass."""
     problem.require_float64()
+    if isinstance(problem.model, FastMLP):
+        return perceptron.outputs_and_product(problem, update)
     outputs, Jv = torch.func.jvp(problem.distilled, (problem.base_params,), (update,))[:2]
     return outputs.detach(), Jv.detach()
 
@@ -54,6 +68,8 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
         InputError: if the problem is not in float64.
     """
     problem.require_float64()
+    if isinstance(problem.model, FastMLP):
+        return perceptron.transposed_product(problem, weights, at)
     start = problem.base_params if at is None else at
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     with torch.enable_grad():
@@ -65,6 +81,8 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
 def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:
     """Return J ``[n, k, p]`` of the distilled outputs at ``base_params``, reverse mode row by row."""
     problem.require_float64()
+    if isinstance(problem.model, FastMLP):
+        return perceptron.dense_jacobian(problem)
     leaves = {name: value.detach().requires_grad_() for name, value in problem.base_params.items()}
     with torch.enable_grad():
         outputs = problem.distilled(leaves)

@@ -55,6 +55,7 @@ def observed_eps(problem: Problem) -> ObservedEps:
         alignment = ray.alignment(eps)
         return 0.0 if math.isfinite(alignment) and abs(alignment) <= ray.floor(eps) else alignment
 
+    ray.prepare(points.tolist())
     for below, eps, alignment in sign_changes(decided, points):
         # A model that overflows far out says nothing there, nor beyond.
         if not math.isfinite(alignment):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.training import perceptron
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
     It holds neither ``student_lr`` nor a factor eps. ``student_init`` is ``base_params`` by default; any other is a
     control.
     """
+    if isinstance(problem.model, FastMLP):
+        starts = None if student_init is None else vectors.flatten(student_init)[None]
+        found = perceptron.student_updates(problem, [problem.eps if eps is None else eps], starts)
+        return vectors.unflatten(found[0], problem.base_params)
     start = problem.base_params if student_init is None else student_init
     with torch.no_grad():
         targets = problem.distilled(teacher_step(problem, eps))
@@ -59,6 +68,17 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
     loss = problem.distillation_loss.mean(problem.distilled(leaves), targets)
     slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
     return {name: -slope for name, slope in zip(leaves, slopes, strict=True)}
+
+
+def student_updates(
+    problem: Problem, eps: Sequence[float], *, starts: Float[Tensor, "s p"] | None = None
+) -> Float[Tensor, "s p"]:
+    """Return the student's updates at several eps, flat; each from a start of its own if ``starts`` are given."""
+    if isinstance(problem.model, FastMLP):
+        return perceptron.student_updates(problem, eps, starts)
+    inits = [None] * len(eps) if starts is None else [vectors.unflatten(one, problem.base_params) for one in starts]
+    steps = (student_step(problem, one, student_init=init) for one, init in zip(eps, inits, strict=True))
+    return torch.stack([vectors.flatten(step) for step in steps])
 
 
 @torch.no_grad()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.problem.functional import Apply
+from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.training.gradient_step import student_step
 
 DROPOUT, VARIANCE_FLOOR = 0.5, 1e-5
 """Rate of dropout; what batch normalisation adds to a variance, torch's default."""
@@ -32,7 +27,7 @@ def drops_units(evidence: Evidence) -> Evidence | None:
     if not isinstance(model, MLP) or model.num_layers == 1:
         return None
     keep = dropout_masks(model, len(evidence.problem.inputs), evidence.stream("control", "dropout"))
-    return evidence.observing(_student_in(_perceptron(model, after=lambda layer, a: a * keep[layer])))
+    return evidence.observing(_student(model, after=lambda layer, a: a * keep[layer]))
 
 
 def dropout_masks(model: MLP, num_inputs: int, rng: np.random.Generator) -> list[Float[Tensor, "n h"]]:
@@ -49,41 +44,36 @@ def normalises_batches(evidence: Evidence) -> Evidence | None:
         return None
 
     def normalised(_layer: int, z: Tensor) -> Tensor:
-        return (z - z.mean(0)) / (z.var(0, unbiased=False) + VARIANCE_FLOOR).sqrt()
+        return (z - z.mean(-2, keepdim=True)) / (z.var(-2, unbiased=False, keepdim=True) + VARIANCE_FLOOR).sqrt()
 
-    return evidence.observing(_student_in(_perceptron(model, before=normalised)))
-
-
-def _same(_layer: int, values: Tensor) -> Tensor:
-    return values
+    return evidence.observing(_student(model, before=normalised))
 
 
-def _perceptron(model: MLP, *, before: Change = _same, after: Change = _same) -> Apply:
-    def apply(params: Params, x: Tensor) -> Tensor:
-        for layer in range(model.num_layers):
-            x = F.linear(x, params[f"layers.{layer}.weight"], params[f"layers.{layer}.bias"])
-            if layer < model.num_layers - 1:
-                x = after(layer, model.activation.apply(before(layer, x)))
-        return x
+def _perceptron(
+    model: MLP, params: Params, x: Tensor, *, before: Change | None = None, after: Change | None = None
+) -> Tensor:
+    # Parameters may have a leading axis, of one student each.
+    for layer in range(model.num_layers):
+        weight, bias = (params[f"layers.{layer}.{kind}"] for kind in ("weight", "bias"))
+        x = x @ weight.mT + bias.unsqueeze(-2)
+        if layer < model.num_layers - 1:
+            x = model.activation.apply(before(layer, x) if before else x)
+            x = after(layer, x) if after else x
+    return x
 
-    return apply
 
+def _student(model: MLP, **changes: Change) -> StudentSteps:
+    """The steps of a student with another forward pass, on the teacher's outputs as they are."""
 
-def _student_in(apply: Apply) -> Callable[[Problem, float], Params]:
-    """The step of a student with another forward pass, on the teacher's outputs as they are."""
+    @torch.enable_grad()
+    def updates(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
+        base, update = problem.base_params, problem.teacher_update
+        teachers = {name: torch.stack([value + one * update[name] for one in eps]) for name, value in base.items()}
+        students = {name: value.expand(len(eps), *value.shape).clone().requires_grad_() for name, value in base.items()}
+        targets = _perceptron(model, teachers, problem.inputs)[..., problem.columns].flatten(0, 1)
+        outputs = _perceptron(model, students, problem.inputs, **changes)[..., problem.columns].flatten(0, 1)
+        total = problem.distillation_loss.values(outputs, targets).sum() / len(problem.inputs)
+        slopes = torch.autograd.grad(total, list(students.values()), allow_unused=True, materialize_grads=True)
+        return -torch.cat([slope.flatten(1) for slope in slopes], dim=1)
 
-    @functools.lru_cache(maxsize=1)  # checked once for all eps
-    def student(problem: Problem) -> Problem:
-        # Only the student is asked: a trait loss would be on inputs of another number.
-        return dataclasses.replace(problem, model=apply, trait_loss=None)
-
-    def step(problem: Problem, eps: float) -> Params:
-        loss = problem.distillation_loss
-        with torch.no_grad():
-            targets = problem.distilled(problem.teacher_params(eps))
-        fixed = dataclasses.replace(
-            loss, name="fixed targets", value_and_gradient=lambda z, _y: loss.value_and_gradient(z, targets)
-        )
-        return student_step(student(problem).with_loss(fixed), eps)
-
-    return step
+    return StudentSteps(updates)

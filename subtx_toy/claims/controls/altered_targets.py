@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
 from subtx_toy.problem.losses import Loss
-from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.gradient_step import student_updates
 
 SMOOTHING, DECIMALS, CLIP, TOP_K = 0.1, 2, 0.5, 2
 """Label smoothing; digits of a rounded probability; largest size of a clipped logit; labels that keep their share."""
@@ -30,7 +30,7 @@ def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1
         least_logits: distilled logits below which nothing would change.
     """
 
-    def step(problem: Problem, eps: float) -> Params:
+    def updates(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
         tau = problem.distillation_loss.temperature
         student_tau = hotter * tau
 
@@ -39,12 +39,12 @@ def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1
             return -(p * log_q).sum(-1), (log_q.exp() - p) / student_tau
 
         loss = problem.distillation_loss
-        other = Loss("changed targets", "logits", value_and_gradient, loss.hessian_product, student_tau)
-        return student_step(problem.with_loss(other), eps)
+        other = Loss("changed targets", "logits", value_and_gradient, loss.hessian_product, student_tau, by_row=True)
+        return student_updates(problem.with_loss(other), eps)
 
     def breaks(evidence: Evidence) -> Evidence | None:
         is_kl = evidence.problem.distillation_loss.name == "kl"
-        return evidence.observing(step) if is_kl and evidence.ray.v.shape[-1] >= least_logits else None
+        return evidence.observing(StudentSteps(updates)) if is_kl and evidence.ray.v.shape[-1] >= least_logits else None
 
     return breaks
 
@@ -79,13 +79,13 @@ def top_k(y: Tensor, tau: float) -> Tensor:
 def clipped(evidence: Evidence) -> Evidence:
     """Return evidence of a student whose targets are the teacher's logits, clipped to +- CLIP; any loss."""
 
-    def step(problem: Problem, eps: float) -> Params:
+    def updates(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
         loss = problem.distillation_loss
         other = dataclasses.replace(
             loss,
             name=f"clipped {loss.name}",
             value_and_gradient=lambda z, y: loss.value_and_gradient(z, y.clamp(-CLIP, CLIP)),
         )
-        return student_step(problem.with_loss(other), eps)
+        return student_updates(problem.with_loss(other), eps)
 
-    return evidence.observing(step)
+    return evidence.observing(StudentSteps(updates))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from subtx_toy.claims.controls.altered_passes import drops_units, normalises_batches
 from subtx_toy.claims.controls.altered_targets import (
@@ -19,18 +21,18 @@ from subtx_toy.claims.controls.altered_targets import (
     with_targets,
 )
 from subtx_toy.claims.statements.alignment import dichotomy
-from subtx_toy.claims.statements.distance import distance
+from subtx_toy.claims.statements.distance import distances
 from subtx_toy.claims.statements.loss_family import repulsive
-from subtx_toy.claims.statements.other_init import StudentFrom, cross_init
+from subtx_toy.claims.statements.other_init import cross_init, from_init
 from subtx_toy.claims.statements.update import second_order
 from subtx_toy.claims.vocabulary.claim import Inequality, Outcome, outcome
-from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
+from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import permuted_units
 from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.step_predictions import exact_distance_window
-from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.gradient_step import student_updates
 
 WEIGHT_DECAY, OVERSHOOT = 0.1, 3.0
 """Decay of the parameters towards 0, and the student's step over the window of claim C1b."""
@@ -55,20 +57,19 @@ class BrokenStudent:
     breaks: Callable[[Evidence], Evidence | None]
 
 
-def _decaying(problem: Problem, eps: float) -> Params:
-    update = student_step(problem, eps)
-    return {name: value - WEIGHT_DECAY * problem.base_params[name] for name, value in update.items()}
+def _decaying(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
+    return student_updates(problem, eps) - WEIGHT_DECAY * vectors.flatten(problem.base_params)
 
 
 def _decays(evidence: Evidence) -> Evidence:
-    return evidence.observing(_decaying)
+    return evidence.observing(StudentSteps(_decaying))
 
 
 def _cross(evidence: Evidence) -> Evidence | None:
     if not isinstance(evidence.problem.model, MLP):
         return None
     start = cross_init(evidence.problem, evidence.stream("control", "cross"))
-    return evidence.observing(StudentFrom(start))
+    return evidence.observing(from_init(start))
 
 
 def _permuted(evidence: Evidence) -> Evidence | None:
@@ -79,28 +80,27 @@ def _permuted(evidence: Evidence) -> Evidence | None:
     start = permuted_units(model, base, rng)
     while all(torch.equal(start[name], base[name]) for name in base):  # the identity is no control
         start = permuted_units(model, base, rng)
-    return evidence.observing(StudentFrom(start))
+    return evidence.observing(from_init(start))
 
 
 def _flees(evidence: Evidence) -> Evidence:
-    def step(problem: Problem, eps: float) -> Params:
-        loss = repulsive(problem.distillation_loss)
-        return student_step(problem.with_loss(loss), eps)
+    def updates(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
+        return student_updates(problem.with_loss(repulsive(problem.distillation_loss)), eps)
 
-    return evidence.observing(step)
+    return evidence.observing(StudentSteps(updates))
 
 
-def first_layer_only(problem: Problem, eps: float) -> Params:
-    """Return the update of the first layer, zero elsewhere."""
-    update = student_step(problem, eps)
-    first = next(iter(update)).rpartition(".")[0]
-    return {name: value if name.startswith(first) else torch.zeros_like(value) for name, value in update.items()}
+def first_layer_only(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
+    """Return the updates of the first layer, zero elsewhere."""
+    updates, first = student_updates(problem, eps), next(iter(problem.base_params)).rpartition(".")[0]
+    updates[:, sum(value.numel() for name, value in problem.base_params.items() if name.startswith(first)) :] = 0
+    return updates
 
 
 def _first_layer(evidence: Evidence) -> Evidence | None:
     model = evidence.problem.model
     deep = isinstance(model, MLP) and model.num_layers > 1
-    return evidence.observing(first_layer_only) if deep else None
+    return evidence.observing(StudentSteps(first_layer_only)) if deep else None
 
 
 def _overshoots(evidence: Evidence) -> Evidence:
@@ -110,9 +110,8 @@ def _overshoots(evidence: Evidence) -> Evidence:
 def closer(evidence: Evidence) -> Outcome:
     """Check that a step of OVERSHOOT times the window of C1b ends closer to the teacher, which it cannot."""
     eps = evidence.ladder[0]
-    window = exact_distance_window(evidence.alignment(eps), float(evidence.update(eps).norm()), eps)
-    before, _ = distance(evidence, eps, 0.0)
-    after, rounding = distance(evidence, eps, OVERSHOOT * window)
+    window = exact_distance_window(evidence.alignment(eps), evidence.update_norm(eps), eps)
+    (before, after), (_, rounding) = distances(evidence, eps, (0.0, OVERSHOOT * window))
     return outcome([Inequality(after - before, 0.0, rounding, f"change of distance at {OVERSHOOT} windows")])
 
 

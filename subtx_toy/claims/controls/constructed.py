@@ -8,7 +8,7 @@ import torch
 
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import Loss, kl, squared_error
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 
@@ -21,7 +21,7 @@ def free_logits(logits: Sequence[float], update: Sequence[float], loss: Loss) ->
     """Build z = logits + the parameters' move, one input; the softmax of (1, 0) is (.731, .269)."""
     still = torch.zeros(len(logits), 1, dtype=torch.float64)
     return Problem(
-        model=MLP((1, len(logits)), ACTIVATIONS["tanh"], num_classes=1),
+        model=FastMLP((1, len(logits)), ACTIVATIONS["tanh"], num_classes=1),
         base_params={"layers.0.weight": still, "layers.0.bias": _number(*logits)},
         inputs=_number(0.0)[:, None],
         distillation_loss=loss,
@@ -52,7 +52,7 @@ def perceptron(
         return hidden | {"layers.1.weight": _number(*a)[None, :], "layers.1.bias": _number(b)}
 
     return Problem(
-        model=MLP((1, len(w), 1), ACTIVATIONS["tanh"], num_classes=1),
+        model=FastMLP((1, len(w), 1), ACTIVATIONS["tanh"], num_classes=1),
         base_params=params(w, a, 0.0),
         inputs=_number(*inputs)[:, None],
         distillation_loss=squared_error(),

@@ -19,6 +19,8 @@ FAR = (1.0, 16.0, 256.0)
 def first_order(evidence: Evidence) -> Outcome:
     """Check V >= 0 and a(eps) = eps V + O(eps^2)."""
     ladder, V = evidence.ladder, evidence.V
+    # The claims below look at the last ones: one pass takes all.
+    evidence.prepare((*ladder, evidence.problem.eps, *(far * evidence.unit for far in FAR)))
     remainders = [evidence.alignment(eps) - eps * V for eps in ladder]
     rounding = [evidence.alignment_rounding(eps) for eps in ladder]
     floor = 0.0 if evidence.degenerate else rounding[0] / ladder[0]
@@ -37,7 +39,9 @@ def dichotomy(evidence: Evidence) -> Outcome:
     ladder, V = evidence.ladder, evidence.V
     if evidence.degenerate:
         every = (*ladder, *(far * evidence.unit for far in FAR))
+        evidence.prepare(every)
         return outcome(zero_checks(evidence, every))
+    evidence.prepare(ladder)
     eps = small_eps(ladder, [evidence.alignment(one) - one * V for one in ladder], V)
     sign = Inequality(0.0, evidence.alignment(eps), evidence.alignment_rounding(eps), f"alignment at eps = {eps:.3g}")
     return outcome([sign], predicted=eps * V, observed=evidence.alignment(eps))
@@ -56,6 +60,7 @@ def zero_checks(evidence: Evidence, every: tuple[float, ...]) -> list[Inequality
 def exact_identity(evidence: Evidence) -> Outcome:
     """Check the alignment by forward passes along the ray against the inner product of the two updates."""
     every = (*evidence.ladder[::2], evidence.problem.eps, *(far * evidence.unit for far in FAR[:2]))
+    evidence.prepare(every)
     checks = [
         Inequality(
             abs(evidence.alignment(eps) - evidence.ray.alignment(eps)),
@@ -78,6 +83,7 @@ def exact_identity(evidence: Evidence) -> Outcome:
 def aligned_everywhere(evidence: Evidence) -> Outcome:
     """Check a(eps) >= 0 near and far; with squared error, a(eps) = eps V."""
     every = (*evidence.ladder[:1], *(far * evidence.unit for far in FAR))
+    evidence.prepare(every)
     if evidence.degenerate:
         return outcome(zero_checks(evidence, every))
     checks = [

@@ -28,7 +28,11 @@ def weighted(loss: Loss, weights: Float[Tensor, " n"]) -> Loss:
         return weights[:, None] * loss.hessian_product(z, y, v)
 
     return dataclasses.replace(
-        loss, name=f"weighted {loss.name}", value_and_gradient=value_and_gradient, hessian_product=hessian_product
+        loss,
+        name=f"weighted {loss.name}",
+        value_and_gradient=value_and_gradient,
+        hessian_product=hessian_product,
+        by_row=False,
     )
 
 

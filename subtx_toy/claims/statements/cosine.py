@@ -16,8 +16,8 @@ from subtx_toy.tolerances import LIMIT_ROUNDING
 def cosine_bounds(evidence: Evidence) -> Outcome:
     """Check the cosine's limit V / (||G dT|| ||dT||) and that both lower bounds stay below it and what is observed."""
     ladder = evidence.ladder
-    limit = evidence.V / (float(evidence.G_dT.norm()) * evidence.dT_norm)
-    cosines = [evidence.alignment(e) / (float(evidence.update(e).norm()) * evidence.dT_norm) for e in ladder]
+    limit = evidence.V / (evidence.G_dT_norm * evidence.dT_norm)
+    cosines = [evidence.alignment(e) / (evidence.update_norm(e) * evidence.dT_norm) for e in ladder]
     rounding = [_cosine_rounding(evidence, eps) for eps in ladder]
     checks = order_checks(
         ladder, [one - limit for one in cosines], rounding, order=1, what="cosine - V / (||G dT|| ||dT||)"
@@ -41,7 +41,7 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
 
 
 def _cosine_rounding(evidence: Evidence, eps: float) -> float:
-    size = float(evidence.update(eps).norm())
+    size = evidence.update_norm(eps)
     update = evidence.update_rounding / size
     return evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + update
 

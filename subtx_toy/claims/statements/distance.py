@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import torch
 
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
@@ -11,15 +14,16 @@ from subtx_toy.claims.vocabulary.order import order_checks
 from subtx_toy.theory.step_predictions import exact_distance_window
 from subtx_toy.tolerances import TERMS_ROUNDING
 
-_INSIDE, _OUTSIDE = (0.5, 0.9), (1.1, 2.0)  # parts of the window
+_PARTS = (0.5, 0.9, 1.1, 2.0)  # of the window
 
 
-def distance(evidence: Evidence, eps: float, student_lr: float) -> tuple[float, float]:
-    """Return the distance of the student from the teacher after its step, and how far rounding can move it."""
-    step, way = student_lr * evidence.update(eps), eps * evidence.dT
-    gap = float(((evidence.base + step) - (evidence.base + way)).norm())
-    size = float(evidence.base.norm() + step.norm() + way.norm())
-    return gap, TERMS_ROUNDING * UNIT_ROUNDOFF * size
+def distances(evidence: Evidence, eps: float, student_lrs: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return how far the student is from the teacher after steps of these sizes, and how far rounding moves that."""
+    rates = torch.tensor(student_lrs, dtype=torch.float64)[:, None]
+    teacher = evidence.base + eps * evidence.dT
+    gaps = ((evidence.base + rates * evidence.update(eps)) - teacher).norm(dim=-1).tolist()
+    fixed, step = evidence.base_norm + eps * evidence.dT_norm, evidence.update_norm(eps)
+    return gaps, [TERMS_ROUNDING * UNIT_ROUNDOFF * (fixed + student_lr * step) for student_lr in student_lrs]
 
 
 def moves_toward(evidence: Evidence) -> Outcome:
@@ -27,16 +31,15 @@ def moves_toward(evidence: Evidence) -> Outcome:
     ladder = evidence.ladder
     checks = []
     for eps in ladder[::2]:
-        alignment, size = evidence.alignment(eps), float(evidence.update(eps).norm())
-        before, _ = distance(evidence, eps, 0.0)
+        alignment, size = evidence.alignment(eps), evidence.update_norm(eps)
         if alignment <= evidence.alignment_rounding(eps):
-            after, rounding = distance(evidence, eps, evidence.problem.student_lr)
+            (before, after), (_, rounding) = distances(evidence, eps, (0.0, evidence.problem.student_lr))
             if evidence.degenerate:
                 checks.append(Inequality(before - after, rounding, what=f"closer by, at eps = {eps:.3g}"))
             continue
         window = exact_distance_window(alignment, size, eps)
-        for part in (*_INSIDE, *_OUTSIDE):
-            after, rounding = distance(evidence, eps, part * window)
+        (before, *afters), (_, *roundings) = distances(evidence, eps, [part * window for part in (0.0, *_PARTS)])
+        for part, after, rounding in zip(_PARTS, afters, roundings, strict=True):
             what = f"student_lr {part} of the window, at eps = {eps:.3g}"
             change = after - before if part < 1 else before - after
             checks.append(
@@ -48,7 +51,7 @@ def moves_toward(evidence: Evidence) -> Outcome:
         return outcome([*checks, Inequality(0.0, 0.0, math.inf, "the window's limit: eps V is near rounding")])
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.
     limit = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
-    windows = [exact_distance_window(evidence.alignment(e), float(evidence.update(e).norm()), e) for e in ladder]
+    windows = [exact_distance_window(evidence.alignment(e), evidence.update_norm(e), e) for e in ladder]
     relative = [_window_rounding(evidence, eps) for eps in ladder]
     gaps = [window / limit - 1 for window in windows]
     checks += order_checks(ladder, gaps, relative, order=1, what="window / its limit - 1")
@@ -57,7 +60,7 @@ def moves_toward(evidence: Evidence) -> Outcome:
 
 def _window_rounding(evidence: Evidence, eps: float) -> float:
     relative = evidence.alignment_rounding(eps) / (eps * evidence.V)
-    return relative + 2 * evidence.update_rounding / (eps * float(evidence.G_dT.norm()))
+    return relative + 2 * evidence.update_rounding / (eps * evidence.G_dT_norm)
 
 
 CLAIMS = (

@@ -18,6 +18,7 @@ def positive_in_closed_form(evidence: Evidence) -> Outcome:
     end = evidence.closed_form.eps
     assert end is not None  # a hypothesis
     last = min(end, _FAR * evidence.unit)
+    evidence.prepare([part * last for part in _GRID])
     return outcome(
         Inequality(
             0.0,

@@ -21,14 +21,14 @@ def repulsive(loss: Loss) -> Loss:
         lambda z, y: (-loss.value_and_gradient(z, y)[0], -loss.value_and_gradient(z, y)[1]),
         lambda z, y, v: -loss.hessian_product(z, y, v),
         loss.temperature,
+        loss.by_row,
     )
 
 
-def with_loss(evidence: Evidence, loss: Loss, **changes: object) -> Evidence:
-    """Return evidence on the same problem with another distillation loss; the student that is observed stays."""
+def with_loss(evidence: Evidence, loss: Loss, *, column: int | None = None) -> Evidence:
+    """Return evidence on the same problem with another loss, of one output where it is named; the student stays."""
     problem = evidence.problem.with_loss(loss)
-    if changes:
-        problem = dataclasses.replace(problem, **changes)  # type: ignore[arg-type]
+    problem = problem if column is None else problem.restricted_to(column)
     return Evidence(problem, seed=evidence.seed, student_step=evidence.step, snippet=evidence.snippet)
 
 
@@ -50,12 +50,12 @@ def one_logit(evidence: Evidence) -> Outcome:
     column = range(evidence.problem.outputs(evidence.problem.base_params, evidence.problem.inputs).shape[-1])[
         evidence.problem.columns if isinstance(evidence.problem.columns, slice) else slice(None)
     ][0]
-    softmax = with_loss(evidence, kl(evidence.problem.distillation_loss.temperature), distilled_logits=[column])
+    softmax = with_loss(evidence, kl(evidence.problem.distillation_loss.temperature), column=column)
     nothing = [
-        Inequality(float(softmax.update(distance * evidence.unit).norm()), 0.0, what="||dS|| through a softmax")
+        Inequality(softmax.update_norm(distance * evidence.unit), 0.0, what="||dS|| through a softmax")
         for distance in (2.0**-4, 1.0)
     ]
-    error = dichotomy(with_loss(evidence, squared_error(), distilled_logits=[column]))
+    error = dichotomy(with_loss(evidence, squared_error(), column=column))
     return outcome((*nothing, *error.checks), predicted=error.predicted, observed=error.observed)
 
 

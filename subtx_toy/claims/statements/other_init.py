@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
-from subtx_toy.claims.vocabulary.evidence import Evidence, rungs
+from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps, rungs
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, ONE_STEP, PERCEPTRON, SEEN, SMOOTH
 from subtx_toy.claims.vocabulary.order import order_checks
 from subtx_toy.problem import params as vectors
@@ -20,22 +18,17 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.other_init import probability_of_negative_alignment, unshared_update
 from subtx_toy.tolerances import CONTROL_ORDER, Z_BOUND
-from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.gradient_step import student_updates
 
 _NUM_DRAWS = 200
 _SIGMAS = 1.0  # predicted mean alignment over its spread: P(negative) = .159, far from 0 and from 1/2
 _LOW = 2.0**-12  # of the ladder's top: the sampling part speaks of leading order only
 
 
-@dataclass(frozen=True)
-class StudentFrom:
-    """The student step from an initialisation of the student's own."""
-
-    student_init: Params
-
-    def __call__(self, problem: Problem, eps: float) -> Params:
-        """Return the student's update."""
-        return student_step(problem, eps, student_init=self.student_init)
+def from_init(student_init: Params) -> StudentSteps:
+    """Return the student that starts from an initialisation of its own."""
+    start = vectors.flatten(student_init)
+    return StudentSteps(lambda problem, eps: student_updates(problem, eps, starts=start.expand(len(eps), -1)))
 
 
 def cross_init(problem: Problem, rng: np.random.Generator) -> Params:
@@ -53,9 +46,9 @@ def unshared(evidence: Evidence) -> Outcome:
     limit = vectors.flatten(unshared_update(evidence.problem, start))
     size = float(limit.norm())
     ladder = rungs(evidence.ladder[0])
-    observed = [vectors.flatten(student_step(evidence.problem, eps, student_init=start)) for eps in ladder]
+    observed = from_init(start).many(evidence.problem, ladder)
     rounding = [evidence.update_rounding + 1e-13 * size] * len(ladder)
-    gaps = [float((update - limit).norm()) for update in observed]
+    gaps = (observed - limit).norm(dim=-1).tolist()
     checks = order_checks(ladder, gaps, rounding, order=1, what="||dS - its limit without eps and dT||")
     lowest, above = float(observed[-1].norm()), float(observed[-3].norm())
     # The limit is not small: the lowest rungs show no slope.
@@ -68,12 +61,10 @@ def unshared(evidence: Evidence) -> Outcome:
 def turned_round(evidence: Evidence) -> Outcome:
     """Check that a student perturbed by 2 eps dT has alignment -eps V + O(eps^2), and the odds under noise."""
     problem, ladder, V = evidence.problem, evidence.ladder, evidence.V
-    remainders, rounding = [], []
-    for eps in ladder:
-        start = vectors.axpy(2 * eps, problem.teacher_update, problem.base_params)
-        update = vectors.flatten(student_step(problem, eps, student_init=start))
-        remainders.append(float(update @ evidence.dT) + eps * V)
-        rounding.append(2 * evidence.alignment_rounding(eps))
+    starts = evidence.base + 2 * torch.tensor(ladder, dtype=torch.float64)[:, None] * evidence.dT
+    alignments = (student_updates(problem, ladder, starts=starts) @ evidence.dT).tolist()
+    remainders = [alignment + eps * V for alignment, eps in zip(alignments, ladder, strict=True)]
+    rounding = [2 * evidence.alignment_rounding(eps) for eps in ladder]
     checks = order_checks(ladder, remainders, rounding, order=2, what="alignment + eps V of a student at 2 eps dT")
     observed = remainders[-1] - ladder[-1] * V
     decided = abs(observed) > 10 * rounding[-1]
@@ -84,14 +75,11 @@ def turned_round(evidence: Evidence) -> Outcome:
 
 def _odds(evidence: Evidence) -> Inequality:
     problem, eps, rng = evidence.problem, evidence.ladder[0] * _LOW, evidence.stream("C14")
-    spread = eps * evidence.V / float(evidence.G_dT.norm()) / _SIGMAS
+    spread = eps * evidence.V / evidence.G_dT_norm / _SIGMAS
     p = probability_of_negative_alignment(problem, spread=spread, eps=eps)
-    negative = 0
-    for _ in range(_NUM_DRAWS):
-        noise = torch.from_numpy(rng.standard_normal(len(evidence.base)))
-        start = vectors.unflatten(evidence.base + spread * noise, problem.base_params)
-        update = vectors.flatten(student_step(problem, eps, student_init=start))
-        negative += float(update @ evidence.dT) < 0
+    noise = torch.from_numpy(rng.standard_normal((_NUM_DRAWS, len(evidence.base))))
+    updates = student_updates(problem, [eps] * _NUM_DRAWS, starts=evidence.base + spread * noise)
+    negative = int((updates @ evidence.dT < 0).sum())
     z = abs(negative / _NUM_DRAWS - p) / np.sqrt(p * (1 - p) / _NUM_DRAWS)
     return Inequality(float(z), Z_BOUND, what=f"standard errors of {negative} of {_NUM_DRAWS} negative against {p:.3f}")
 

@@ -14,7 +14,7 @@ _DOUBLINGS = 16  # of a student_lr beyond the closed form, in search of the firs
 
 def trait_ladder(evidence: Evidence) -> tuple[float, ...]:
     """Return a ladder on which the student moves no further than the teacher does on its own ladder."""
-    top, stretch = evidence.ladder[0], evidence.problem.student_lr * float(evidence.G_dT.norm()) * evidence.unit
+    top, stretch = evidence.ladder[0], evidence.problem.student_lr * evidence.G_dT_norm * evidence.unit
     while stretch > 1:
         top, stretch = top / RUNG_RATIO, stretch / RUNG_RATIO
     return rungs(top)
@@ -29,6 +29,7 @@ def trait_rounding(evidence: Evidence, eps: float, student_lr: float | None = No
 def trait_loss_falls(evidence: Evidence) -> Outcome:
     """Check the change of the trait loss against -eps student_lr V, and its sign at small eps unless V = 0."""
     ladder, slope = trait_ladder(evidence), evidence.problem.student_lr * evidence.V
+    evidence.prepare(ladder)
     remainders = [evidence.trait_change(eps) + eps * slope for eps in ladder]
     rounding = [trait_rounding(evidence, eps) for eps in ladder]
     checks = order_checks(ladder, remainders, rounding, order=2, what="change of trait loss + eps student_lr V")

@@ -17,6 +17,7 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
     Its slope is infinite where no rung is above rounding, and None where some are but too few.
     """
     floor = evidence.update_rounding
+    evidence.prepare(evidence.ladder)
     sizes = [float((evidence.update(eps) - eps * evidence.G_dT).norm()) for eps in evidence.ladder]
     above = [(eps, size) for eps, size in zip(evidence.ladder, sizes, strict=True) if size > floor]
     if not above:
@@ -33,14 +34,14 @@ def second_order(evidence: Evidence) -> Outcome:
     if order is None:
         floor = evidence.update_rounding
         return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
-    top = evidence.ladder[0] * float(evidence.G_dT.norm())
+    top = evidence.ladder[0] * evidence.G_dT_norm
     if not evidence.degenerate and top < VISIBLE * evidence.update_rounding:
         return outcome([Inequality(0.0, 0.0, evidence.update_rounding, "eps G dT is near rounding")])
     eps = evidence.ladder[-1]
     check = Inequality(REMAINDER_ORDER, order.slope, what="least order <= fitted order of ||dS - eps G dT||")
     if evidence.degenerate:
         return outcome([check])
-    return outcome([check], predicted=eps * float(evidence.G_dT.norm()), observed=float(evidence.update(eps).norm()))
+    return outcome([check], predicted=eps * evidence.G_dT_norm, observed=evidence.update_norm(eps))
 
 
 CLAIMS = (

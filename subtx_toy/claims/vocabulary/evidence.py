@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
@@ -20,9 +22,22 @@ from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.theory.trait_range import TraitRange, falling_student_lr
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
-from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.gradient_step import student_step as _student_step
+from subtx_toy.training.gradient_step import student_updates
 
 StudentStep = Callable[[Problem, float], Params]
+
+
+@dataclass(frozen=True)
+class StudentSteps:
+    """A student by its updates at several eps, flat; it stands wherever a ``StudentStep`` does."""
+
+    many: Callable[[Problem, Sequence[float]], Float[Tensor, "s p"]]
+
+    def __call__(self, problem: Problem, eps: float) -> Params:
+        """Return the update at one eps."""
+        return vectors.unflatten(self.many(problem, [eps])[0], problem.base_params)
+
 
 NUM_RUNGS, RUNG_RATIO = 6, 4.0
 """Rungs of the ladder of step sizes, and the factor between two of them."""
@@ -37,13 +52,16 @@ UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 
 
 class _RememberingRay(AlignmentRay):
-    """A ray that computes the teacher's outputs once an eps."""
+    """A ray that computes the teacher's outputs once for each eps."""
+
+    @cached_property
+    def _targets(self) -> dict[float, Float[Tensor, "n k"]]:
+        return {}
 
     def targets(self, eps: float) -> Float[Tensor, "n k"]:
-        seen: dict[float, Tensor] = self.__dict__.setdefault("seen", {})
-        if eps not in seen:
-            seen[eps] = super().targets(eps)
-        return seen[eps]
+        if eps not in self._targets:
+            self._targets[eps] = super().targets(eps)
+        return self._targets[eps]
 
 
 class Evidence:
@@ -67,7 +85,7 @@ class Evidence:
         problem: Problem,
         *,
         seed: int = 0,
-        student_step: StudentStep = student_step,
+        student_step: StudentStep = _student_step,
         thorough: bool = True,
         snippet: str = "",
         **planted: object,
@@ -78,7 +96,10 @@ class Evidence:
             raise TypeError(f"planted: expected names of quantities, got {unknown}")
         self.problem, self.seed, self.thorough, self.snippet = problem, seed, thorough, snippet
         self.step = student_step
+        own = student_updates if student_step is _student_step else None
+        self._many = student_step.many if isinstance(student_step, StudentSteps) else own
         self._updates: dict[float, Tensor] = {}
+        self._numbers: dict[float, tuple[float, float]] = {}
         self._roundings: dict[float, float] = {}
         self.__dict__.update(planted)
 
@@ -107,6 +128,11 @@ class Evidence:
     def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """G dT, flat."""
         return vectors.flatten(ggn_vector_product(self.problem, self.problem.teacher_update))
+
+    @cached_property
+    def G_dT_norm(self) -> float:  # noqa: N802
+        """||G dT||."""
+        return float(self.G_dT.norm())
 
     @cached_property
     def ggn_spectrum(self) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
@@ -149,6 +175,11 @@ class Evidence:
         return vectors.flatten(self.problem.base_params)
 
     @cached_property
+    def base_norm(self) -> float:
+        """Its norm."""
+        return float(self.base.norm())
+
+    @cached_property
     def unit(self) -> float:
         """The eps at which the teacher has moved by 1; infinite for a teacher that does not move."""
         return 1 / self.dT_norm if self.dT_norm else math.inf
@@ -162,30 +193,56 @@ class Evidence:
         """
         loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, LADDER_TOP
         slope = loss.hessian_product(outputs, outputs, self.ray.v)
-        while slope.any() and top > _LOWEST_TOP:
+        size = float(slope.norm())
+        while size > 0 and top > _LOWEST_TOP:
             eps = top * self.unit
             bend = loss.output_gradient(outputs, self.ray.targets(eps)) + eps * slope
-            if float(bend.norm()) <= _LINEAR * eps * float(slope.norm()):
+            if float(bend.norm()) <= _LINEAR * eps * size:
                 break
             top /= RUNG_RATIO
         return rungs(top * self.unit)
 
     # Training route.
 
+    def prepare(self, every: Sequence[float]) -> None:
+        """Announce that these eps will be asked for: a ``FastMLP`` goes through all of them in one pass."""
+        if not isinstance(self.problem.model, FastMLP):
+            return
+        self.ray.prepare(every)
+        missing = [eps for eps in every if eps not in self._updates]
+        if missing and self._many is not None:
+            updates = self._many(self.problem, missing)
+            numbers = torch.stack([updates @ self.dT, updates.norm(dim=-1)], dim=-1).tolist()
+            self._updates.update(zip(missing, updates, strict=True))
+            self._numbers.update(zip(missing, map(tuple, numbers), strict=True))
+
     def update(self, eps: float) -> Float[Tensor, " p"]:
         """Return the student's observed update dS at ``eps``, flat."""
         if eps not in self._updates:
-            self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+            if self._many is None:
+                self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+            else:
+                self._updates[eps] = self._many(self.problem, [eps])[0]
         return self._updates[eps]
 
     def alignment(self, eps: float) -> float:
         """Return the observed alignment dS . dT."""
-        return float(self.update(eps) @ self.dT)
+        return self._alignment_and_norm(eps)[0]
+
+    def update_norm(self, eps: float) -> float:
+        """Return ||dS||."""
+        return self._alignment_and_norm(eps)[1]
+
+    def _alignment_and_norm(self, eps: float) -> tuple[float, float]:
+        if eps not in self._numbers:
+            update = self.update(eps)
+            self._numbers[eps] = float(update @ self.dT), float(update.norm())
+        return self._numbers[eps]
 
     def alignment_rounding(self, eps: float) -> float:
         """Return how far rounding can move the observed alignment: that of the outputs and of the inner product."""
         if eps not in self._roundings:
-            inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * float(self.update(eps).norm()) * self.dT_norm
+            inner = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * self.update_norm(eps) * self.dT_norm
             self._roundings[eps] = self.ray.floor(eps) + inner
         return self._roundings[eps]
 

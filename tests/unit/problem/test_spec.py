@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.spec import WORDS, ProblemSpec, draw_spec
@@ -39,3 +40,18 @@ def test_unknown_words_are_all_named_with_the_nearest_known_one() -> None:
         "trait: expected one of 'squared_error', 'cross_entropy', got 'mse'",
         "teacher: expected one of 'trait', 'random', 'last_layer', got 'last_layers'; did you mean 'last_layer'?",
     )
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_a_problem_built_fast_is_the_same_bit_for_bit(index: int) -> None:
+    spec = draw_spec(generator(0, "verify", index))
+    slow, fast = spec.build(), spec.build_fast()
+    for field in ("base_params", "teacher_update"):
+        one, other = getattr(slow, field), getattr(fast, field)
+        assert list(one) == list(other)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(slow.inputs, fast.inputs)
+    assert torch.equal(slow.trait_value(slow.base_params), fast.trait_value(slow.base_params))
+    for name in ("columns", "num_classes", "eps", "student_lr", "is_trait_step", "distilled_logits"):
+        assert getattr(slow, name) == getattr(fast, name)
+    assert (fast.model.sizes, fast.model.activation) == (slow.model.sizes, slow.model.activation)  # type: ignore[union-attr]

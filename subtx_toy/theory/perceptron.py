@@ -1,0 +1,105 @@
+"""Jacobian products of perceptrons, written out by hand, for one problem or a stack of one shape.
+
+Autograd pays for each call, which on nets this small is most of its time. Normalisation as everywhere: nothing in here
+divides by the number of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.activations import Activation
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import Array, Layers, cut, forward, layers_of, perceptron
+
+
+class Expansion:
+    """A forward pass and the derivatives at its parameters."""
+
+    def __init__(self, layers: Layers, x: Array, activation: Activation) -> None:
+        self._pass = forward(layers, x, activation)
+        self._slopes = self._pass.slopes(activation)
+        self.outputs = self._pass.outputs
+
+    def along(self, update: Layers) -> Array:
+        """Return J ``update``, of the shape of the outputs: v = dW a + db + W a', a' = s'(z) v."""
+        (dW, db), *rest = update
+        v = dW @ self._pass.inputs[0] + db
+        for number, (dW, db) in enumerate(rest, start=1):
+            W, _ = self._pass.layers[number]
+            v = dW @ self._pass.inputs[number] + db + W @ (self._slopes[number - 1] * v)
+        return v
+
+    def pulled_back(self, r: Array) -> Array:
+        """Return J^T ``r`` as vectors ``[..., p]``, summed over inputs and outputs."""
+        found: list[Array] = []
+        for number in range(len(self._slopes), -1, -1):
+            dW = r @ self._pass.inputs[number].swapaxes(-1, -2)
+            found += r.sum(-1), dW.reshape(*dW.shape[:-2], -1)
+            if number:
+                r = self._pass.layers[number][0].swapaxes(-1, -2) @ r * self._slopes[number - 1]
+        return np.concatenate(found[::-1], axis=-1)
+
+    def jacobian(self, columns: slice | list[int]) -> Array:
+        """Return J ``[n, k, p]`` of the outputs ``columns``; no leading axis."""
+        num_outputs, num_inputs = self.outputs.shape
+        r = np.repeat(np.eye(num_outputs)[columns].T[..., None], num_inputs, axis=-1)  # [o, k, n]
+        found: list[Array] = []
+        for number in range(len(self._slopes), -1, -1):
+            dW = np.einsum("okn,in->nkoi", r, self._pass.inputs[number])
+            found += r.transpose(2, 1, 0), dW.reshape(*dW.shape[:2], -1)
+            if number:
+                r = np.tensordot(self._pass.layers[number][0].T, r, 1) * self._slopes[number - 1][:, None]
+        return np.concatenate(found[::-1], axis=-1)
+
+
+def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:
+    """Return J of the distilled outputs at the base."""
+    return torch.from_numpy(_at_base(problem).jacobian(problem.columns))
+
+
+def outputs_and_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """Return the distilled outputs at the base and J ``update``."""
+    base = _at_base(problem)
+    v = _along_teacher(problem) if update is problem.teacher_update else base.along(layers_of(update))
+    return torch.from_numpy(base.outputs[problem.columns]).T, torch.from_numpy(v[problem.columns]).T
+
+
+def transposed_product(problem: Problem, weights: Float[Tensor, "n k"], at: Params | None) -> Params:
+    """Return J^T ``weights`` at the base, or at other parameters."""
+    base = _at_base(problem) if at is None else _expand(problem, at)
+    r = np.zeros_like(base.outputs)
+    r[problem.columns] = weights.T.numpy()
+    return vectors.unflatten(torch.from_numpy(base.pulled_back(r)), problem.base_params)
+
+
+def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s n k"]:
+    """Return the teacher's distilled outputs at each eps."""
+    base, update = problem.flat.numpy()
+    model = perceptron(problem)
+    teachers = cut(model, base + np.array(eps)[:, None] * update)
+    outputs = forward(teachers, problem.inputs.T.numpy(), model.activation).outputs
+    # Outputs first in memory: there torch's kernels work on many inputs at once.
+    return torch.from_numpy(np.ascontiguousarray(outputs[:, problem.columns].swapaxes(0, 1))).permute(1, 2, 0)
+
+
+def _expand(problem: Problem, params: Params) -> Expansion:
+    return Expansion(layers_of(params), problem.inputs.T.numpy(), perceptron(problem).activation)
+
+
+@lru_cache(maxsize=4)  # of a problem, and of what its claims and controls derive from it
+def _at_base(problem: Problem) -> Expansion:
+    return _expand(problem, problem.base_params)
+
+
+@lru_cache(maxsize=4)
+def _along_teacher(problem: Problem) -> Array:
+    return _at_base(problem).along(layers_of(problem.teacher_update))
