@@ -118,9 +118,8 @@ def check(
     choice = {"student_lr": student_lr, "seed": seed}
     ProblemChoice.parse(choice)
     if problem is None:
-        InputError.gather(
-            f"{name}: it belongs to a problem, and no problem is given" for name in choice if choice[name]
-        )
+        stray = (name for name, value in choice.items() if value is not None)
+        InputError.gather(f"{name}: it belongs to a problem, and no problem is given" for name in stray)
     name = None if isinstance(certificate, Certificate) else str(certificate)
     try:
         if isinstance(certificate, Certificate):
