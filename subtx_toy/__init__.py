@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # read by type checkers; importing typing would take longer than the rest
 
 if TYPE_CHECKING:
+    from subtx_toy.api.certificate import Certificate, Check
+    from subtx_toy.api.certify import certify, check
     from subtx_toy.api.doctor import examine
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "Certificate",
+    "Check",
     "Dataset",
     "Evidence",
     "Inequality",
@@ -68,6 +72,8 @@ __all__ = [
     "TraitLoss",
     "Verification",
     "__version__",
+    "certify",
+    "check",
     "claim",
     "cosine_distance",
     "cross_entropy_trait",
@@ -89,6 +95,8 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "api.certificate": "Certificate Check",
+    "api.certify": "certify check",
     "api.doctor": "examine",
     "api.results": "results",
     "api.run": "run",
