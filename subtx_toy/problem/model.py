@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812, torch's own idiom
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS, Activation, activation_of
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.arguments import Kind, checked, integer, integers
+from subtx_toy.settings.arguments import Kind, checked, integer, integers, number, one_of
 from subtx_toy.settings.base import NUM_CLASSES
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.messages import nearest
@@ -55,7 +55,13 @@ class HiddenModel(Model, Protocol):
         """Return the activations ``[n, h]`` of the last hidden layer."""
 
 
-@checked(sizes=integers(1, "the widths of two layers or more"), activation=_ACTIVATION, num_classes=integer(0))
+@checked(
+    sizes=integers(1, "the widths of two layers or more"),
+    activation=_ACTIVATION,
+    num_classes=integer(0),
+    init=one_of(("fan_in_normal", "pytorch", "he")),
+    init_scale=number("> 0"),
+)
 @dataclass(frozen=True)
 class MLP:
     """The shape of a multi-layer perceptron: ``sizes[0]`` inputs, hidden layers, ``sizes[-1]`` outputs.
@@ -137,9 +143,6 @@ class MLP:
         ``"fan_in_normal"``: weights N(0, 1/d_in), biases 0 (Cloud et al. 2025, arXiv:2507.14805). ``"he"``: weights
         N(0, 2/d_in), biases 0 (He et al. 2015, arXiv:1502.01852). ``"pytorch"``: weights and biases uniform within
         1/sqrt(d_in) of zero, as torch.nn.Linear does. All are multiplied by ``init_scale``.
-
-        Raises:
-            ValueError: if ``init`` is none of the three.
         """
         params: Params = {}
         for layer, (d_in, d_out) in enumerate(itertools.pairwise(self.sizes)):
@@ -148,11 +151,9 @@ class MLP:
                 weight = rng.standard_normal((d_out, d_in)) * d_in**-0.5
             elif self.init == "he":
                 weight = rng.standard_normal((d_out, d_in)) * (2 / d_in) ** 0.5
-            elif self.init == "pytorch":
+            else:
                 weight = rng.uniform(-1, 1, (d_out, d_in)) * d_in**-0.5
                 bias = rng.uniform(-1, 1, d_out) * d_in**-0.5
-            else:
-                raise ValueError(f"init: expected 'fan_in_normal', 'pytorch' or 'he', got {self.init!r}")
             params[f"layers.{layer}.weight"] = torch.from_numpy(self.init_scale * weight)
             params[f"layers.{layer}.bias"] = torch.from_numpy(self.init_scale * bias)
         return params

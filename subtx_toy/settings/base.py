@@ -184,8 +184,8 @@ class Settings(Overridable):
         }
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know before the run starts, one sentence each."""
+    def by_autograd(self) -> tuple[str, ...]:
+        """The settings whose objects are the user's and for which a run trains by the slower autograd route."""
         return ()
 
     def load(self, name: str) -> object:

@@ -126,15 +126,8 @@ class RunConfig(Settings):
 
     @property
     def by_autograd(self) -> tuple[str, ...]:
-        """The settings whose objects are the user's and can be trained by the autograd route only."""
+        """The settings whose objects are the user's and for which a run trains by the slower autograd route."""
         return tuple(name for name in ("model", "optimizer") if name in self.own_objects)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what is slower than it could be."""
-        return tuple(
-            f"{name} {getattr(self, name)}: trained by the autograd route, which is slower" for name in self.by_autograd
-        )
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> RunConfig:

@@ -31,7 +31,10 @@ def schedule(
     """
     notes: dict[str, None] = {}
     for config in configs:
-        notes |= dict.fromkeys(config.notes)
+        notes |= {
+            f"{name} {getattr(config, name)}: trained by the autograd route, which is slower": None
+            for name in config.by_autograd
+        }
         for name in config.own_objects:
             config.load(name)  # what cannot be imported stops here, and not once per trial
     if report is not None:

@@ -136,10 +136,9 @@ def run_trial(trial: Trial) -> RunRecord:
             f"worker: data set {config.dataset}: expected checksum {trial.dataset_sha256} as in the coordinator, "
             f"got {dataset.sha256}"
         )
-    if config.own_objects and trial.run_id != run_id(config, seed=trial.seed, dataset_sha256=dataset.sha256):
-        raise InputError(
-            f"{', '.join(config.own_objects)}: the source changed after the trials were planned; run again"
-        )
+    own = [*config.own_objects, *(["protocol"] if config.source else [])]
+    if own and trial.run_id != run_id(config, seed=trial.seed, dataset_sha256=dataset.sha256):
+        raise InputError(f"{', '.join(own)}: the source changed after the trials were planned; run again")
     return run_experiment(config, dataset, seed=trial.seed)
 
 

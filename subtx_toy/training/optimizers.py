@@ -75,30 +75,21 @@ def _sgd_update(theta: Tensor, settings: OptimizerSettings) -> Step:
     return update
 
 
-def _plain_adam(parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=settings.lr, weight_decay=settings.decay_to_zero)
-
-
-def _plain_adamw(parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.decay_to_zero)
-
-
-def _plain_sgd(parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    decay = settings.decay_to_zero
-    return torch.optim.SGD(parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=decay)
-
-
 class _Kind(NamedTuple):
-    plain: Callable[[list[Tensor], OptimizerSettings], torch.optim.Optimizer]
+    plain: Callable[..., torch.optim.Optimizer]
     fused: Callable[[Tensor, OptimizerSettings], Step]
+    takes: tuple[str, ...] = ()
 
 
 OPTIMIZERS = {
-    "adam": _Kind(_plain_adam, _adam_update),
-    "adamw": _Kind(_plain_adamw, _adam_update),
-    "sgd": _Kind(_plain_sgd, _sgd_update),
+    "adam": _Kind(torch.optim.Adam, _adam_update),
+    "adamw": _Kind(torch.optim.AdamW, _adam_update),
+    "sgd": _Kind(torch.optim.SGD, _sgd_update, ("momentum",)),
 }
-"""Adam with betas (.9, .999) and eps 1e-8, AdamW, and SGD, by name: how to make the plain and the fused one."""
+"""By name: torch's class, the fused update, and what the class takes besides step size and weight decay.
+
+Adam and AdamW have betas (.9, .999) and eps 1e-8.
+"""
 
 
 def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
@@ -110,7 +101,9 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) ->
     parameters = list(parameters)
     if settings.factory is not None:
         return _own(settings.factory, parameters, settings)
-    optimizer = OPTIMIZERS[settings.name].plain(parameters, settings)
+    kind = OPTIMIZERS[settings.name]
+    more = {name: getattr(settings, name) for name in kind.takes}
+    optimizer = kind.plain(parameters, lr=settings.lr, weight_decay=settings.decay_to_zero, **more)
     pull = _pull_towards_start(settings, parameters)
     if pull is not None:
         optimizer.register_step_pre_hook(lambda *_arguments: pull())

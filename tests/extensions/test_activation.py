@@ -11,9 +11,10 @@ from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.activations import ACTIVATIONS, Activation, activation_of
 from subtx_toy.protocols.distillation import run_protocol
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.tolerances import FP64_STEP
+from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer
 from tests.extensions.conftest import EXAMPLES, Command, records
+from tests.reference.closeness import assert_close
 
 SWISH = f"{EXAMPLES / 'own_activation.py'}:SWISH"
 
@@ -48,7 +49,7 @@ def test_what_is_derived_from_the_function_alone_is_what_the_package_writes_out(
     a = torch.empty_like(z)
     assert torch.equal(derived.apply_into(z, a), right.apply(z))
     ours, theirs = derived.derivative_over(z.clone(), a), right.derivative_over(z.clone(), a)
-    assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+    assert_close(ours, theirs, FP64_FORMULA)
 
 
 def test_another_object_is_an_error(tmp_path: Path) -> None:

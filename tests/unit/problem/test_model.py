@@ -16,6 +16,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.named import ACTIVATION_NAMES
 from subtx_toy.tolerances import FINITE_DIFFERENCE, FINITE_DIFFERENCE_STEP, FP32_ROUNDING, FP64_FORMULA
 from tests.reference.closeness import assert_close, assert_within_z, same_bits
 
@@ -109,11 +110,15 @@ def test_single_precision_is_the_rounded_double_precision(
 
 
 def test_an_unknown_initialisation_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^init: expected 'fan_in_normal', 'pytorch' or 'he', got 'zeros'$"):
+    with pytest.raises(ValueError, match=r"^init: expected one of 'fan_in_normal', 'pytorch', 'he', got 'zeros'$"):
         initialise(MLP((1, 1), ACTIVATIONS["relu"], num_classes=1), generator(0), init="zeros")
 
 
 # Activations
+
+
+def test_the_settings_name_the_activations_of_the_table() -> None:
+    assert tuple(ACTIVATIONS) == ACTIVATION_NAMES
 
 
 def assert_derivative_matches(activation: Activation, z: Tensor) -> None:
