@@ -57,8 +57,8 @@ def run(
     from subtx_toy.api.run import choose
     from subtx_toy.api.run import run as run_experiment
     from subtx_toy.errors import InputError
-    from subtx_toy.settings.base import read_assignments
     from subtx_toy.settings.experiment_file import read
+    from subtx_toy.settings.overridable import read_assignments
 
     start = time.perf_counter()
     definition = read(experiment)

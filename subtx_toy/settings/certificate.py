@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from subtx_toy.settings.base import Count, Overridable
+from subtx_toy.settings.base import Count
+from subtx_toy.settings.overridable import Overridable
 
 MAX_BOXES = 4000
 """Attempts of a search, unless you say otherwise."""

@@ -17,7 +17,8 @@ import tomli_w
 
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
-from subtx_toy.settings.base import Settings, read_value
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.overridable import read_value
 from subtx_toy.sweep.axis_values import FUNCTIONS, LAWS, integer_range, tidy
 
 _CALL = re.compile(r"([a-z]+)(?:\((.*)\)|:(.*))")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from subtx_toy.errors import InputError
 from subtx_toy.settings import base as config_module
-from subtx_toy.settings.base import RESULTS_VERSION, read_value, run_id
+from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import BF16_VERSION, RunConfig
 from subtx_toy.settings.named import NOISE_INPUTS
+from subtx_toy.settings.overridable import read_value
 
 COUNTS = st.integers(1, 10**6)
 POSITIVE = st.floats(min_value=0, exclude_min=True, allow_infinity=False)

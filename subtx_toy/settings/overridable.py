@@ -1,0 +1,117 @@
+"""Frozen values by name, checked in the package's own words, that ``key=value`` texts replace."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.messages import explain
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _InOurWords(ModelMetaclass):
+    """The constructor's errors in the form of ``parse``; validation inside another model is left alone."""
+
+    def __call__(self, *args: object, **values: Any) -> Any:
+        if args:
+            raise InputError(f"{self.__name__}: expected values by name, got {args[0]!r}")
+        try:
+            return super().__call__(**values)
+        except pydantic.ValidationError as error:
+            raise InputError(*explain(self, error)) from None  # type: ignore[arg-type]
+
+
+OverridableT = TypeVar("OverridableT", bound="Overridable")  # typing.Self is not understood by the run-time checker
+
+
+class Overridable(BaseModel, metaclass=_InOurWords):
+    """Frozen, validated values by name, which ``key=value`` assignments replace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def parse(cls: type[OverridableT], values: Mapping[str, object]) -> OverridableT:
+        """Validate ``values``; missing keys take their defaults.
+
+        Raises:
+            InputError: naming every field that is wrong, what was expected and what came.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except pydantic.ValidationError as error:
+            raise InputError(*explain(cls, error)) from None
+
+    def override(self: OverridableT, changes: Mapping[str, object] | Sequence[str]) -> OverridableT:
+        """Return these settings with some of them changed.
+
+        Args:
+            changes: values by name, or ``key=value`` texts with values written as in TOML.
+
+        Raises:
+            InputError: if a text cannot be read, repeats a key, or a value is not valid; all faults at once.
+
+        >>> from subtx_toy.settings.distillation import RunConfig
+        >>> RunConfig().override(["width=64", "loss=squared_error"]).width
+        64
+        """
+        values, problems = (changes, []) if isinstance(changes, Mapping) else read_assignments(changes)
+        try:
+            changed = self.changed(values)
+        except InputError as error:
+            raise InputError(*problems, *error.problems) from None
+        InputError.gather(problems)
+        return changed
+
+    def changed(self: OverridableT, values: Mapping[str, object]) -> OverridableT:
+        """Return this configuration with some values in the place of its own.
+
+        Raises:
+            InputError: as ``parse``.
+        """
+        return self.parse(self.model_dump() | dict(values))
+
+
+def read_assignments(texts: Iterable[str]) -> tuple[dict[str, object], list[str]]:
+    """Read ``key=value`` texts; return the values by key, and what is wrong with the others.
+
+    >>> read_assignments(["width=64", "loss=kl", "lr"])
+    ({'width': 64, 'loss': 'kl'}, ["'lr': expected key=value, for example width=128"])
+    """
+    values: dict[str, object] = {}
+    problems = []
+    for assignment in texts:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            problems.append(f"{assignment!r}: expected key=value, for example width=128")
+        elif key in values:
+            problems.append(f"{key}: expected one value, got a second one, {text!r}")
+        else:
+            values[key] = read_value(text)
+    return values, problems
+
+
+def read_value(text: str) -> object:
+    """Read one value as TOML would, or as a number such as ``.5``; anything else is a plain string.
+
+    >>> read_value("3e-4"), read_value(".5"), read_value("true"), read_value("glyphs")
+    (0.0003, 0.5, True, 'glyphs')
+    """
+    if "\n" in text:  # would be read as several lines of TOML, and all but the first be lost
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # not TOML, thousands of digits, or thousands of brackets
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
