@@ -12,6 +12,7 @@ from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.problem import Problem
+from subtx_toy.settings.arguments import TEXT, checked
 from subtx_toy.tolerances import USER_BOUND_ROUNDING
 
 Bound = Callable[[Problem, Evidence], Inequality]
@@ -44,6 +45,7 @@ class _Evaluation:
         return Outcome((replace(found, lhs=lhs, rhs=rhs, floor=floor, what=found.what or self.name),), lhs, rhs)
 
 
+@checked(id=TEXT._replace(expected="a text, as in @claim(id='mine')"), source=TEXT)
 def claim(
     *, id: str, hypotheses: Sequence[Hypothesis | Callable[[Problem], bool]] = (), source: str = "the user's own"
 ) -> Callable[[Bound], Claim]:

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from subtx_toy.problem.params import Params
+from subtx_toy.settings.arguments import FUNCTION, checked, instance
 
 Apply = Callable[[Params, Tensor], Tensor]
 """A model as a function ``f(params, inputs) -> outputs``."""
@@ -35,6 +36,12 @@ def differentiable_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+@checked(
+    module=instance(
+        nn.Module, "a torch.nn.Module", lambda value: f"; write {value.__name__}()" if isinstance(value, type) else ""
+    ),
+    output=FUNCTION,
+)
 class ModuleFunction:
     """A module as a function of its trainable parameters; buffers and frozen parameters are constants.
 

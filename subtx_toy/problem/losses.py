@@ -17,13 +17,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.settings.arguments import checked, number
+from subtx_toy.settings.arguments import FUNCTION, TEXT, checked, number, one_of
 
 Logits = Float[Tensor, "n k"]
 Labels = Int[Tensor, " n"]
 PerInput = Float[Tensor, " n"]
 
 
+@checked(
+    name=TEXT,
+    targets=one_of(("logits", "labels")),
+    value_and_gradient=FUNCTION._replace(expected="a function (z, y) -> l(z, y), dl/dz"),
+    hessian_product=FUNCTION._replace(expected="a function (z, y, v) -> M v"),
+    temperature=number("> 0"),
+)
 @dataclass(frozen=True)
 class Loss:
     """A loss between logits ``z`` ``[n, k]`` and targets ``y``: logits ``[n, k]``, or labels ``[n]``.

@@ -72,12 +72,18 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
     """
 
     def decorate(target: F) -> F:
-        parameters = inspect.signature(target).parameters
+        parameters = inspect.signature(target).parameters.values()
+        signature = _Signature(
+            {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD},
+            [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD],
+            any(one.kind is one.VAR_KEYWORD for one in parameters),
+        )
         call = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+        skipped = int(isinstance(target, type))  # self
 
         @functools.wraps(call)
         def with_checks(*args: Any, **given: Any) -> Any:
-            InputError.gather(_faults(parameters, kinds, args[isinstance(target, type) :], given))
+            InputError.gather(_faults(signature, kinds, args[skipped:], given))
             return call(*args, **given)
 
         if isinstance(target, type):
@@ -88,25 +94,31 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
     return decorate
 
 
+class _Signature(NamedTuple):
+    defaults: dict[str, object]
+    positional: list[str]
+    takes_any_name: bool
+
+
 def _faults(
-    parameters: Any, kinds: dict[str, Kind], args: tuple[object, ...], given: dict[str, object]
+    signature: _Signature, kinds: dict[str, Kind], args: tuple[object, ...], given: dict[str, object]
 ) -> Iterator[str]:
-    positional = [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
+    defaults, positional = signature.defaults, signature.positional
     values = dict(zip(positional, args, strict=False)) | given
     if len(args) > len(positional):
         few = f"at most {len(positional)}" if positional else "no"
-        yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(parameters)}"
+        yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(defaults)}"
     for name in given:
-        if name not in parameters:
-            yield f"{name}: unknown key{nearest(name, parameters)}"
+        if name not in defaults and not signature.takes_any_name:
+            yield f"{name}: unknown key{nearest(name, defaults)}"
         elif name in positional[: len(args)]:
             yield f"{name}: expected one value, got two"
     for name, kind in kinds.items():
-        if name not in values:
-            if parameters[name].default is inspect.Parameter.empty:
-                yield f"{name}: expected {kind.expected}, got nothing"
-        elif values[name] is not parameters[name].default and not kind.accepts(values[name]):
-            yield f"{name}: expected {kind.expected}, got {described(values[name])}{kind.hint(values[name])}"
+        value = values.get(name, defaults[name])
+        if value is inspect.Parameter.empty:
+            yield f"{name}: expected {kind.expected}, got nothing"
+        elif value is not defaults[name] and not kind.accepts(value):
+            yield f"{name}: expected {kind.expected}, got {described(value)}{kind.hint(value)}"
 
 
 def described(value: object) -> str:
@@ -126,8 +138,8 @@ def described(value: object) -> str:
 
 def is_real(value: object) -> bool:
     """Return whether a value is a real number; truth values are none."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return type(value) in (int, float) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return type(value) is int or (isinstance(value, numbers.Integral) and not isinstance(value, bool))

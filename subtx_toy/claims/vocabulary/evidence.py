@@ -17,6 +17,7 @@ from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
+from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
@@ -64,6 +65,7 @@ class _RememberingRay(AlignmentRay):
         return self._targets[eps]
 
 
+@checked(problem=instance(Problem, "a Problem"))
 class Evidence:
     """Quantities of one problem by both routes, lazily and once.
 
@@ -102,6 +104,9 @@ class Evidence:
         self._numbers: dict[float, tuple[float, float]] = {}
         self._roundings: dict[float, float] = {}
         self.__dict__.update(planted)
+
+    def __repr__(self) -> str:
+        return f"Evidence({self.problem!r}, student={getattr(self.step, '__name__', type(self.step).__name__)})"
 
     def observing(self, step: StudentStep) -> Evidence:
         """Return evidence on the same problem with another student observed; predictions stay."""

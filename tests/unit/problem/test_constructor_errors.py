@@ -13,8 +13,11 @@ import pytest
 import torch
 from torch import nn
 
+from subtx_toy.claims.user import claim
+from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
-from subtx_toy.problem.losses import kl, squared_error
+from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.problem.functional import ModuleFunction
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import smooth_loss
@@ -57,10 +60,10 @@ def problem(**changes: Any) -> Problem:
     [
         (lambda: RunConfig(widht=3), ["widht: unknown key; did you mean 'width'?"]),
         (
-            lambda: RunConfig(width="wide", optimizer="adm"),
+            lambda: RunConfig(width="wide", init="hee"),
             [
                 "width: expected an integer >= 1, got 'wide'",
-                "optimizer: expected one of 'adam', 'adamw', 'sgd', got 'adm'",
+                "init: expected one of 'fan_in_normal', 'pytorch', 'he', got 'hee'",
             ],
         ),
         (lambda: RunConfig(3), ["RunConfig: expected values by name, got 3"]),
@@ -142,6 +145,25 @@ def problem(**changes: Any) -> Problem:
             ],
         ),
         (lambda: squared_error_trait(X), ["targets: expected a tensor, got nothing"]),
+        (
+            lambda: Loss("mine", "logit", X, lambda z, y, v: v),
+            [
+                "targets: expected one of 'logits', 'labels', got 'logit'; did you mean 'logits'?",
+                "value_and_gradient: expected a function (z, y) -> l(z, y), dl/dz, got a Tensor of shape (4, 3)",
+            ],
+        ),
+        (
+            lambda: ModuleFunction(nn.Linear),
+            ["module: expected a torch.nn.Module, got the class Linear; write Linear()"],
+        ),
+        (lambda: Evidence(kl()), ["problem: expected a Problem, got Loss('kl')"]),
+        (
+            lambda: claim(len),
+            [
+                "arguments: expected no values without a name, got 1; the names are id, hypotheses, source",
+                "id: expected a text, as in @claim(id='mine'), got nothing",
+            ],
+        ),
         (lambda: TraitLoss(X, X), ["value: expected a function of the outputs [n, k], got a Tensor of shape (4, 3)"]),
         (lambda: Store(3), ["path: expected the path of a results database, got 3"]),
         (lambda: select("results.sqlite"), [STORE + "'results.sqlite'; write Store('results.sqlite')"]),
