@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import pytest
@@ -49,3 +50,11 @@ def test_c5_is_undecided_where_rounding_has_no_bound() -> None:
         assert CLAIMS["C5"].judge(seen).verdict != "holds"
     with pytest.raises(AssertionError, match="rounding has no bound"):
         assert_alignment_is_exact(evidence.problem)
+
+
+def test_c5_is_violated_by_an_update_that_is_not_a_number() -> None:
+    evidence = Evidence(GENERIC.build())
+    broken = evidence.observing(lambda problem, eps: unflatten(math.nan * evidence.dT, problem.base_params))
+    assert CLAIMS["C5"].judge(broken).verdict == "violated"
+    with pytest.raises(AssertionError, match="C5 is violated"):
+        assert_alignment_is_exact(evidence.problem, student=broken.step)
