@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.arguments import number
+from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
+from subtx_toy.settings.arguments import Kind, instance, integer, is_real, number
+from subtx_toy.settings.messages import nearest
 
-EPS, STUDENT_LR = number(">= 0"), number("> 0")
+_EPS, _STUDENT_LR = number(">= 0"), number("> 0")
+_LOSSES = ("kl", "squared_error", "reverse_kl", "probability_squared_error", "cosine_distance")
+
+
+def _call_it(value: object) -> str:
+    name = str(value) if isinstance(value, str) else getattr(value, "__name__", "")
+    return f"; write {name}()" if name in _LOSSES or isinstance(value, type) else nearest(name, _LOSSES)
+
+
+_PARAMS = Kind(
+    "a dict of tensors by name",
+    lambda value: isinstance(value, dict) and all(isinstance(one, Tensor) for one in value.values()),
+)
+
+KINDS = {
+    "model": Kind(
+        "an MLP, a torch.nn.Module or a function f(params, inputs)",
+        lambda value: isinstance(value, MLP) or (callable(value) and not isinstance(value, type)),
+        _call_it,
+    ),
+    "base_params": _PARAMS,
+    "inputs": TENSOR,
+    "distillation_loss": instance(Loss, "a loss such as kl() or squared_error()", _call_it),
+    "distilled_logits": Kind(
+        "'all', 'aux', 'class', a slice or column numbers",
+        lambda value: (
+            isinstance(value, str | slice)
+            or (isinstance(value, Iterable) and all(isinstance(one, Integral) for one in value))
+        ),
+    ),
+    "trait_loss": instance(TraitLoss, "a trait loss such as cross_entropy_trait(inputs, labels)"),
+    "teacher_update": _PARAMS,
+    "num_classes": integer(0),
+    "eps": _EPS._replace(accepts=is_real),  # their ranges are checked with the rest
+    "student_lr": _STUDENT_LR._replace(accepts=is_real),
+}
+"""What each argument of a Problem may be."""
 
 
 def numbers(eps: float, student_lr: float) -> Iterator[str]:
     """Check the two step sizes."""
-    for name, value, kind in (("eps", eps, EPS), ("student_lr", student_lr, STUDENT_LR)):
+    for name, value, kind in (("eps", eps, _EPS), ("student_lr", student_lr, _STUDENT_LR)):
         if not kind.accepts(value):
             yield f"{name}: expected {kind.expected}, got {value}"
 

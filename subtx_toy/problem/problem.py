@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,48 +20,11 @@ from subtx_toy.problem.functional import Apply, ModuleFunction
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
-from subtx_toy.settings.arguments import Kind, checked, described, instance, integer, is_real
-from subtx_toy.settings.messages import nearest
-
-_LOSSES = ("kl", "squared_error", "reverse_kl", "probability_squared_error", "cosine_distance")
+from subtx_toy.problem.trait_loss import TraitLoss
+from subtx_toy.settings.arguments import checked, described
 
 
-def _call_it(value: object) -> str:
-    name = str(value) if isinstance(value, str) else getattr(value, "__name__", "")
-    return f"; write {name}()" if name in _LOSSES or isinstance(value, type) else nearest(name, _LOSSES)
-
-
-_MODEL = Kind(
-    "an MLP, a torch.nn.Module or a function f(params, inputs)",
-    lambda value: isinstance(value, MLP) or (callable(value) and not isinstance(value, type)),
-    _call_it,
-)
-_PARAMS = Kind(
-    "a dict of tensors by name",
-    lambda value: isinstance(value, dict) and all(isinstance(one, Tensor) for one in value.values()),
-)
-_COLUMNS = Kind(
-    "'all', 'aux', 'class', a slice or column numbers",
-    lambda value: (
-        isinstance(value, str | slice)
-        or (isinstance(value, Iterable) and all(isinstance(one, numbers.Integral) for one in value))
-    ),
-)
-
-
-@checked(
-    model=_MODEL,
-    base_params=_PARAMS,
-    inputs=TENSOR,
-    distillation_loss=instance(Loss, "a loss such as kl() or squared_error()", _call_it),
-    distilled_logits=_COLUMNS,
-    trait_loss=instance(TraitLoss, "a trait loss such as cross_entropy_trait(inputs, labels)"),
-    teacher_update=_PARAMS,
-    num_classes=integer(0),
-    eps=checks.EPS._replace(accepts=is_real),
-    student_lr=checks.STUDENT_LR._replace(accepts=is_real),
-)
+@checked(**checks.KINDS)
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
     """A model at a shared initialisation, a teacher's update, and what the student is to imitate.

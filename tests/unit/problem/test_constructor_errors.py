@@ -16,8 +16,8 @@ from torch import nn
 from subtx_toy.claims.user import claim
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
-from subtx_toy.problem.losses import Loss, kl, squared_error
 from subtx_toy.problem.functional import ModuleFunction
+from subtx_toy.problem.losses import Loss, kl, squared_error
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import smooth_loss
@@ -146,7 +146,7 @@ def problem(**changes: Any) -> Problem:
         ),
         (lambda: squared_error_trait(X), ["targets: expected a tensor, got nothing"]),
         (
-            lambda: Loss("mine", "logit", X, lambda z, y, v: v),
+            lambda: Loss("mine", "logit", X, lambda _z, _y, v: v),
             [
                 "targets: expected one of 'logits', 'labels', got 'logit'; did you mean 'logits'?",
                 "value_and_gradient: expected a function (z, y) -> l(z, y), dl/dz, got a Tensor of shape (4, 3)",

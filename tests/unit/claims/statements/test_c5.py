@@ -54,7 +54,7 @@ def test_c5_is_undecided_where_rounding_has_no_bound() -> None:
 
 def test_c5_is_violated_by_an_update_that_is_not_a_number() -> None:
     evidence = Evidence(GENERIC.build())
-    broken = evidence.observing(lambda problem, eps: unflatten(math.nan * evidence.dT, problem.base_params))
+    broken = evidence.observing(lambda problem, eps: unflatten(math.nan * eps * evidence.dT, problem.base_params))
     assert CLAIMS["C5"].judge(broken).verdict == "violated"
     with pytest.raises(AssertionError, match="C5 is violated"):
         assert_alignment_is_exact(evidence.problem, student=broken.step)
