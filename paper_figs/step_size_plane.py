@@ -12,12 +12,12 @@ import numpy as np
 
 from subtx_toy.certify.description import describe
 from subtx_toy.certify.packaged import path_of
-from subtx_toy.certify.plane import Boundary, boundary
 from subtx_toy.claims.instance import given
 from subtx_toy.figures.files import save
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.plane import draw_plane
+from paper_figs.drawings.step_size_boundary import Boundary, boundary
 
 QUANTITIES = ("trait-loss", "distance")
 MAX_BOXES = 120

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from subtx_toy.certify.plane import Boundary
+from paper_figs.drawings.step_size_boundary import Boundary
 from subtx_toy.figures import style
 
 _TITLES = {"trait-loss": "the trait loss falls", "distance": "the student comes closer"}

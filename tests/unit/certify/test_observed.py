@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from paper_figs.drawings import step_size_boundary as plane
 from subtx_toy.certify import observed as module
-from subtx_toy.certify import plane
 from subtx_toy.certify.description import Description, describe
 from subtx_toy.certify.observed import observe
 from subtx_toy.certify.plain import PlainQuantity
