@@ -27,8 +27,8 @@ TOLERANCE = FP32_ADAM_KINKED_RUN if OTHER_MACHINE else None
 TIMES = frozenset({"seconds", "wall_seconds", "cpu_seconds", "training_cpu_seconds", "checks_per_second"})
 """They differ from run to run."""
 
-ABOUT_MACHINE = frozenset({"peak_rss_mib", "versions", "software"})
-"""They say on what and with what a document was made."""
+ABOUT_MACHINE = frozenset({"peak_rss_mib", "versions", "software"} | ({"fingerprint"} if OTHER_MACHINE else set()))
+"""They say on what and with what a document was made; the fingerprint of a problem is of the last bits of its numbers."""
 
 
 class Command(NamedTuple):

@@ -38,7 +38,7 @@ def _processor() -> str:
 
 
 def _blas_threads() -> str:
-    """Return how many threads numpy's OpenBLAS started with: nets that are trained beside two differ in the last bits."""
+    """Return the threads of numpy's OpenBLAS: nets that are trained beside two of them differ in the last bits."""
     for library in sorted((Path(np.__file__).parent.parent / "numpy.libs").glob("*openblas*")):
         ask = getattr(ctypes.CDLL(str(library)), "scipy_openblas_get_num_threads64_", None)
         if ask is not None:

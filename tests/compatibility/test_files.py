@@ -27,6 +27,12 @@ def test_a_certificate_is_accepted(work: Workplace) -> None:
     assert work.assert_prints_what_it_did("check", *TIMES)["verdict"] == "proved"
 
 
+@same_machine
+@pytest.mark.slow
+def test_a_certificate_is_about_the_problem_it_was_about(work: Workplace) -> None:
+    assert work.assert_prints_what_it_did("check-problem", *TIMES)["verdict"] == "proved"
+
+
 @pytest.mark.parametrize("name", names("audit"))
 def test_a_base_a_file_of_numbers_and_a_reference_are_audited_with_the_same_values(work: Workplace, name: str) -> None:
     work.assert_prints_what_it_did(name)
