@@ -28,7 +28,7 @@ TIMES = frozenset({"seconds", "wall_seconds", "cpu_seconds", "training_cpu_secon
 """They differ from run to run."""
 
 ABOUT_MACHINE = frozenset({"peak_rss_mib", "versions", "software"} | ({"fingerprint"} if OTHER_MACHINE else set()))
-"""They say on what and with what a document was made; the fingerprint of a problem is of the last bits of its numbers."""
+"""They say on what and with what a document was made; the fingerprint of a problem is of the last bits too."""
 
 
 class Command(NamedTuple):
@@ -77,11 +77,12 @@ class Workplace:
         """Return what a command prints, read as JSON."""
         return json.loads(self.text(*words, code=code))
 
-    def assert_prints_what_it_did(self, name: str, *volatile: str) -> Any:
+    def assert_prints_what_it_did(self, name: str, *volatile: str, tolerance: float | None = TOLERANCE) -> Any:
         """Run a command and return its document, which has everything that the earlier version printed."""
         command = COMMANDS[name]
         new = self.document(*command.words, code=command.code)
-        assert differences(command.document, new, volatile=volatile, tolerance=TOLERANCE) == []
+        found = differences(command.document, new, volatile=volatile, tolerance=tolerance)
+        assert found == [], "\n".join(found)  # pytest explains assertions of test modules only
         return new
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compatibility.commands import ABOUT_MACHINE, COMMANDS, FIXTURES, TIMES, Workplace, names
+from subtx_toy.tolerances import VERIFY_ROUTES
+from tests.compatibility.commands import ABOUT_MACHINE, COMMANDS, FIXTURES, TIMES, TOLERANCE, Workplace, names
 
 
-@pytest.mark.parametrize("name", names("verify", "certify"))
-def test_claims_and_proofs_have_the_same_values(work: Workplace, name: str) -> None:
+@pytest.mark.parametrize("name", ["verify", "verify-problem"])
+def test_claims_have_the_same_counts_verdicts_and_margins(work: Workplace, name: str) -> None:
+    tolerance = max(VERIFY_ROUTES, TOLERANCE or 0.0)
+    work.assert_prints_what_it_did(name, *TIMES, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("name", names("certify", "verify-list"))
+def test_proofs_and_the_list_of_claims_are_the_same(work: Workplace, name: str) -> None:
     work.assert_prints_what_it_did(name, *TIMES, *ABOUT_MACHINE)
 
 
