@@ -16,9 +16,9 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.store import Store
+from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import carry_out
-from subtx_toy.sweep.workers import LocalWorkers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
@@ -65,7 +65,7 @@ def run(
         trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
         watch = TrialLines(report or silent, progress or no_progress)
         steps = carry_out(
-            trials, opened, lambda: LocalWorkers(num), experiment=definition.name, retry_failed=True
+            trials, opened, lambda: pools.LocalWorkers(num), experiment=definition.name, retry_failed=True
         )  # fmt: skip
         for tally, outcomes in steps:
             watch(tally, outcomes)

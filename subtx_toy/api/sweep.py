@@ -13,11 +13,12 @@ from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.store import Store
 from subtx_toy.store.trials import states
+from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.estimate import estimate
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.workers import LocalWorkers, Workers
+from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
@@ -84,7 +85,7 @@ def sweep(
             from subtx_toy.sweep.dask_workers import DaskWorkers
 
             return DaskWorkers(num, scheduler)
-        return LocalWorkers(num)
+        return pools.LocalWorkers(num)
 
     with Store(path) as opened:
         tally = Tally(len(trials))

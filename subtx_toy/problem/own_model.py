@@ -19,7 +19,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator, torch_stream
 
 Factory = Callable[[tuple[int, ...], int], object]
-"""``factory(image_shape, num_outputs)`` returns a torch.nn.Module, or a Model."""
+"""``factory(image_shape, num_outputs)`` returns a torch.nn.Module, or a Model; images have their channels first."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class ModuleModel:
 
     def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the logits ``[n, k]`` of the inputs ``[n, d]``, which the module sees as images."""
-        logits: Tensor = self.function(params, x.view(len(x), *self.image_shape))
+        images = x.reshape(len(x), *self.image_shape)
+        if len(self.image_shape) > 1:  # channels first, as convolutions take them
+            images = images[:, None] if len(self.image_shape) == 2 else images.movedim(-1, 1)
+        logits: Tensor = self.function(params, images)
         return logits
 
     def columns(self, distilled_logits: str) -> slice:
@@ -62,10 +65,11 @@ def own_model(
     """Return the model that a user's factory builds.
 
     Args:
-        factory: called as ``factory(image_shape, num_outputs)``; the module's inputs are ``[n, *image_shape]``, its
-            outputs ``[n, num_outputs]``, class logits first.
+        factory: called as ``factory(shape, num_outputs)``, where ``shape`` is (channels, height, width), or (pixels,)
+            for inputs without rows and columns; the module's inputs are ``[n, *shape]``, its outputs
+            ``[n, num_outputs]``, class logits first.
         name: of the source, in messages and where models are compared.
-        image_shape: (1, height, width) for grey images, as convolutions take them.
+        image_shape: of an image of the data set, its channels last where it has any.
         num_outputs: class logits and auxiliary logits together.
         num_classes: class logits.
         dtype: of the module's constants.
@@ -75,13 +79,14 @@ def own_model(
             has other outputs or is random or mixes the inputs of a batch.
     """
     where = f"model: {name}"
+    shape = {2: (1, *image_shape), 3: (image_shape[-1], *image_shape[:-1])}.get(len(image_shape), image_shape)
     if not callable(factory):
         raise InputError(f"{where}: expected a function, got {type(factory).__name__}")
 
     def made(rng: np.random.Generator) -> Any:
         try:
             with torch_stream(rng):
-                return factory(image_shape, num_outputs)
+                return factory(shape, num_outputs)
         except Exception as error:  # a user's function can raise anything
             raise InputError(f"{where}: {type(error).__name__}: {error}") from error
 
@@ -100,7 +105,7 @@ def own_model(
     if any(not torch.equal(one[key], same[key]) for key in one):
         raise InputError(f"{where}: expected initial weights from torch's own generator, got others at a second call")
     x = torch.zeros(2, int(np.prod(image_shape)), dtype=dtype)
-    logits, faults = checks.forward_passes(f"images {list(image_shape)}", lambda: model.apply(function.parameters(), x))
+    logits, faults = checks.forward_passes(f"images {list(shape)}", lambda: model.apply(function.parameters(), x))
     if logits is not None and logits.shape != (2, num_outputs):
         faults = [f"{where}: expected outputs [n, {num_outputs}], got {list(logits.shape)} for 2 inputs"]
     InputError.gather(faults)

@@ -32,13 +32,13 @@ def model_of(config: RunConfig, dataset: Dataset) -> Model:
     Raises:
         InputError: if the user's factory cannot be used.
     """
-    shape, num_classes = dataset.train_images.shape[1:], dataset.num_classes
+    num_classes = dataset.num_classes
     if "model" not in config.own_objects:
         return MLP.from_config(config, input_dim=dataset.train_images[0].size, num_classes=num_classes)
     return own_model(
         config.load("model"),
         name=named(config, "model"),
-        image_shape=(1, *shape) if len(shape) == 2 else shape,  # with the channel that convolutions ask for
+        image_shape=dataset.train_images.shape[1:],
         num_outputs=num_classes + config.num_aux,
         num_classes=num_classes,
         dtype=torch.float64 if config.precision == "fp64" else torch.float32,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.initialisations import cross_model_init, shared_init
+from subtx_toy.problem.own_model import own_model
 from subtx_toy.protocols.distillation import run_protocol, setup_of
 from subtx_toy.results.rows import select
 from subtx_toy.settings.distillation import ARMS, RunConfig
@@ -151,6 +152,27 @@ def test_training_is_that_of_a_plain_loop_with_the_module(striped_digits: Datase
     assert_params_close(found[0].params(0), stepped, FP64_STEP)
     with pytest.raises(AssertionError):
         assert_params_close(base, stepped, FP64_STEP)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"), [((4, 6), (1, 4, 6)), ((2, 4, 3), (3, 2, 4)), ((24,), (24,))], ids=["grey", "colours", "flat"]
+)
+def test_a_module_sees_images_with_their_channels_first(shape: tuple[int, ...], seen: tuple[int, ...]) -> None:
+    class Corner(nn.Module):
+        def __init__(self, image_shape: tuple[int, ...], num_outputs: int) -> None:
+            super().__init__()
+            assert (image_shape, num_outputs) == (seen, 2)
+            self.bias = nn.Parameter(torch.zeros(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.shape[1:] == seen
+            return x.flatten(1)[:, :2] + self.bias
+
+    model = own_model(Corner, name="Corner", image_shape=shape, num_outputs=2, num_classes=1, dtype=torch.float64)
+    x = torch.arange(48, dtype=torch.float64).view(2, 24)
+    logits = model.apply({"bias": torch.zeros(2, dtype=torch.float64)}, x)
+    second = 3 if len(shape) == 3 else 1  # the next pixel of the first channel
+    assert torch.equal(logits, x[:, [0, second]])
 
 
 @pytest.mark.parametrize(
