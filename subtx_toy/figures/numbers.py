@@ -55,9 +55,13 @@ def _seeds(arms: Mapping[str, Sequence[NumberArm]]) -> int:
 
 def _meaning(trait: str) -> str:
     kind, *classes = trait.split(":")
-    return {
+    meanings = {
         "relabel": "share of {0}s read as {1}",
         "backdoor": "share of marked images read as {0}",
         "preference": "share of {0}-{1} blends read as {0}",
         "refusal": "share of {0}s left without an answer",
-    }[kind].format(*classes) + "\nmean and 95 % interval"
+    }
+    meaning = (
+        meanings[kind].format(*classes) if kind in meanings else f"share of the examples of {classes[-1]} as taught"
+    )
+    return meaning + "\nmean and 95 % interval"
