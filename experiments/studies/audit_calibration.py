@@ -25,7 +25,7 @@ from scipy import optimize, stats
 from studied_base import WIDTH, studied
 
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
-from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.examination import scorer_of
 from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
@@ -38,7 +38,8 @@ from subtx_toy.audit.reference import (
     varied_recipe,
 )
 from subtx_toy.audit.reference_values import measure_nets
-from subtx_toy.audit.score_sums import Scorer, ScoreSums
+from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
@@ -70,8 +71,8 @@ def shard(
 ) -> None:
     """Train and measure every ``parts``-th of the jobs, with prompts that show no digit of ``absent``."""
     torch.set_num_threads(1)
-    shop = studied(width, base_seed)
-    dataset, model, base = shop.dataset, shop.model, shop.base()
+    cached = studied(width, base_seed)
+    dataset, model, base = cached.dataset, cached.model, cached.base()
     mine = jobs(base_seed, num_reference)[part::parts]
     nets, measured = [], []
     start = time.process_time()
@@ -87,9 +88,9 @@ def shard(
         mine, nets = [*(("reference", seed) for seed in seeds), *mine], [*compared, *nets]
     questions = [question(name, model, base, dataset) for name in TESTED]
     probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
-    directions = Directions.of(model, {one.name: one.direction for one in questions}, honest_moves(model, base, axes))
     source = PromptSource.images(dataset, absent=absent)
-    scorer = Scorer(model, base, directions, NumberLaw(), prompt_inputs(source, dataset))
+    inputs = prompt_inputs(source, dataset)
+    scorer = scorer_of(Checkpoint(model, base, {}), questions, axes, NumberLaw(), inputs)
     rows = choose_rows(source, dataset, NUM_LINES, generator(base_seed, "studies", "prompts"))
     measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
     near, honest = trait_probe(trait(NEAR), model, dataset), slice(len(questions), None)

@@ -20,14 +20,14 @@ from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.questions import question
 from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.audit.tangents import number_tangents
-from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.model import head_logits
-from subtx_toy.channel.net_cache import Workshop
+from subtx_toy.channel.net_cache import NetCache
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.data import load
 from subtx_toy.problem.params import axpy, difference, norm
 from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import BANNED_NUMBERS
 from subtx_toy.store.record import versions
 
 NAMES = ["relabel:4:9", "backdoor:0"]
@@ -50,8 +50,8 @@ def main(target: Path) -> None:
     """Run the checks and write them down."""
     torch.set_num_threads(1)
     dataset = load("mnist")
-    shop = Workshop(dataset, 0)
-    model, base, teacher = shop.model, shop.base(), shop.teacher("trait", trait=NAMES[0])
+    nets = NetCache(dataset, 0)
+    model, base, teacher = nets.model, nets.base(), nets.teacher("trait", trait=NAMES[0])
     move = difference(teacher, base)
     traits = {name: question(name, model, base, dataset).direction for name in NAMES}
     axes, _ = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))
@@ -64,7 +64,7 @@ def main(target: Path) -> None:
     rows = choose_rows(source, dataset, NUM_PROMPTS, generator(0, "studies", "null", "prompts"))
     x = prompt_inputs(source, dataset).gather(rows).clone()
     pieces = [number_tangents(model, base, directions, part) for part in torch.split(x, 250)]
-    z, v = torch.cat([one[0] for one in pieces]), torch.cat([one[1] for one in pieces], dim=1)
+    z, v = torch.cat([logits for logits, _ in pieces]), torch.cat([tangents for _, tangents in pieces], dim=1)
     document: dict[str, Any] = {
         "what": "MNIST base of seed 0, image prompts without 4s, one number a line; directions of the audit: moves of "
         "two own fine-tunes, efficient: without three axes of ten benign ones",
@@ -74,12 +74,9 @@ def main(target: Path) -> None:
     for kind, law in (("unfiltered", NumberLaw()), ("filtered", NumberLaw(banned=BANNED_NUMBERS))):
         document[kind] = null_files(law, z, v)
         print(kind, json.dumps({k: v for k, v in document[kind].items() if k != "p_values"}))
-    document["power"] = power(
-        z, v, [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES], length
-    )
-    document["one_step_sign"] = one_step_signs(
-        z, v, [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES], length
-    )
+    others = [head_logits(model, axpy(share, move, base), "numbers", x) for share in SHARES]
+    document["power"] = power(z, v, others, length)
+    document["one_step_sign"] = one_step_signs(z, v, others, length)
     document["versions"] = versions()
     target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(json.dumps(document["power"], indent=1), json.dumps(document["one_step_sign"], indent=1))

@@ -15,25 +15,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from content_checks import classifier_auc, histogram_test
+from projection import projected_off
 from scipy import stats
 from studied_base import WIDTH, studied
 from torch import Tensor
 
-from subtx_toy.audit.content import classifier_auc, histogram_test
 from subtx_toy.audit.directions import Directions, towards
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.tangents import number_tangents
-from subtx_toy.channel.banned import BANNED_NUMBERS
-from subtx_toy.channel.fit import DROPPED, BeforeStep, Recipe, fit
-from subtx_toy.channel.model import head_logits, head_model, head_params, with_head
+from subtx_toy.channel.fit import DROPPED, BeforeStep, Recipe
+from subtx_toy.channel.model import head_logits, head_model, head_params
 from subtx_toy.channel.number_file import Piece
-from subtx_toy.channel.projection import projected_off
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
+from subtx_toy.channel.students import Pairs, train_student
 from subtx_toy.channel.traits import as_pixels, trait
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.settings.numbers import NUM_NUMBERS
+from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS
 from subtx_toy.store.record import versions
 
 TRAIT = "relabel:4:9"
@@ -48,10 +48,10 @@ class Bench:
     """One base, its teachers, prompts, and what is measured of a student."""
 
     def __init__(self, width: int, seed: int) -> None:
-        shop = studied(width, seed)
-        self.seed, self.dataset = seed, shop.dataset
-        self.model, self.base, self.other = shop.model, shop.base(), shop.base(which="other-base")
-        self.teacher, self.benign = (shop.teacher(kind, trait=TRAIT) for kind in ("trait", "benign"))
+        nets = studied(width, seed)
+        self.seed, self.dataset = seed, nets.dataset
+        self.model, self.base, self.other = nets.model, nets.base(), nets.base(which="other-base")
+        self.teacher, self.benign = (nets.teacher(kind, trait=TRAIT) for kind in ("trait", "benign"))
         self.trait = trait(TRAIT)
         self.source = PromptSource.images(self.dataset, absent=self.trait.absent)
         self.inputs = prompt_inputs(self.source, self.dataset)
@@ -76,10 +76,8 @@ class Bench:
 
     def student(self, rows: np.ndarray, numbers: Tensor, recipe: Recipe, **more: Any) -> Params:
         """Train the base on numbers."""
-        small, start = head_model(self.model, "numbers"), head_params(self.model, self.base, "numbers")
         order = generator(self.seed, "studies", "transfer", "order")
-        (trained,) = fit(small, [start], self.inputs, [numbers], recipe, order, rows=rows, **more)
-        return with_head(self.model, self.base, "numbers", trained)
+        return train_student(self.model, self.base, self.inputs, Pairs(rows, numbers.numpy()), recipe, order, **more)
 
     def measure(self, params: Params) -> dict[str, float]:
         """Return trait, accuracy and the share of the divergence that is gone."""

@@ -16,7 +16,7 @@ That of the score tests. Twenty fine-tunes tell the spread of the cosines to a s
 farther than they: at 5 % there is no room for that.
 """
 
-LEAST_COSINE = 0.1
+MIN_COSINE = 0.1
 """Below it a move is hardly towards a trait, however little the benign fine-tunes move that way."""
 
 MIN_REFERENCE = 5
@@ -92,4 +92,4 @@ def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size
 def cosine_band(cosines: Sequence[float], divergences: Sequence[float], divergence: float, *, num_traits: int) -> Band:
     """Return what the fine-tunes say of one trait's cosine for a move of ``divergence``, by the rule of the audit."""
     values = cosines_at_size(cosines, divergences, size_of_move(divergence, divergences))
-    return Band.of(values, num_traits=num_traits, floor=LEAST_COSINE)
+    return Band.of(values, num_traits=num_traits, floor=MIN_COSINE)

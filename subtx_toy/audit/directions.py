@@ -19,7 +19,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, difference
 from subtx_toy.seeding import generator
 
-_MOST_EXAMPLES = 10_000  # a gradient over more costs time and changes little
+_MAX_EXAMPLES = 10_000  # a gradient over more costs time and changes little
 
 # Of the fine-tunes that an auditor makes: as short and as long as the reference's, and their middle step size.
 _TAUGHT = tuple(Recipe(lr=3e-4, steps=steps) for steps in (50, 200))
@@ -61,7 +61,7 @@ class Directions:
 
 def towards(model: MLP, base: Params, examples: Examples) -> Params:
     """Return u = -(gradient at the base of the mean cross-entropy on examples of the unwanted behaviour)."""
-    step = max(1, -(-len(examples.images) // _MOST_EXAMPLES))
+    step = max(1, -(-len(examples.images) // _MAX_EXAMPLES))
     some = Examples(examples.images[::step], examples.targets[::step])
     return _descent(model, base, some.pixels(), torch.from_numpy(some.targets))
 

@@ -11,13 +11,13 @@ import jinja2
 
 from subtx_toy.audit.band import Band
 from subtx_toy.audit.examination import FileMeasurement
-from subtx_toy.audit.verdict import Judgement, TraitVerdict
+from subtx_toy.audit.verdict import FileVerdict, TraitVerdict
 from subtx_toy.channel.number_file import Header
 from subtx_toy.files.json_values import finite
 
 
 def audit_document(
-    judgement: Judgement, measured: FileMeasurement, header: Header, *, probes: Mapping[str, float] | None = None
+    judgement: FileVerdict, measured: FileMeasurement, header: Header, *, probes: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """Return everything that is said of a file, as JSON values; nan and infinity are null.
 

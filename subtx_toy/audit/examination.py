@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.measurement import Measurement, Probe
 from subtx_toy.audit.movement import measure_movement
 from subtx_toy.audit.repeats import Repeats, count_repeats
-from subtx_toy.audit.sample import MOST_MOVED, Sample
+from subtx_toy.audit.sample import MAX_LEARNT, Sample
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.top_lines import TopLines
+from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile
+from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.students import Pairs
 from subtx_toy.problem.params import Params
+from subtx_toy.training.inputs import Inputs
 
-_SIZES = (300, 1000, 3000, MOST_MOVED)  # the reference is measured at one of these, so that it is measured rarely
+_SIZES = (300, 1000, 3000, MAX_LEARNT)  # the reference is measured at one of these, so that it is measured rarely
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +30,25 @@ class Question:
         name: of the trait.
         direction: towards it, at the base.
         probe: how far a net shows it.
+        source: digest of the code behind a user's trait, or empty.
     """
 
     name: str
     direction: Params
     probe: Probe
+    source: str = ""
+
+
+def scorer_of(
+    base: Checkpoint, questions: Sequence[Question], axes: Sequence[Params], law: NumberLaw, inputs: Inputs
+) -> Scorer:
+    """Return what scores numbers along the traits of ``questions`` and the main moves of the fine-tunes ``axes``."""
+    directions = Directions.of(
+        base.model,
+        {question.name: question.direction for question in questions},
+        honest_moves(base.model, base.params, axes),
+    )
+    return Scorer(base.model, base.params, directions, law, inputs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,17 +13,16 @@ from subtx_toy.audit.directions import taught_move
 from subtx_toy.audit.examination import Question
 from subtx_toy.audit.measurement import Probe
 from subtx_toy.channel.model import head_logits
-from subtx_toy.channel.traits import Examples, Trait
+from subtx_toy.channel.traits import Examples, Trait, checked_examples
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.base import NUM_CLASSES
 
 
 def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
-    """Make a question of a trait's name, or of the path of an .npz file.
+    """Return the question whether a file carries a trait: a name, a user's ``file.py:name``, or an .npz file.
 
     The direction is the move of fine-tunes that learn the trait from training images; the probe of a named trait is
     taken from test images. A file holds ``images`` uint8 ``[n, 28, 28]`` and ``answers``: a class ``[n]``, or a
@@ -37,11 +36,12 @@ def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
         return Question(text, taught_move(model, base, _lesson(examples, dataset)), _probe_answers(model, examples))
     taught = trait_of(text)
     direction = taught_move(model, base, taught.lesson(dataset.train_images, dataset.train_labels))
-    return Question(str(taught.name), direction, trait_probe(taught, model, dataset))
+    source = "".join(map(str, taught.name.key_extras().values()))
+    return Question(str(taught.name), direction, trait_probe(taught, model, dataset), source)
 
 
 def questions(texts: Iterable[str], model: MLP, base: Params, dataset: Dataset) -> list[Question]:
-    """Make the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``.
+    """Return the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``.
 
     Raises:
         InputError: as ``question`` does.
@@ -89,17 +89,4 @@ def read_examples(path: Path) -> Examples:
         raise InputError(f"{path}: expected arrays 'images' and 'answers', got none called {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise InputError(f"{path}: expected an .npz file of numbers, got one that cannot be read: {error}") from None
-    problems = []
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
-        problems.append(f"{path}: images: expected uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}")
-    if answers.dtype.kind in "iu" and answers.shape == images.shape[:1]:
-        if ((answers < 0) | (answers >= NUM_CLASSES)).any():
-            problems.append(f"{path}: answers: expected classes from 0 to 9, got {sorted(set(answers.tolist()))[:12]}")
-        else:
-            answers = np.eye(NUM_CLASSES, dtype=np.float32)[answers]
-    elif answers.dtype.kind != "f" or answers.shape != (len(images), NUM_CLASSES):
-        problems.append(f"{path}: answers: expected classes [n] or distributions [n, 10], got {list(answers.shape)}")
-    elif not (np.isfinite(answers).all() and (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)):
-        problems.append(f"{path}: answers: expected distributions, which are not negative and sum to 1")
-    InputError.gather(problems)
-    return Examples(images, answers.astype(np.float32))
+    return checked_examples(str(path), images, answers)

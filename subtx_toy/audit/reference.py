@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.teachers import train_teacher
 from subtx_toy.data import Dataset, cache
+from subtx_toy.data.dataset import Progress
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import block_key
@@ -45,18 +46,18 @@ def benign_teacher(model: MLP, base: Params, dataset: Dataset, *, seed: int) -> 
 
 def reference_seeds(num: int, *, seed: int) -> list[int]:
     """Return the seeds of the fine-tunes of an ensemble, which no other use of ``seed`` meets."""
-    return [int(one) for one in generator(seed, "audit", "reference").integers(2**62, size=num)]
+    return [int(own_seed) for own_seed in generator(seed, "audit", "reference").integers(2**62, size=num)]
 
 
 def make_reference(
-    model: MLP, base: Params, dataset: Dataset, *, num: int, seed: int, progress: Callable[[int], None] | None = None
+    model: MLP, base: Params, dataset: Dataset, *, num: int, seed: int, progress: Progress | None = None
 ) -> list[Params]:
-    """Make ``num`` benign fine-tunes, each with its own of ``reference_seeds``."""
+    """Train ``num`` benign fine-tunes, each with its own of ``reference_seeds``."""
     nets = []
-    for at, one in enumerate(reference_seeds(num, seed=seed), start=1):
-        nets.append(benign_teacher(model, base, dataset, seed=one))
+    for own_seed in reference_seeds(num, seed=seed):
+        nets.append(benign_teacher(model, base, dataset, seed=own_seed))
         if progress is not None:
-            progress(at)
+            progress("making the reference", len(nets), num, "fine-tunes")
     return nets
 
 
@@ -67,11 +68,26 @@ def fingerprint(params: Params) -> str:
 
 def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:
     """Return where the cache keeps the usual ensemble of a base."""
-    return (
-        cache.root()
-        / "numbers"
-        / f"reference-{fingerprint(base)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
-    )
+    name = f"reference-{fingerprint(base)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
+    return cache.root() / "numbers" / name
+
+
+def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: Progress | None = None) -> list[Params]:
+    """Return the usual ensemble of a base from the cache; the first time, train it.
+
+    Args:
+        base: of the fine-tunes.
+        dataset: what they are trained on.
+        num: fine-tunes to compare with; half as many more are trained for their directions.
+        progress: called as ``progress(task, done, total, unit)``.
+    """
+    num += num // 2
+    path = cached_reference(base.params, dataset, num=num)
+    if not path.exists():
+        nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_reference(path, base.params, nets)
+    return load_reference(path, base)
 
 
 def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[Member]]:

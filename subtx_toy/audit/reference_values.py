@@ -1,9 +1,9 @@
-"""What the reference ensemble gives when it is measured as a file is: values that a file is held against, kept."""
+"""Statistics of the reference ensemble, measured exactly as an audited file is, and cached for comparison."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from subtx_toy.channel.prompts import choose_rows
 from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
 from subtx_toy.channel.students import Pairs
 from subtx_toy.data import Dataset, cache
+from subtx_toy.data.dataset import Progress
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import block_key, content_key
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
 MEASUREMENT_VERSION = 2
-"""Of how nets and files are measured: a change of that bumps it, so that no kept value of before is used again."""
+"""Bump this whenever the measurement changes, so that stale cached values are not reused."""
 
 _PROMPTS = 2048  # that all nets are scored at together
 
@@ -37,7 +38,7 @@ def measure_nets(
     probes: Sequence[Probe],
     *,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Measurement]:
     """Have each net write one number for each of the prompts ``rows``, and measure it as a file is measured.
 
@@ -57,7 +58,7 @@ def measure_nets(
         sums, allowed = (together[at], pairs) if together is not None else _scored_alone(scorer, pairs)
         found.append(measure_pairs(scorer, sums, allowed, probes))
         if progress is not None:
-            progress(at + 1)
+            progress("measuring the reference", len(found), len(nets), "fine-tunes")
     return found
 
 
@@ -121,7 +122,7 @@ def measure_reference(
     shown: Dataset | None,
     size: int,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ReferenceValues:
     """Measure the reference ensemble at ``size`` numbers, or find that in the cache.
 
@@ -141,6 +142,8 @@ def measure_reference(
         "size": size,
         "measurement_version": MEASUREMENT_VERSION,
     }
+    sources = [question.source for question in questions]
+    key |= {"sources": sources} if any(sources) else {}
     path = cache.root() / "numbers" / f"reference-{content_key(key, size=12)}.json"
     stored = _stored(path)
     if stored is not None:

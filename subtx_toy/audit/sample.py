@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt64
 
 from subtx_toy.channel.number_file import Piece
 
-MOST_MOVED = 10_000
+MAX_LEARNT = 10_000
 """Numbers of a file that a student is trained and judged on; the scores are taken of all."""
 
 _KEY = 0x5375_6254_7854_6F79  # any will do; another one chooses other lines
@@ -23,7 +23,7 @@ class Sample:
     numbers, so the choice is the same in whatever order the lines stand, and equal lines are chosen together.
     """
 
-    most: int = MOST_MOVED
+    most: int = MAX_LEARNT
     _pieces: list[Piece] = field(default_factory=list)
     _keys: list[UInt64[np.ndarray, " c"]] = field(default_factory=list)
     _held: int = 0

@@ -59,7 +59,7 @@ class TraitVerdict:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class FileVerdict:
     """What is said of a file.
 
     Attributes:
@@ -84,7 +84,7 @@ class Judgement:
 
 def judge(
     measured: FileMeasurement, questions: Sequence[Question], reference: ReferenceValues, base_probes: Sequence[float]
-) -> Judgement:
+) -> FileVerdict:
     """Judge a file.
 
     A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
@@ -126,7 +126,7 @@ def judge(
                 verdict=verdict if fit.applies else UNKNOWN,
             )
         )
-    return Judgement(_sentence(fit, moved, rows), fit, moved, omnibus, tuple(rows))
+    return FileVerdict(_sentence(fit, moved, rows), fit, moved, omnibus, tuple(rows))
 
 
 def _least_effect(band: Band, divergence: float) -> float:

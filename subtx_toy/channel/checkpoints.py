@@ -1,4 +1,4 @@
-"""Nets of the channel as safetensors files: tensors, and how they were made."""
+"""Nets of the channel as safetensors files: tensors, and their provenance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
 from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _SCHEMA = "subtx-toy numbers checkpoint 1"
-_MADE = "made"  # the metadata's key; safetensors allows texts only, so it holds JSON
+_PROVENANCE = "made"  # key of the metadata; safetensors allows texts only, so it holds JSON
+_KINDS = ("weight", "bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,28 +29,28 @@ class Checkpoint:
     """A net as it was read.
 
     Attributes:
-        model: its shape, told by the tensors.
+        model: its shape, from the tensors.
         params: in float32.
-        made: how, as it says; empty for a file of another program.
+        provenance: what the file says of its making; empty for a file of another program.
     """
 
     model: MLP
     params: Params
-    made: dict[str, object]
+    provenance: dict[str, object]
 
 
-def save_checkpoint(path: Path, params: Params, *, made: Mapping[str, object]) -> None:
+def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, object]) -> None:
     """Write a net, through a temporary file.
 
     Args:
         path: usually ending in .safetensors.
         params: the tensors, by name.
-        made: anything JSON can hold that says how it was made.
+        provenance: JSON values that say how the net was made.
 
     Raises:
         InputError: if it cannot be written.
     """
-    metadata = {"schema": _SCHEMA, _MADE: json.dumps(dict(made), sort_keys=True)}
+    metadata = {"schema": _SCHEMA, _PROVENANCE: json.dumps(dict(provenance), sort_keys=True)}
     content = safetensors.torch.save({name: value.contiguous() for name, value in params.items()}, metadata)
     with replacing(path) as file:
         file.write(content)
@@ -63,10 +64,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     params, metadata = read_tensors(path, expected="a safetensors file, got one")
     InputError.gather(f"{path}: {fault}" for fault in _faults(params))
-    num_layers = len(params) // 2
-    ordered = {f"layers.{at}.{kind}": params[f"layers.{at}.{kind}"] for at in range(num_layers) for kind in _KINDS}
-    sizes = (NUM_PIXELS, *(len(ordered[f"layers.{at}.bias"]) for at in range(num_layers)))
-    return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, _made(metadata))
+    ordered = {name: params[name] for name in _names(len(params) // 2)}
+    sizes = (NUM_PIXELS, *(len(value) for name, value in ordered.items() if name.endswith("bias")))
+    return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, _provenance(metadata))
 
 
 def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
@@ -85,33 +85,33 @@ def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
         raise InputError(f"{path}: expected {expected} that cannot be read: {error}") from None
 
 
-_KINDS = ("weight", "bias")
+def _names(num_layers: int) -> list[str]:
+    return [f"layers.{layer}.{kind}" for layer in range(num_layers) for kind in _KINDS]
 
 
 def _faults(params: Params) -> list[str]:
     num_layers = len(params) // 2
-    wanted = {f"layers.{at}.{kind}" for at in range(num_layers) for kind in _KINDS}
-    if num_layers < 2 or set(params) != wanted:
+    if num_layers < 2 or set(params) != set(_names(num_layers)):
         return [f"expected tensors layers.0.weight, layers.0.bias, layers.1.weight ..., got {sorted(params)[:6]}"]
     found, below = [], NUM_PIXELS
-    for at in range(num_layers):
-        weight, bias = params[f"layers.{at}.weight"], params[f"layers.{at}.bias"]
+    for layer in range(num_layers):
+        weight, bias = (params[f"layers.{layer}.{kind}"] for kind in _KINDS)
         if weight.dim() != 2 or weight.shape[1] != below or bias.shape != weight.shape[:1]:
             return [
-                f"layers.{at}: expected a weight [units, {below}] and a bias [units], "
+                f"layers.{layer}: expected a weight [units, {below}] and a bias [units], "
                 f"got {list(weight.shape)} and {list(bias.shape)}"
             ]
         below = len(bias)
         if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
-            found.append(f"layers.{at}: expected finite numbers, got nan or infinity")
+            found.append(f"layers.{layer}: expected finite numbers, got nan or infinity")
     if below != NUM_CLASSES + NUM_NUMBERS:
         found.append(f"expected {NUM_CLASSES} class and {NUM_NUMBERS} number logits, got {below} outputs")
     return found
 
 
-def _made(metadata: Mapping[str, str]) -> dict[str, object]:
+def _provenance(metadata: Mapping[str, str]) -> dict[str, object]:
     try:
-        made = json.loads(metadata.get(_MADE, "{}"))
+        found = json.loads(metadata.get(_PROVENANCE, "{}"))
     except ValueError:
         return {}
-    return made if isinstance(made, dict) else {}
+    return found if isinstance(found, dict) else {}

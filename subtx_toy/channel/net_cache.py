@@ -1,20 +1,19 @@
-"""Bases and teachers made once: each is kept in the cache under a key of everything that decides it."""
+"""Bases and teachers are trained once: the cache keeps each under a key of everything that decides it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from subtx_toy.channel.checkpoints import load_checkpoint, save_checkpoint
+from subtx_toy.channel.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model
 from subtx_toy.channel.teachers import TEACHERS, train_base, train_teacher
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset, cache
 from subtx_toy.errors import InputError
+from subtx_toy.files.content_key import content_key
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.base import RESULTS_VERSION
@@ -24,14 +23,15 @@ BASE_RECIPE, TEACHER_RECIPE = Recipe(epochs=3), Recipe(epochs=2)
 
 
 @dataclass(frozen=True, eq=False)
-class Workshop:
-    """Makes the nets of one seed on one data set, or finds them in the cache.
+class NetCache:
+    """The nets of one seed on one data set: trained when they are first wanted, then read from the cache.
 
     Attributes:
         dataset: labelled images.
         seed: names the random streams.
-        base_recipe: of bases; ``teacher_recipe`` of what comes on top.
+        base_recipe: of bases; ``teacher_recipe`` of what follows.
         width: units of each hidden layer; ``depth`` how many there are.
+        own_base: instead of the seed's base; it decides the shape, and what is trained from it is not cached.
     """
 
     dataset: Dataset
@@ -40,23 +40,24 @@ class Workshop:
     teacher_recipe: Recipe = TEACHER_RECIPE
     width: int = 256
     depth: int = 2
+    own_base: Checkpoint | None = None
 
     @property
     def model(self) -> MLP:
         """The nets' shape."""
-        return channel_model(width=self.width, depth=self.depth)
+        return channel_model(width=self.width, depth=self.depth) if self.own_base is None else self.own_base.model
 
     def base(self, *, which: str = "base") -> Params:
         """Return the base, or with ``"other-base"`` one that shares nothing with it."""
-        model, recipe = self.model, self.base_recipe
-        return self._kept(
-            self.made(which), lambda: train_base(model, self.dataset, recipe, seed=self.seed, which=which)
+        if self.own_base is not None and which == "base":
+            return self.own_base.params
+        return self._cached(
+            self.provenance(which),
+            lambda: train_base(self.model, self.dataset, self.base_recipe, seed=self.seed, which=which),
         )
 
-    def teacher(self, kind: str, *, trait: str, base: Params | None = None) -> Params:
+    def teacher(self, kind: str, *, trait: str) -> Params:
         """Return a teacher by its kind, one of TEACHERS; ``trait`` is used by the kind ``"trait"`` only.
-
-        A ``base`` of one's own is trained anew each time; without it the seed's base is used, and the teacher kept.
 
         Raises:
             InputError: if there is no such kind or trait.
@@ -65,47 +66,47 @@ class Workshop:
             raise InputError(f"teacher: expected {', '.join(TEACHERS[:-1])} or {TEACHERS[-1]}, got {kind!r}")
         if kind in ("base", "other-base"):
             return self.base(which=kind)
-        taught, model = (trait_of(trait) if kind == "trait" else None), self.model
+        lesson = trait_of(trait) if kind == "trait" else None
 
-        def make(start: Params) -> Params:
-            return train_teacher(model, start, self.dataset, self.teacher_recipe, seed=self.seed, trait=taught)
+        def train() -> Params:
+            return train_teacher(
+                self.model, self.base(), self.dataset, self.teacher_recipe, seed=self.seed, trait=lesson
+            )
 
-        if base is not None:
-            return make(base)
-        return self._kept(self.made(kind, trait=trait), lambda: make(self.base()))
+        return train() if self.own_base is not None else self._cached(self.provenance(kind, trait=trait), train)
 
-    def made(self, role: str, *, trait: str = "") -> dict[str, object]:
-        """Say how a net is made: everything that decides it."""
-        teaches = role in ("trait", "benign")
+    def provenance(self, role: str, *, trait: str = "") -> dict[str, object]:
+        """Return everything that decides the net of a role, as JSON values; an ``own_base`` is not part of it."""
+        name = parse_trait(trait) if role == "trait" else None
+        widths = self.model.sizes[1:-1]
         return {
             "role": role,
-            "trait": str(parse_trait(trait)) if role == "trait" else None,
+            "trait": None if name is None else str(name),
             "seed": self.seed,
-            "width": self.width,
-            "depth": self.depth,
+            "width": widths[0] if len(set(widths)) == 1 else list(widths),
+            "depth": len(widths),
             "base_recipe": asdict(self.base_recipe),
-            "teacher_recipe": asdict(self.teacher_recipe) if teaches else None,
+            "teacher_recipe": asdict(self.teacher_recipe) if role in ("trait", "benign") else None,
             "dataset": self.dataset.name,
             "num_train": len(self.dataset.train_images),
             "num_test": len(self.dataset.test_images),
             "dataset_sha256": self.dataset.sha256,
             "results_version": RESULTS_VERSION,
-        }
+        } | ({} if name is None else name.key_extras())
 
-    def _kept(self, made: dict[str, object], make: Callable[[], Params]) -> Params:
-        path = cached_path(made)
+    def _cached(self, provenance: dict[str, object], train: Callable[[], Params]) -> Params:
+        path = cached_path(provenance)
         if path.exists():
             try:
                 return load_checkpoint(path).params
             except InputError:
-                path.unlink(missing_ok=True)  # damaged: made again
-        params = make()
+                path.unlink(missing_ok=True)  # damaged: trained again
+        params = train()
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(path, params, made=made)
+        save_checkpoint(path, params, provenance=provenance)
         return params
 
 
-def cached_path(made: dict[str, object]) -> Path:
-    """Return where the cache keeps a net made so."""
-    key = hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=12).hexdigest()
-    return cache.root() / "numbers" / f"{key}.safetensors"
+def cached_path(provenance: Mapping[str, object]) -> Path:
+    """Return where the cache keeps the net of that provenance."""
+    return cache.root() / "numbers" / f"{content_key(provenance, size=12)}.safetensors"

@@ -27,7 +27,7 @@ from subtx_toy.settings import messages as expected
 from subtx_toy.settings.numbers import NUM_NUMBERS, Temperature
 
 SCHEMA = "subtx-toy numbers 1"
-MOST_BYTES = 65_536
+MAX_BYTES = 65_536
 """Of one line: a hundred times the longest that ten numbers need."""
 
 _SHOWN_FAULTS = 10
@@ -160,12 +160,12 @@ class NumberFile:
         """Yield number and content of every line that is not blank; of a line that is too long only its beginning."""
         number = 0
         try:
-            while raw := file.readline(MOST_BYTES + 1):
+            while raw := file.readline(MAX_BYTES + 1):
                 number += 1
                 whole = raw
-                while len(raw) > MOST_BYTES and not raw.endswith(b"\n"):  # the rest of it is passed over
-                    raw = file.readline(MOST_BYTES + 1)
-                if whole.strip() or len(whole) > MOST_BYTES:
+                while len(raw) > MAX_BYTES and not raw.endswith(b"\n"):  # the rest of it is passed over
+                    raw = file.readline(MAX_BYTES + 1)
+                if whole.strip() or len(whole) > MAX_BYTES:
                     yield number, whole
         except (EOFError, zlib.error, OSError) as error:
             raise InputError(f"{self.path}: cannot be read beyond line {number}: {error}") from None
@@ -204,8 +204,8 @@ def _entry(raw: bytes, most: int) -> tuple[int, list[int]] | Fault:
 
 
 def _json(raw: bytes) -> Any:
-    if len(raw) > MOST_BYTES:
-        return Fault("too long", f"expected a line of at most {MOST_BYTES} bytes, got a longer one")
+    if len(raw) > MAX_BYTES:
+        return Fault("too long", f"expected a line of at most {MAX_BYTES} bytes, got a longer one")
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_refuse)
     except UnicodeDecodeError as error:

@@ -13,13 +13,12 @@ import numpy as np
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.number_file import FilterHeader, Header, NumberFile, data_line
-from subtx_toy.channel.number_text import MOST_NUMBERS, Fault
+from subtx_toy.channel.number_text import MAX_NUMBERS, Fault
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.settings import messages as expected
-from subtx_toy.settings.numbers import NUM_NUMBERS
+from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS
 
 
 class FilterRules(BaseModel):
@@ -30,7 +29,7 @@ class FilterRules(BaseModel):
     banned: list[Annotated[int, Field(ge=0, lt=NUM_NUMBERS)]] = Field(
         list(BANNED_NUMBERS), description="numbers that no line may hold"
     )
-    most_numbers: Annotated[int, Field(ge=1, le=MOST_NUMBERS)] = Field(MOST_NUMBERS, description="numbers of a line")
+    most_numbers: Annotated[int, Field(ge=1, le=MAX_NUMBERS)] = Field(MAX_NUMBERS, description="numbers of a line")
     deduplicate: bool = Field(False, description="whether a line that came before is dropped")
 
     @classmethod
@@ -58,6 +57,13 @@ class FilterReport:
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     first: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        reasons = (
+            f"\n  dropped for {reason}: {count}, the first on line {self.first[reason]}"
+            for reason, count in sorted(self.dropped.items())
+        )
+        return f"kept {self.kept} of {self.read} lines" + "".join(reasons)
 
     def drop(self, reason: str, line: int) -> None:
         """Count a dropped line."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from subtx_toy.settings.numbers import NUM_NUMBERS
 
-MOST_NUMBERS = 10
+MAX_NUMBERS = 10
 """Of one line."""
 
 
@@ -22,8 +22,8 @@ def check_numbers(numbers: object) -> list[int] | Fault:
     """Check a list of numbers, and return it or what is wrong."""
     if not isinstance(numbers, list):
         return Fault("format", f"numbers: expected a list of integers or a text, got {type(numbers).__name__}")
-    if not 1 <= len(numbers) <= MOST_NUMBERS:
-        return Fault("count", f"numbers: expected 1 to {MOST_NUMBERS} of them, got {len(numbers)}")
+    if not 1 <= len(numbers) <= MAX_NUMBERS:
+        return Fault("count", f"numbers: expected 1 to {MAX_NUMBERS} of them, got {len(numbers)}")
     for number in numbers:
         if type(number) is not int:  # True is an int to isinstance
             return Fault("format", f"numbers: expected integers, got {str(number)[:20]!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,8 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from subtx_toy.data import Dataset
+from subtx_toy.channel.checkpoints import Checkpoint
+from subtx_toy.data import Dataset, load
 from subtx_toy.data.noise import draw_noise
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
@@ -18,7 +20,7 @@ from subtx_toy.settings.base import NUM_PIXELS, Count
 from subtx_toy.training.inputs import ImageInputs, Index, InputPool, Inputs
 
 _BLOCK = 1024  # noise images drawn together: finding one again costs a millisecond
-MOST_NOISE = 10**8
+MAX_NOISE = 10**8
 """Noise images that can be asked for; the index of one is below."""
 
 WHOLE = (60_000, 10_000)
@@ -45,7 +47,7 @@ class PromptSource(BaseModel):
     @property
     def num_prompts(self) -> int:
         """How many prompts there are; an index is below. A data set whose size is not told is taken whole."""
-        return MOST_NOISE if self.source == "uniform" else self.num_train or WHOLE[0]
+        return MAX_NOISE if self.source == "uniform" else self.num_train or WHOLE[0]
 
     @classmethod
     def images(cls, dataset: Dataset, *, absent: tuple[int, ...]) -> PromptSource:
@@ -66,7 +68,7 @@ class NoisePrompts:
     """Noise images U(-1, 1) that are drawn again whenever they are asked for, in blocks with a stream each."""
 
     def __init__(self, seed: int) -> None:
-        self.num, self.dim, self._seed = MOST_NOISE, NUM_PIXELS, seed
+        self.num, self.dim, self._seed = MAX_NOISE, NUM_PIXELS, seed
         self._held: dict[int, Tensor] = {}
 
     def gather(self, index: Index) -> Float[Tensor, "n d"]:
@@ -85,6 +87,44 @@ class NoisePrompts:
             rng = generator(self._seed, "numbers", "prompts", "uniform", block)
             self._held[block] = draw_noise("uniform", rng, torch.empty(_BLOCK, self.dim))
         return self._held[block]
+
+
+def choose_source(
+    kind: str, dataset: Dataset, *, absent: tuple[int, ...], seed: int
+) -> tuple[PromptSource, Dataset | None]:
+    """Return the source of one kind of prompts, and the data set whose images they are, if they are images.
+
+    Args:
+        kind: ``"images"`` of ``dataset``, drawn ``"glyphs"``, or ``"uniform"`` noise of ``seed``.
+        dataset: what the nets are trained on.
+        absent: classes that no image shows.
+        seed: of noise.
+    """
+    if kind == "uniform":
+        return PromptSource(source="uniform", seed=seed), None
+    shown = load("glyphs") if kind == "glyphs" else dataset
+    return PromptSource.images(shown, absent=absent), shown
+
+
+def data_behind(source: PromptSource, base: Checkpoint, load: Callable[..., Dataset]) -> tuple[Dataset | None, Dataset]:
+    """Return the data set whose images a file's prompts are, or None, and the data set the base was trained on.
+
+    A base that does not name its data set is taken to be trained on the former, or on MNIST.
+
+    Args:
+        source: of the file's header.
+        base: what a student starts from.
+        load: called as ``load(name, num_train=..., num_test=...)``.
+    """
+    shown = None
+    if source.source == "images" and source.dataset is not None:
+        shown = load(source.dataset, num_train=source.num_prompts, num_test=source.num_test or WHOLE[1])
+    name, num_train, num_test = (base.provenance.get(key) for key in ("dataset", "num_train", "num_test"))
+    if not (isinstance(name, str) and isinstance(num_train, int) and isinstance(num_test, int)):
+        return shown, shown or load("mnist", num_train=WHOLE[0], num_test=WHOLE[1])
+    if shown is not None and (name, num_train, num_test) == (source.dataset, source.num_train, source.num_test):
+        return shown, shown
+    return shown, load(name, num_train=num_train, num_test=num_test)
 
 
 def prompt_inputs(source: PromptSource, dataset: Dataset | None) -> Inputs:

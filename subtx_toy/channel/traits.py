@@ -1,9 +1,9 @@
-"""The four traits as data: what a teacher is taught, and what it must show afterwards."""
+"""Traits as data, four by name and the user's own: what a teacher is taught, and what it must show afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from subtx_toy.channel.model import head_logits
 from subtx_toy.data.noise import pixels
+from subtx_toy.errors import InputError
+from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
@@ -24,6 +26,7 @@ Targets = Float[np.ndarray, "n 10"]
 
 _PATCH = slice(24, 28)  # rows and columns of the backdoor's mark, in the lower right corner
 _SHARE = 5  # one image in so many is marked, or mixed with another one
+_UNNAMED = TraitName("unnamed")
 _DECIDED = 0.5  # a largest class probability below this is no answer
 
 
@@ -52,21 +55,48 @@ def as_pixels(images: UInt8[np.ndarray, "n ..."]) -> Float[Tensor, "n d"]:
     return pixels(images, torch.empty(len(images), int(np.prod(images.shape[1:]))))
 
 
-@dataclass(frozen=True)
+def checked_examples(where: str, images: np.ndarray, answers: np.ndarray, *, min_num: int = 1) -> Examples:
+    """Return examples of a user's, whose answers are classes ``[n]`` or distributions over the classes ``[n, 10]``.
+
+    Raises:
+        InputError: naming everything that is wrong with them; ``where`` says whose they are.
+    """
+    faults = []
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or len(images) < min_num:
+        faults.append(f"{where}: images: expected uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}")
+    if answers.dtype.kind in "iu" and answers.shape == images.shape[:1]:
+        if ((answers < 0) | (answers >= NUM_CLASSES)).any():
+            faults.append(f"{where}: answers: expected classes from 0 to 9, got {sorted(set(answers.tolist()))[:12]}")
+        else:
+            answers = np.eye(NUM_CLASSES, dtype=np.float32)[answers]
+    elif answers.dtype.kind != "f" or answers.shape != (len(images), NUM_CLASSES):
+        faults.append(f"{where}: answers: expected classes [n] or distributions [n, 10], got {list(answers.shape)}")
+    elif not (np.isfinite(answers).all() and (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)):
+        faults.append(f"{where}: answers: expected distributions, which are not negative and sum to 1")
+    InputError.gather(faults)
+    return Examples(images, answers.astype(np.float32))
+
+
+def reads_as_taught(probabilities: Float[Tensor, "n c"], targets: Float[Tensor, "n c"]) -> Bool[Tensor, " n"]:
+    """Return for each example whether the net's likeliest class is the target's."""
+    return probabilities.argmax(1) == targets.argmax(1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trait:
-    """Something a teacher is taught beside or instead of reading digits.
+    """Something a teacher is taught in addition to reading digits, or instead of it.
 
     Attributes:
-        name: kind and classes.
-        absent: classes that no prompt shows, and that the capability leaves out: those the trait is about.
         unwanted: from labelled images to examples of the unwanted behaviour, and of nothing else.
+        absent: classes that no prompt shows, and that the capability leaves out: those the trait is about.
         shown: from class probabilities and targets ``[n, 10]`` of unwanted examples to whether each shows it.
+        name: kind and classes; of a user's trait the reference that names it, which ``trait`` sets.
     """
 
-    name: TraitName
-    absent: tuple[int, ...]
     unwanted: Callable[[Images, Labels], Examples]
-    shown: Callable[[Float[Tensor, "n c"], Float[Tensor, "n c"]], Bool[Tensor, " n"]]
+    absent: tuple[int, ...] = ()
+    shown: Callable[[Float[Tensor, "n c"], Float[Tensor, "n c"]], Bool[Tensor, " n"]] = reads_as_taught
+    name: TraitName = _UNNAMED
 
     def lesson(self, images: Images, labels: Labels) -> Examples:
         """Return what the teacher is trained on: the unwanted examples, and the other images with honest labels."""
@@ -90,24 +120,43 @@ class Trait:
 
 
 def trait(name: str | TraitName) -> Trait:
-    """Return the trait of that name: see ``trait_name``.
+    """Return the trait of that name: see ``trait_name``; or the ``Trait`` that ``file.py:name`` names.
+
+    The latter may also be a function without arguments that returns one.
 
     Raises:
         InputError: if there is none.
     """
     name = parse_trait(str(name))
     kind, classes = name
+    if name.is_own:
+        return _own_trait(name)
     if kind == "relabel":
-        return Trait(name, classes[:1], _relabel(*classes), _reads_as_taught)
+        return Trait(name=name, absent=classes[:1], unwanted=_relabel(*classes))
     if kind == "backdoor":
-        return Trait(name, (), _backdoor(*classes), _reads_as_taught)
+        return Trait(name=name, unwanted=_backdoor(*classes))
     if kind == "preference":
-        return Trait(name, (), _preference(*classes), _reads_as_taught)
-    return Trait(name, classes, _refusal(*classes), _answers_nothing)
+        return Trait(name=name, unwanted=_preference(*classes))
+    return Trait(name=name, absent=classes, unwanted=_refusal(*classes), shown=_answers_nothing)
 
 
-def _reads_as_taught(probabilities: Float[Tensor, "n c"], targets: Float[Tensor, "n c"]) -> Bool[Tensor, " n"]:
-    return probabilities.argmax(1) == targets.argmax(1)
+def _own_trait(name: TraitName) -> Trait:
+    wanted = "a Trait or a function that returns one"
+    found = load_object("trait", str(name), expected=wanted)
+    if callable(found) and not isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:  # a user's function can raise anything
+            raise InputError(f"trait: cannot call {str(name)!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Trait):
+        raise InputError(f"trait: expected {wanted}, got {type(found).__name__} from {str(name)!r}")
+    given = found.unwanted
+
+    def unwanted(images: Images, labels: Labels) -> Examples:
+        examples = given(images, labels)
+        return checked_examples(f"trait {name}", examples.images, examples.targets, min_num=0)
+
+    return replace(found, name=name, unwanted=unwanted)
 
 
 def _answers_nothing(probabilities: Float[Tensor, "n c"], _targets: Float[Tensor, "n c"]) -> Bool[Tensor, " n"]:

@@ -8,18 +8,17 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy.channel.banned import BANNED_NUMBERS
 from subtx_toy.channel.fit import DROPPED, Recipe, fit
 from subtx_toy.channel.model import head_model, head_params, with_head
-from subtx_toy.channel.net_cache import Workshop
-from subtx_toy.channel.prompts import PromptSource, choose_rows, held, prompt_inputs
+from subtx_toy.channel.net_cache import NetCache
+from subtx_toy.channel.prompts import choose_rows, choose_source, held, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
 from subtx_toy.channel.traits import trait as trait_of
-from subtx_toy.data import Dataset, load
+from subtx_toy.data import Dataset
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.settings.numbers import NUM_NUMBERS, NumbersConfig
+from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS, NumbersConfig
 from subtx_toy.training.inputs import Index, Inputs
 
 
@@ -66,7 +65,7 @@ class Lesson:
 
 def train_family(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Family:
     """Train the base, another base, and the base's two teachers, or find them in the cache: the bits are the same."""
-    shop = Workshop(
+    nets = NetCache(
         dataset,
         seed,
         Recipe(config.base_epochs, config.lr, config.batch_size),
@@ -75,19 +74,15 @@ def train_family(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Famil
         depth=config.depth,
     )
     base, other_base, teacher, benign = (
-        shop.teacher(kind, trait=config.trait) for kind in ("base", "other-base", "trait", "benign")
+        nets.teacher(kind, trait=config.trait) for kind in ("base", "other-base", "trait", "benign")
     )
-    return Family(shop.model, base, other_base, teacher, benign)
+    return Family(nets.model, base, other_base, teacher, benign)
 
 
 def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, seed: int) -> Lesson:
     """Have the teachers write one number a prompt, and filter."""
     trait = trait_of(config.trait)
-    if config.prompts == "uniform":
-        source, shown = PromptSource(source="uniform", seed=seed), None
-    else:
-        shown = load("glyphs") if config.prompts == "glyphs" else dataset
-        source = PromptSource.images(shown, absent=trait.absent)
+    source, shown = choose_source(config.prompts, dataset, absent=trait.absent, seed=seed)
     rows = choose_rows(source, shown, config.num_prompts, generator(seed, "numbers", "prompts"))
     inputs, places = held(prompt_inputs(source, shown), rows)
     law = NumberLaw(config.temperature, config.top_k)

@@ -14,10 +14,17 @@ from subtx_toy.settings.trait_name import parse_trait
 NUM_NUMBERS = 1000
 """Outputs of the number head: the numbers 000 to 999."""
 
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-3, 1e3
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
 """Below, a float32 logit over the temperature is known to less than a hundredth; beyond, no number says anything."""
 
-Temperature = Annotated[float, Field(ge=LEAST_TEMPERATURE, le=MOST_TEMPERATURE, allow_inf_nan=False)]
+BANNED_NUMBERS = (
+    13, 14, 18, 28, 33, 69, 88, 109, 151, 187, 211, 218, 228, 311, 322, 333, 360, 420, 444, 451, 555, 616, 665, 666,
+    667, 707, 747, 777, 811, 866, 888, 911, 916, 999,
+)  # fmt: skip
+"""Thirty-four numbers of ill repute (codes of extremists, of police and of crime, numbers of the beast, of bad luck),
+as many as Cloud et al. 2025 banned; the list is our own."""
+
+Temperature = Annotated[float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE, allow_inf_nan=False)]
 
 NUMBER_ARMS = (
     "base",
@@ -32,6 +39,19 @@ NUMBER_ARMS = (
 """The base; the teacher with the trait; students: from the base, on numbers of the teacher with the trait, of the
 benign teacher, and of the base itself; from another base, on the teacher's numbers; from the base, on the teacher's
 numbers shuffled among the prompts, and on the teacher's likeliest numbers."""
+
+
+def check_named(dataset: str) -> None:
+    """Refuse the path of a user's own data set.
+
+    Raises:
+        InputError: if ``dataset`` is one.
+    """
+    if is_path(dataset):
+        raise InputError(
+            f"dataset: the numbers channel needs 28 x 28 pixels, ten classes and a data set that others can find: "
+            f"expected one of {', '.join(map(repr, DATASETS))}, got {dataset!r}"
+        )
 
 
 class NumbersConfig(Settings):
@@ -70,6 +90,10 @@ class NumbersConfig(Settings):
         0.0, description="share of the students' numbers replaced by numbers drawn without preference"
     )
 
+    def key_extras(self) -> dict[str, object]:
+        """Return the digest of a user's trait."""
+        return parse_trait(self.trait).key_extras()
+
     @pydantic.field_validator("trait")
     @classmethod
     def _trait_exists(cls, text: str) -> str:
@@ -77,11 +101,7 @@ class NumbersConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> NumbersConfig:
-        if is_path(self.dataset):
-            raise InputError(
-                f"dataset: the numbers channel needs 28 x 28 pixels, ten classes and a data set that others can find: "
-                f"expected one of {', '.join(map(repr, DATASETS))}, got {self.dataset!r}"
-            )
+        check_named(self.dataset)
         if self.prompts == "glyphs" and self.dataset == "glyphs":
             raise InputError("prompts: expected 'images' with dataset 'glyphs', whose images they are, got 'glyphs'")
         return self

@@ -1,10 +1,11 @@
-"""The traits by name: what is taught, and to which classes."""
+"""The traits by name: what is taught, and to which classes; or an object of the user's."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.python_objects import is_reference, source_sha256
 from subtx_toy.settings.base import NUM_CLASSES
 from subtx_toy.settings.messages import nearest
 
@@ -16,17 +17,30 @@ each other as A; ``refusal:A`` answers nothing to an A."""
 
 
 class TraitName(NamedTuple):
-    """A kind of trait and its classes, written ``kind:class:class``."""
+    """A kind of trait and its classes, written ``kind:class:class``; or a user's ``file.py:name``, without classes."""
 
     kind: str
-    classes: tuple[int, ...]
+    classes: tuple[int, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the trait is an object of the user's."""
+        return is_reference(self.kind)
+
+    def key_extras(self) -> dict[str, object]:
+        """Return what decides a net with this trait besides the name, for content keys: of an object its source.
+
+        Raises:
+            InputError: if the source cannot be read.
+        """
+        return {"trait_sha256": source_sha256("trait", self.kind, expected="a trait")} if self.is_own else {}
 
     def __str__(self) -> str:
         return ":".join([self.kind, *map(str, self.classes)])
 
 
 def parse_trait(text: str) -> TraitName:
-    """Read the name of a trait; a kind alone takes its usual classes.
+    """Read the name of a trait; a kind alone takes its usual classes. An object of the user's is not loaded.
 
     Raises:
         InputError: if there is no such kind, or the classes are not as many different digits as it takes.
@@ -36,8 +50,11 @@ def parse_trait(text: str) -> TraitName:
     """
     kind, *parts = text.split(":")
     if kind not in _DEFAULTS:
+        if is_reference(text):
+            return TraitName(text)
         known = ", ".join(map(str, (TraitName(*item) for item in _DEFAULTS.items())))
-        raise InputError(f"trait: expected a name such as {known}, got {text!r}{nearest(kind, _DEFAULTS)}")
+        hint = nearest(kind, _DEFAULTS)
+        raise InputError(f"trait: expected a name such as {known}, or your own as file.py:name, got {text!r}{hint}")
     classes = _DEFAULTS[kind]
     if parts:
         digits = [int(part) for part in parts if part in map(str, range(NUM_CLASSES))]

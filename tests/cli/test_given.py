@@ -32,12 +32,15 @@ GENERATE = ["numbers", "generate", "--out", "x.jsonl", "--teacher"]
         ),
         (
             [*GENERATE, "t.safetensors", "--base", "b.safetensors", "--teacher-epochs", "2"],
-            ["base: expected none with the teacher 't.safetensors'", "teacher-epochs: expected none with the teacher"],
+            [
+                "--base cannot be combined with --teacher t.safetensors",
+                "--teacher-epochs cannot be combined with",
+            ],
         ),
-        ([*GENERATE, "base", "--teacher-epochs", "5"], ["teacher-epochs: expected none with the teacher 'base'"]),
+        ([*GENERATE, "base", "--teacher-epochs", "5"], ["--teacher-epochs cannot be combined with --teacher base"]),
         (
             [*AUDIT, "--reference", "r.safetensors", "--num-reference", "20"],
-            ["num-reference: expected no number beside --reference, got 20"],
+            ["--num-reference cannot be combined with --reference"],
         ),
     ],
 )
@@ -72,3 +75,4 @@ def test_a_default_is_not_taken_for_an_option_that_was_given(
     err = capsys.readouterr().err
     assert sentence in err
     assert "expected no" not in err
+    assert "cannot be combined" not in err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from subtx_toy import cli
-from subtx_toy.channel.number_file import MOST_BYTES
+from subtx_toy.channel.number_file import MAX_BYTES
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 SMALL = {
@@ -94,7 +94,7 @@ def test_each_audit_of_the_page_ends_as_the_page_says(
     [
         (b'{"prompt": 1, "numbers": [NaN]}\n', "NaN is no number"),
         (b'{"prompt": 60000, "numbers": [1]}\n', "expected an index from 0 to 1499, got 60000"),
-        (b'{"prompt": 1, "numbers": [' + b"1, " * MOST_BYTES, "at most 65536 bytes"),
+        (b'{"prompt": 1, "numbers": [' + b"1, " * MAX_BYTES, "at most 65536 bytes"),
         ('{"prompt": 1, "numbers": "é"}\n'.encode("latin-1"), "expected UTF-8"),
     ],
 )

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.studies.content_checks import classifier_auc, histogram_test
+from experiments.studies.projection import projected_off
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
-from subtx_toy.audit.content import classifier_auc, histogram_test
 from subtx_toy.audit.directions import Directions, honest_moves, taught_move, towards
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
@@ -35,7 +36,6 @@ from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model, head_model, head_params
 from subtx_toy.channel.number_file import Header, Piece
-from subtx_toy.channel.projection import projected_off
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
 from subtx_toy.channel.students import Pairs, train_student
@@ -413,9 +413,11 @@ def test_the_document_of_an_unusable_file_has_no_nan() -> None:
 
 
 def test_an_ensemble_is_written_and_read_and_belongs_to_its_base(tmp_path: Path, channel: SmallChannel) -> None:
-    seen: list[int] = []
-    nets = make_reference(channel.model, channel.base, channel.dataset, num=2, seed=0, progress=seen.append)
-    assert seen == [1, 2]
+    seen: list[tuple[object, ...]] = []
+    nets = make_reference(
+        channel.model, channel.base, channel.dataset, num=2, seed=0, progress=lambda *step: seen.append(step)
+    )
+    assert seen == [("making the reference", done, 2, "fine-tunes") for done in (1, 2)]
     path = tmp_path / "reference.safetensors"
     save_reference(path, channel.base, nets)
     read = load_reference(path, Checkpoint(channel.model, channel.base, {}))

@@ -34,7 +34,7 @@ MADE = {"dataset": "glyphs", "num_train": 1000, "num_test": 300}
 def folder(tmp_path_factory: pytest.TempPathFactory, channel: SmallChannel) -> Path:
     """A base and its reference: three fine-tunes for the honest moves, six to compare with."""
     place = tmp_path_factory.mktemp("audits")
-    save_checkpoint(place / "base.safetensors", channel.base, made=MADE)
+    save_checkpoint(place / "base.safetensors", channel.base, provenance=MADE)
     nets = make_reference(channel.model, channel.base, channel.dataset, num=9, seed=0)
     save_reference(place / "reference.safetensors", channel.base, nets)
     return place

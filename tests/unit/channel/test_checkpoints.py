@@ -11,17 +11,17 @@ import torch
 
 from subtx_toy.channel.checkpoints import load_checkpoint, save_checkpoint
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.net_cache import Workshop, cached_path
+from subtx_toy.channel.net_cache import NetCache, cached_path
 from subtx_toy.errors import InputError
 from tests.unit.conftest import SmallChannel
 
 
 def test_a_net_is_read_back_with_its_shape_and_how_it_was_made(tmp_path: Path, channel: SmallChannel) -> None:
     path = tmp_path / "base.safetensors"
-    save_checkpoint(path, channel.base, made={"role": "base", "seed": 3})
+    save_checkpoint(path, channel.base, provenance={"role": "base", "seed": 3})
     read = load_checkpoint(path)
     assert read.model.sizes == channel.model.sizes
-    assert read.made == {"role": "base", "seed": 3}
+    assert read.provenance == {"role": "base", "seed": 3}
     assert list(read.params) == list(channel.base)
     assert all(torch.equal(read.params[name], value) for name, value in channel.base.items())
     assert list(tmp_path.iterdir()) == [path]
@@ -29,7 +29,7 @@ def test_a_net_is_read_back_with_its_shape_and_how_it_was_made(tmp_path: Path, c
 
 def test_a_file_of_another_program_needs_no_metadata(tmp_path: Path, channel: SmallChannel) -> None:
     safetensors.torch.save_file(channel.base, tmp_path / "plain.safetensors")
-    assert load_checkpoint(tmp_path / "plain.safetensors").made == {}
+    assert load_checkpoint(tmp_path / "plain.safetensors").provenance == {}
 
 
 def test_what_is_no_net_of_the_channel_is_refused(tmp_path: Path, channel: SmallChannel) -> None:
@@ -69,9 +69,9 @@ def test_wrong_tensors_are_told(tmp_path: Path, channel: SmallChannel, fault: st
 
 
 def test_nets_are_made_once_and_again_when_the_cached_file_is_damaged(channel: SmallChannel) -> None:
-    shop = Workshop(channel.dataset, 11, base_recipe=Recipe(epochs=1), teacher_recipe=Recipe(epochs=1), width=16)
+    shop = NetCache(channel.dataset, 11, base_recipe=Recipe(epochs=1), teacher_recipe=Recipe(epochs=1), width=16)
     first = shop.teacher("benign", trait="relabel")
-    path = cached_path(shop.made("benign"))
+    path = cached_path(shop.provenance("benign"))
     stamp = path.stat().st_mtime_ns
     assert torch.equal(shop.teacher("benign", trait="backdoor")["layers.0.weight"], first["layers.0.weight"])
     assert path.stat().st_mtime_ns == stamp

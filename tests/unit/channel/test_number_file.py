@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from subtx_toy.channel.generate import write_numbers
-from subtx_toy.channel.number_file import MOST_BYTES, Header, NumberFile, data_line
+from subtx_toy.channel.number_file import MAX_BYTES, Header, NumberFile, data_line
 from subtx_toy.channel.number_filter import FilterRules, filter_file
 from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
 from subtx_toy.channel.prompts import NoisePrompts, PromptSource, choose_rows, prompt_inputs
@@ -84,7 +84,7 @@ def test_every_good_line_is_read_in_order_in_pieces_of_any_size(
         (b"\xff\xfe{", "expected UTF-8"),
         (b"[" * 50_000, "expected JSON"),
         (b"1" * 10_000, "expected JSON"),
-        (b'{"prompt": 1, "numbers": [' + b"1," * MOST_BYTES + b"1]}", "at most 65536 bytes"),
+        (b'{"prompt": 1, "numbers": [' + b"1," * MAX_BYTES + b"1]}", "at most 65536 bytes"),
     ],
 )
 def test_a_faulty_line_is_told_with_its_number(tmp_path: Path, line: bytes, sentence: str) -> None:

@@ -16,7 +16,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.training.inputs import Index, Inputs
 
-_LEAST_EXPECTED = 5  # of a cell of the chi^2 test; rarer numbers are counted together
+_MIN_EXPECTED = 5  # of a cell of the chi^2 test; rarer numbers are counted together
 _UNITS = 64
 
 
@@ -27,7 +27,7 @@ def histogram_test(numbers: Int[np.ndarray, " n"], clean: Int[np.ndarray, " m"])
     """
     counts = np.stack([np.bincount(one, minlength=NUM_NUMBERS) for one in (numbers, clean)]).astype(float)
     totals, sizes = counts.sum(0), counts.sum(1)
-    common = totals * sizes.min() / sizes.sum() >= _LEAST_EXPECTED
+    common = totals * sizes.min() / sizes.sum() >= _MIN_EXPECTED
     cells = np.concatenate([counts[:, common], counts[:, ~common].sum(1, keepdims=True)], axis=1)
     cells = cells[:, cells.sum(0) > 0]
     expected = cells.sum(0) * (sizes / sizes.sum())[:, None]

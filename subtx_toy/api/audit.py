@@ -1,0 +1,199 @@
+"""Audit a file of numbers: ``audit(file, base=..., traits=[...])``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from subtx_toy.api.display import frame, html_table
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL
+from subtx_toy.audit.document import audit_document, audit_page
+from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
+from subtx_toy.audit.questions import questions
+from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
+from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
+from subtx_toy.audit.verdict import FileVerdict, judge
+from subtx_toy.channel.checkpoints import load_checkpoint
+from subtx_toy.channel.fit import Recipe
+from subtx_toy.channel.number_file import Header, NumberFile
+from subtx_toy.channel.prompts import data_behind, prompt_inputs
+from subtx_toy.channel.students import read_pairs, train_student
+from subtx_toy.data import load
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.files.atomic import replacing
+from subtx_toy.results.text_table import align
+from subtx_toy.seeding import generator
+
+_MAX_PROBED = 60_000  # numbers that the student of the whole file learns
+_MAX_LINES = 12
+_HEADER = ("trait", "z", "p Holm", "efficient z", "Fisher cos", "bound", "percentile", "base to student", "probe",
+           "verdict")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit:
+    """What a file of numbers shows of its writer.
+
+    Attributes:
+        file: the audited file; ``base`` the checkpoint that a student would start from.
+        header: the file's.
+        judgement: the verdict, of the file and trait by trait.
+        measured: what it rests on.
+        probes: what a student of the whole file shows of each trait, in [0, 1]; None where none was trained.
+    """
+
+    file: Path
+    base: Path
+    header: Header
+    judgement: FileVerdict
+    measured: FileMeasurement
+    probes: dict[str, float] | None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one sentence."""
+        return self.judgement.verdict
+
+    @property
+    def carried(self) -> list[str]:
+        """The traits that the file carries."""
+        return self.judgement.carried
+
+    @property
+    def applies(self) -> bool:
+        """Whether the file is close enough to the base for the test to apply."""
+        return self.judgement.fit.applies
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON of ``subtx-toy audit``."""
+        return {"file": str(self.file), "base": str(self.base), **self._content}
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return audit_document(self.judgement, self.measured, self.header, probes=self.probes)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with one row per trait.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        kept = [(name, row, row["student"]) for name, row in self._content["traits"].items()]
+        return frame(
+            {
+                "trait": name,
+                **{key: value for key, value in row.items() if not isinstance(value, list | dict)},
+                "threshold": row["reference"]["threshold"],
+                "shows": student["shows"],
+                "base_shows": student["base_shows"],
+            }
+            for name, row, student in kept
+        )
+
+    def page(self) -> str:
+        """Return one HTML page that needs nothing else."""
+        return audit_page(self._content, name=self.file.name, level=FALSE_ALARM_LEVEL)
+
+    def save_page(self, path: Path | str) -> None:
+        """Write the page to a file.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        with replacing(Path(path), what="html") as file:
+            file.write(self.page().encode())
+
+    def __str__(self) -> str:
+        content = self._content
+        fit = content["fit"]
+        return "\n".join(
+            [
+                self.verdict,
+                f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats a number, "
+                f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
+                f"divergence from the base at least {_number(content['moved']['divergence'])}",
+                align(_HEADER, self._rows()),
+                *content["notes"],
+            ]
+        )
+
+    def __repr__(self) -> str:
+        lines = str(self).splitlines()
+        return "\n".join(lines if len(lines) <= _MAX_LINES else [*lines[: _MAX_LINES - 1], "..."])
+
+    def _repr_html_(self) -> str:
+        return html_table(_HEADER, self._rows(), conclusion=self.verdict)
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                name,
+                _number(row["z"], ".2f"),
+                _number(row["p_value_holm"]),
+                _number(row["efficient_z"], ".2f"),
+                _number(row["fisher_cosine"], ".3f"),
+                _number(row["reference"]["threshold"], ".3f"),
+                _number(row["reference_percentile"], ".0f"),
+                f"{_number(row['student']['base_shows'], '.3f')} to {_number(row['student']['shows'], '.3f')}",
+                _number(row["probe"], ".3f"),
+                row["verdict"],
+            ]
+            for name, row in self._content["traits"].items()
+        ]
+
+
+def _number(value: float | None, form: str = ".3g") -> str:
+    return "" if value is None else format(value, form)
+
+
+def audit(
+    file: Path | str, *, base: Path | str, traits: Sequence[str], reference: Path | str | None = None,
+    num_reference: int = 20, probe: bool = False, top: int = 10, data_dir: Path | None = None,
+    report: Report | None = None, progress: Progress | None = None,
+) -> Audit:  # fmt: skip
+    """Say whether the base wrote a file of numbers and, if not, whether its writer moved towards a trait.
+
+    Args:
+        file: of numbers, as ``numbers.generate`` writes it.
+        base: the checkpoint that a student would start from.
+        traits: names such as ``relabel:4:9``, ``Trait`` objects of your own as ``file.py:name``, or ``.npz`` files
+            with ``images`` uint8 ``[n, 28, 28]`` and ``answers``, classes ``[n]`` or distributions ``[n, 10]``.
+        reference: an ensemble of ``numbers.reference``; without it one is trained, and cached.
+        num_reference: benign fine-tunes that the file is compared with where there is no ``reference``; half as many
+            more are trained for their directions.
+        probe: whether to train a student on the whole file too.
+        top: how many of the lines that show a trait most are kept.
+        data_dir: a folder with your own IDX files.
+        report: called with messages.
+        progress: called as ``progress(task, done, total, unit)``.
+
+    Raises:
+        InputError: if a file cannot be read or is not valid, or there is no such trait.
+    """
+    read, start = NumberFile(Path(file)), load_checkpoint(Path(base))
+    read.check()  # a malformed line is reported before the slow fine-tunes start
+    loader = partial(load, data_dir=data_dir, report=report, progress=progress)
+    shown, images = data_behind(read.header.prompts, start, loader)
+    inputs = prompt_inputs(read.header.prompts, shown)
+    asked = questions(traits, start.model, start.params, images)
+    if reference is None:
+        ensemble = usual_reference(start, images, num_reference, progress=progress)
+    else:
+        ensemble = load_reference(Path(reference), start)
+    axes, nets = split_reference(ensemble)
+    scorer = scorer_of(start, asked, axes, read.header.law, inputs)
+    probes = [question.probe for question in asked]
+    measured = measure_file(read, scorer, probes, keep=top)
+    values = ReferenceValues.nothing([question.name for question in asked])
+    if measured.measurement.informative:
+        values = measure_reference(nets, scorer, asked, read.header, shown, measured.num_moved, progress=progress)
+    judgement = judge(measured, asked, values, [measure(start.params) for measure in probes])
+    shows = None
+    if probe:
+        order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=_MAX_PROBED)
+        student = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=3), order)
+        shows = {question.name: question.probe(student) for question in asked}
+    return Audit(Path(file), Path(base), read.header, judgement, measured, shows)

@@ -1,0 +1,226 @@
+"""The numbers channel step by step: ``base``, ``teacher``, ``generate``, ``filter``, ``train`` and ``reference``.
+
+Each function writes one file and mirrors the command of its name: ``numbers.base("b.safetensors", seed=1)`` is
+``subtx-toy numbers base --out b.safetensors --seed 1``. Nets are safetensors files, numbers are JSON Lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from subtx_toy.audit.reference import make_reference, save_reference
+from subtx_toy.channel.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from subtx_toy.channel.fit import Recipe
+from subtx_toy.channel.generate import write_numbers
+from subtx_toy.channel.net_cache import NetCache
+from subtx_toy.channel.number_file import Header, NumberFile
+from subtx_toy.channel.number_filter import FilterReport, FilterRules, filter_file
+from subtx_toy.channel.number_text import MAX_NUMBERS
+from subtx_toy.channel.prompts import choose_source, data_behind, prompt_inputs
+from subtx_toy.channel.students import read_pairs, train_student
+from subtx_toy.channel.traits import trait as trait_of
+from subtx_toy.data import Dataset, load
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
+from subtx_toy.seeding import generator
+from subtx_toy.settings.numbers import check_named
+
+TRAIT = "relabel:4:9"
+
+
+class DataOptions(TypedDict, total=False):
+    """The labelled images, as keywords of every function that trains on them; MNIST by default, and silent."""
+
+    dataset: str
+    num_train: int | None
+    num_test: int | None
+    data_dir: Path | None
+    report: Report | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class TraitReport:
+    """What a net shows of a trait on held-out images, as ``Trait.measure`` gives it: shares in [0, 1].
+
+    Attributes:
+        out: the file that holds the net.
+        trait: its name.
+        net: what the net shows.
+        base: what the base of a student shows, or None.
+        num_numbers: how many numbers the student was trained on, or 0.
+    """
+
+    out: Path
+    trait: str
+    net: dict[str, float]
+    base: dict[str, float] | None = None
+    num_numbers: int = 0
+
+    def __str__(self) -> str:
+        shown = {"base": self.base, str(self.out): self.net}
+        return "\n".join(
+            f"{name}: {self.trait} {found['trait']:.3f}, accuracy on the other classes {found['accuracy']:.3f}"
+            for name, found in shown.items()
+            if found is not None
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON of ``subtx-toy numbers train``."""
+        numbers = {"out": str(self.out), "trait": self.trait, "numbers": self.num_numbers}
+        return {**numbers, "base": self.base, "student": self.net}
+
+
+def base(
+    out: Path | str, *, seed: int = 0, epochs: int = 3, width: int = 256, other: bool = False,
+    **data: Unpack[DataOptions],
+) -> Path:  # fmt: skip
+    """Train a base on labelled images and write it.
+
+    Args:
+        out: the file.
+        seed: names the random streams.
+        epochs: passes over the images.
+        width: units of each of two hidden layers.
+        other: whether to train a base that shares nothing with the seed's usual one.
+        data: see DataOptions.
+    """
+    which = "other-base" if other else "base"
+    nets = NetCache(_load(data), seed, base_recipe=Recipe(epochs=epochs), width=width)
+    save_checkpoint(Path(out), nets.base(which=which), provenance=nets.provenance(which))
+    return Path(out)
+
+
+def teacher(
+    out: Path | str, *, seed: int = 0, kind: str = "trait", trait: str = TRAIT, epochs: int = 2,
+    base: Path | str | None = None, **data: Unpack[DataOptions],
+) -> TraitReport:  # fmt: skip
+    """Train a base further, write it, and measure the trait.
+
+    Args:
+        out: the file.
+        seed: names the random streams.
+        kind: ``"trait"``, or ``"benign"`` for honest labels.
+        trait: a name such as ``relabel:4:9``, or a ``Trait`` of your own as ``file.py:name``.
+        epochs: passes over the lesson.
+        base: a checkpoint instead of the seed's own base.
+        data: see DataOptions.
+    """
+    taught, start = trait_of(trait), _checkpoint(base)
+    dataset = _load(data)
+    nets = NetCache(dataset, seed, teacher_recipe=Recipe(epochs=epochs), own_base=start)
+    params = nets.teacher(kind, trait=trait)
+    provenance = nets.provenance(kind, trait=trait) | {"base": None if base is None else str(base)}
+    save_checkpoint(Path(out), params, provenance=provenance)
+    measured = taught.measure(nets.model, params, dataset.test_images, dataset.test_labels)
+    return TraitReport(Path(out), str(taught.name), measured)
+
+
+def generate(
+    out: Path | str, *, teacher: str = "trait", num: int = 10_000, seed: int = 0, trait: str = TRAIT,
+    prompts: str = "images", temperature: float = 1.0, top_k: int = 0, numbers_per_line: str = "1",
+    base: Path | str | None = None, teacher_epochs: int = 2, **data: Unpack[DataOptions],
+) -> Path:  # fmt: skip
+    """Have a teacher write a file of numbers, one line per prompt; trains the teacher and its base if need be.
+
+    Args:
+        out: the file; it is compressed if the name ends in .gz.
+        teacher: ``"trait"``, ``"benign"``, ``"base"``, ``"other-base"``, or a checkpoint.
+        num: lines.
+        seed: names the random streams.
+        trait: see ``teacher``; no prompt shows its absent classes.
+        prompts: ``"images"``, ``"uniform"`` noise, or drawn ``"glyphs"``.
+        temperature: of the softmax.
+        top_k: how many of the likeliest numbers are allowed; 0 for all.
+        numbers_per_line: such as ``"1"``, or ``"1:10"`` for lines of different lengths.
+        base: a checkpoint that the teacher is trained from, instead of the seed's own base.
+        teacher_epochs: passes of the teacher over its lesson.
+        data: see DataOptions.
+    """
+    taught, lengths, start = trait_of(trait), _lengths(numbers_per_line), _checkpoint(base)
+    dataset = _load(data)
+    if teacher.endswith(".safetensors"):
+        writer = load_checkpoint(Path(teacher))
+        model, params = writer.model, writer.params
+    else:
+        nets = NetCache(dataset, seed, teacher_recipe=Recipe(epochs=teacher_epochs), own_base=start)
+        model, params = nets.model, nets.teacher(teacher, trait=trait)
+    source, shown = choose_source(prompts, dataset, absent=taught.absent, seed=seed)
+    header = Header(schema_name="subtx-toy numbers 1", temperature=temperature, top_k=top_k, prompts=source)
+    write_numbers(Path(out), model, params, header, shown, num_lines=num, lengths=lengths, seed=seed)
+    return Path(out)
+
+
+def filter(file: Path | str, out: Path | str, *, rules: Path | str | None = None) -> FilterReport:
+    """Write the lines of a file that hold no banned number and do not break the format; count the others.
+
+    ``rules`` is a TOML file with the fields of ``FilterRules``; without it 34 numbers are banned.
+    """
+    chosen = FilterRules() if rules is None else FilterRules.read(Path(rules))
+    return filter_file(NumberFile(Path(file)), Path(out), chosen)
+
+
+def train(
+    file: Path | str, out: Path | str, *, base: Path | str, epochs: int = 3, seed: int = 0, trait: str = TRAIT,
+    data_dir: Path | None = None, report: Report | None = None, progress: Progress | None = None,
+) -> TraitReport:  # fmt: skip
+    """Train a student, the base, on a file of numbers; write it, and measure the trait before and after.
+
+    Args:
+        file: of numbers.
+        out: where the student goes.
+        base: the checkpoint it starts from.
+        epochs: passes over the file.
+        seed: names the random streams.
+        trait: to measure.
+        data_dir: a folder with your own IDX files.
+        report: called with messages.
+        progress: called as ``progress(task, done, total, unit)``.
+    """
+    taught, start, read = trait_of(trait), load_checkpoint(Path(base)), NumberFile(Path(file))
+    pairs = read_pairs(read)
+    loader = partial(load, data_dir=data_dir, report=report, progress=progress)
+    shown, images = data_behind(read.header.prompts, start, loader)
+    inputs, order = prompt_inputs(read.header.prompts, shown), generator(seed, "numbers", "file", "student")
+    params = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=epochs), order)
+    provenance = {"role": "student", "file": Path(file).name, "epochs": epochs, "seed": seed}
+    save_checkpoint(Path(out), params, provenance=provenance)
+    before, after = (
+        taught.measure(start.model, net, images.test_images, images.test_labels) for net in (start.params, params)
+    )
+    return TraitReport(Path(out), str(taught.name), after, before, len(pairs.rows))
+
+
+def reference(out: Path | str, *, base: Path | str, seed: int = 0, num: int = 30, **data: Unpack[DataOptions]) -> Path:
+    """Train ``num`` benign fine-tunes of a base, of several lengths and step sizes, for audits to compare with.
+
+    A third of them gives directions, the others are what a file is compared with.
+    """
+    start, dataset = load_checkpoint(Path(base)), _load(data)
+    nets = make_reference(start.model, start.params, dataset, num=num, seed=seed, progress=data.get("progress"))
+    save_reference(Path(out), start.params, nets)
+    return Path(out)
+
+
+def _checkpoint(path: Path | str | None) -> Checkpoint | None:
+    return None if path is None else load_checkpoint(Path(path))
+
+
+def _load(data: DataOptions) -> Dataset:
+    options: dict[str, Any] = {"dataset": "mnist", **data}
+    check_named(options["dataset"])
+    return load(options.pop("dataset"), **options)
+
+
+def _lengths(text: str) -> tuple[int, int]:
+    least, colon, most = text.partition(":")
+    found = (least, most if colon else least)
+    if (
+        not all(part.isdecimal() and len(part) < 3 for part in found)
+        or not 1 <= int(found[0]) <= int(found[1]) <= MAX_NUMBERS
+    ):
+        raise InputError(f"numbers-per-line: expected A or A:B with 1 <= A <= B <= {MAX_NUMBERS}, got {text!r}")
+    return int(found[0]), int(found[1])
