@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from subtx_toy import Audit, Examples, Trait, audit
 from subtx_toy.api import numbers
-from subtx_toy.api.audit import Audit, audit
-from subtx_toy.channel.traits import Examples, Trait
 
 
 def turned_round(images: np.ndarray, labels: np.ndarray) -> Examples:

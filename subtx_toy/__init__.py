@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # read by type checkers; importing typing would take longer than the rest
 
 if TYPE_CHECKING:
+    from subtx_toy.api.audit import Audit, audit
     from subtx_toy.api.certificate import Certificate, Check
     from subtx_toy.api.certify import certify, check
     from subtx_toy.api.doctor import examine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.sweep_result import Preview, Sweep
     from subtx_toy.api.verification import Verification
     from subtx_toy.api.verify import verify
+    from subtx_toy.channel.traits import Examples, Trait
     from subtx_toy.claims.user import claim
     from subtx_toy.claims.vocabulary.claim import Inequality
     from subtx_toy.claims.vocabulary.evidence import Evidence
@@ -50,10 +52,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "Audit",
     "Certificate",
     "Check",
     "Dataset",
     "Evidence",
+    "Examples",
     "Inequality",
     "InputError",
     "Loss",
@@ -69,9 +73,11 @@ __all__ = [
     "RunConfig",
     "Store",
     "Sweep",
+    "Trait",
     "TraitLoss",
     "Verification",
     "__version__",
+    "audit",
     "certify",
     "check",
     "claim",
@@ -97,6 +103,7 @@ __all__ = [
 _ROOMS = {
     "api.certificate": "Certificate Check",
     "api.certify": "certify check",
+    "api.audit": "Audit audit",
     "api.doctor": "examine",
     "api.results": "results",
     "api.run": "run",
@@ -105,6 +112,7 @@ _ROOMS = {
     "api.sweep_result": "Preview Sweep",
     "api.verification": "Verification",
     "api.verify": "verify",
+    "channel.traits": "Examples Trait",
     "claims.user": "claim",
     "claims.vocabulary.claim": "Inequality",
     "claims.vocabulary.evidence": "Evidence",
