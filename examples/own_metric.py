@@ -1,6 +1,6 @@
 """Two numbers about every trained net, stored next to its accuracy.
 
-    subtx-toy run tiny metric=examples/own_metric.py:confidence
+subtx-toy run tiny metric=examples/own_metric.py:confidence
 """
 
 from __future__ import annotations

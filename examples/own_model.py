@@ -1,6 +1,6 @@
 """A small convolutional net for the reference protocol.
 
-    subtx-toy run tiny model=examples/own_model.py:convolutional
+subtx-toy run tiny model=examples/own_model.py:convolutional
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An optimiser that torch does not have: SGD along the sign of the gradient.
 
-    subtx-toy run tiny optimizer=examples/own_optimizer.py:sign_descent lr=1e-3
+subtx-toy run tiny optimizer=examples/own_optimizer.py:sign_descent lr=1e-3
 """
 
 from __future__ import annotations
