@@ -101,6 +101,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "api.audit": "Audit audit",
     "api.certificate": "Certificate Check",
     "api.certify": "certify check",
     "api.audit": "Audit audit",
