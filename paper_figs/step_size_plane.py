@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from subtx_toy.certify.description import describe
-from subtx_toy.certify.packaged import path_of
+from subtx_toy.certify.search import path_of
 from subtx_toy.claims.instance import given
 from subtx_toy.figures.files import save
 

@@ -16,10 +16,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.directions import Directions, honest_moves, number_tangents
 from subtx_toy.audit.questions import question
 from subtx_toy.audit.reference import make_reference, split_reference
-from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.net_cache import NetCache
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs

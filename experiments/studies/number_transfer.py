@@ -21,9 +21,8 @@ from scipy import stats
 from studied_base import WIDTH, studied
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions, towards
+from subtx_toy.audit.directions import Directions, number_tangents, towards
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
-from subtx_toy.audit.tangents import number_tangents
 from subtx_toy.channel.fit import DROPPED, BeforeStep, Recipe
 from subtx_toy.channel.model import head_logits, head_model, head_params
 from subtx_toy.channel.number_file import Piece

@@ -12,7 +12,7 @@ from subtx_toy.certify.balls.gemm import check_products, one_thread
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.march import march
-from subtx_toy.certify.plain import PlainQuantity
+from subtx_toy.certify.observed import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
 from subtx_toy.problem.sign_change import sign_changes
 

@@ -16,8 +16,7 @@ from subtx_toy.certify.checker.check import OF_A_STEP
 from subtx_toy.certify.checker.check import check as prove_again
 from subtx_toy.certify.checker.document import Rejected, read
 from subtx_toy.certify.description import Description, describe, unknown_quantity
-from subtx_toy.certify.packaged import names, path_of
-from subtx_toy.certify.search import find_range
+from subtx_toy.certify.search import find_range, names, path_of
 from subtx_toy.claims.instance import given
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError

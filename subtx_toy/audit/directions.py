@@ -1,4 +1,4 @@
-"""Directions in parameter space that an audit asks about: towards a trait, and those an honest teacher may take."""
+"""Directions in which a trait or honest training moves the base, and how the numbers move along them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,32 @@ from subtx_toy.channel.traits import Examples
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, difference
 from subtx_toy.seeding import generator
+
+
+@torch.no_grad()
+def number_tangents(
+    model: MLP, base: Params, directions: Directions, x: Float[Tensor, "n d"]
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, "r n k"]]:
+    """Return the number logits at the base, and J u for every direction u.
+
+    One product a layer serves all directions.
+    """
+    num, taken = len(directions.names), head_params(model, base, "numbers")
+    a, da = x, None
+    for layer, (dW, db) in enumerate(zip(directions.weights, directions.biases, strict=True)):
+        weight = taken[f"layers.{layer}.weight"]
+        z = a @ weight.T + taken[f"layers.{layer}.bias"]
+        # a -> dW a + db, all directions in one product                                  [n, r, out]
+        dz = (a @ dW.flatten(0, 1).T).view(len(x), num, -1) + db
+        if da is not None:
+            dz += da @ weight.T  # da -> W da
+        a = model.activation.apply(z)
+        da = dz * model.activation.derivative_over(z, a)[:, None]
+    assert da is not None
+    head = taken[f"layers.{model.num_layers - 1}.weight"]
+    logits = a @ head.T + taken[f"layers.{model.num_layers - 1}.bias"]
+    return logits, da.transpose(0, 1).contiguous() @ head.T
+
 
 _MAX_EXAMPLES = 10_000  # a gradient over more costs time and changes little
 

@@ -1,9 +1,13 @@
-"""The audit of one file: read it once, and measure it."""
+"""One pass over a file: sums of scores, and the lines that say most."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
 
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.measurement import Measurement, Probe
@@ -11,13 +15,43 @@ from subtx_toy.audit.movement import measure_movement
 from subtx_toy.audit.repeats import Repeats, count_repeats
 from subtx_toy.audit.sample import MAX_LEARNT, Sample
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
-from subtx_toy.audit.top_lines import TopLines
 from subtx_toy.channel.checkpoints import Checkpoint
-from subtx_toy.channel.number_file import NumberFile
+from subtx_toy.channel.number_file import NumberFile, Piece
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.students import Pairs
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs
+
+
+@dataclass
+class TopLines:
+    """The lines whose numbers score highest along one direction."""
+
+    keep: int = 10
+    _heap: list[tuple[float, int, int, tuple[int, ...]]] = field(default_factory=list)
+
+    def add(self, piece: Piece, scores: Float[np.ndarray, " c"]) -> None:
+        """Take the lines of a piece into account; a line is never spread over two pieces."""
+        lines, starts = np.unique(piece.lines, return_index=True)  # lines are in order
+        totals = np.add.reduceat(scores, starts)
+        for at in np.argsort(-totals, kind="stable")[: self.keep]:
+            part = slice(starts[at], starts[at + 1] if at + 1 < len(starts) else None)
+            row = (
+                float(totals[at]),
+                -int(lines[at]),
+                int(piece.prompts[starts[at]]),
+                tuple(piece.numbers[part].tolist()),
+            )
+            if len(self._heap) < self.keep:
+                heapq.heappush(self._heap, row)
+            elif row > self._heap[0]:
+                heapq.heapreplace(self._heap, row)
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yield line, prompt, numbers and score, highest first."""
+        for score, line, prompt, numbers in sorted(self._heap, reverse=True):
+            yield {"line": -line, "prompt": prompt, "numbers": list(numbers), "score": score}
+
 
 _SIZES = (300, 1000, 3000, MAX_LEARNT)  # the reference is measured at one of these, so that it is measured rarely
 

@@ -17,8 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions
-from subtx_toy.audit.tangents import number_tangents
+from subtx_toy.audit.directions import Directions, number_tangents
 from subtx_toy.channel.number_file import Piece
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.problem.model import MLP

@@ -1,10 +1,11 @@
-"""From a problem to a certificate: the closed form, one box, the march, and what is observed beside them."""
+"""The search for a certificate, and the networks that come with the package."""
 
 from __future__ import annotations
 
 import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from subtx_toy.certify.balls.gemm import check_products, kernel, one_thread
 from subtx_toy.certify.certificate import ProvedRange
@@ -15,6 +16,19 @@ from subtx_toy.certify.observed import FirstChange, observe
 from subtx_toy.certify.quantities import Quantity
 from subtx_toy.settings.certificate import MAX_BOXES
 from subtx_toy.store.record import versions
+
+_FOLDER = Path(__file__).with_name("problems")
+
+
+def names() -> list[str]:
+    """Return the names that stand for a file of the package."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def path_of(reference: str) -> str:
+    """Return the file of a packaged name, or the reference as it is."""
+    return str(_FOLDER / f"{reference}.toml") if reference in names() else reference
+
 
 ORDER = 3
 """Of Taylor's theorem where the network is smooth: 2 to 4 take about as long, measured in docs/certificates.md."""

@@ -1,4 +1,4 @@
-"""How small eps has to be, in closed form: a range on which the alignment is positive (claim C8)."""
+"""Ranges in closed form: of eps with a positive alignment, of student_lr with a falling trait loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from torch import Tensor
 
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
+from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.sign_change import last_holding
+from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 from subtx_toy.theory.activations import no_bounds
 from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.linearization import transposed_jacobian_product
 from subtx_toy.theory.ray_bounds import RayBounds, RayNorms
 
 
@@ -70,4 +73,104 @@ def _obstacle(problem: Problem) -> str:
         return reason
     if problem.distillation_loss.name not in ("squared_error", "kl"):
         return f"no bound is known for the distillation loss {problem.distillation_loss.name!r}"
+    return ""
+
+
+_HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
+
+
+@dataclass(frozen=True)
+class TraitRange:
+    """The trait loss falls for all student_lr in (0, ``student_lr``]; None with the reason where no bound is known."""
+
+    student_lr: float | None
+    reason: str = ""
+
+
+def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange:
+    """Return the largest E with E beta(E) ||dS||^2 < 2 a(eps), at ``eps``, by default the problem's own.
+
+    With dT = -g the slope of the trait loss L along dS is g . dS = -a(eps), and beta(E) bounds its second derivative
+    on the segment from the init to init + E dS, over ||dS||^2, so
+
+        L(init + s dS) <= L(init) - s a + s^2 beta(E) ||dS||^2 / 2      for s in [0, E]
+
+    that is, it falls whenever student_lr eps < 2 (a / eps) / (beta ||dS / eps||^2). As eps -> 0 the right-hand side
+    tends to 2 V / (beta ||G dT||^2), which is 2 / (beta lambda_max(G)) or more. The bound is on the line of dS alone,
+    which is less than beta-smoothness in every direction and suffices; ``TraitBend`` gives it. It holds in real
+    arithmetic given dS and a.
+    """
+    eps = problem.eps if eps is None else eps
+    reason = _trait_obstacle(problem)
+    if reason:
+        return TraitRange(None, reason)
+    ray = AlignmentRay.of(problem)
+    alignment = ray.alignment(eps)
+    if alignment <= ray.floor(eps):
+        return TraitRange(None, f"the alignment {alignment:.3g} at eps = {eps:.3g} is not positive beyond rounding")
+    slopes = problem.distillation_loss.output_gradient(ray.outputs, ray.targets(eps))
+    dS = transposed_jacobian_product(problem, -slopes / len(slopes))
+
+    bend = TraitBend.of(problem, dS)
+
+    def holds(student_lr: float) -> bool:
+        return student_lr * bend.bound(student_lr) < 2 * alignment
+
+    return TraitRange(last_holding(holds, halvings=_HALVINGS))  # the left-hand side grows with student_lr
+
+
+@dataclass(frozen=True, eq=False)
+class TraitBend:
+    """Bounds the second derivative of the trait loss on the ray base + s direction.
+
+    Attributes:
+        norms: of the ray, for the columns that the trait loss reads.
+        gap: ||z - y|| at the base, per trait input, for squared error on targets; None for cross-entropy on labels.
+    """
+
+    norms: RayNorms
+    gap: Float[Tensor, " n"] | None
+
+    @classmethod
+    def of(cls, problem: Problem, direction: Params) -> TraitBend:
+        """Take the norms of the ray along ``direction``.
+
+        Raises:
+            ValueError: if no bound is known for the model or the trait loss.
+        """
+        reason, trait = _trait_obstacle(problem), problem.trait_loss
+        if reason or trait is None or not isinstance(problem.model, MLP):
+            raise ValueError(f"problem: expected one whose trait loss has a known bound, but {reason}")
+        loss = trait.value
+        assert isinstance(loss, LabelledCrossEntropy | TargetedSquaredError)
+        norms = RayNorms.of(problem.model, problem.base_params, direction, trait.inputs, columns=loss.columns)
+        if isinstance(loss, LabelledCrossEntropy):
+            return cls(norms, None)
+        with torch.no_grad():
+            z = problem.outputs(problem.base_params, trait.inputs)[:, loss.columns]
+        return cls(norms, (z - loss.targets).norm(dim=-1))
+
+    def bound(self, reach: float) -> float:
+        """Bound the second derivative for s in [0, ``reach``].
+
+        With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
+
+            squared error   ||z'||^2 + (||z - y|| + reach ||z'||) ||z''||      z at the base
+            cross-entropy   ||z'||^2 / 2 + sqrt(2) ||z''||
+
+        since diag(p) - p p^T <= 1/2 and ||p - onehot|| <= sqrt(2).
+        """
+        ray = self.norms.bounds(reach)
+        if self.gap is None:
+            return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
+        return float((ray.first**2 + (self.gap + reach * ray.first) * ray.second).mean())
+
+
+def _trait_obstacle(problem: Problem) -> str:
+    reason = no_bounds(problem)
+    if reason:
+        return reason
+    trait = problem.trait_loss
+    if trait is None or not isinstance(trait.value, LabelledCrossEntropy | TargetedSquaredError):
+        return "no bound is known for this trait loss, only for cross-entropy on labels and squared error on targets"
     return ""

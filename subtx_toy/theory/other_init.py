@@ -1,4 +1,4 @@
-"""Students that do not start where the teacher did: perturbed and unrelated initialisations."""
+"""Students outside the claims: another initialisation, and sampled labels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 from scipy.special import ndtr
 
+from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
@@ -47,3 +48,26 @@ def unshared_update(problem: Problem, student_init: Params) -> Params:
 
 def _scaled(update: Params, scale: float) -> Params:
     return {name: scale * value for name, value in update.items()}
+
+
+def probability_of_right_sign(problem: Problem, *, num_labels: int, eps: float | None = None) -> float:
+    """Predict P(alignment > 0) = Phi(eps sqrt(num_labels V)) of one step on that many sampled labels."""
+    step = problem.eps if eps is None else eps
+    return float(ndtr(step * math.sqrt(num_labels * _softmax_curvature(problem))))
+
+
+def labels_needed(problem: Problem, *, num_sigma: float, eps: float | None = None) -> float:
+    """Predict the labels that put the mean alignment ``num_sigma`` standard deviations above 0: k^2 / (eps^2 V).
+
+    It is k^2 / (2 KL) with KL the mean divergence of teacher and base on the inputs; infinite where V = 0.
+    """
+    step = problem.eps if eps is None else eps
+    information = step**2 * _softmax_curvature(problem)
+    return num_sigma**2 / information if information > 0 else math.inf
+
+
+def _softmax_curvature(problem: Problem) -> float:
+    if problem.distillation_loss.name != "kl":
+        name = problem.distillation_loss.name
+        raise InputError(f"distillation_loss: expected kl, whose softmax the labels are drawn from, got {name!r}")
+    return float(curvature(problem))

@@ -11,7 +11,7 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
-from subtx_toy.theory.remainder import EPS_LADDER, FittedOrder, fitted_order
+from subtx_toy.theory.step_predictions import EPS_LADDER, FittedOrder, fitted_order
 from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_FLOOR, REMAINDER_ORDER
 from subtx_toy.training.gradient_step import student_step
 

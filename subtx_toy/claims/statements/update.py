@@ -7,7 +7,7 @@ import numpy as np
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.hypotheses import ONE_STEP
-from subtx_toy.theory.remainder import FittedOrder
+from subtx_toy.theory.step_predictions import FittedOrder
 from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_ORDER, VISIBLE
 
 

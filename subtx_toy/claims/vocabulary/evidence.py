@@ -19,9 +19,8 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.theory.closed_form import ClosedFormEps, closed_form_eps
+from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
-from subtx_toy.theory.trait_range import TraitRange, falling_student_lr
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
 from subtx_toy.training.gradient_step import student_updates

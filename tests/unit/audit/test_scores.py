@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from subtx_toy.audit.directions import Directions, towards
+from subtx_toy.audit.directions import Directions, number_tangents, towards
+from subtx_toy.audit.examination import TopLines
 from subtx_toy.audit.measurement import (
     detectable_effect,
     efficient_score_test,
@@ -16,8 +17,6 @@ from subtx_toy.audit.measurement import (
     score_test,
 )
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
-from subtx_toy.audit.tangents import number_tangents
-from subtx_toy.audit.top_lines import TopLines
 from subtx_toy.channel.model import channel_model
 from subtx_toy.channel.number_file import Piece
 from subtx_toy.channel.sampler import NumberLaw, draw_from_logits

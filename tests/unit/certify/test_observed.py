@@ -8,8 +8,7 @@ import pytest
 from paper_figs.drawings import step_size_boundary as plane
 from subtx_toy.certify import observed as module
 from subtx_toy.certify.description import Description, describe
-from subtx_toy.certify.observed import observe
-from subtx_toy.certify.plain import PlainQuantity
+from subtx_toy.certify.observed import PlainQuantity, observe
 from subtx_toy.problem.spec import ProblemSpec
 
 

@@ -17,7 +17,7 @@ from subtx_toy.certify.checker.proof import ClaimedRate
 from subtx_toy.certify.closed_form import closed_form
 from subtx_toy.certify.description import QUANTITIES, Description, describe
 from subtx_toy.certify.jets import Box, Jet, tightened
-from subtx_toy.certify.plain import PlainQuantity
+from subtx_toy.certify.observed import PlainQuantity
 from subtx_toy.certify.quantities import Quantity
 from subtx_toy.certify.search import find_range
 from subtx_toy.errors import InputError

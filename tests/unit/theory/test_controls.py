@@ -14,8 +14,12 @@ from subtx_toy.problem.losses import sample_labels, sampled_cross_entropy
 from subtx_toy.seeding import generator
 from subtx_toy.theory.curvature import curvature
 from subtx_toy.theory.linearization import base_outputs, jacobian_product
-from subtx_toy.theory.other_init import predicted_perturbed_update, probability_of_negative_alignment
-from subtx_toy.theory.sampled_labels import labels_needed, probability_of_right_sign
+from subtx_toy.theory.other_init import (
+    labels_needed,
+    predicted_perturbed_update,
+    probability_of_negative_alignment,
+    probability_of_right_sign,
+)
 from subtx_toy.tolerances import Z_BOUND
 from subtx_toy.training.gradient_step import student_step, teacher_step
 from tests.reference.modules import with_unit_update

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from subtx_toy.theory.remainder import EPS_LADDER, fitted_order, remainder
+from subtx_toy.theory.step_predictions import EPS_LADDER, fitted_order, remainder
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.perceptrons import Description
 

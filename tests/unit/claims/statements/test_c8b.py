@@ -13,8 +13,8 @@ from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import squared_error
 from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.theory.closed_form import TraitBend, TraitRange, falling_student_lr
 from subtx_toy.theory.step_predictions import predicted_distance
-from subtx_toy.theory.trait_range import TraitBend, TraitRange, falling_student_lr
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.examples import at_most
 from tests.reference.modules import foreign_problem
