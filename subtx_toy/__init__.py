@@ -104,7 +104,6 @@ _ROOMS = {
     "api.audit": "Audit audit",
     "api.certificate": "Certificate Check",
     "api.certify": "certify check",
-    "api.audit": "Audit audit",
     "api.doctor": "examine",
     "api.results": "results",
     "api.run": "run",

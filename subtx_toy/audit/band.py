@@ -45,11 +45,7 @@ class Band:
 
     @classmethod
     def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
-        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite.
-
-        Raises:
-            ValueError: if a value is not finite: no cosine exceeds nan, so nothing would ever be found.
-        """
+        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite."""
         m = len(values)
         if not np.isfinite(values).all():
             raise ValueError(

@@ -103,11 +103,7 @@ class FileMeasurement:
 
 
 def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, keep: int = 10) -> FileMeasurement:
-    """Read a file once, a piece at a time, and measure it.
-
-    Raises:
-        InputError: if the file is not valid.
-    """
+    """Read a file once, a piece at a time, and measure it."""
     sums, tops = ScoreSums(len(scorer.directions.names)), [TopLines(keep) for _ in probes]
     sample = Sample()
     for piece in file.pieces():

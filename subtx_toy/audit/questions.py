@@ -27,9 +27,6 @@ def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
     The direction is the move of fine-tunes that learn the trait from training images; the probe of a named trait is
     taken from test images. A file holds ``images`` uint8 ``[n, 28, 28]`` and ``answers``: a class ``[n]``, or a
     distribution over the classes ``[n, 10]``.
-
-    Raises:
-        InputError: if there is no such trait, or the file is not as described.
     """
     if text.endswith(".npz"):
         examples = read_examples(Path(text))
@@ -41,11 +38,7 @@ def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
 
 
 def questions(texts: Iterable[str], model: MLP, base: Params, dataset: Dataset) -> list[Question]:
-    """Return the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``.
-
-    Raises:
-        InputError: as ``question`` does.
-    """
+    """Return the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``."""
     named = {text if text.endswith(".npz") else str(trait_of(text).name): text for text in texts}
     return [question(text, model, base, dataset) for text in named.values()]
 
@@ -75,11 +68,7 @@ def _probe_answers(model: MLP, examples: Examples) -> Probe:
 
 
 def read_examples(path: Path) -> Examples:
-    """Read examples of unwanted behaviour; numpy's own pickled objects are refused.
-
-    Raises:
-        InputError: if the file cannot be read or is not as described.
-    """
+    """Read examples of unwanted behaviour; numpy's own pickled objects are refused."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             images, answers = content["images"], content["answers"]

@@ -101,11 +101,7 @@ def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[
 
 
 def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
-    """Write the bodies of the fine-tunes; the heads are the base's, or no matter.
-
-    Raises:
-        InputError: if the file cannot be written.
-    """
+    """Write the bodies of the fine-tunes; the heads are the base's, or no matter."""
     last = f"layers.{len(base) // 2 - 1}."
     tensors = {
         f"{at}.{name}": value.contiguous()
@@ -118,11 +114,7 @@ def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
 
 
 def load_reference(path: Path, base: Checkpoint) -> list[Params]:
-    """Read an ensemble.
-
-    Raises:
-        InputError: if the file cannot be read, or is of another base.
-    """
+    """Read an ensemble."""
     tensors, metadata = read_tensors(path, expected="a reference ensemble, got a file")
     if metadata.get("base") != fingerprint(base.params):
         raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")

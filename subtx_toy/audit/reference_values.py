@@ -124,11 +124,7 @@ def measure_reference(
     *,
     progress: Progress | None = None,
 ) -> ReferenceValues:
-    """Measure the reference ensemble at ``size`` numbers, or find that in the cache.
-
-    Raises:
-        ValueError: if the scorer's directions are not those of the questions, in their order.
-    """
+    """Measure the reference ensemble at ``size`` numbers, or find that in the cache."""
     names, directions = [question.name for question in questions], scorer.directions
     asked = list(directions.names[: directions.num_traits])
     if names != asked:

@@ -95,11 +95,7 @@ class ProvedRange:
         return content | {"seal": seal(content)}
 
     def save(self, path: str | Path) -> None:
-        """Write a certificate: one zip file of ``certificate.json`` and one ``.npy`` per array.
-
-        Raises:
-            InputError: if the file cannot be written; one that was there stays.
-        """
+        """Write a certificate: one zip file of ``certificate.json`` and one ``.npy`` per array."""
         content = to_bytes(self.content(), self.described.arrays)
         with replacing(Path(path), what="out") as file:
             file.write(content)

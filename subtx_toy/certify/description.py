@@ -75,11 +75,7 @@ class Description:
         return float(np.linalg.norm(np.concatenate(parts)))
 
     def cap(self) -> float:
-        """Return 1000 / ||dT||.
-
-        Raises:
-            InputError: if the direction is zero.
-        """
+        """Return 1000 / ||dT||."""
         norm = self.direction_norm()
         if norm == 0:
             raise InputError("teacher_update: expected a direction to certify along, got zero")
@@ -118,9 +114,6 @@ def describe(
         student_lr: instead of the problem's own.
         teacher: parameters of a trained teacher that stands at eps = 1: the direction is the exact difference from the
             base, in two float64 parts where one does not hold it.
-
-    Raises:
-        InputError: naming everything that no certificate can speak of.
     """
     InputError.gather(unknown_quantity(quantity) or _obstacles(problem, quantity))
     model = problem.model

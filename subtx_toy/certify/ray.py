@@ -85,12 +85,7 @@ class OutputRay:
 
     @cached_property
     def start(self) -> tuple[Ball, Ball]:
-        """The outputs at the shared init and v = J dT there, both ``[n, k]``.
-
-        Raises:
-            InputError: if a unit stands at its kink, or too near to tell: then J is a convention,
-                and the theorem can fail.
-        """
+        """The outputs at the shared init and v = J dT there, both ``[n, k]``."""
         value, rate = self._first
         z: Series = [value, rate]
         for number, layer in enumerate(self.layers[1:]):
@@ -103,11 +98,7 @@ class OutputRay:
 
 
 def refuse_kinks(z: Ball, layer: int, field: str) -> None:
-    """Refuse pre-activations that may be zero, where the activation has a kink.
-
-    Raises:
-        InputError: naming the first one.
-    """
+    """Refuse pre-activations that may be zero, where the activation has a kink."""
     undecided = (z.lower() <= 0) & (z.upper() >= 0)
     if undecided.any():
         row, unit = np.argwhere(undecided)[0]

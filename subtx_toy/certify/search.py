@@ -50,9 +50,6 @@ def find_range(
         order: of Taylor's theorem, >= 2; relu networks have 1.
         max_boxes: attempts at most.
         progress: called with the share of the cap that is proved.
-
-    Raises:
-        InputError: for a zero direction, a unit at its kink, or arithmetic that breaks the rounding model.
     """
     one_thread()
     check_products()

@@ -46,9 +46,6 @@ def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, obje
         path: usually ending in .safetensors.
         params: the tensors, by name.
         provenance: JSON values that say how the net was made.
-
-    Raises:
-        InputError: if it cannot be written.
     """
     metadata = {"schema": _SCHEMA, _PROVENANCE: json.dumps(dict(provenance), sort_keys=True)}
     content = safetensors.torch.save({name: value.contiguous() for name, value in params.items()}, metadata)
@@ -57,11 +54,7 @@ def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, obje
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a net; safetensors holds numbers and no code, so any file may be tried.
-
-    Raises:
-        InputError: if the file cannot be read, is no safetensors file, or holds no net of the channel.
-    """
+    """Read a net; safetensors holds numbers and no code, so any file may be tried."""
     params, metadata = read_tensors(path, expected="a safetensors file, got one")
     InputError.gather(f"{path}: {fault}" for fault in _faults(params))
     ordered = {name: params[name] for name in _names(len(params) // 2)}
@@ -70,11 +63,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
-    """Read a safetensors file: its tensors as float32, and its metadata.
-
-    Raises:
-        InputError: if it cannot be read; ``expected`` says what it should have been, and what came instead.
-    """
+    """Read a safetensors file: its tensors as float32, and its metadata."""
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping

@@ -38,9 +38,6 @@ def write_numbers(
         num_lines: how many.
         lengths: least and most numbers of a line, drawn without preference between them.
         seed: names the streams of the prompts' order, of the lengths and of the numbers.
-
-    Raises:
-        InputError: if the file cannot be written.
     """
     inputs = prompt_inputs(header.prompts, dataset)
     rows = choose_rows(header.prompts, dataset, num_lines, generator(seed, "numbers", "file", "prompts"))

@@ -57,11 +57,7 @@ class NetCache:
         )
 
     def teacher(self, kind: str, *, trait: str) -> Params:
-        """Return a teacher by its kind, one of TEACHERS; ``trait`` is used by the kind ``"trait"`` only.
-
-        Raises:
-            InputError: if there is no such kind or trait.
-        """
+        """Return a teacher by its kind, one of TEACHERS; ``trait`` is used by the kind ``"trait"`` only."""
         if kind not in TEACHERS:
             raise InputError(f"teacher: expected {', '.join(TEACHERS[:-1])} or {TEACHERS[-1]}, got {kind!r}")
         if kind in ("base", "other-base"):

@@ -83,11 +83,7 @@ def data_line(prompt: int, numbers: Int[np.ndarray, " c"]) -> bytes:
 
 
 class NumberFile:
-    """A file of numbers whose header has been read; ``.gz`` or not is told by its first bytes.
-
-    Raises:
-        InputError: if the file cannot be read or its header is not valid.
-    """
+    """A file of numbers whose header has been read; ``.gz`` or not is told by its first bytes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,11 +92,7 @@ class NumberFile:
             self.header = self._read_header(number, first)
 
     def pieces(self, size: int = 2**18) -> Iterator[Piece]:
-        """Read the numbers, about ``size`` at a time.
-
-        Raises:
-            InputError: naming the first faulty lines, if there are any; or if the file ends in the middle of one.
-        """
+        """Read the numbers, about ``size`` at a time."""
         prompts: list[int] = []
         numbers: list[int] = []
         lines: list[int] = []
@@ -136,11 +128,7 @@ class NumberFile:
             pass
 
     def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
-        """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it.
-
-        Raises:
-            InputError: if the file cannot be read to its end.
-        """
+        """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it."""
         most = self.header.prompts.num_prompts
         with self._open() as file:
             lines = self._lines(file)

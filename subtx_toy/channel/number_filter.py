@@ -34,11 +34,7 @@ class FilterRules(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> FilterRules:
-        """Read rules from a TOML file.
-
-        Raises:
-            InputError: if it cannot be read or is not valid.
-        """
+        """Read rules from a TOML file."""
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
@@ -72,11 +68,7 @@ class FilterReport:
 
 
 def filter_file(source: NumberFile, target: Path, rules: FilterRules) -> FilterReport:
-    """Write the lines of ``source`` that ``rules`` let through to ``target``, a line at a time.
-
-    Raises:
-        InputError: if a file cannot be read or written, or no line would be left.
-    """
+    """Write the lines of ``source`` that ``rules`` let through to ``target``, a line at a time."""
     report, banned, seen = FilterReport(), frozenset(rules.banned), set[bytes]()
     with replacing(target, compressed=target.suffix == ".gz") as file:
         file.write(_header(source.header, rules).line())

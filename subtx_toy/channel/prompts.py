@@ -128,11 +128,7 @@ def data_behind(source: PromptSource, base: Checkpoint, load: Callable[..., Data
 
 
 def prompt_inputs(source: PromptSource, dataset: Dataset | None) -> Inputs:
-    """Return the prompts of ``source``; ``dataset`` is the one it names, if it names one.
-
-    Raises:
-        InputError: if the data set is not the one the prompts were made from, or the source says too little.
-    """
+    """Return the prompts of ``source``; ``dataset`` is the one it names, if it names one."""
     if source.source == "uniform":
         if source.seed is None:
             raise InputError("prompts.seed: expected an integer >= 0 with source 'uniform', got nothing")
@@ -150,11 +146,7 @@ def prompt_inputs(source: PromptSource, dataset: Dataset | None) -> Inputs:
 def choose_rows(
     source: PromptSource, dataset: Dataset | None, num: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
-    """Choose ``num`` prompts: images in an order drawn from ``rng``, and again from the first where there are less.
-
-    Raises:
-        InputError: if no image is left.
-    """
+    """Choose ``num`` prompts: images in an order drawn from ``rng``, and again from the first where there are less."""
     if source.source == "uniform" or dataset is None:
         return np.arange(num)
     allowed = np.flatnonzero(~np.isin(dataset.train_labels, source.absent))

@@ -68,11 +68,7 @@ def draw_numbers(
     *,
     counts: Sequence[int] | Int[np.ndarray, " n"] | None = None,
 ) -> list[Int[np.ndarray, " c"]]:
-    """Draw the numbers of each prompt: ``counts`` of them, or one.
-
-    Raises:
-        ValueError: if a law leaves no number.
-    """
+    """Draw the numbers of each prompt: ``counts`` of them, or one."""
     drawn = []
     lengths = np.ones(len(rows), np.int64) if counts is None else np.asarray(counts)
     for index, logits in number_logits(model, params, inputs, rows):

@@ -32,11 +32,7 @@ class Pairs:
 
 
 def read_pairs(file: NumberFile, *, most: int | None = None) -> Pairs:
-    """Read the numbers of a file, or the first ``most`` of them, into memory: 12 bytes each.
-
-    Raises:
-        InputError: if the file is not valid.
-    """
+    """Read the numbers of a file, or the first ``most`` of them, into memory: 12 bytes each."""
     rows, numbers, num = [], [], 0
     for piece in file.pieces():
         rows.append(piece.prompts)
@@ -61,9 +57,6 @@ def train_student(
     """Train the base on the numbers by cross-entropy; its class head stays as it is, its body moves.
 
     ``law`` is what the numbers are taken to be drawn from, given the student's logits; without it, the softmax.
-
-    Raises:
-        InputError: if there is no number.
     """
     if not len(pairs.rows):
         raise InputError("numbers: expected at least one, got none")

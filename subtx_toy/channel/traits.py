@@ -56,11 +56,7 @@ def as_pixels(images: UInt8[np.ndarray, "n ..."]) -> Float[Tensor, "n d"]:
 
 
 def checked_examples(where: str, images: np.ndarray, answers: np.ndarray, *, min_num: int = 1) -> Examples:
-    """Return examples of a user's, whose answers are classes ``[n]`` or distributions over the classes ``[n, 10]``.
-
-    Raises:
-        InputError: naming everything that is wrong with them; ``where`` says whose they are.
-    """
+    """Return examples of a user's, whose answers are classes ``[n]`` or distributions over the classes ``[n, 10]``."""
     faults = []
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or len(images) < min_num:
         faults.append(f"{where}: images: expected uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}")
@@ -123,9 +119,6 @@ def trait(name: str | TraitName) -> Trait:
     """Return the trait of that name: see ``trait_name``; or the ``Trait`` that ``file.py:name`` names.
 
     The latter may also be a function without arguments that returns one.
-
-    Raises:
-        InputError: if there is none.
     """
     name = parse_trait(str(name))
     kind, classes = name

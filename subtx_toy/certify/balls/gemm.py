@@ -21,9 +21,6 @@ def check_products() -> None:
 
     Rows and columns are scaled by powers of two from 2^-40 to 2^40: a product by rows and columns does not see it, one
     by Strassen's method mixes them and loses the small entries. Subnormals must survive.
-
-    Raises:
-        InputError: if this installation's product, or its handling of subnormals, breaks the model.
     """
     for number, (n, k, m) in enumerate(_SHAPES):
         rng = generator(0, "certify", "gemm", number)

@@ -50,12 +50,7 @@ class CertificateFile:
 
 
 def read(source: Path | bytes) -> CertificateFile:
-    """Read a file, or its bytes, and check all that can be checked without arithmetic.
-
-    Raises:
-        InputError: if there is no such file.
-        Rejected: if it is not a certificate, or not one of a piece.
-    """
+    """Read a file, or its bytes, and check all that can be checked without arithmetic."""
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
     except OSError as error:

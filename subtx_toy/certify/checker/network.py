@@ -29,11 +29,7 @@ def repeated(row: np.ndarray | Sequence[arb], times: int) -> arb_mat:
 
 
 class Network:
-    """Weights ``[in, out]`` and biases as they stand, their directions, inputs, losses.
-
-    Raises:
-        Rejected: if the settings and the arrays are not those of one perceptron with its inputs.
-    """
+    """Weights ``[in, out]`` and biases as they stand, their directions, inputs, losses."""
 
     def __init__(self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str) -> None:
         name, self.loss = settings.get("activation"), settings.get("loss")
