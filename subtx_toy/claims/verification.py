@@ -89,7 +89,7 @@ class Summary:
         _, instance, reason = self.violation
         if instance.spec is None or not instance.shrinkable:  # a given problem is what the user asked about
             return instance.snippet, reason
-        spec = shrink(instance.spec, lambda candidate: _violates(self.claim, candidate))
+        spec = shrink(instance.spec, lambda candidate: violates(self.claim, candidate))
         return spec.snippet(), self.claim.judge(Instance.of(spec).evidence()).reason or reason
 
 
@@ -133,7 +133,8 @@ def verify(
     return Verdicts(summaries, num_checks, time.process_time() - start)
 
 
-def _violates(claim: Claim, spec: ProblemSpec) -> bool:
+def violates(claim: Claim, spec: ProblemSpec) -> bool:
+    """Say whether the problem that ``spec`` describes violates the claim, by automatic differentiation."""
     try:
         return claim.judge(Instance.of(spec).evidence()).verdict == "violated"
     except InputError:

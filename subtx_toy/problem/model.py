@@ -144,19 +144,7 @@ class MLP:
         N(0, 2/d_in), biases 0 (He et al. 2015, arXiv:1502.01852). ``"pytorch"``: weights and biases uniform within
         1/sqrt(d_in) of zero, as torch.nn.Linear does. All are multiplied by ``init_scale``.
         """
-        params: Params = {}
-        for layer, (d_in, d_out) in enumerate(itertools.pairwise(self.sizes)):
-            bias = np.zeros(d_out)
-            if self.init == "fan_in_normal":
-                weight = rng.standard_normal((d_out, d_in)) * d_in**-0.5
-            elif self.init == "he":
-                weight = rng.standard_normal((d_out, d_in)) * (2 / d_in) ** 0.5
-            else:
-                weight = rng.uniform(-1, 1, (d_out, d_in)) * d_in**-0.5
-                bias = rng.uniform(-1, 1, d_out) * d_in**-0.5
-            params[f"layers.{layer}.weight"] = torch.from_numpy(self.init_scale * weight)
-            params[f"layers.{layer}.bias"] = torch.from_numpy(self.init_scale * bias)
-        return params
+        return draw_initial(self.sizes, rng, init=self.init, scale=self.init_scale)
 
     def apply(self, params: Params, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Return the logits ``[n, k]`` of the inputs ``[n, d]``."""
@@ -184,3 +172,20 @@ def head_columns(distilled_logits: str, num_classes: int) -> slice:
 
 class FastMLP(MLP):
     """The same net; theory and training differentiate it by passes written out by hand, and not by autograd."""
+
+
+def draw_initial(sizes: Sequence[int], rng: np.random.Generator, *, init: str, scale: float) -> Params:
+    """Draw the parameters of a perceptron of these sizes: see ``MLP.initial``."""
+    params: Params = {}
+    for layer, (d_in, d_out) in enumerate(itertools.pairwise(sizes)):
+        bias = np.zeros(d_out)
+        if init == "fan_in_normal":
+            weight = rng.standard_normal((d_out, d_in)) * d_in**-0.5
+        elif init == "he":
+            weight = rng.standard_normal((d_out, d_in)) * (2 / d_in) ** 0.5
+        else:
+            weight = rng.uniform(-1, 1, (d_out, d_in)) * d_in**-0.5
+            bias = rng.uniform(-1, 1, d_out) * d_in**-0.5
+        params[f"layers.{layer}.weight"] = torch.from_numpy(scale * weight)
+        params[f"layers.{layer}.bias"] = torch.from_numpy(scale * bias)
+    return params

@@ -102,11 +102,11 @@ class Problem:
         )
 
     @classmethod
-    def trusted(cls, **fields: object) -> Problem:
+    def trusted(cls, *, update_later: bool = False, **fields: Any) -> Problem:
         """Take parts that are valid by construction as they are, unchecked; an empty ``teacher_update`` as usual."""
         problem: Problem = object.__new__(cls)
         problem._set(**fields)
-        if not problem.teacher_update:
+        if not (problem.teacher_update or update_later):
             problem._set(teacher_update=problem._trait_step())
         return problem
 

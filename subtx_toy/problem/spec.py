@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,8 @@ from subtx_toy.data.glyphs import render
 from subtx_toy.data.noise import pixels
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS
-from subtx_toy.problem.initialisations import initialise
 from subtx_toy.problem.losses import distillation_loss
-from subtx_toy.problem.model import MLP, FastMLP
+from subtx_toy.problem.model import MLP, FastMLP, draw_initial
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
 from subtx_toy.seeding import generator
@@ -109,21 +109,33 @@ class ProblemSpec:
         Raises:
             InputError: if the sizes do not go together.
         """
-        return Problem(**(self._parts() | changes))  # type: ignore[arg-type]
+        loss = distillation_loss(self.loss, temperature=self.temperature)
+        parts = self._parts() | {"model": self.model, "distillation_loss": loss}
+        return Problem(**(parts | changes))
 
-    def build_fast(self) -> Problem:
-        """Build the same problem, bit for bit, unchecked, for the routes that are written out by hand."""
-        model, parts = self.model, self._parts()
+    def build_fast(self, *, like: Problem | None = None) -> Problem:
+        """Build the same problem, bit for bit, unchecked, for the routes that are written out by hand.
+
+        ``like`` is a problem of the same shape, teacher and loss whose model serves again; then a ``teacher_update``
+        that follows the trait is left to the caller.
+        """
+        if like is not None:
+            shared = {name: getattr(like, name) for name in ("model", "distillation_loss", "columns", "num_classes")}
+            return Problem.trusted(**self._parts(), **shared, is_trait_step=like.is_trait_step, update_later=True)
+        model = self.model
         chosen = range(model.sizes[-1])[model.columns(self.distilled_logits)]
         return Problem.trusted(
-            **parts | {"model": FastMLP(model.sizes, model.activation, model.num_classes)},
-            num_classes=model.num_classes,
+            **self._parts(),
+            model=FastMLP(model.sizes, model.activation, model.num_classes),
+            distillation_loss=distillation_loss(self.loss, temperature=self.temperature),
             columns=slice(chosen.start, chosen.stop),
+            num_classes=model.num_classes,
             is_trait_step=self.teacher == "trait",
         )
 
-    def _parts(self) -> dict[str, object]:
-        base_params = initialise(self.model, self._stream("init"), init=self.init, scale=self.init_scale)
+    def _parts(self) -> dict[str, Any]:
+        sizes = (self.input_dim, *self.hidden, self.num_classes + self.num_aux)
+        base_params = draw_initial(sizes, self._stream("init"), init=self.init, scale=self.init_scale)
         teacher_update = {}
         if self.teacher != "trait":
             rng, moved = self._stream("teacher"), f"layers.{len(self.hidden)}." if self.teacher == "last_layer" else ""
@@ -132,10 +144,8 @@ class ProblemSpec:
                 for name, value in base_params.items()
             }
         return {
-            "model": self.model,
             "base_params": base_params,
             "inputs": self._inputs("inputs", self.num_inputs),
-            "distillation_loss": distillation_loss(self.loss, temperature=self.temperature),
             "distilled_logits": self.distilled_logits,
             "trait_loss": self._trait_loss(),
             "teacher_update": teacher_update,

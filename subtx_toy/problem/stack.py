@@ -8,12 +8,14 @@ in it shows in the comparison with those, and only there.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import Activation
@@ -113,6 +115,23 @@ def forward(layers: Layers, x: Array, activation: Activation) -> Pass:
         if len(found.sums) < len(layers):
             found.inputs.append(_activated(activation, z))
     return found
+
+
+Change = Callable[[int, Tensor], Tensor]
+"""From the number of a hidden layer and what goes in or comes out of its activation, to what stands in its place."""
+
+
+def apply_stacked(
+    model: MLP, params: Params, x: Tensor, *, before: Change | None = None, after: Change | None = None
+) -> Float[Tensor, "s n k"]:
+    """Run nets whose parameters have a leading axis, differentiably; the changes act around the activations."""
+    for layer in range(model.num_layers):
+        weight, bias = (params[f"layers.{layer}.{kind}"] for kind in ("weight", "bias"))
+        x = x @ weight.mT + bias.unsqueeze(-2)
+        if layer < model.num_layers - 1:
+            x = model.activation.apply(before(layer, x) if before else x)
+            x = after(layer, x) if after else x
+    return x
 
 
 def cut(model: MLP, vectors: Array) -> Layers:

@@ -1,4 +1,4 @@
-"""A hunt for counterexamples: hypothesis drives a margin down, and shrinks what it finds."""
+"""A hunt for counterexamples: through thousands of drawn problems, or by hypothesis, which drives a margin down."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from hypothesis import HealthCheck, Phase, given, settings, target
-from hypothesis.strategies import SearchStrategy
+from subtx_toy.claims.screening import screened
+from subtx_toy.claims.shrinking import shrink
+from subtx_toy.claims.verification import violates
+from subtx_toy.claims.vocabulary.claim import Claim
+from subtx_toy.errors import InputError
+from subtx_toy.problem.spec import ProblemSpec
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 
@@ -33,13 +40,57 @@ class _RefutedError(Exception):
     pass
 
 
-def hunt(margin: Callable[[T], float], values: SearchStrategy[T], *, max_examples: int = 300) -> Hunt[T]:
-    """Look for a value with ``margin(value) < 0``, such as (right side - left side) / right side of a bound.
+@overload
+def hunt(margin: Claim, *, num_problems: int = ..., seed: int = ...) -> Hunt[ProblemSpec]: ...
+@overload
+def hunt(margin: Callable[[T], float], values: SearchStrategy[T], *, max_examples: int = ...) -> Hunt[T]: ...
+def hunt(
+    margin: Claim | Callable[[Any], float],
+    values: SearchStrategy[Any] | None = None,
+    *,
+    max_examples: int = 300,
+    num_problems: int = 10_000,
+    seed: int = 0,
+) -> Hunt[Any]:
+    """Look for a counterexample to a bound; deterministic, the same arguments give the same hunt.
 
-    hypothesis.target() climbs towards small margins, so a bound that fails only in a corner is refuted sooner than by
-    drawing blindly. Deterministic: the same arguments give the same hunt. A margin that is not a number counts as
-    refuted; leave a little for rounding, as in ``margin + 1e-9``.
+    Of a claim, such as a function under ``subtx_toy.claims.user.claim``: try ``num_problems`` drawn perceptrons,
+    thousands per second. They come in stacks of one shape and are differentiated by hand; a violation counts when
+    automatic differentiation confirms it, and is shrunk. The least margin is that of ``Inequality``, in [-1, 1].
+
+    Of a function: look for a value with ``margin(value) < 0``, such as (right side - left side) / right side of a
+    bound. hypothesis.target() climbs towards small margins, so a bound that fails only in a corner is refuted sooner
+    than by drawing blindly. A margin that is not a number counts as refuted; leave a little for rounding, as in
+    ``margin + 1e-9``.
     """
+    if isinstance(margin, Claim):
+        return _through_drawn(margin, num_problems, seed)
+    if values is None:
+        raise InputError("values: expected a strategy of what the margin takes, got none")
+    return _by_hypothesis(margin, values, max_examples)
+
+
+def _through_drawn(claim: Claim, num_problems: int, seed: int) -> Hunt[ProblemSpec]:
+    least, tried = math.inf, 0
+
+    def fails(spec: ProblemSpec) -> bool:
+        nonlocal tried
+        tried += 1
+        return violates(claim, spec)
+
+    for spec, evidence in screened(num_problems, seed=seed):
+        tried += 1
+        judgement = claim.judge(evidence)
+        if judgement.outcome is not None:
+            least = min(least, judgement.outcome.worst.margin)
+        if judgement.verdict == "violated" and fails(spec):
+            return Hunt(shrink(spec, fails), least, tried)
+    return Hunt(None, least, tried)
+
+
+def _by_hypothesis(margin: Callable[[T], float], values: SearchStrategy[T], max_examples: int) -> Hunt[T]:
+    from hypothesis import HealthCheck, Phase, given, settings, target
+
     margins: list[float] = []
     refuting: list[T] = []
 

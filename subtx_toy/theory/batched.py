@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -65,6 +66,24 @@ def _predict(problems: Sequence[Problem], eps: float | None) -> tuple[Tensor, Te
     alignment = -(v * loss.output_gradient(z, y)).sum(-1)
     V = _curvature_per_input(loss, z, v)
     return V.view(shape).mean(1), alignment.view(shape).mean(1), z.view(*shape, -1), v.view(*shape, -1)
+
+
+@torch.no_grad()
+def ggn_products(problems: Sequence[Problem]) -> Float[Tensor, "s p"]:
+    """Return G dT of problems of one shape, in the order of ``Problem.flat``; refusals as of ``predict``."""
+    require_one_shape(problems)
+    return torch.cat([_ggn_products(problems[at : at + CHUNK]) for at in range(0, len(problems), CHUNK)])
+
+
+def _ggn_products(problems: Sequence[Problem]) -> Float[Tensor, "s p"]:
+    first, (x, base, update, _) = problems[0], stacked(problems, None)
+    model, shape = perceptron(first), (len(problems), len(first.inputs), -1)
+    student = Expansion(cut(model, base), x, model.activation)
+    arrays = student.outputs, student.along(cut(model, update))
+    z, v = (torch.from_numpy(one[:, first.columns]).transpose(0, 1).flatten(1).T for one in arrays)
+    r = np.zeros_like(student.outputs)
+    r[:, first.columns] = first.distillation_loss.hessian_product(z, z, v).reshape(shape).mT.numpy() / shape[1]
+    return torch.from_numpy(student.pulled_back(r))
 
 
 def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:

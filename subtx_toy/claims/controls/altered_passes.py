@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,14 +11,11 @@ from torch import Tensor
 
 from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
 from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import Change, apply_stacked
 
 DROPOUT, VARIANCE_FLOOR = 0.5, 1e-5
 """Rate of dropout; what batch normalisation adds to a variance, torch's default."""
-
-Change = Callable[[int, Tensor], Tensor]
-"""From the number of a hidden layer and what goes in or comes out of its activation, to what stands in its place."""
 
 
 def drops_units(evidence: Evidence) -> Evidence | None:
@@ -49,19 +46,6 @@ def normalises_batches(evidence: Evidence) -> Evidence | None:
     return evidence.observing(_student(model, before=normalised))
 
 
-def _perceptron(
-    model: MLP, params: Params, x: Tensor, *, before: Change | None = None, after: Change | None = None
-) -> Tensor:
-    # Parameters may have a leading axis, of one student each.
-    for layer in range(model.num_layers):
-        weight, bias = (params[f"layers.{layer}.{kind}"] for kind in ("weight", "bias"))
-        x = x @ weight.mT + bias.unsqueeze(-2)
-        if layer < model.num_layers - 1:
-            x = model.activation.apply(before(layer, x) if before else x)
-            x = after(layer, x) if after else x
-    return x
-
-
 def _student(model: MLP, **changes: Change) -> StudentSteps:
     """The steps of a student with another forward pass, on the teacher's outputs as they are."""
 
@@ -70,8 +54,8 @@ def _student(model: MLP, **changes: Change) -> StudentSteps:
         base, update = problem.base_params, problem.teacher_update
         teachers = {name: torch.stack([value + one * update[name] for one in eps]) for name, value in base.items()}
         students = {name: value.expand(len(eps), *value.shape).clone().requires_grad_() for name, value in base.items()}
-        targets = _perceptron(model, teachers, problem.inputs)[..., problem.columns].flatten(0, 1)
-        outputs = _perceptron(model, students, problem.inputs, **changes)[..., problem.columns].flatten(0, 1)
+        targets = apply_stacked(model, teachers, problem.inputs)[..., problem.columns].flatten(0, 1)
+        outputs = apply_stacked(model, students, problem.inputs, **changes)[..., problem.columns].flatten(0, 1)
         total = problem.distillation_loss.values(outputs, targets).sum() / len(problem.inputs)
         slopes = torch.autograd.grad(total, list(students.values()), allow_unused=True, materialize_grads=True)
         return -torch.cat([slope.flatten(1) for slope in slopes], dim=1)

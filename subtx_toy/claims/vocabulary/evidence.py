@@ -51,7 +51,7 @@ _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of th
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 
 
-class _RememberingRay(AlignmentRay):
+class RememberingRay(AlignmentRay):
     """A ray that computes the teacher's outputs once for each eps."""
 
     @cached_property
@@ -59,6 +59,7 @@ class _RememberingRay(AlignmentRay):
         return {}
 
     def targets(self, eps: float) -> Float[Tensor, "n k"]:
+        """Return the teacher's distilled outputs at ``eps``, ``[n, k]``; do not write to them."""
         if eps not in self._targets:
             self._targets[eps] = super().targets(eps)
         return self._targets[eps]
@@ -121,7 +122,7 @@ class Evidence:
     @cached_property
     def ray(self) -> AlignmentRay:
         """The alignment at every eps by the exact identity."""
-        return _RememberingRay.of(self.problem)
+        return RememberingRay.of(self.problem)
 
     @cached_property
     def V(self) -> float:  # noqa: N802, the symbol of the theory

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
+from subtx_toy.claims.user import claim
+from subtx_toy.claims.vocabulary.claim import Inequality
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.hypotheses import MOVING
+from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.model import FastMLP
+from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing import hunt, problem_specs
 from subtx_toy.theory.alignment import exact_alignment
@@ -71,3 +78,51 @@ def test_a_margin_that_is_no_number_counts_as_refuted_and_a_hunt_repeats() -> No
     first, second = (hunt(lambda number: 1000.0 - number, st.integers(0, 10**6)) for _ in range(2))
     assert first == second
     assert first.counterexample == 1001
+
+
+@claim(id="at most first order", hypotheses=[MOVING])
+def too_good(problem: Problem, evidence: Evidence) -> Inequality:
+    "The alignment is at most its first order and a twentieth."
+    return Inequality(evidence.alignment(problem.eps), 1.05 * problem.eps * evidence.V, 1e-12)
+
+
+@claim(id="Cauchy and Schwarz", hypotheses=[MOVING])
+def true(_problem: Problem, evidence: Evidence) -> Inequality:
+    "V is at most ||G dT|| ||dT||."
+    return Inequality(evidence.V, evidence.G_dT_norm * evidence.dT_norm)
+
+
+@unchecked()
+def test_a_false_bound_is_found_among_drawn_perceptrons_and_shrunk() -> None:
+    found = hunt(too_good, num_problems=4000)
+    assert found == hunt(too_good, num_problems=4000)
+    spec = found.counterexample
+    assert spec is not None
+    assert found.least_margin < 0
+    assert too_good.judge(Evidence(spec.build(), seed=spec.seed)).verdict == "violated"
+    assert sum(spec.hidden) <= 2
+    assert spec.num_inputs == 1
+
+
+@unchecked()
+def test_a_true_bound_survives_drawn_perceptrons() -> None:
+    found = hunt(true, num_problems=500)
+    assert (found.counterexample, found.num_tried) == (None, 500)
+    assert 0 <= found.least_margin < 1e-3
+
+
+@unchecked()
+def test_a_violation_that_automatic_differentiation_does_not_confirm_is_none() -> None:
+    @claim(id="not by hand")
+    def by_autograd(problem: Problem, evidence: Evidence) -> Inequality:
+        "True of every problem whose derivatives are automatic."
+        return Inequality(float(isinstance(problem.model, FastMLP)), 0.0)
+
+    found = hunt(by_autograd, num_problems=3)
+    assert found.counterexample is None
+    assert found.num_tried == 6  # each was tried again
+
+
+def test_a_margin_needs_values_to_draw() -> None:
+    with pytest.raises(InputError, match="values: expected a strategy"):
+        hunt(lambda _: 1.0)  # type: ignore[call-overload]

@@ -1,0 +1,91 @@
+"""Evidence on thousands of drawn problems, computed for stacks of one shape: what a hunt runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.claims.vocabulary.evidence import Evidence, RememberingRay
+from subtx_toy.problem.drawn_stack import build_alike, draw_alike
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.seeding import generator
+from subtx_toy.theory import batched as theory
+from subtx_toy.training import batched as training
+
+STACK = 64
+"""Problems of one shape: more of them are faster, and show fewer shapes."""
+
+
+class _Stack:
+    """Problems of one shape, and each quantity of all of them as soon as one is asked for it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+
+    @cached_property
+    def prediction(self) -> theory.BatchedPrediction:
+        return theory.predict(self.problems)
+
+    @cached_property
+    def curvatures(self) -> list[float]:
+        return self.prediction.curvature.tolist()
+
+    @cached_property
+    def G_dT(self) -> Float[Tensor, "s p"]:  # noqa: N802
+        return theory.ggn_products(self.problems)
+
+    @cached_property
+    def updates(self) -> tuple[Float[Tensor, "s p"], list[tuple[float, float]]]:
+        seen = training.observe(self.problems)
+        numbers = zip(seen.alignment.tolist(), seen.student_update_norm.tolist(), strict=True)
+        return seen.student_update, list(numbers)
+
+
+class StackedEvidence(Evidence):
+    """Evidence on one problem of a stack; what is not computed for the whole stack is computed for it alone."""
+
+    def __init__(self, stack: _Stack, at: int, *, seed: int) -> None:
+        super().__init__(stack.problems[at], seed=seed, thorough=False)
+        self._stack, self._at = stack, at
+
+    @cached_property
+    def ray(self) -> RememberingRay:
+        """As for any evidence."""
+        found = self._stack.prediction
+        return RememberingRay(self.problem, found.outputs[self._at], found.v[self._at])
+
+    @cached_property
+    def V(self) -> float:  # noqa: N802
+        """As for any evidence."""
+        return self._stack.curvatures[self._at]
+
+    @cached_property
+    def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
+        """As for any evidence."""
+        return self._stack.G_dT[self._at]
+
+    def _alignment_and_norm(self, eps: float) -> tuple[float, float]:
+        if eps == self.problem.eps:
+            self._numbers[eps] = self._stack.updates[1][self._at]
+        return super()._alignment_and_norm(eps)
+
+    def update(self, eps: float) -> Float[Tensor, " p"]:
+        """As for any evidence."""
+        return self._stack.updates[0][self._at] if eps == self.problem.eps else super().update(eps)
+
+
+def screened(num: int, *, seed: int) -> Iterator[tuple[ProblemSpec, Evidence]]:
+    """Draw ``num`` problems, STACK of each shape, with evidence on each; the first do not depend on how many.
+
+    The ray, ``V``, ``G_dT`` and the update at the problem's own eps are computed for a whole stack. All of it is
+    written out by hand: confirm what you find on ``spec.build()``.
+    """
+    for start in range(0, num, STACK):
+        specs = draw_alike(generator(seed, "hunt", start // STACK), STACK)[: num - start]
+        stack = _Stack(build_alike(specs))
+        for at, spec in enumerate(specs):
+            yield spec, StackedEvidence(stack, at, seed=spec.seed)
