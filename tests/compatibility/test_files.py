@@ -28,7 +28,6 @@ def test_a_certificate_is_accepted(work: Workplace) -> None:
 
 
 @same_machine
-@pytest.mark.slow
 def test_a_certificate_is_about_the_problem_it_was_about(work: Workplace) -> None:
     assert work.assert_prints_what_it_did("check-problem", *TIMES)["verdict"] == "proved"
 
@@ -78,13 +77,11 @@ def test_the_same_recipe_writes_the_same_net_and_the_same_numbers(work: Workplac
 
 
 @same_machine
-@pytest.mark.slow
 @pytest.mark.parametrize("name", names("file-reference", "file-certificate"))
 def test_the_same_recipe_writes_the_same_reference_and_the_same_certificate(work: Workplace, name: str) -> None:
     assert _again(work, name) == []
 
 
-@pytest.mark.slow
 def test_what_is_proved_is_printed_with_the_same_values(work: Workplace) -> None:
     work.assert_prints_what_it_did("file-certificate", *TIMES, *ABOUT_MACHINE)
 
