@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TEACHER = "mnist-teacher"
 """The problem that trains its teacher: the segment from the shared init to a network that was trained on MNIST."""
 
+_SHARE = "per cent of the cap"
+
 
 def certify(
     problem: Problem | str,
@@ -76,12 +78,13 @@ def certify(
         described = _described(
             problem, quantity, student_lr=student_lr, seed=seed, teacher=teacher, report=report, progress=progress
         )
+        progress("certifying", 0, 100, _SHARE)
         found = find_range(
             described,
             eps_max=settings.eps_max,
             order=order,
             max_boxes=max_boxes,
-            progress=lambda share: progress("certifying", int(100 * share), 100, "per cent of the cap"),
+            progress=lambda share: progress("certifying", int(100 * share) or 1, 100, _SHARE),  # 0 announces it
         )
     return Certificate(problem=problem if isinstance(problem, str) else None, **vars(found))
 
