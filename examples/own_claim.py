@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subtx_toy as st
 from subtx_toy.claims.vocabulary.hypotheses import MOVING
+from subtx_toy.testing import hunt
 
 
 @st.claim(id="true-bound", hypotheses=[MOVING])
@@ -22,10 +23,6 @@ def false_bound(problem: st.Problem, evidence: st.Evidence) -> st.Inequality:
     return st.Inequality(evidence.V, evidence.dT_norm**2)
 
 
-def margin(spec: st.ProblemSpec) -> float:
-    """Return the margin of the false bound, for ``subtx_toy.testing.hunt`` to drive below 0."""
-    return false_bound.margin(st.Evidence(spec.build()))
-
-
 if __name__ == "__main__":
     print(st.verify(claims=[true_bound, false_bound], instances=50))
+    print(hunt(false_bound).counterexample)

@@ -15,7 +15,8 @@ import torch
 
 from subtx_toy.claims.registry import find_claim
 from subtx_toy.claims.vocabulary.claim import Claim, Judgement
-from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence, StudentStep
+from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
+from subtx_toy.claims.vocabulary.observation import StudentStep
 from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params

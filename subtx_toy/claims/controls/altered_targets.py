@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
-from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.observation import StudentSteps
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.problem import Problem
 from subtx_toy.training.gradient_step import student_updates

@@ -26,7 +26,8 @@ from subtx_toy.claims.statements.loss_family import repulsive
 from subtx_toy.claims.statements.other_init import cross_init, from_init
 from subtx_toy.claims.statements.update import second_order
 from subtx_toy.claims.vocabulary.claim import Inequality, Outcome, outcome
-from subtx_toy.claims.vocabulary.evidence import Evidence, StudentSteps
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.observation import StudentSteps
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import permuted_units
 from subtx_toy.problem.model import MLP

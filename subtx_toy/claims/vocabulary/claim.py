@@ -152,17 +152,6 @@ class Claim:
         worst = outcome.worst
         return Judgement(worst.verdict, "" if worst.verdict == "holds" else str(worst), outcome)
 
-    def margin(self, evidence: Evidence) -> float:
-        """Return the signed slack of the worst check, in [-1, 1]: negative exactly where the claim is violated.
-
-        It is infinite where a hypothesis is not met. ``subtx_toy.testing.hunt`` drives it below 0.
-        """
-        judgement = self.judge(evidence)
-        if judgement.outcome is None:
-            return math.inf
-        margin = judgement.outcome.worst.margin
-        return margin if judgement.verdict == "violated" else max(margin, 0.0)
-
 
 def outcome(checks: Iterable[Inequality], *, predicted: float = math.nan, observed: float = math.nan) -> Outcome:
     """Collect checks into an outcome."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.claims.vocabulary.observation import Observation, StudentStep
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.model import FastMLP
-from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
@@ -23,21 +21,6 @@ from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_
 from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
-from subtx_toy.training.gradient_step import student_updates
-
-StudentStep = Callable[[Problem, float], Params]
-
-
-@dataclass(frozen=True)
-class StudentSteps:
-    """A student by its updates at several eps, flat; it stands wherever a ``StudentStep`` does."""
-
-    many: Callable[[Problem, Sequence[float]], Float[Tensor, "s p"]]
-
-    def __call__(self, problem: Problem, eps: float) -> Params:
-        """Return the update at one eps."""
-        return vectors.unflatten(self.many(problem, [eps])[0], problem.base_params)
-
 
 NUM_RUNGS, RUNG_RATIO = 6, 4.0
 """Rungs of the ladder of step sizes, and the factor between two of them."""
@@ -66,7 +49,7 @@ class RememberingRay(AlignmentRay):
 
 
 @checked(problem=instance(Problem, "a Problem"))
-class Evidence:
+class Evidence(Observation):
     """Quantities of one problem by both routes, lazily and once.
 
     The theory route gives ``ray``, ``V``, ``G_dT`` and the spectrum; the training route gives ``update(eps)`` and
@@ -96,12 +79,8 @@ class Evidence:
         unknown = sorted(name for name in planted if not hasattr(type(self), name))
         if unknown:
             raise TypeError(f"planted: expected names of quantities, got {unknown}")
-        self.problem, self.seed, self.thorough, self.snippet = problem, seed, thorough, snippet
-        self.step = student_step
-        own = student_updates if student_step is _student_step else None
-        self._many = student_step.many if isinstance(student_step, StudentSteps) else own
-        self._updates: dict[float, Tensor] = {}
-        self._numbers: dict[float, tuple[float, float]] = {}
+        super().__init__(problem, student_step)
+        self.seed, self.thorough, self.snippet = seed, thorough, snippet
         self._roundings: dict[float, float] = {}
         self.__dict__.update(planted)
 
@@ -162,33 +141,6 @@ class Evidence:
             return True
         return not self.ray.v.any()
 
-    # Sizes.
-
-    @cached_property
-    def dT(self) -> Float[Tensor, " p"]:  # noqa: N802
-        """The teacher's update, flat."""
-        return vectors.flatten(self.problem.teacher_update)
-
-    @cached_property
-    def dT_norm(self) -> float:  # noqa: N802
-        """Its norm."""
-        return float(self.dT.norm())
-
-    @cached_property
-    def base(self) -> Float[Tensor, " p"]:
-        """The shared initialisation, flat."""
-        return vectors.flatten(self.problem.base_params)
-
-    @cached_property
-    def base_norm(self) -> float:
-        """Its norm."""
-        return float(self.base.norm())
-
-    @cached_property
-    def unit(self) -> float:
-        """The eps at which the teacher has moved by 1; infinite for a teacher that does not move."""
-        return 1 / self.dT_norm if self.dT_norm else math.inf
-
     @cached_property
     def ladder(self) -> tuple[float, ...]:
         """Step sizes from the top down, each RUNG_RATIO below the one before.
@@ -207,42 +159,11 @@ class Evidence:
             top /= RUNG_RATIO
         return rungs(top * self.unit)
 
-    # Training route.
-
     def prepare(self, every: Sequence[float]) -> None:
-        """Announce that these eps will be asked for: a ``FastMLP`` goes through all of them in one pass."""
-        if not isinstance(self.problem.model, FastMLP):
-            return
-        self.ray.prepare(every)
-        missing = [eps for eps in every if eps not in self._updates]
-        if missing and self._many is not None:
-            updates = self._many(self.problem, missing)
-            numbers = torch.stack([updates @ self.dT, updates.norm(dim=-1)], dim=-1).tolist()
-            self._updates.update(zip(missing, updates, strict=True))
-            self._numbers.update(zip(missing, map(tuple, numbers), strict=True))
-
-    def update(self, eps: float) -> Float[Tensor, " p"]:
-        """Return the student's observed update dS at ``eps``, flat."""
-        if eps not in self._updates:
-            if self._many is None:
-                self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
-            else:
-                self._updates[eps] = self._many(self.problem, [eps])[0]
-        return self._updates[eps]
-
-    def alignment(self, eps: float) -> float:
-        """Return the observed alignment dS . dT."""
-        return self._alignment_and_norm(eps)[0]
-
-    def update_norm(self, eps: float) -> float:
-        """Return ||dS||."""
-        return self._alignment_and_norm(eps)[1]
-
-    def _alignment_and_norm(self, eps: float) -> tuple[float, float]:
-        if eps not in self._numbers:
-            update = self.update(eps)
-            self._numbers[eps] = float(update @ self.dT), float(update.norm())
-        return self._numbers[eps]
+        """Announce that these eps will be asked for, of the teacher's outputs too."""
+        if isinstance(self.problem.model, FastMLP):
+            self.ray.prepare(every)
+            super().prepare(every)
 
     def alignment_rounding(self, eps: float) -> float:
         """Return how far rounding can move the observed alignment: that of the outputs and of the inner product."""
@@ -255,22 +176,6 @@ class Evidence:
     def update_rounding(self) -> float:
         """How far rounding moves dS, in norm, at small eps."""
         return self.ray.update_rounding(self.stream("rounding"))
-
-    def student(self, eps: float, student_lr: float) -> Params:
-        """Return the student after its step."""
-        return vectors.unflatten(self.base + student_lr * self.update(eps), self.problem.base_params)
-
-    @cached_property
-    def trait_before(self) -> float:
-        """The trait loss at the shared initialisation."""
-        with torch.no_grad():
-            return float(self.problem.trait_value(self.problem.base_params))
-
-    def trait_change(self, eps: float, student_lr: float | None = None) -> float:
-        """Return the change of the trait loss by the student's step, of the problem's own size by default."""
-        after = self.student(eps, self.problem.student_lr if student_lr is None else student_lr)
-        with torch.no_grad():
-            return float(self.problem.trait_value(after)) - self.trait_before
 
 
 def rungs(top: float) -> tuple[float, ...]:

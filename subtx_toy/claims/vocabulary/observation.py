@@ -1,0 +1,120 @@
+"""The training route of the evidence: what a student does on one problem, each update computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.training.gradient_step import student_step as _student_step
+from subtx_toy.training.gradient_step import student_updates
+
+StudentStep = Callable[[Problem, float], Params]
+
+
+@dataclass(frozen=True)
+class StudentSteps:
+    """A student by its updates at several eps, flat; it stands wherever a ``StudentStep`` does."""
+
+    many: Callable[[Problem, Sequence[float]], Float[Tensor, "s p"]]
+
+    def __call__(self, problem: Problem, eps: float) -> Params:
+        """Return the update at one eps."""
+        return vectors.unflatten(self.many(problem, [eps])[0], problem.base_params)
+
+
+class Observation:
+    """The updates of a student at several eps, and what follows from them.
+
+    Args:
+        problem: in float64.
+        step: the observed update of the student at an eps.
+    """
+
+    def __init__(self, problem: Problem, step: StudentStep = _student_step) -> None:
+        self.problem, self.step = problem, step
+        own = student_updates if step is _student_step else None
+        self._many = step.many if isinstance(step, StudentSteps) else own
+        self._updates: dict[float, Tensor] = {}
+        self._numbers: dict[float, tuple[float, float]] = {}
+
+    @cached_property
+    def dT(self) -> Float[Tensor, " p"]:  # noqa: N802
+        """The teacher's update, flat."""
+        return vectors.flatten(self.problem.teacher_update)
+
+    @cached_property
+    def dT_norm(self) -> float:  # noqa: N802
+        """Its norm."""
+        return float(self.dT.norm())
+
+    @cached_property
+    def base(self) -> Float[Tensor, " p"]:
+        """The shared initialisation, flat."""
+        return vectors.flatten(self.problem.base_params)
+
+    @cached_property
+    def base_norm(self) -> float:
+        """Its norm."""
+        return float(self.base.norm())
+
+    @cached_property
+    def unit(self) -> float:
+        """The eps at which the teacher has moved by 1; infinite for a teacher that does not move."""
+        return 1 / self.dT_norm if self.dT_norm else math.inf
+
+    def prepare(self, every: Sequence[float]) -> None:
+        """Announce that these eps will be asked for: some students take all of them in one pass."""
+        missing = [eps for eps in every if eps not in self._updates]
+        if missing and self._many is not None:
+            updates = self._many(self.problem, missing)
+            numbers = torch.stack([updates @ self.dT, updates.norm(dim=-1)], dim=-1).tolist()
+            self._updates.update(zip(missing, updates, strict=True))
+            self._numbers.update(zip(missing, map(tuple, numbers), strict=True))
+
+    def update(self, eps: float) -> Float[Tensor, " p"]:
+        """Return the student's observed update dS at ``eps``, flat."""
+        if eps not in self._updates:
+            if self._many is None:
+                self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+            else:
+                self._updates[eps] = self._many(self.problem, [eps])[0]
+        return self._updates[eps]
+
+    def alignment(self, eps: float) -> float:
+        """Return the observed alignment dS . dT."""
+        return self._alignment_and_norm(eps)[0]
+
+    def update_norm(self, eps: float) -> float:
+        """Return ||dS||."""
+        return self._alignment_and_norm(eps)[1]
+
+    def _alignment_and_norm(self, eps: float) -> tuple[float, float]:
+        if eps not in self._numbers:
+            update = self.update(eps)
+            self._numbers[eps] = float(update @ self.dT), float(update.norm())
+        return self._numbers[eps]
+
+    def student(self, eps: float, student_lr: float) -> Params:
+        """Return the student after its step."""
+        return vectors.unflatten(self.base + student_lr * self.update(eps), self.problem.base_params)
+
+    @cached_property
+    def trait_before(self) -> float:
+        """The trait loss at the shared initialisation."""
+        with torch.no_grad():
+            return float(self.problem.trait_value(self.problem.base_params))
+
+    def trait_change(self, eps: float, student_lr: float | None = None) -> float:
+        """Return the change of the trait loss by the student's step, of the problem's own size by default."""
+        after = self.student(eps, self.problem.student_lr if student_lr is None else student_lr)
+        with torch.no_grad():
+            return float(self.problem.trait_value(after)) - self.trait_before
