@@ -17,7 +17,7 @@ from subtx_toy.files.content_key import content_key
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.base import RESULTS_VERSION
-from subtx_toy.settings.trait_name import parse_trait
+from subtx_toy.settings.numbers import parse_trait
 
 BASE_RECIPE, TEACHER_RECIPE = Recipe(epochs=3), Recipe(epochs=2)
 

@@ -11,7 +11,7 @@ from subtx_toy.results.arm_comparison import judge
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
-from subtx_toy.settings.published_sweep import full_name
+from subtx_toy.settings.published import full_name
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.store.record import RunRecord
 

@@ -18,13 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(NamedTuple):
-    """What an argument may be.
-
-    Attributes:
-        expected: the same in words.
-        accepts: whether a value is of the kind.
-        hint: what to do about a value that is not; begins with a semicolon, or is empty.
-    """
+    """What an argument may be, in words and as a test; ``hint``, "; ..." or empty, says what to do about another."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -50,9 +44,8 @@ def instance(kind: type | types.UnionType, expected: str, hint: Callable[[Any], 
 def one_of(words: Iterable[str]) -> Kind:
     """Return the kind of texts that are one of ``words``."""
     known = tuple(words)
-    return Kind(
-        f"one of {', '.join(map(repr, known))}", lambda value: value in known, lambda value: nearest(str(value), known)
-    )
+    expected = f"one of {', '.join(map(repr, known))}"
+    return Kind(expected, lambda value: value in known, lambda value: nearest(str(value), known))
 
 
 def integers(least: int, expected: str) -> Kind:

@@ -59,12 +59,11 @@ def dataset_title(dataset: str) -> str:
 
 
 class Settings(Overridable):
-    """Frozen, validated settings of a run; the protocols' configurations add the fields.
-
-    ``protocol`` names what is run with them.
-    """
+    """Frozen, validated settings of a run; the protocols' configurations add the fields."""
 
     protocol: ClassVar[str]
+    """The name of what runs with these settings."""
+
     source: ClassVar[str] = ""
     """``file.py:NAME`` of the protocol, for settings of a protocol that is not the package's own."""
 
@@ -97,14 +96,14 @@ class Settings(Overridable):
         return dataset_title(self.dataset)
 
     def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
-        """Yield what these settings ask of a data set and do not get; the protocols know more.
-
-        Args:
-            num_train: how many training images there are.
-            image_shape: of one image.
-        """
+        """Yield what these settings require of a data set and do not get; each protocol adds its own checks."""
         del num_train, image_shape
         yield from ()
+
+    def faults_of_named_data(self) -> Iterator[str]:
+        """Yield ``data_faults`` for a data set with a name, whose sizes are known before it is loaded."""
+        if not is_path(self.dataset):
+            yield from self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
 
     @property
     def own_objects(self) -> dict[str, NamedOr]:
@@ -122,19 +121,11 @@ class Settings(Overridable):
         return ()
 
     def load(self, name: str) -> object:
-        """Import the object that the setting ``name`` refers to.
-
-        Raises:
-            InputError: if it cannot be imported.
-        """
+        """Import the object that the setting ``name`` refers to."""
         return load_object(name, getattr(self, name), expected=self.own_objects[name].own)
 
     def key_extras(self) -> dict[str, object]:
-        """Return what decides the result besides the fields, for the content key: the source of the user's objects.
-
-        Raises:
-            InputError: if a source file cannot be read.
-        """
+        """Return what decides the result besides the fields, for the content key: the source of the user's objects."""
         sources = {
             name: source_sha256(name, getattr(self, name), expected=rule.own) for name, rule in self.own_objects.items()
         }
@@ -152,11 +143,7 @@ class Settings(Overridable):
 
 
 def restore(source: str, values: Mapping[str, object]) -> Settings:
-    """Return the settings of a user's protocol, given as ``file.py:NAME``.
-
-    Raises:
-        InputError: if the protocol cannot be loaded, or the values are not valid.
-    """
+    """Return the settings of a user's protocol, given as ``file.py:NAME``."""
     found: Any = load_object("protocol", source, expected="a Protocol")
     settings: type[Settings] = found.settings
     settings.source = source

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import parse_seeds
@@ -15,14 +15,11 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
-from subtx_toy.settings.published import Published
-from subtx_toy.settings.published_sweep import PublishedSweep
+from subtx_toy.settings.published import Published, PublishedSweep, Table
 
 
-class Definition(BaseModel):
-    """One experiment file; ``Distillation`` and ``OneStep`` add the configuration of their protocol."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class Definition(Table):
+    """One experiment file; the subclasses add the configuration of their protocol."""
 
     quick: ClassVar[Mapping[str, object]] = {}
     """Settings that make a run small enough for a test, on data that needs no download."""
@@ -47,9 +44,6 @@ class Definition(BaseModel):
         """Return every configuration of the experiment: all combinations within each table of the grid.
 
         ``changes``, as ``Settings.override`` takes them, hold in all of them and replace the grid's values.
-
-        Raises:
-            InputError: naming every setting that is wrong.
         """
         named = {change.partition("=")[0] for change in changes}
         return self.around(self.config.override(changes), named)
@@ -57,12 +51,8 @@ class Definition(BaseModel):
     def around(self, base: Settings, assigned: Collection[str]) -> list[Settings]:
         """Return the grid's combinations around ``base``, whose ``assigned`` settings replace the grid's.
 
-        A table that gives values to one of those settings and does not go with the one assigned is left out: its
-        other settings belong to its own values.
-
-        Raises:
-            InputError: naming the settings that are wrong in a table, or in all tables that were left out if no other
-                is left.
+        A table that contradicts an assigned setting is left out if another table remains: its other settings belong
+        to its own values.
         """
         found = [] if self.grid else [base]
         contradictions: dict[str, None] = {}
@@ -85,11 +75,7 @@ class Definition(BaseModel):
         return found
 
     def check_distinguishable(self, configs: Sequence[Settings]) -> None:
-        """Refuse configurations that a run of this experiment would put together as if they were seeds of one.
-
-        Raises:
-            InputError: naming the settings in which they differ and must not.
-        """
+        """Refuse configurations that a run of this experiment would put together as if they were seeds of one."""
         if self.distinguishing is None:
             return
         differing = [
@@ -117,10 +103,8 @@ class Distillation(Definition):
     published: Published | None = Field(None, description="numbers to compare with")
 
 
-class FigureAxis(BaseModel):
+class FigureAxis(Table):
     """What a figure of a sweep has from left to right."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     setting: str | None = Field(None, description="the setting on the axis; none names every point by its settings")
     label: str = Field("", description="what it is, with its unit")
@@ -139,14 +123,9 @@ class DistillationSweep(Definition):
     @pydantic.model_validator(mode="after")
     def _points_are_on_the_grid(self) -> DistillationSweep:
         configs = self.configs()
-        points = self.published.points if self.published else []
-        InputError.gather(
-            [
-                f"published.points.at: {point.at} is no point of the grid"
-                for point in points
-                if self.point(point.at) not in configs
-            ]
-        )
+        places = [point.at for point in self.published.points] if self.published else []
+        unknown = [at for at in places if self.point(at) not in configs]
+        InputError.gather(f"published.points.at: {at} is no point of the grid" for at in unknown)
         return self
 
     def point(self, at: Mapping[str, Any]) -> Settings:

@@ -10,16 +10,7 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import (
-    DEFAULT_PROTOCOL,
-    IMAGE_SHAPE,
-    Count,
-    CountOrZero,
-    NonNegative,
-    Positive,
-    Settings,
-    is_path,
-)
+from subtx_toy.settings.base import DEFAULT_PROTOCOL, Count, CountOrZero, NonNegative, Positive, Settings, is_path
 from subtx_toy.settings.named import ACTIVATION_NAMES, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
 
 BF16_VERSION = 2
@@ -112,13 +103,7 @@ class RunConfig(Settings):
         return super().key_extras() | ({"bf16_version": BF16_VERSION} if self.precision == "bf16" else {})
 
     def changed(self, values: Mapping[str, object]) -> RunConfig:
-        """Return this configuration with some values in the place of its own.
-
-        A model of the user's takes the place of the perceptron's settings too.
-
-        Raises:
-            InputError: as ``parse``.
-        """
+        """Return this configuration with some values replaced; another model replaces the perceptron's settings too."""
         own = self.model_dump()
         if values.get("model", self.model) != self.model:
             own = {name: value for name, value in own.items() if name not in PERCEPTRON}
@@ -131,33 +116,27 @@ class RunConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> RunConfig:
-        problems = []
-        if self.momentum and self.optimizer != "sgd":
-            problems.append(f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}")
-        if self.temperature != 1.0 and self.loss == "squared_error":
-            problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
-        if self.inputs in NOISE_INPUTS:
-            if self.added_noise:
-                problems.append(f"added_noise: expected 0 with inputs {self.inputs!r}, got {self.added_noise}")
-            if self.noise_blur and self.noise_dim:
-                problems.append("noise_dim: expected 0 with noise_blur > 0, got both")
-        else:
-            if self.input_pool == "fresh":
-                problems.append(f"input_pool: expected 'fixed' with inputs {self.inputs!r}, got 'fresh'")
-            if self.noise_blur or self.noise_dim:
-                problems.append(f"noise_blur, noise_dim: expected 0 with inputs {self.inputs!r}, got a number > 0")
-            if self.noise_limit:
-                problems.append(f"noise_limit: expected 0 with inputs {self.inputs!r}, got {self.noise_limit}")
-        if self.noise_grid and (self.inputs != "uniform" or self.noise_blur or self.noise_dim or self.noise_limit):
-            problems.append(
-                "noise_grid: expected false unless inputs is 'uniform' without blur, dim or limit, got true"
-            )
-        if self.probe and not self.depth:
-            problems.append("probe: expected false with depth 0, which has no hidden layer, got true")
-        problems += self._faults_of_own_objects()
-        if not is_path(self.dataset):
-            problems += self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
-        InputError.gather(problems)
+        noise, given = self.inputs in NOISE_INPUTS, f"with inputs {self.inputs!r}"
+        shaped = self.noise_blur or self.noise_dim
+        faults = {
+            f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}": (
+                self.momentum and self.optimizer != "sgd"
+            ),
+            f"temperature: expected 1 with loss 'squared_error', got {self.temperature}": (
+                self.temperature != 1.0 and self.loss == "squared_error"
+            ),
+            f"added_noise: expected 0 {given}, got {self.added_noise}": noise and self.added_noise,
+            "noise_dim: expected 0 with noise_blur > 0, got both": noise and self.noise_blur and self.noise_dim,
+            f"input_pool: expected 'fixed' {given}, got 'fresh'": not noise and self.input_pool == "fresh",
+            f"noise_blur, noise_dim: expected 0 {given}, got a number > 0": not noise and shaped,
+            f"noise_limit: expected 0 {given}, got {self.noise_limit}": not noise and self.noise_limit,
+            "noise_grid: expected false unless inputs is 'uniform' without blur, dim or limit, got true": (
+                self.noise_grid and (self.inputs != "uniform" or shaped or self.noise_limit)
+            ),
+            "probe: expected false with depth 0, which has no hidden layer, got true": self.probe and not self.depth,
+        }
+        problems = [fault for fault, found in faults.items() if found]
+        InputError.gather([*problems, *self._faults_of_own_objects(), *self.faults_of_named_data()])
         return self
 
     def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:

@@ -30,11 +30,7 @@ _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
 
 
 def _definition(protocol: object, *, grid: bool) -> type[Definition]:
-    """Return what a file of that protocol is.
-
-    Raises:
-        InputError: if there is no such protocol.
-    """
+    """Return what a file of that protocol is."""
     if isinstance(protocol, str) and protocol in _DEFINITIONS:
         return _DEFINITIONS[protocol][grid]
     if not (isinstance(protocol, str) and is_reference(protocol)):
@@ -58,13 +54,7 @@ def names() -> tuple[str, ...]:
 
 
 def read(experiment: str | Path | Definition) -> Definition:
-    """Read an experiment: a packaged one by name, from any folder, or a TOML file by its path.
-
-    A ``Definition`` is returned as it is.
-
-    Raises:
-        InputError: if there is none of that name or path, or the file is not valid.
-    """
+    """Read an experiment: a packaged one by name, or a TOML file by its path; a ``Definition`` is returned as it is."""
     if isinstance(experiment, Definition):
         return experiment
     if not isinstance(experiment, str | Path):
@@ -72,8 +62,7 @@ def read(experiment: str | Path | Definition) -> Definition:
     path, experiment = Path(experiment), str(experiment)
     if path.suffix != ".toml":
         if experiment not in names():
-            known = ", ".join(names())
-            hint = nearest(experiment, names())
+            known, hint = ", ".join(names()), nearest(experiment, names())
             raise InputError(
                 f"experiment: expected one of {known}, or the path of a .toml file, got {experiment!r}{hint}"
             )
@@ -101,11 +90,7 @@ def read(experiment: str | Path | Definition) -> Definition:
 
 
 def read_distillation(experiment: str) -> Distillation:
-    """Read an experiment of the reference protocol, as ``read``.
-
-    Raises:
-        InputError: as ``read``, and if the experiment is of another protocol.
-    """
+    """Read an experiment of the reference protocol, as ``read``."""
     definition = read(experiment)
     if not isinstance(definition, Distillation):
         raise InputError(f"{experiment}: protocol: expected {RunConfig.protocol!r}, got {definition.protocol!r}")

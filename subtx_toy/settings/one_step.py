@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import IMAGE_SHAPE, Count, CountOrZero, NonNegative, Positive, Settings, is_path
+from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings
 from subtx_toy.settings.named import ACTIVATION_NAMES, NamedOr
 
 
@@ -53,8 +53,7 @@ class OneStepConfig(Settings):
         problems = []
         if self.temperature != 1.0 and self.loss == "squared_error":
             problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
-        if not is_path(self.dataset):
-            problems += self.data_faults(num_train=self.num_train, image_shape=IMAGE_SHAPE)
+        problems += self.faults_of_named_data()
         if (self.perturbation > 0) != (self.student_init == "perturbed"):
             problems.append(
                 "perturbation: expected a number > 0 with student_init 'perturbed' and 0 otherwise, "

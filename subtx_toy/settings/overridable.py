@@ -40,11 +40,7 @@ class Overridable(BaseModel, metaclass=_InOurWords):
 
     @classmethod
     def parse(cls: type[OverridableT], values: Mapping[str, object]) -> OverridableT:
-        """Validate ``values``; missing keys take their defaults.
-
-        Raises:
-            InputError: naming every field that is wrong, what was expected and what came.
-        """
+        """Validate ``values``; missing keys take their defaults, and one ``InputError`` names every wrong field."""
         try:
             return cls.model_validate(dict(values))
         except pydantic.ValidationError as error:
@@ -72,11 +68,7 @@ class Overridable(BaseModel, metaclass=_InOurWords):
         return changed
 
     def changed(self: OverridableT, values: Mapping[str, object]) -> OverridableT:
-        """Return this configuration with some values in the place of its own.
-
-        Raises:
-            InputError: as ``parse``.
-        """
+        """Return this configuration with some values in the place of its own."""
         return self.parse(self.model_dump() | dict(values))
 
 

@@ -11,7 +11,7 @@ from subtx_toy.results.sweep_comparison import TrialMetrics, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.published_sweep import full_name
+from subtx_toy.settings.published import full_name
 
 SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
 

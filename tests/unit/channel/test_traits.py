@@ -10,7 +10,7 @@ from subtx_toy.channel.model import channel_model
 from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.trait_name import TRAIT_KINDS, parse_trait
+from subtx_toy.settings.numbers import TRAIT_KINDS, parse_trait
 from tests.unit.conftest import SmallChannel
 
 rng = np.random.Generator(np.random.PCG64(0))

@@ -12,7 +12,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.published_sweep import full_name
+from subtx_toy.settings.published import full_name
 
 _READ = definition.read("width")
 assert isinstance(_READ, DistillationSweep)

@@ -10,7 +10,7 @@ import pytest
 from subtx_toy.errors import InputError
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
-from subtx_toy.settings.published_sweep import PublishedSweep, full_name
+from subtx_toy.settings.published import PublishedSweep, full_name
 from subtx_toy.stats import Estimate
 
 OURS = Estimate(0.5, 0.02, 16)
