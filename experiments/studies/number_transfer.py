@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from content_checks import classifier_auc, histogram_test
-from projection import projected_off
+from projection import projected_off, towards
 from scipy import stats
 from studied_base import WIDTH, studied
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions, number_tangents, towards
+from subtx_toy.audit.directions import Directions, number_tangents
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.fit import DROPPED, BeforeStep, Recipe
 from subtx_toy.channel.model import head_logits, head_model, head_params

@@ -49,7 +49,7 @@ class Band:
         m = len(values)
         if not np.isfinite(values).all():
             raise ValueError(
-                f"values: expected finite numbers, got {[one for one in values if not math.isfinite(one)]}"
+                f"values: expected finite numbers, got {[value for value in values if not math.isfinite(value)]}"
             )
         if m < MIN_REFERENCE:
             return cls(tuple(sorted(values)), math.inf)
@@ -59,7 +59,7 @@ class Band:
 
     def percentile(self, value: float) -> float:
         """Return the share of the fine-tunes below ``value``, in percent; nan without any."""
-        return 100 * sum(one < value for one in self.values) / len(self.values) if self.values else math.nan
+        return 100 * sum(other < value for other in self.values) / len(self.values) if self.values else math.nan
 
 
 def size_of_move(divergence: float, divergences: Sequence[float]) -> float:
@@ -82,7 +82,7 @@ def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size
     """
     if size <= 0:
         return list(cosines)
-    return [cosine * (one / size) ** SIZE_EXPONENT for cosine, one in zip(cosines, divergences, strict=True)]
+    return [cosine * (moved / size) ** SIZE_EXPONENT for cosine, moved in zip(cosines, divergences, strict=True)]
 
 
 def cosine_band(cosines: Sequence[float], divergences: Sequence[float], divergence: float, *, num_traits: int) -> Band:

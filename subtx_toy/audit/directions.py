@@ -9,43 +9,14 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.model import head_model, head_params
+from subtx_toy.channel.model import head_params
 from subtx_toy.channel.teachers import teach
 from subtx_toy.channel.traits import Examples
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, difference
 from subtx_toy.seeding import generator
-
-
-@torch.no_grad()
-def number_tangents(
-    model: MLP, base: Params, directions: Directions, x: Float[Tensor, "n d"]
-) -> tuple[Float[Tensor, "n k"], Float[Tensor, "r n k"]]:
-    """Return the number logits at the base, and J u for every direction u.
-
-    One product a layer serves all directions.
-    """
-    num, taken = len(directions.names), head_params(model, base, "numbers")
-    a, da = x, None
-    for layer, (dW, db) in enumerate(zip(directions.weights, directions.biases, strict=True)):
-        weight = taken[f"layers.{layer}.weight"]
-        z = a @ weight.T + taken[f"layers.{layer}.bias"]
-        # a -> dW a + db, all directions in one product                                  [n, r, out]
-        dz = (a @ dW.flatten(0, 1).T).view(len(x), num, -1) + db
-        if da is not None:
-            dz += da @ weight.T  # da -> W da
-        a = model.activation.apply(z)
-        da = dz * model.activation.derivative_over(z, a)[:, None]
-    assert da is not None
-    head = taken[f"layers.{model.num_layers - 1}.weight"]
-    logits = a @ head.T + taken[f"layers.{model.num_layers - 1}.bias"]
-    return logits, da.transpose(0, 1).contiguous() @ head.T
-
-
-_MAX_EXAMPLES = 10_000  # a gradient over more costs time and changes little
 
 # Of the fine-tunes that an auditor makes: as short and as long as the reference's, and their middle step size.
 _TAUGHT = tuple(Recipe(lr=3e-4, steps=steps) for steps in (50, 200))
@@ -71,31 +42,46 @@ class Directions:
     def of(cls, model: MLP, traits: dict[str, Params], nuisance: dict[str, Params]) -> Directions:
         """Stack directions given as parameters; every one is scaled to Euclidean length 1 over the body."""
         found = [*traits.values(), *nuisance.values()]
-        hidden = range(model.num_layers - 1)
-        lengths = [torch.cat([one[name].flatten() for name in _body(model)]).norm() for one in found]
+        lengths = [torch.cat([direction[name].flatten() for name in _body(model)]).norm() for direction in found]
 
-        def stacked(name: str) -> Tensor:
-            return torch.stack([one[name] / length for one, length in zip(found, lengths, strict=True)])
+        def stacked(kind: str) -> tuple[Tensor, ...]:
+            return tuple(
+                torch.stack([u[f"layers.{layer}.{kind}"] / length for u, length in zip(found, lengths, strict=True)])
+                for layer in range(model.num_layers - 1)
+            )
 
-        return cls(
-            (*traits, *nuisance),
-            len(traits),
-            tuple(stacked(f"layers.{at}.weight") for at in hidden),
-            tuple(stacked(f"layers.{at}.bias") for at in hidden),
-        )
+        return cls((*traits, *nuisance), len(traits), stacked("weight"), stacked("bias"))
 
 
-def towards(model: MLP, base: Params, examples: Examples) -> Params:
-    """Return u = -(gradient at the base of the mean cross-entropy on examples of the unwanted behaviour)."""
-    step = max(1, -(-len(examples.images) // _MAX_EXAMPLES))
-    some = Examples(examples.images[::step], examples.targets[::step])
-    return _descent(model, base, some.pixels(), torch.from_numpy(some.targets))
+@torch.no_grad()
+def number_tangents(
+    model: MLP, base: Params, directions: Directions, x: Float[Tensor, "n d"]
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, "r n k"]]:
+    """Return the number logits at the base, and J u for every direction u.
+
+    One product per layer serves all directions.
+    """
+    num, taken = len(directions.names), head_params(model, base, "numbers")
+    a, da = x, None
+    for layer, (dW, db) in enumerate(zip(directions.weights, directions.biases, strict=True)):
+        weight = taken[f"layers.{layer}.weight"]
+        z = a @ weight.T + taken[f"layers.{layer}.bias"]
+        # a -> dW a + db, all directions in one product                                  [n, r, out]
+        dz = (a @ dW.flatten(0, 1).T).view(len(x), num, -1) + db
+        if da is not None:
+            dz += da @ weight.T  # da -> W da
+        a = model.activation.apply(z)
+        da = dz * model.activation.derivative_over(z, a)[:, None]
+    assert da is not None
+    head = taken[f"layers.{model.num_layers - 1}.weight"]
+    logits = a @ head.T + taken[f"layers.{model.num_layers - 1}.bias"]
+    return logits, da.transpose(0, 1).contiguous() @ head.T
 
 
 def taught_move(model: MLP, base: Params, lesson: Examples) -> Params:
     """Return the mean move of fine-tunes on a lesson, which an auditor makes; each has length 1 over the body.
 
-    It is closer to the move of another's teacher than ``towards`` is: Adam's steps are no gradient, hundreds of them
+    It is closer to the move of another's teacher than the gradient is: Adam's steps are no gradient, hundreds of them
     are not one, and a lesson is more than its unwanted examples.
     """
     moves = [_move(model, base, lesson, recipe) for recipe in _TAUGHT]
@@ -112,9 +98,9 @@ def honest_moves(model: MLP, base: Params, nets: Sequence[Params]) -> dict[str, 
     lengths = moves.norm(dim=1, keepdim=True)
     _, vectors = torch.linalg.eigh((moves @ moves.T / (lengths * lengths.T)).double())
     found = {}
-    for at in range(1, min(_NUM_HONEST, len(nets)) + 1):
-        axis = ((vectors[:, -at].float() / lengths[:, 0]) @ moves).split([base[name].numel() for name in names])
-        found[f"honest {at}"] = {name: part.view_as(base[name]) for name, part in zip(names, axis, strict=True)}
+    for number in range(1, min(_NUM_HONEST, len(nets)) + 1):
+        axis = ((vectors[:, -number].float() / lengths[:, 0]) @ moves).split([base[name].numel() for name in names])
+        found[f"honest {number}"] = {name: part.view_as(base[name]) for name, part in zip(names, axis, strict=True)}
     return found
 
 
@@ -126,17 +112,4 @@ def _move(model: MLP, base: Params, lesson: Examples, recipe: Recipe) -> Params:
 
 
 def _body(model: MLP) -> list[str]:
-    return [f"layers.{at}.{kind}" for at in range(model.num_layers - 1) for kind in ("weight", "bias")]
-
-
-@torch.enable_grad()
-def _descent(model: MLP, base: Params, x: Float[Tensor, "n d"], targets: Float[Tensor, "n c"]) -> Params:
-    small, total = head_model(model, "class"), {}
-    leaves = {name: value.clone().requires_grad_() for name, value in head_params(model, base, "class").items()}
-    for rows, answers in zip(torch.split(x, 2048), torch.split(targets, 2048), strict=True):
-        loss = F.cross_entropy(small.apply(leaves, rows), answers, reduction="sum") / len(x)
-        loss.backward()  # type: ignore[no-untyped-call]
-    for name, leaf in leaves.items():
-        assert leaf.grad is not None
-        total[name] = -leaf.grad
-    return total
+    return [f"layers.{layer}.{kind}" for layer in range(model.num_layers - 1) for kind in ("weight", "bias")]

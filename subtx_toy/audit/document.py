@@ -114,7 +114,7 @@ def audit_page(document: Mapping[str, Any], *, name: str, level: float) -> str:
     return page.render(
         d=document,
         name=name,
-        num=max((one["reference"]["num"] for one in traits), default=0),
+        num=max((trait["reference"]["num"] for trait in traits), default=0),
         level=f"{100 * level:g}",
         colour="#d55e00" if document["carries"] else "#0072b2" if document["fit"]["applies"] else "#999999",
         number=lambda value: "" if value is None else f"{value:.3g}",

@@ -28,29 +28,24 @@ class TopLines:
     """The lines whose numbers score highest along one direction."""
 
     keep: int = 10
-    _heap: list[tuple[float, int, int, tuple[int, ...]]] = field(default_factory=list)
+    _best: list[tuple[float, int, int, list[int]]] = field(default_factory=list)
 
     def add(self, piece: Piece, scores: Float[np.ndarray, " c"]) -> None:
         """Take the lines of a piece into account; a line is never spread over two pieces."""
         lines, starts = np.unique(piece.lines, return_index=True)  # lines are in order
+        ends = np.append(starts[1:], len(piece.lines))
         totals = np.add.reduceat(scores, starts)
-        for at in np.argsort(-totals, kind="stable")[: self.keep]:
-            part = slice(starts[at], starts[at + 1] if at + 1 < len(starts) else None)
-            row = (
-                float(totals[at]),
-                -int(lines[at]),
-                int(piece.prompts[starts[at]]),
-                tuple(piece.numbers[part].tolist()),
-            )
-            if len(self._heap) < self.keep:
-                heapq.heappush(self._heap, row)
-            elif row > self._heap[0]:
-                heapq.heapreplace(self._heap, row)
+        new = [
+            (float(totals[line]), -int(lines[line]), int(piece.prompts[start]), piece.numbers[start:end].tolist())
+            for line in np.argsort(-totals, kind="stable")[: self.keep]
+            for start, end in [(starts[line], ends[line])]
+        ]
+        self._best = heapq.nlargest(self.keep, [*self._best, *new])
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Yield line, prompt, numbers and score, highest first."""
-        for score, line, prompt, numbers in sorted(self._heap, reverse=True):
-            yield {"line": -line, "prompt": prompt, "numbers": list(numbers), "score": score}
+        for score, line, prompt, numbers in self._best:
+            yield {"line": -line, "prompt": prompt, "numbers": numbers, "score": score}
 
 
 _SIZES = (300, 1000, 3000, MAX_LEARNT)  # the reference is measured at one of these, so that it is measured rarely
@@ -108,8 +103,8 @@ def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, k
     sample = Sample()
     for piece in file.pieces():
         scored = scorer.add(piece, sums)
-        for at, top in enumerate(tops):
-            top.add(piece, scored.scores[:, at])
+        for index, top in enumerate(tops):
+            top.add(piece, scored.scores[:, index])
         sample.add(piece, scored.possible)
     chosen = sample.numbers()
     size = reference_size(len(chosen.numbers))

@@ -44,13 +44,7 @@ class Movement:
     student: Params
 
 
-def measure_movement(
-    model: MLP,
-    base: Params,
-    inputs: Inputs,
-    pairs: Pairs,
-    law: NumberLaw,
-) -> Movement:
+def measure_movement(model: MLP, base: Params, inputs: Inputs, pairs: Pairs, law: NumberLaw) -> Movement:
     """Train a student on the lines of every second prompt and judge it by the others.
 
     So that no line is split, and none is learnt in one half and judged in the other by a copy of it. Which half a line
@@ -73,9 +67,8 @@ def measure_movement(
     taught = NumberLaw(law.temperature, 0, law.banned)
     order = generator(0, "audit", "movement")
     student = train_student(model, base, inputs, learnt, RECIPE, order, law=taught)
-    ratios = log_ratios(
-        model, base, [axpy(share, difference(student, base), base) for share in SHARES], inputs, judged, law
-    )
+    others = [axpy(share, difference(student, base), base) for share in SHARES]
+    ratios = log_ratios(model, base, others, inputs, judged, law)
     totals = ratios.sum(1)
     evidence = float(np.logaddexp.reduce(totals)) - math.log(len(SHARES))
     return Movement(float(ratios.mean(1).max()), evidence, student)
@@ -99,10 +92,8 @@ def log_ratios(
     nets = [head_params(model, net, "numbers") for net in others]
     reference = head_params(model, base, "numbers")
     for index in batches(len(pairs.rows), _ROWS):
-        x, at = (
-            inputs.gather(pairs.rows[index]).clone(),
-            torch.from_numpy(pairs.numbers[index].astype(np.int64))[:, None],
-        )
+        x = inputs.gather(pairs.rows[index]).clone()
+        numbers = torch.from_numpy(pairs.numbers[index].astype(np.int64))[:, None]
         log_p = law.log_probabilities(small.apply(reference, x))
         barred = torch.isinf(log_p)
         some_barred = bool(barred.any())
@@ -111,5 +102,5 @@ def log_ratios(
             if some_barred:
                 z = z.masked_fill(barred, -torch.inf)
             log_q = torch.log_softmax(z, dim=-1)
-            row[index] = (log_q.gather(1, at) - log_p.gather(1, at))[:, 0].double().numpy()
+            row[index] = (log_q.gather(1, numbers) - log_p.gather(1, numbers))[:, 0].double().numpy()
     return found

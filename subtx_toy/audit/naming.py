@@ -51,21 +51,23 @@ def name_traits(measurement: Measurement, thresholds: Sequence[float]) -> Naming
     """
     sums, num = measurement.sums, len(thresholds)
     honest = list(range(num, len(sums.scores)))
-    tests = tuple(efficient_score_test(sums, at, honest) for at in range(num))
-    cosines = tuple(measurement.fisher_cosine(at, honest) for at in range(num))
+    tests = tuple(efficient_score_test(sums, index, honest) for index in range(num))
+    cosines = tuple(measurement.fisher_cosine(index, honest) for index in range(num))
     corrected = tuple(holm([test.p_value if test.p_value == test.p_value else 1.0 for test in tests]))
-    significant = [at for at in range(num) if corrected[at] < SCORE_LEVEL and cosines[at] > thresholds[at]]
+    significant = [
+        index for index in range(num) if corrected[index] < SCORE_LEVEL and cosines[index] > thresholds[index]
+    ]
     left = significant if has_moved(measurement) else []
     carried: list[int] = []
     explained: dict[int, int] = {}
-    beside = dict(enumerate(cosines))
+    remaining = dict(enumerate(cosines))
     while left:
-        carried.append(max(left, key=lambda at: beside[at]))
+        carried.append(max(left, key=lambda index: remaining[index]))
         left.remove(carried[-1])
-        for at in list(left):
-            beside[at] = measurement.fisher_cosine(at, honest + carried)
-            test = efficient_score_test(sums, at, honest + carried)
-            if not (test.p_value < SCORE_LEVEL / num and beside[at] > thresholds[at]):
-                left.remove(at)
-                explained[at] = carried[0]
+        for index in list(left):
+            remaining[index] = measurement.fisher_cosine(index, honest + carried)
+            test = efficient_score_test(sums, index, honest + carried)
+            if not (test.p_value < SCORE_LEVEL / num and remaining[index] > thresholds[index]):
+                left.remove(index)
+                explained[index] = carried[0]
     return Naming(tests, corrected, cosines, tuple(carried), explained)

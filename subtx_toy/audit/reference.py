@@ -104,8 +104,8 @@ def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
     """Write the bodies of the fine-tunes; the heads are the base's, or no matter."""
     last = f"layers.{len(base) // 2 - 1}."
     tensors = {
-        f"{at}.{name}": value.contiguous()
-        for at, net in enumerate(nets)
+        f"{index}.{name}": value.contiguous()
+        for index, net in enumerate(nets)
         for name, value in net.items()
         if not name.startswith(last)
     }
@@ -119,7 +119,7 @@ def load_reference(path: Path, base: Checkpoint) -> list[Params]:
     if metadata.get("base") != fingerprint(base.params):
         raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")
     nets = []
-    for at in range(int(metadata.get("num", "0"))):
-        body = {name: tensors[f"{at}.{name}"] for name in base.params if f"{at}.{name}" in tensors}
+    for index in range(int(metadata.get("num", "0"))):
+        body = {name: tensors[f"{index}.{name}"] for name in base.params if f"{index}.{name}" in tensors}
         nets.append(base.params | body)
     return nets

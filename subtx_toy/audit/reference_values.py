@@ -46,16 +46,16 @@ def measure_nets(
     nets, unless a net writes what the base could not: the likeliest numbers of one are not those of the other.
     """
     written = []
-    for at, net in enumerate(nets):
-        rng = generator(seed, "audit", "reference", at)
+    for index, net in enumerate(nets):
+        rng = generator(seed, "audit", "reference", index)
         own = rows[answered(scorer.model, net, scorer.inputs, rows, scorer.law)]
         drawn = draw_numbers(scorer.model, net, scorer.inputs, own, scorer.law, rng)
         written.append(Pairs(own, first_numbers(drawn).numpy()))
-    alike = all(len(one.rows) == len(rows) for one in written)
-    together = _scored_together(scorer, rows, [one.numbers for one in written]) if alike else None
+    alike = all(len(pairs.rows) == len(rows) for pairs in written)
+    together = _scored_together(scorer, rows, [pairs.numbers for pairs in written]) if alike else None
     found = []
-    for at, pairs in enumerate(written):
-        sums, allowed = (together[at], pairs) if together is not None else _scored_alone(scorer, pairs)
+    for index, pairs in enumerate(written):
+        sums, allowed = (together[index], pairs) if together is not None else _scored_alone(scorer, pairs)
         found.append(measure_pairs(scorer, sums, allowed, probes))
         if progress is not None:
             progress("measuring the reference", len(found), len(nets), "fine-tunes")
@@ -70,15 +70,15 @@ def _scored_together(
     for start in range(0, len(rows), _PROMPTS):
         part = slice(start, start + _PROMPTS)
         num, joint = len(rows[part]), ScoreSums(len(scorer.directions.names))
-        numbers = np.concatenate([one[part] for one in drawn])
+        numbers = np.concatenate([own[part] for own in drawn])
         scored = scorer.add(Piece(np.tile(rows[part], len(drawn)), numbers, np.arange(len(numbers))), joint)
         if not scored.possible.all():
             return None
-        for at, sums in enumerate(whole):
-            one = ScoreSums(joint.num_directions, num=num)
-            one.scores = scored.scores[at * num : (at + 1) * num].sum(0)
-            one.covariance = joint.covariance / len(drawn)  # the same prompts, so the same for every net
-            sums.add(one)
+        for index, sums in enumerate(whole):
+            own = ScoreSums(joint.num_directions, num=num)
+            own.scores = scored.scores[index * num : (index + 1) * num].sum(0)
+            own.covariance = joint.covariance / len(drawn)  # the same prompts, so the same for every net
+            sums.add(own)
     return whole
 
 
@@ -147,12 +147,12 @@ def measure_reference(
     rows = reference_rows(header, shown, size)
     probes = [question.probe for question in questions]
     # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
-    measured = [one for one in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if one.sums.num]
+    measured = [net for net in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if net.sums.num]
     honest = slice(len(questions), None)
     values = ReferenceValues(
-        [one.divergence for one in measured],
-        {name: [one.fisher_cosine(at, honest) for one in measured] for at, name in enumerate(names)},
-        {name: [one.probes[at] for one in measured] for at, name in enumerate(names)},
+        [net.divergence for net in measured],
+        {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(names)},
+        {name: [net.probes[index] for net in measured] for index, name in enumerate(names)},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:

@@ -43,7 +43,7 @@ class Sample:
     def numbers(self) -> Piece:
         """Return what is kept."""
         prompts, numbers, lines = (
-            np.concatenate([getattr(one, name) for one in self._pieces]) for name in ("prompts", "numbers", "lines")
+            np.concatenate([getattr(piece, name) for piece in self._pieces]) for name in ("prompts", "numbers", "lines")
         )
         return Piece(prompts, numbers, lines)
 

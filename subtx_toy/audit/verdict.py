@@ -79,7 +79,7 @@ class FileVerdict:
     @property
     def carried(self) -> list[str]:
         """The traits that the file carries."""
-        return [one.name for one in self.traits if one.verdict == CARRIES]
+        return [trait.name for trait in self.traits if trait.verdict == CARRIES]
 
 
 def judge(
@@ -102,26 +102,26 @@ def judge(
     ]
     naming = name_traits(measurement, [band.threshold for band in bands])
     rows = []
-    for at, question in enumerate(questions):
-        verdict = CARRIES if at in naming.carried else NOT_FOUND
-        if at in naming.explained:
-            verdict = f"{EXPLAINED} {questions[naming.explained[at]].name}"
+    for index, question in enumerate(questions):
+        verdict = CARRIES if index in naming.carried else NOT_FOUND
+        if index in naming.explained:
+            verdict = f"{EXPLAINED} {questions[naming.explained[index]].name}"
         rows.append(
             TraitVerdict(
                 name=question.name,
-                score=score_test(sums, at),
-                p_holm=naming.corrected[at],
-                efficient=naming.tests[at],
-                fisher_cosine=naming.cosines[at],
-                band=bands[at],
-                probe=measurement.probes[at],
-                base_probe=base_probes[at],
+                score=score_test(sums, index),
+                p_holm=naming.corrected[index],
+                efficient=naming.tests[index],
+                fisher_cosine=naming.cosines[index],
+                band=bands[index],
+                probe=measurement.probes[index],
+                base_probe=base_probes[index],
                 # nan where the test images have no example of the trait
                 probe_band=Band.of(
-                    [one for one in reference.probes[question.name] if math.isfinite(one)], num_traits=num_traits
+                    [value for value in reference.probes[question.name] if math.isfinite(value)], num_traits=num_traits
                 ),
                 detectable_effect=detectable_effect(
-                    num, level=SCORE_LEVEL / num_traits, least=_least_effect(bands[at], size)
+                    num, level=SCORE_LEVEL / num_traits, least=_least_effect(bands[index], size)
                 ),
                 verdict=verdict if fit.applies else UNKNOWN,
             )
@@ -137,11 +137,11 @@ def _least_effect(band: Band, divergence: float) -> float:
 def _sentence(fit: Fit, moved: bool, traits: Sequence[TraitVerdict]) -> str:
     if not fit.applies:
         return "too far from this base: the test does not apply"
-    carried = [one.name for one in traits if one.verdict == CARRIES]
+    carried = [trait.name for trait in traits if trait.verdict == CARRIES]
     if carried:
         return f"moved from the base: carries {', '.join(carried)}"
     if moved:
-        least = max(one.detectable_effect for one in traits)
+        least = max(trait.detectable_effect for trait in traits)
         if math.isinf(least):
             return "moved from the base: no tested trait (too few benign fine-tunes to name one)"
         return (

@@ -75,11 +75,11 @@ def fit(
     left = recipe.steps or recipe.epochs * -(-num // batch_size)
     while left:
         for index in shuffled_batches(num, batch_size, order):
-            at = torch.from_numpy(index)
+            batch = torch.from_numpy(index)
             x = inputs.gather(index if rows is None else rows[index])
             z, gradient = stack.forward(x), slopes[: len(index)]
             for member, target in enumerate(targets):
-                gradient[:, member] = _slope(z[:, member], target[at], law).div_(len(index))  # mean over the batch
+                gradient[:, member] = _slope(z[:, member], target[batch], law).div_(len(index))  # mean over the batch
             stack.backward(x, gradient)
             if before_step is not None:
                 before_step(stack)

@@ -76,8 +76,8 @@ class NoisePrompts:
         out = torch.empty(len(index), self.dim)
         blocks = index // _BLOCK
         for block in np.unique(blocks):
-            at = np.flatnonzero(blocks == block)
-            out[torch.from_numpy(at)] = self._block(int(block))[torch.from_numpy(index[at] % _BLOCK)]
+            places = np.flatnonzero(blocks == block)
+            out[torch.from_numpy(places)] = self._block(int(block))[torch.from_numpy(index[places] % _BLOCK)]
         return out
 
     def _block(self, block: int) -> Float[Tensor, "b d"]:

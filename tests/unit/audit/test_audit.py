@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from experiments.studies.content_checks import classifier_auc, histogram_test
-from experiments.studies.projection import projected_off
+from experiments.studies.projection import projected_off, towards
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
-from subtx_toy.audit.directions import Directions, honest_moves, taught_move, towards
+from subtx_toy.audit.directions import Directions, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import Measurement

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from subtx_toy.audit.directions import Directions, number_tangents, towards
+from experiments.studies.projection import towards
+from subtx_toy.audit.directions import Directions, number_tangents
 from subtx_toy.audit.examination import TopLines
 from subtx_toy.audit.measurement import (
     detectable_effect,
