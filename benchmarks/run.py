@@ -11,9 +11,17 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"  # read once, when numpy is loaded
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import certify, checks, cost, protocol, store, sweep  # noqa: E402
+from benchmarks import certify, checks, claims, cost, protocol, store, sweep  # noqa: E402
 
-VERBS = {"certify": certify, "checks": checks, "cost": cost, "protocol": protocol, "store": store, "sweep": sweep}
+VERBS = {
+    "certify": certify,
+    "checks": checks,
+    "claims": claims,
+    "cost": cost,
+    "protocol": protocol,
+    "store": store,
+    "sweep": sweep,
+}
 """A verb is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments)``."""
 
 

@@ -110,7 +110,7 @@ class ProblemSpec:
             InputError: if the sizes do not go together.
         """
         loss = distillation_loss(self.loss, temperature=self.temperature)
-        parts = self._parts() | {"model": self.model, "distillation_loss": loss}
+        parts = self._parts() | {"model": self.model, "distillation_loss": loss, "trait_loss": self._trait_loss()}
         return Problem(**(parts | changes))
 
     def build_fast(self, *, like: Problem | None = None) -> Problem:
@@ -119,13 +119,14 @@ class ProblemSpec:
         ``like`` is a problem of the same shape, teacher and loss whose model serves again; then a ``teacher_update``
         that follows the trait is left to the caller.
         """
+        parts = self._parts() | {"trait_loss": self._trait_loss() if self.teacher == "trait" else _TraitLater(self)}
         if like is not None:
             shared = {name: getattr(like, name) for name in ("model", "distillation_loss", "columns", "num_classes")}
-            return Problem.trusted(**self._parts(), **shared, is_trait_step=like.is_trait_step, update_later=True)
+            return Problem.trusted(**parts, **shared, is_trait_step=like.is_trait_step, update_later=True)
         model = self.model
         chosen = range(model.sizes[-1])[model.columns(self.distilled_logits)]
         return Problem.trusted(
-            **self._parts(),
+            **parts,
             model=FastMLP(model.sizes, model.activation, model.num_classes),
             distillation_loss=distillation_loss(self.loss, temperature=self.temperature),
             columns=slice(chosen.start, chosen.stop),
@@ -147,7 +148,6 @@ class ProblemSpec:
             "base_params": base_params,
             "inputs": self._inputs("inputs", self.num_inputs),
             "distilled_logits": self.distilled_logits,
-            "trait_loss": self._trait_loss(),
             "teacher_update": teacher_update,
             "eps": self.eps,
             "student_lr": self.student_lr,
@@ -197,6 +197,19 @@ class ProblemSpec:
         inputs = pixels(images, torch.empty(len(images), self.input_dim, dtype=torch.float64))
         columns = slice(0, self.num_classes)
         return cross_entropy_trait(inputs, torch.from_numpy(labels.astype(np.int64)), class_logits=columns)
+
+
+class _TraitLater(TraitLoss):
+    """The trait loss of a description, drawn when it is looked at: a teacher that does not follow it needs none."""
+
+    def __init__(self, spec: ProblemSpec) -> None:
+        object.__setattr__(self, "_spec", spec)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("inputs", "value"):
+            raise AttributeError(name)
+        self.__dict__.update(vars(self._spec._trait_loss()))
+        return self.__dict__[name]
 
 
 def draw_spec(rng: np.random.Generator) -> ProblemSpec:

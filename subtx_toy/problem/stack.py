@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 
 Array = npt.NDArray[np.float64]
+T = TypeVar("T")
 Layers = list[tuple[Array, Array]]
 """Weights and biases, from the inputs on."""
 
@@ -149,6 +150,14 @@ def perceptron(problem: Problem) -> MLP:
     """Return the problem's model, which is known to be a perceptron."""
     assert isinstance(problem.model, MLP)
     return problem.model
+
+
+def kept(problem: Problem, name: str, compute: Callable[[], T]) -> T:
+    """Return what ``compute`` gave first; problems with another loss or other columns share it with their original."""
+    found: dict[str, T] = problem.__dict__.setdefault("_kept", {})
+    if name not in found:
+        found[name] = compute()
+    return found[name]
 
 
 def stacked(problems: Sequence[Problem], eps: float | None) -> tuple[Array, Array, Array, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ class TraitLoss:
 
     def double(self) -> TraitLoss:
         """Return the loss with its inputs in float64; ``value`` is kept and must not pin a dtype."""
-        return dataclasses.replace(self, inputs=self.inputs.double()) if self.inputs.is_floating_point() else self
+        return TraitLoss(self.inputs.double(), self.value) if self.inputs.is_floating_point() else self
 
 
 @dataclass(frozen=True, eq=False)

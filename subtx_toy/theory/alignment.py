@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
@@ -112,8 +111,7 @@ class AlignmentRay:
         size = 2 * self.outputs.abs() + self.problem.distillation_loss.temperature
         errors = self.slope_terms + torch.einsum("jni,nj->ni", self._hessian_sizes, size)
         signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
-        pulled = linearization.transposed_jacobian_product(self.problem, signs * errors / len(errors))
-        return _UNITS * float(vectors.norm(pulled))
+        return _UNITS * float(linearization.pulled_back(self.problem, signs * errors / len(errors)).norm())
 
     @cached_property
     def slope_terms(self) -> Float[Tensor, "n k"]:
@@ -129,23 +127,24 @@ class AlignmentRay:
         terms = loss.output_gradient(z, reordered).abs()
         if loss.name in ("kl", "squared_error"):
             return terms
-        rng, worst = generator(0, "theory", "rounding"), torch.zeros_like(terms)
-        for scale in _SCALES:
-            for y in (scale * z, scale * reordered):
-                exact = loss.output_gradient(scale * z, y)
-                for _ in range(_NUM_ROUNDINGS):
-                    moved = (_rearranged_gradient(loss, scale * z, y, rng) - exact).abs()
-                    worst = torch.maximum(worst, moved.nan_to_num(nan=torch.inf))
-        return terms + worst.amax(-1, keepdim=True) / _ROUNDOFF
+        rng = generator(0, "theory", "rounding")
+        points = [(scale * z, y) for scale in _SCALES for y in (scale * z, scale * reordered)]
+        rounded = [(*point, *_rearranged(*point, rng)) for point in points for _ in range(_NUM_ROUNDINGS)]
+        if loss.by_row:
+            at, y, weights, moved_z, moved_y = (torch.cat(pieces) for pieces in zip(*rounded, strict=True))
+            rounded = [(at, y, weights, moved_z, moved_y)]
+        moved = [
+            _rearranged_gradient(loss, weights, *others) - loss.output_gradient(at, y)
+            for at, y, weights, *others in rounded
+        ]
+        sizes = torch.cat(moved).abs().nan_to_num(nan=torch.inf)
+        return terms + sizes.view(-1, *terms.shape).amax(0).amax(-1, keepdim=True) / _ROUNDOFF
 
     @cached_property
     def _hessian_sizes(self) -> Float[Tensor, "k n k"]:
         # |M_n e_j| for each output j
-        z, loss, basis = (
-            self.outputs,
-            self.problem.distillation_loss,
-            torch.eye(self.outputs.shape[-1], dtype=self.outputs.dtype),
-        )
+        z, loss = self.outputs, self.problem.distillation_loss
+        basis = torch.eye(z.shape[-1], dtype=z.dtype)
         columns = basis[:, None].expand(-1, *z.shape)
         if loss.by_row:
             many = z.repeat(len(basis), 1)
@@ -165,13 +164,20 @@ class AlignmentRay:
         return (self.v.abs() * self._hessian_sizes).sum(-1).T
 
 
+def _rearranged(
+    z: Float[Tensor, "n k"], y: Float[Tensor, "n k"], rng: np.random.Generator
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """Draw weights of the inputs, and round the arguments at random."""
+    return torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), _rounded(z, rng), _rounded(y, rng)
+
+
 @torch.enable_grad()
 def _rearranged_gradient(
-    loss: Loss, z: Float[Tensor, "n k"], y: Float[Tensor, "n k"], rng: np.random.Generator
+    loss: Loss, weights: Float[Tensor, " n"], z: Float[Tensor, "n k"], y: Float[Tensor, "n k"]
 ) -> Float[Tensor, "n k"]:
-    """dl/dz at arguments that are rounded at random, by differentiating a randomly weighted sum of the values."""
-    weights, leaf = torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), _rounded(z, rng).requires_grad_()
-    value = (weights * loss.values(leaf, _rounded(y, rng))).sum()
+    """dl/dz by differentiating the weighted sum of the values."""
+    leaf = z.requires_grad_()
+    value = (weights * loss.values(leaf, y)).sum()
     (slope,) = torch.autograd.grad(value, leaf, allow_unused=True, materialize_grads=True)
     return slope / weights[:, None]
 

@@ -69,13 +69,20 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
     """
     problem.require_float64()
     if isinstance(problem.model, FastMLP):
-        return perceptron.transposed_product(problem, weights, at)
+        return vectors.unflatten(perceptron.pulled_back(problem, weights, at), problem.base_params)
     start = problem.base_params if at is None else at
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     with torch.enable_grad():
         outputs = problem.distilled(leaves)
     Jtw = torch.autograd.grad(outputs, list(leaves.values()), weights, allow_unused=True, materialize_grads=True)
     return dict(zip(leaves, Jtw, strict=True))
+
+
+def pulled_back(problem: Problem, weights: Float[Tensor, "n k"]) -> Float[Tensor, " p"]:
+    """Return J^T ``weights`` at ``base_params``, flat."""
+    if isinstance(problem.model, FastMLP):
+        return perceptron.pulled_back(problem, weights, None)
+    return vectors.flatten(transposed_jacobian_product(problem, weights))
 
 
 def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:

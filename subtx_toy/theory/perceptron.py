@@ -7,18 +7,16 @@ divides by the number of inputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.problem import params as vectors
 from subtx_toy.problem.activations import Activation
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.stack import Array, Layers, cut, forward, layers_of, perceptron
+from subtx_toy.problem.stack import Array, Layers, cut, forward, kept, layers_of, perceptron
 
 
 class Expansion:
@@ -73,12 +71,12 @@ def outputs_and_product(problem: Problem, update: Params) -> tuple[Float[Tensor,
     return torch.from_numpy(base.outputs[problem.columns]).T, torch.from_numpy(v[problem.columns]).T
 
 
-def transposed_product(problem: Problem, weights: Float[Tensor, "n k"], at: Params | None) -> Params:
-    """Return J^T ``weights`` at the base, or at other parameters."""
+def pulled_back(problem: Problem, weights: Float[Tensor, "n k"], at: Params | None) -> Float[Tensor, " p"]:
+    """Return J^T ``weights``, flat, at the base or at other parameters."""
     base = _at_base(problem) if at is None else _expand(problem, at)
     r = np.zeros_like(base.outputs)
     r[problem.columns] = weights.T.numpy()
-    return vectors.unflatten(torch.from_numpy(base.pulled_back(r)), problem.base_params)
+    return torch.from_numpy(base.pulled_back(r))
 
 
 def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s n k"]:
@@ -95,11 +93,9 @@ def _expand(problem: Problem, params: Params) -> Expansion:
     return Expansion(layers_of(params), problem.inputs.T.numpy(), perceptron(problem).activation)
 
 
-@lru_cache(maxsize=4)  # of a problem, and of what its claims and controls derive from it
 def _at_base(problem: Problem) -> Expansion:
-    return _expand(problem, problem.base_params)
+    return kept(problem, "expansion", lambda: _expand(problem, problem.base_params))
 
 
-@lru_cache(maxsize=4)
 def _along_teacher(problem: Problem) -> Array:
-    return _at_base(problem).along(layers_of(problem.teacher_update))
+    return kept(problem, "J dT", lambda: _at_base(problem).along(layers_of(problem.teacher_update)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from subtx_toy.problem.activations import Activation
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.stack import Array, Layers, cut, forward, perceptron
+from subtx_toy.problem.stack import Array, Layers, cut, forward, kept, perceptron
 
 
 class Student:
@@ -54,10 +53,9 @@ def toward(targets: Array, student: Student, problem: Problem) -> Array:
     return student.update(r)
 
 
-@lru_cache(maxsize=4)  # of a problem, and of what its claims and controls derive from it
 def _at_base(problem: Problem) -> Student:
-    model = perceptron(problem)
-    return Student(cut(model, problem.flat[0].numpy()), problem.inputs.T.numpy(), model.activation)
+    model, x = perceptron(problem), problem.inputs.T.numpy()
+    return kept(problem, "student", lambda: Student(cut(model, problem.flat[0].numpy()), x, model.activation))
 
 
 def slope(loss: Loss, z: Array, y: Array) -> Array:

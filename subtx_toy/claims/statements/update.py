@@ -25,7 +25,8 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
     if len(above) < MIN_RUNGS:
         return None
     eps, values = np.log(above[-MIN_RUNGS:]).T
-    return FittedOrder(float(np.polyfit(eps, values, 1)[0]), len(above))
+    eps -= eps.mean()
+    return FittedOrder(float(eps @ values / (eps @ eps)), len(above))
 
 
 def second_order(evidence: Evidence) -> Outcome:

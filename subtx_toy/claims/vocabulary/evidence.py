@@ -11,14 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.observation import Observation, StudentStep
-from subtx_toy.problem import params as vectors
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
-from subtx_toy.theory.curvature import dense_ggn, ggn_vector_product
+from subtx_toy.theory.curvature import dense_ggn, ggn_teacher_product
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
 
@@ -111,7 +110,7 @@ class Evidence(Observation):
     @cached_property
     def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """G dT, flat."""
-        return vectors.flatten(ggn_vector_product(self.problem, self.problem.teacher_update))
+        return ggn_teacher_product(self.problem)
 
     @cached_property
     def G_dT_norm(self) -> float:  # noqa: N802

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.training.gradient_step import student_step as _student_step
@@ -49,7 +50,8 @@ class Observation:
     @cached_property
     def dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """The teacher's update, flat."""
-        return vectors.flatten(self.problem.teacher_update)
+        problem = self.problem
+        return problem.flat[1] if isinstance(problem.model, FastMLP) else vectors.flatten(problem.teacher_update)
 
     @cached_property
     def dT_norm(self) -> float:  # noqa: N802

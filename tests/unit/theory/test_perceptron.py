@@ -83,7 +83,7 @@ def test_a_ray_that_is_prepared_gives_the_same_alignments_and_floors(loss: str) 
 
 
 def test_the_plain_model_never_takes_this_route(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("outputs_and_product", "transposed_product", "dense_jacobian", "teacher_outputs"):
+    for name in ("outputs_and_product", "pulled_back", "dense_jacobian", "teacher_outputs"):
         monkeypatch.delattr(perceptron, name)
     problem = SPEC.build()
     ray = AlignmentRay.of(problem)
