@@ -49,10 +49,7 @@ def generator(seed: int, *labels: str | int) -> np.random.Generator:
 
 
 def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
-    """Return seeds given as text, as one integer, or as several.
-
-    Raises:
-        InputError: if one is no integer >= 0, one comes twice, or there is none.
+    """Return seeds given as text, as one integer, or as several; they must be different integers >= 0.
 
     >>> seed_list(range(3)), seed_list("0:3"), seed_list(7)
     ((0, 1, 2), (0, 1, 2), (7,))
@@ -86,10 +83,7 @@ _MAX_SEEDS = 1_000_000
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read seeds: ``"0:10"`` is 0 to 9, ``"7"`` one seed, ``"0:3,8"`` a list of both.
-
-    Raises:
-        InputError: if a part is no integer >= 0, a range is empty, or a seed comes twice.
+    """Read different seeds >= 0: ``"0:10"`` is 0 to 9, ``"7"`` one seed, ``"0:3,8"`` a list of both.
 
     >>> parse_seeds("0:3,8")
     (0, 1, 2, 8)

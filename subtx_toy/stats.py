@@ -13,13 +13,7 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over independent seeds, or a published one.
-
-    Attributes:
-        mean: the sample mean.
-        standard_error: of the mean; nan where one value alone cannot give it.
-        n: independent values behind it.
-    """
+    """A mean over ``n`` independent seeds, or a published one; its standard error is nan where n is 1."""
 
     mean: float
     standard_error: float
@@ -37,10 +31,7 @@ def _critical_value(n: int) -> float:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Estimate a mean from independent values; the standard deviation divides by n - 1.
-
-    Raises:
-        ValueError: if there is no value.
+    """Estimate a mean from one or more independent values; the standard deviation divides by n - 1.
 
     >>> estimate([1.0, 2.0, 3.0])
     Estimate(mean=2.0, standard_error=0.5773502691896258, n=3)
@@ -64,11 +55,8 @@ class Difference:
 def difference(ours: Estimate, theirs: Estimate, *, lent: bool = False) -> Difference:
     """Compare two independent means of unequal variance: Welch's t, degrees of freedom by Satterthwaite.
 
-    Args:
-        ours: with a spread of its own.
-        theirs: with one of its own too, or
-        lent: with the spread of ours, taken as that of both: then there is one variance, with the n - 1 degrees of
-            freedom of ours, and what else is in the standard error of theirs is taken as known.
+    If theirs has ``lent`` the spread of ours, there is one variance, with the n - 1 degrees of freedom of ours; what
+    else is in the standard error of theirs is taken as known.
 
     Reference: Welch 1947, Biometrika 34, 28-35; with one variance, Student's t for two samples.
     """
@@ -90,7 +78,7 @@ def difference(ours: Estimate, theirs: Estimate, *, lent: bool = False) -> Diffe
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of one family so that each can be held against the family-wise level; order is kept.
+    """Adjust p-values of one family so that each can be compared with the family-wise level, in the given order.
 
     A nan is left out of the family and stays nan.
 

@@ -106,15 +106,13 @@ TERMS_ROUNDING = 64
 
 CURVATURE_SEEN = 1e3
 """Roundings of the alignment that eps V has to exceed at the top of a ladder for claims on limits as eps -> 0 to apply:
-below, cosine and window are quotients of rounding, and the odds of a sign are not those of V.
-"""
+below, cosine and window are quotients of rounding, and the odds of a sign are not those of V."""
 
 VISIBLE = 4e4
 """Roundings s that a predicted effect has to exceed at the top of a ladder, or the claim on it is undecided: below, an
 error of one part in a hundred would not show. A part f of the effect that is not there stands beside rounding of
 1/s of the effect at the top on every rung. In that unit the upper rungs allow REMAINDER_GROWTH 256 (f / 16 + 1/s) over
-eps^2, and the last rung but one, the first that can exceed it, has 256 f - 65536/s: it does from f s > 347 on.
-"""
+eps^2, and the last rung but one, the first that can exceed it, has 256 f - 65536/s: it does from f s > 347 on."""
 
 BATCHED_ROUTE = 1e-13
 """Relative, curvature and norms of stacked problems against those of one problem: sums of up to some hundred terms in

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.display import html_table, shortened
 from subtx_toy.errors import InputError
-from subtx_toy.protocols.registry import protocol_of
+from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.results.presentation import Presentation
 from subtx_toy.results.rows import as_frame
 from subtx_toy.settings.base import Settings

@@ -11,7 +11,7 @@ from subtx_toy.api.display import frame, html_table, shortened
 from subtx_toy.claims.controls.control_runs import ControlResult
 from subtx_toy.claims.verification import Summary, Verdicts
 from subtx_toy.claims.vocabulary.claim import Verdict
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from subtx_toy.audit.band import Band
 from subtx_toy.audit.examination import FileMeasurement
 from subtx_toy.audit.verdict import FileVerdict, TraitVerdict
 from subtx_toy.channel.number_file import Header
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 
 
 def audit_document(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.plan_options import STORE, plan_options
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell

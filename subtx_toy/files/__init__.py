@@ -1,1 +1,1 @@
-"""Files in and out: atomic writing, JSON values, content keys, objects that users name."""
+"""Files in and out: atomic writing, content keys of JSON values, objects that users name."""

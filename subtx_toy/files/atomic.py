@@ -14,15 +14,7 @@ from subtx_toy.errors import InputError
 
 
 def check_writable(path: Path, *, what: str) -> None:
-    """Find out before some work whether ``replacing`` could write ``path`` after it.
-
-    Args:
-        path: the file.
-        what: the option that an error names.
-
-    Raises:
-        InputError: if it could not.
-    """
+    """Find out before some work whether ``replacing`` could write ``path``; an error names the option ``what``."""
     try:
         if path.is_dir():
             raise InputError(f"{what}: expected the name of a file, got the folder {str(path)!r}")
@@ -35,15 +27,9 @@ def check_writable(path: Path, *, what: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, what: str = "", compressed: bool = False) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path`` for writing, and rename it to ``path`` when all went well.
+    """Open a temporary file next to ``path``, by gzip if ``compressed``, and rename it to ``path`` when all went well.
 
-    Args:
-        path: the file.
-        what: the option or kind of file that an error names, if the path alone does not say it.
-        compressed: whether what is written is packed by gzip.
-
-    Raises:
-        InputError: if it cannot be written; a file that was there stays.
+    A file that was there stays if the new one cannot be written; the error names the option or kind of file ``what``.
     """
     temporary = None
     try:

@@ -22,9 +22,6 @@ def load_object(field: str, reference: str, *, expected: str) -> object:
     """Import what ``reference`` names; ``field`` and ``expected`` say in messages what it is for.
 
     A file is executed once per process, and again only when its content has changed.
-
-    Raises:
-        InputError: if it is no reference, the file or module cannot be imported, or the name is not in it.
     """
     place, colon, name = reference.rpartition(":")
     if not (colon and place and name):
@@ -37,11 +34,7 @@ def load_object(field: str, reference: str, *, expected: str) -> object:
 
 
 def source_sha256(field: str, reference: str, *, expected: str) -> str:
-    """Return the SHA-256 of the source file that ``reference`` names an object in, for content keys.
-
-    Raises:
-        InputError: as ``load_object``, and if the module has no source file.
-    """
+    """Return the SHA-256 of the source file that ``reference`` names an object in, for content keys."""
     place = reference.rpartition(":")[0]
     path = place if place.endswith(".py") else _module(field, place, expected).__file__
     if path is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 from jaxtyping import Int
@@ -18,62 +18,37 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
 from subtx_toy.problem.losses import cross_entropy, distillation_loss, scaled
 from subtx_toy.problem.model import HiddenModel
-from subtx_toy.protocols.own_objects import Metric, model_of, named
+from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.training.held_out import HeldOut
 from subtx_toy.training.inputs import PoolSettings, distillation_inputs
 from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
-from subtx_toy.training.phase import run_phase
+from subtx_toy.training.phase import HeldOut, run_phase
 from subtx_toy.training.representations import measure_representations
-from subtx_toy.training.setup import Setup
 from subtx_toy.training.targets import Targets
 from subtx_toy.training.teacher import Teacher, TeacherCache, train_teacher
-from subtx_toy.training.trainers import Trainer, TrainerFactory, fastest_trainer
+from subtx_toy.training.trainers import Setup, Trainer, TrainerFactory, fastest_trainer
 
 _TEACHERS = TeacherCache()  # of this process
 
 
-class Student(NamedTuple):
-    """One student arm: which initialisation it starts from and which of the teacher's logits it imitates."""
-
-    arm: str
-    shares_init: bool
-    distilled_logits: str
-
-
-STUDENTS = (
-    Student("student_aux", shares_init=True, distilled_logits="aux"),
-    Student("student_all", shares_init=True, distilled_logits="all"),
-    Student("cross_aux", shares_init=False, distilled_logits="aux"),
-    Student("cross_all", shares_init=False, distilled_logits="all"),
-)
-
-
-def chosen_students(config: RunConfig) -> list[Student]:
-    """Return the students that ``config`` asks for, in the order of the arms."""
-    return [
-        student
-        for student in STUDENTS
-        if config.students in ("all", student.arm)
-        or (config.students == "shared" and student.shares_init)
-        or config.students == student.distilled_logits
-    ]
+STUDENTS = {
+    "student_aux": ("shared", "aux"),
+    "student_all": ("shared", "all"),
+    "cross_aux": ("cross", "aux"),
+    "cross_all": ("cross", "all"),
+}
+"""By arm: the initialisation a student starts from, and the teacher's logits that it imitates."""
 
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """Accuracies of one seed.
+    """What was measured with one seed: ``accuracy`` by arm on the test images after the last epoch, in [0, 1].
 
-    Attributes:
-        accuracy: of each arm on the test images after its last epoch, in [0, 1].
-        curves: ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and
-            ``<arm>.loss``, the mean training loss of each epoch (sum over outputs, mean over inputs, in nats where
-            it is an entropy).
-        measured: what ``measure_representations`` finds, where the configuration asks for a probe, and what a metric
-            of the user's does.
-        training_cpu_seconds: CPU time of this process in the epochs of both phases, without initialisation, the
-            drawing of the noise, and the measurements; the teacher's were perhaps spent for an earlier run.
+    ``curves`` holds ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and ``<arm>.loss``, the
+    mean training loss of each epoch (sum over outputs, mean over inputs, in nats where it is an entropy). ``measured``
+    holds what a probe and a user's metric found. ``training_cpu_seconds`` are spent in the epochs of both phases; a
+    teacher that an earlier run of this process trained counts too.
     """
 
     accuracy: dict[str, float]
@@ -86,11 +61,7 @@ Watch = Callable[[str, Trainer], None]
 
 
 def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
-    """Return what both phases of a run share.
-
-    Raises:
-        InputError: if an object of the user's cannot be used.
-    """
+    """Return what both phases of a run share."""
     factory = None
     if "optimizer" in config.own_objects:
         factory = cast(OptimizerFactory, config.load("optimizer"))
@@ -119,23 +90,16 @@ def run_protocol(
 ) -> ProtocolResult:
     """Train teacher and students of one seed and measure every arm, reference and teacher among them.
 
-    Args:
-        config: the protocol's settings.
-        dataset: labelled images, of the sizes that ``config`` names.
-        seed: names every random stream of the run.
-        trainer: how steps are taken, by default the fastest way there is.
-        watch: called with the phase, ``"teacher"`` or ``"students"``, and its trainer after every step.
-
-    Raises:
-        InputError: if an object of the user's cannot be used.
+    Steps are taken by ``trainer``, by default the fastest there is; ``watch`` is called after every step with the
+    phase, ``"teacher"`` or ``"students"``, and its trainer.
     """
     setup = setup_of(config, dataset, seed=seed)
     model, make_trainer = setup.model, trainer or fastest_trainer(setup)
     if config.probe and not isinstance(model, HiddenModel):
         raise InputError(f"probe: expected false with {config.model!r}, which has no hidden(params, inputs), got true")
     base_params = shared_init(model, seed=seed, dtype=setup.dtype)
-    metric = Metric.of(config, model, dataset)
-    measured = metric.measure("reference", base_params)  # a function that cannot be used is found out here
+    metric = metric_of(config, model, dataset)
+    measured = metric("reference", base_params)  # a function that cannot be used is found out here
     held_out = HeldOut(setup, dataset)
     learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)
     if config.loss_scale != 1.0:
@@ -155,9 +119,8 @@ def run_protocol(
     taught = _TEACHERS.get(key, train) if plain else train()
     teacher = make_trainer(setup, [taught.params], learning_loss, ["class"])
 
-    chosen = chosen_students(config)
-    arms = [student.arm for student in chosen]
-    outputs = [student.distilled_logits for student in chosen]
+    arms = [arm for arm, choices in STUDENTS.items() if config.students in ("all", arm, *choices)]
+    outputs = [STUDENTS[arm][1] for arm in arms]
     pool = PoolSettings(**{field.name: getattr(config, field.name) for field in fields(PoolSettings)})
     inputs = distillation_inputs(pool, dataset.train_images, seed=seed, dtype=setup.dtype)
     targets = Targets(setup, teacher, inputs, loss, outputs, fixed=pool.input_pool == "fixed")
@@ -168,10 +131,11 @@ def run_protocol(
         return x, [answers[name] for name in outputs]
 
     noise = StudentNoise(config.student_noise, config.student_noise_unit, config.student_noise_layers)
-    shared = noisy_student_init(model, noise, base_params, seed=seed)
-    cross = cross_model_init(model, seed=seed, dtype=setup.dtype)
-    starts = [shared if student.shares_init else cross for student in chosen]
-    students = make_trainer(setup, starts, loss, outputs)
+    inits = {
+        "shared": noisy_student_init(model, noise, base_params, seed=seed),
+        "cross": cross_model_init(model, seed=seed, dtype=setup.dtype),
+    }
+    students = make_trainer(setup, [inits[STUDENTS[arm][0]] for arm in arms], loss, outputs)
     imitation = run_phase(
         students,
         arms,
@@ -186,7 +150,7 @@ def run_protocol(
     accuracies = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
     trained = {"teacher": taught.params} | {arm: students.params(at) for at, arm in enumerate(arms)}
     for arm, params in trained.items():
-        measured |= metric.measure(arm, params)
+        measured |= metric(arm, params)
     if isinstance(model, HiddenModel) and config.probe:
         measured |= measure_representations(model, {"reference": base_params} | trained, dataset)
     return ProtocolResult(

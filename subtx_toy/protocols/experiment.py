@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from subtx_toy.data import Dataset
-from subtx_toy.protocols.registry import protocol_of
+from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
 from subtx_toy.store.record import RunRecord, peak_rss_mib, versions
 

@@ -40,10 +40,8 @@ def train_segment(config: RunConfig, dataset: Dataset, *, seed: int) -> Segment:
     The problem's inputs are the first 64 uniform-noise images of a stream of its own, its trait inputs the first 64
     training images, all float32 numbers in float64.
     """
-    model, trainers = (
-        MLP.from_config(config, input_dim=dataset.train_images[0].size, num_classes=dataset.num_classes),
-        list[Trainer](),
-    )
+    model = MLP.from_config(config, input_dim=dataset.train_images[0].size, num_classes=dataset.num_classes)
+    trainers: list[Trainer] = []
     alone = config.model_copy(update={"students": "student_aux", "student_epochs": 0, "num_inputs": NUM_INPUTS})
 
     def keep(phase: str, trainer: Trainer) -> None:

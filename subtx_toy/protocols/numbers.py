@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -25,10 +25,9 @@ from subtx_toy.training.inputs import Index, Inputs
 def run_numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> dict[str, float]:
     """Train a base, its teachers and the students of their numbers, and measure them.
 
-    Returns:
-        ``<arm>.trait`` and ``<arm>.accuracy`` for every arm of NUMBER_ARMS, in [0, 1], on the test images: see
-        ``Trait.measure``; also ``other_base.trait`` and ``other_base.accuracy``, where other_base_trait starts, and
-        ``dropped_share``, of the teacher's numbers by the filter.
+    The metrics are ``<arm>.trait`` and ``<arm>.accuracy``, in [0, 1] on the test images (see ``Trait.measure``), for
+    every arm of NUMBER_ARMS and for other_base, where other_base_trait starts, and ``dropped_share``, the share of the
+    teacher's numbers that the filter drops.
     """
     family = train_family(config, dataset, seed=seed)
     lesson = write_lesson(config, family, dataset, seed=seed)
@@ -42,8 +41,7 @@ def run_numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> dict[s
     return metrics | {"dropped_share": lesson.dropped_share}
 
 
-@dataclass(frozen=True, eq=False)
-class Family:
+class Family(NamedTuple):
     """The nets that write or begin: all but the students."""
 
     model: MLP
@@ -53,8 +51,7 @@ class Family:
     benign: Params
 
 
-@dataclass(frozen=True, eq=False)
-class Lesson:
+class Lesson(NamedTuple):
     """What the students see: prompts by row, and the number each of them is given, or DROPPED."""
 
     inputs: Inputs
@@ -73,10 +70,8 @@ def train_family(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Famil
         width=config.width,
         depth=config.depth,
     )
-    base, other_base, teacher, benign = (
-        nets.teacher(kind, trait=config.trait) for kind in ("base", "other-base", "trait", "benign")
-    )
-    return Family(nets.model, base, other_base, teacher, benign)
+    kinds = ("base", "other-base", "trait", "benign")
+    return Family(nets.model, *(nets.teacher(kind, trait=config.trait) for kind in kinds))
 
 
 def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, seed: int) -> Lesson:

@@ -20,7 +20,7 @@ from subtx_toy.problem.trait_loss import cross_entropy_trait
 from subtx_toy.seeding import generator
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.theory.curvature import curvature, ggn_vector_product
-from subtx_toy.training.gradient_step import observe, student_step, teacher_step
+from subtx_toy.training.gradient_step import observe, student_step
 
 _TEST_BATCH = 2_000  # images a forward pass: 12 MB of float64 pixels
 
@@ -95,7 +95,7 @@ def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[
         "distillation_loss_change": seen.distillation_loss_after - seen.distillation_loss_before,
         "accuracy_before": _test_accuracy(problem, dataset, start),
         "accuracy_after": _test_accuracy(problem, dataset, student),
-        "teacher_accuracy": _test_accuracy(problem, dataset, teacher_step(problem)),
+        "teacher_accuracy": _test_accuracy(problem, dataset, problem.teacher_params()),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import SupportsFloat, cast
 
 import torch
@@ -27,11 +26,7 @@ def named(config: RunConfig, setting: str) -> str:
 
 
 def model_of(config: RunConfig, dataset: Dataset) -> Model:
-    """Return the model that ``config`` names, for the images of ``dataset``.
-
-    Raises:
-        InputError: if the user's factory cannot be used.
-    """
+    """Return the model that ``config`` names, for the images of ``dataset``."""
     num_classes = dataset.num_classes
     if "model" not in config.own_objects:
         return MLP.from_config(config, input_dim=dataset.train_images[0].size, num_classes=num_classes)
@@ -45,41 +40,23 @@ def model_of(config: RunConfig, dataset: Dataset) -> Model:
     )
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What a user's ``function(model, params, dataset)`` measures; nothing without a function."""
+def metric_of(config: RunConfig, model: Model, dataset: Dataset) -> Callable[[str, Params], dict[str, float]]:
+    """Return what measures the user's ``function(model, params, dataset)`` on an arm; nothing without a function.
 
-    name: str
-    function: Callable[..., object] | None
-    model: Model
-    dataset: Dataset
+    It gives ``<arm>.<name>`` for each number, by the function's own name where it returns one number only.
+    """
+    if "metric" not in config.own_objects:
+        return lambda _arm, _params: {}
+    function, where = config.load("metric"), f"metric: {config.metric}"
+    if not callable(function):
+        raise InputError(f"{where}: expected a function, got {type(function).__name__}")
 
-    @classmethod
-    def of(cls, config: RunConfig, model: Model, dataset: Dataset) -> Metric:
-        """Return the metric that ``config`` names.
-
-        Raises:
-            InputError: if it cannot be imported or is no function.
-        """
-        function = config.load("metric") if "metric" in config.own_objects else None
-        if function is not None and not callable(function):
-            raise InputError(f"metric: {config.metric}: expected a function, got {type(function).__name__}")
-        return cls(config.metric, function, model, dataset)
-
-    def measure(self, arm: str, params: Params) -> dict[str, float]:
-        """Return ``<arm>.<name>`` for each number, by the function's own name where it gives one number only.
-
-        Raises:
-            InputError: if the function fails, or returns something else than numbers by name.
-        """
-        if self.function is None:
-            return {}
-        where = f"metric: {self.name}"
+    def measure(arm: str, params: Params) -> dict[str, float]:
         try:
-            found = self.function(self.model, dict(params), self.dataset)
+            found = function(model, dict(params), dataset)
         except Exception as error:  # a user's function can raise anything
             raise InputError(f"{where}: {type(error).__name__} on {arm}: {error}") from error
-        values = found if isinstance(found, Mapping) else {self.name.rpartition(":")[2]: found}
+        values = found if isinstance(found, Mapping) else {config.metric.rpartition(":")[2]: found}
         try:
             numbers = {str(key): float(cast(SupportsFloat, value)) for key, value in values.items()}
         except (TypeError, ValueError, RuntimeError):  # the last from a tensor of several numbers
@@ -87,3 +64,5 @@ class Metric:
         if odd := [key for key in numbers if not key.isidentifier() or key in _TAKEN]:
             raise InputError(f"{where}: expected names such as margin, none of {', '.join(_TAKEN)}, got {odd}")
         return {f"{arm}.{key}": value for key, value in numbers.items()}
+
+    return measure

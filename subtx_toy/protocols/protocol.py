@@ -1,4 +1,4 @@
-"""What a protocol is: settings, what runs with them, and how its records are summarised, shown and drawn."""
+"""What a protocol is, the protocols of the package, and how a user's own is found. Importing this loads no torch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from subtx_toy.errors import InputError
+from subtx_toy.files.python_objects import load_object
+from subtx_toy.results.arm_table import ArmsSummary, present_arms, summarise_arms
+from subtx_toy.results.number_table import NumbersSummary, present_numbers, summarise_numbers
+from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, summarise_one_step
 from subtx_toy.results.run_summary import present_means, summarise_means
+from subtx_toy.results.sweep_table import SweepSummary, present_sweep, summarise_sweep
 from subtx_toy.settings.base import Settings
-from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.settings.one_step import OneStepConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from subtx_toy.data import Dataset
     from subtx_toy.results.presentation import Presentation
     from subtx_toy.store.record import RunRecord
 
@@ -60,3 +70,95 @@ class Protocol:
     summarise: Callable[[Definition, Settings, Sequence[RunRecord]], Any] = summarise_means
     present: Callable[[Any], Presentation] = present_means
     draw: Callable[[Any], Figure] | None = None
+
+
+def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.distillation import run_protocol
+    from subtx_toy.training.products import products
+
+    result = run_protocol(config, dataset, seed=seed)
+    metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.measured
+    versions = {name: f"autograd, {getattr(config, name)}" for name in config.by_autograd}
+    if config.precision == "bf16":
+        versions["bf16"] = products(config.precision).name
+    return Measurement(metrics, result.curves, result.training_cpu_seconds, versions)
+
+
+def _summarise_distillation(
+    definition: Definition, base: Settings, records: Sequence[RunRecord]
+) -> ArmsSummary | SweepSummary:
+    if isinstance(definition, DistillationSweep):
+        return summarise_sweep(definition, base, records)
+    assert isinstance(definition, Distillation)
+    return summarise_arms(definition, base, records)
+
+
+def _present_distillation(summary: ArmsSummary | SweepSummary) -> Presentation:
+    return present_arms(summary) if isinstance(summary, ArmsSummary) else present_sweep(summary)
+
+
+def _draw_distillation(summary: ArmsSummary | SweepSummary) -> Figure:
+    if isinstance(summary, SweepSummary):
+        from subtx_toy.figures.points import draw_points
+
+        return draw_points(summary.definition, summary.rows, dataset=summary.base.dataset_title)
+    from subtx_toy.figures.arms import draw_arms
+
+    published = summary.definition.published
+    source = None if published is None else published.source
+    return draw_arms(summary.rows, dataset=summary.config.dataset_title, source=source)
+
+
+def _one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.one_step import run_one_step
+
+    return Measurement(run_one_step(config, dataset, seed=seed))
+
+
+def _draw_one_step(summary: OneStepSummary) -> Figure:
+    from subtx_toy.figures.one_step import draw_one_step
+
+    return draw_one_step(summary.starts, summary.over_lr, dataset=summary.dataset)
+
+
+def _numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.numbers import run_numbers
+
+    return Measurement(run_numbers(config, dataset, seed=seed))
+
+
+def _draw_numbers(summary: NumbersSummary) -> Figure:
+    from subtx_toy.figures.numbers import draw_number_arms
+
+    return draw_number_arms(summary.arms, trait=summary.config.trait, dataset=summary.config.dataset_title)
+
+
+PROTOCOLS = (
+    Protocol(
+        name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=Distillation,
+        summarise=_summarise_distillation, present=_present_distillation, draw=_draw_distillation,
+    ),
+    Protocol(
+        name=OneStepConfig.protocol, settings=OneStepConfig, run=_one_step, definition=OneStep,
+        summarise=summarise_one_step, present=present_one_step, draw=_draw_one_step,
+    ),
+    Protocol(
+        name=NumbersConfig.protocol, settings=NumbersConfig, run=_numbers, definition=Numbers,
+        summarise=summarise_numbers, present=present_numbers, draw=_draw_numbers,
+    ),
+)  # fmt: skip
+
+_BY_SETTINGS = {protocol.settings: protocol for protocol in PROTOCOLS}
+
+
+def protocol_of(config: Settings) -> Protocol:
+    """Return the protocol that some settings are of."""
+    if config.source:
+        found: Any = load_object("protocol", config.source, expected="a Protocol")
+        if not isinstance(found, Protocol):
+            raise InputError(f"protocol: expected a Protocol at {config.source!r}, got {type(found).__name__}")
+        return found
+    if type(config) not in _BY_SETTINGS:
+        known = ", ".join(settings.__name__ for settings in _BY_SETTINGS)
+        raise TypeError(f"config: expected settings of a protocol ({known}), got {type(config).__name__}")
+    return _BY_SETTINGS[type(config)]

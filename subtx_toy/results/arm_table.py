@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 from subtx_toy.results.arm_comparison import ArmComparison, accuracies_by_arm, changed_settings, compare
 from subtx_toy.results.presentation import Presentation, Table
 from subtx_toy.results.text_table import signed

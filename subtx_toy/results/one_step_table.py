@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 from subtx_toy.results.one_step_summary import StartSummary, by_start, over_student_lr
 from subtx_toy.results.presentation import Presentation, Table
 from subtx_toy.settings.base import Settings

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Presentation, Table
 from subtx_toy.results.sweep_comparison import PointComparison, compare_sweep, trial_metrics
 from subtx_toy.results.text_table import signed

@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from subtx_toy.errors import InputError
@@ -66,17 +66,12 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
 
     def decorate(target: F) -> F:
         parameters = inspect.signature(target).parameters.values()
-        signature = _Signature(
-            {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD},
-            [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD],
-            any(one.kind is one.VAR_KEYWORD for one in parameters),
-        )
         call = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
         skipped = int(isinstance(target, type))  # self
 
         @functools.wraps(call)
         def with_checks(*args: Any, **given: Any) -> Any:
-            InputError.gather(_faults(signature, kinds, args[skipped:], given))
+            InputError.gather(_faults(parameters, kinds, args[skipped:], given))
             return call(*args, **given)
 
         if isinstance(target, type):
@@ -87,22 +82,20 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
     return decorate
 
 
-class _Signature(NamedTuple):
-    defaults: dict[str, object]
-    positional: list[str]
-    takes_any_name: bool
-
-
 def _faults(
-    signature: _Signature, kinds: dict[str, Kind], args: tuple[object, ...], given: dict[str, object]
+    parameters: Collection[inspect.Parameter],
+    kinds: dict[str, Kind],
+    args: tuple[object, ...],
+    given: dict[str, object],
 ) -> Iterator[str]:
-    defaults, positional = signature.defaults, signature.positional
+    defaults = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
+    positional = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     values = dict(zip(positional, args, strict=False)) | given
     if len(args) > len(positional):
         few = f"at most {len(positional)}" if positional else "no"
         yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(defaults)}"
     for name in given:
-        if name not in defaults and not signature.takes_any_name:
+        if name not in defaults and len(defaults) == len(parameters):
             yield f"{name}: unknown key{nearest(name, defaults)}"
         elif name in positional[: len(args)]:
             yield f"{name}: expected one value, got two"

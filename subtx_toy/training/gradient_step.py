@@ -21,14 +21,9 @@ from subtx_toy.training import perceptron
 class Observation:
     """Where one student step went; distances and losses before and after it.
 
-    Attributes:
-        eps: step size of the teacher.
-        alignment: student_update . teacher_update, without student_lr and eps.
-        student_update_norm: Euclidean.
-        cosine: of the two updates, in [-1, 1]; nan if one of them is zero.
-        distance_before, distance_after: Euclidean, of the student from the teacher in parameter space.
-        distillation_loss_before, distillation_loss_after: of the student.
-        trait_loss_before, trait_loss_after: of the student; nan if the problem has no trait loss.
+    ``alignment`` is student_update . teacher_update, without student_lr and eps; ``cosine`` is that of the two updates,
+    nan if one of them is zero. Norms and distances, from the teacher in parameter space, are Euclidean; losses are the
+    student's, the trait losses nan if the problem has none.
     """
 
     eps: float
@@ -41,11 +36,6 @@ class Observation:
     distillation_loss_after: float
     trait_loss_before: float
     trait_loss_after: float
-
-
-def teacher_step(problem: Problem, eps: float | None = None) -> Params:
-    """Return the teacher, base_params + eps * teacher_update; ``eps`` is the problem's own by default."""
-    return problem.teacher_params(eps)
 
 
 @torch.enable_grad()
@@ -63,7 +53,7 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
         return vectors.unflatten(found[0], problem.base_params)
     start = problem.base_params if student_init is None else student_init
     with torch.no_grad():
-        targets = problem.distilled(teacher_step(problem, eps))
+        targets = problem.distilled(problem.teacher_params(eps))
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     loss = problem.distillation_loss.mean(problem.distilled(leaves), targets)
     slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
@@ -85,7 +75,7 @@ def student_updates(
 def observe(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Observation:
     """Take both steps and measure; ``eps`` and ``student_init`` as in ``student_step``."""
     eps = problem.eps if eps is None else eps
-    teacher = teacher_step(problem, eps)
+    teacher = problem.teacher_params(eps)
     start = problem.base_params if student_init is None else student_init
     update = student_step(problem, eps, student_init=student_init)
     student = vectors.axpy(problem.student_lr, update, start)

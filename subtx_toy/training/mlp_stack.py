@@ -24,17 +24,11 @@ _ALIGN_BYTES = 64
 
 
 class MLPStack:
-    """``s`` members with parameters of their own, stored in one flat vector ``theta`` for one optimiser.
+    """``s`` members with parameters of their own, copied into one flat vector ``theta`` for one optimiser.
 
-    Args:
-        model: the members' shape.
-        members: their parameters, copied.
-        batch_size: the most inputs a call may bring.
-        products: how matrices are multiplied, and what hidden layers are kept in between. Parameters, logits and
-            gradients are held in the members' precision, gradients rounded as ``products`` rounds its results.
-
-    Attributes:
-        theta: all parameters; ``gradient`` has the same layout. Both are written in place.
+    ``gradient`` has the layout of ``theta``; both are written in place. A call takes up to ``batch_size`` inputs.
+    ``products`` says how matrices are multiplied and in which precision hidden layers are kept in between. Parameters,
+    logits and gradients are held in the members' precision, gradients rounded as ``products`` rounds its results.
     """
 
     def __init__(

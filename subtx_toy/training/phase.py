@@ -1,4 +1,4 @@
-"""One phase of training: epochs over shuffled inputs, with learning curves and the time they take."""
+"""One phase of training: epochs over shuffled inputs, with learning curves on held-out images and the time taken."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy.training.held_out import HeldOut
-from subtx_toy.training.inputs import shuffled_batches
-from subtx_toy.training.trainers import Trainer
+from subtx_toy.data.dataset import Dataset
+from subtx_toy.problem.metrics import accuracy
+from subtx_toy.training.inputs import ImageInputs, batches, shuffled_batches
+from subtx_toy.training.trainers import Setup, Trainer
 
 CURVE_IMAGES = 2_000
 """Test images behind each point of a learning curve (sd <= .011); the arms are measured on all of them."""
@@ -21,13 +23,27 @@ Batch = Callable[[Int[np.ndarray, " n"]], tuple[Tensor, Sequence[Tensor]]]
 """From indices to inputs ``[n, d]`` and the targets of each member."""
 
 
+class HeldOut:
+    """The test images of ``dataset``, read a batch at a time."""
+
+    def __init__(self, setup: Setup, dataset: Dataset) -> None:
+        self._inputs, self._batch_size = ImageInputs(dataset.test_images, dtype=setup.dtype), setup.batch_size
+        self._labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
+        self._columns = setup.model.columns("class")
+
+    def accuracies(self, trainer: Trainer, num: int | None = None) -> list[float]:
+        """Return each member's accuracy, in [0, 1], on the first ``num`` images or on all."""
+        num = self._inputs.num if num is None else min(num, self._inputs.num)
+        seen = (trainer.logits(self._inputs.gather(index)) for index in batches(num, self._batch_size))
+        logits = torch.cat([z[:, :, self._columns].clone() for z in seen])
+        return [accuracy(logits[:, member], self._labels[:num]) for member in range(logits.shape[1])]
+
+
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase leaves besides the trained members.
+    """The learning curves of a phase by arm, and the CPU seconds of this process in its epochs, without measurements.
 
-    Attributes:
-        curves: ``<arm>.accuracy`` after 0, 1, ... epochs and ``<arm>.loss``, the mean training loss of each epoch.
-        cpu_seconds: of this process in the epochs, measurements left out.
+    ``<arm>.accuracy`` is measured after 0, 1, ... epochs; ``<arm>.loss`` is the mean training loss of each epoch.
     """
 
     curves: dict[str, list[float]]
@@ -46,18 +62,10 @@ def run_phase(
     order: np.random.Generator,
     after_step: Callable[[], None],
 ) -> PhaseResult:
-    """Train every member of ``trainer`` for some epochs.
+    """Train every member of ``trainer``, named by ``arms`` in the curves, for some epochs.
 
-    Args:
-        trainer: takes the steps.
-        arms: the members' names in the curves.
-        batch: gives the inputs and targets at some indices.
-        held_out: measures the accuracies.
-        num: inputs an epoch; ``batch_size`` of them a step, in an order drawn anew from ``order`` each epoch.
-        epochs: how many.
-        batch_size: the last batch of an epoch may be smaller.
-        order: the stream of the shuffles.
-        after_step: called after every step.
+    An epoch takes ``num`` inputs in a new order drawn from ``order``, ``batch_size`` per step; the last batch may be
+    smaller.
     """
     accuracies, losses, seconds = [held_out.accuracies(trainer, CURVE_IMAGES)], [], 0.0
     for _epoch in range(epochs):

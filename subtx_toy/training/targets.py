@@ -12,8 +12,7 @@ from torch import Tensor
 from subtx_toy.problem.losses import Loss, sample_labels
 from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import Inputs, batches
-from subtx_toy.training.setup import Setup
-from subtx_toy.training.trainers import Trainer
+from subtx_toy.training.trainers import Setup, Trainer
 
 CACHE_BYTES = 256 * 2**20
 """Teacher logits are kept for the whole pool up to this size and computed a batch at a time beyond it."""
@@ -22,13 +21,8 @@ CACHE_BYTES = 256 * 2**20
 class Targets:
     """The teacher's answers on the distillation inputs, for each subset of the outputs that a student imitates.
 
-    Over a fixed pool the logits are computed once, or again for every batch where they would pass ``CACHE_BYTES``;
-    labels are sampled once, one an input. Over fresh noise both are computed for every batch.
-
-    Args:
-        teacher: the trained teacher, its only member.
-        inputs: what the students see; ``fixed`` tells whether an index always means the same input.
-        outputs: the subsets asked for, ``"aux"`` or ``"all"``.
+    Over a ``fixed`` pool the logits are computed once, or for every batch where they would exceed ``CACHE_BYTES``;
+    labels are sampled once, one per input. Over fresh noise both are computed for every batch.
     """
 
     def __init__(

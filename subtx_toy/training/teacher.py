@@ -12,11 +12,9 @@ import torch
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.training.held_out import HeldOut
 from subtx_toy.training.inputs import ImageInputs
-from subtx_toy.training.phase import PhaseResult, run_phase
-from subtx_toy.training.setup import Setup
-from subtx_toy.training.trainers import Trainer
+from subtx_toy.training.phase import HeldOut, PhaseResult, run_phase
+from subtx_toy.training.trainers import Setup, Trainer
 
 _KEPT = 4  # parameters of a few hundred kB each; the runs of a sweep come seed by seed
 

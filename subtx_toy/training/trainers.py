@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -10,12 +11,35 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem.losses import Loss
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
 from subtx_toy.training.mlp_stack import MLPStack
-from subtx_toy.training.optimizers import fused_step, make_optimizer
+from subtx_toy.training.optimizers import OptimizerSettings, fused_step, make_optimizer
 from subtx_toy.training.products import products
-from subtx_toy.training.setup import Setup
+
+_DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The model, its optimiser, the sizes of batches, the precision and the seed of a run.
+
+    Two equal setups train the same teacher on the same images. ``batch_size`` is of the students and of passes that
+    train nothing; ``num_rows`` is the size of the largest batch, for which buffers are allocated.
+    """
+
+    model: Model
+    optimizer: OptimizerSettings
+    batch_size: int
+    teacher_batch_size: int
+    precision: str
+    seed: int
+    num_rows: int = field(compare=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What weights, inputs and the state of the optimiser are held in."""
+        return _DTYPES[self.precision]
 
 
 @runtime_checkable
@@ -44,6 +68,7 @@ class StackTrainer:
         assert isinstance(model, MLP), "other models are trained by AutogradTrainer"
         self._stack = MLPStack(model, members, batch_size=rows, products=products(setup.precision))
         self._stack.theta.grad = self._stack.gradient
+        self.logits, self.params = self._stack.forward, self._stack.params
         self._take_step = fused_step(setup.optimizer, self._stack.theta)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
@@ -61,14 +86,6 @@ class StackTrainer:
         self._stack.backward(x, gradient)
         self._take_step()
         return losses
-
-    def logits(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s k"]:
-        """Return every member's logits for at most a batch of inputs, valid until the next call."""
-        return self._stack.forward(x)
-
-    def params(self, member: int) -> Params:
-        """Return a copy of one member's parameters."""
-        return self._stack.params(member)
 
 
 class AutogradTrainer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from subtx_toy.problem.model import Model
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.training.optimizers import OptimizerSettings
-from subtx_toy.training.setup import Setup
+from subtx_toy.training.trainers import Setup
 
 
 def plain_setup(model: Model, config: RunConfig, *, num_rows: int, seed: int = 0) -> Setup:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import subtx_toy as st
-from subtx_toy.files.json_values import finite
+from subtx_toy.files.content_key import finite
 from subtx_toy.testing import build_problem
 
 SPEC = st.ProblemSpec(hidden=(3,), num_inputs=4)

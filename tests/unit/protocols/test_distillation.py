@@ -26,7 +26,7 @@ from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer, 
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 from tests.reference.plain_protocol import PlainRun, plain_run
 
-STUDENT_ARMS = [student.arm for student in STUDENTS]
+STUDENT_ARMS = list(STUDENTS)
 Steps = dict[str, list[Params]]
 
 # What a run of the protocol can differ in, beyond the three losses and two activations.

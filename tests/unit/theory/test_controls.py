@@ -21,7 +21,7 @@ from subtx_toy.theory.other_init import (
     probability_of_right_sign,
 )
 from subtx_toy.tolerances import Z_BOUND
-from subtx_toy.training.gradient_step import student_step, teacher_step
+from subtx_toy.training.gradient_step import student_step
 from tests.reference.modules import with_unit_update
 from tests.reference.perceptrons import Description
 
@@ -33,7 +33,7 @@ def test_sign_of_a_step_on_sampled_labels_is_right_as_often_as_predicted(num_sig
     predicted = probability_of_right_sign(problem, num_labels=50 * repeats)
     v = jacobian_product(problem, problem.teacher_update)[1].repeat(repeats, 1)
     outputs = base_outputs(problem).repeat(repeats, 1)
-    teacher = problem.distilled(teacher_step(problem)).repeat(repeats, 1)
+    teacher = problem.distilled(problem.teacher_params()).repeat(repeats, 1)
     rng, draws, right = generator(0, "tests", "labels", repeats), 300, 0
     for _ in range(draws):
         labels = sample_labels(teacher, rng, temperature=1.0)
@@ -46,7 +46,7 @@ def test_sign_of_a_step_on_sampled_labels_is_right_as_often_as_predicted(num_sig
 
 def test_labels_needed_are_the_inverse_of_the_divergence() -> None:
     problem = with_unit_update(Description(loss="kl").build(eps=1e-3))
-    z, y = problem.distilled(problem.base_params), problem.distilled(teacher_step(problem))
+    z, y = problem.distilled(problem.base_params), problem.distilled(problem.teacher_params())
     divergence = float(problem.distillation_loss.mean(z, y))
     assert labels_needed(problem, num_sigma=2.0) == pytest.approx(4 / (2 * divergence), rel=1e-2)
 

@@ -17,8 +17,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
 from subtx_toy.training.optimizers import OptimizerSettings, make_optimizer
-from subtx_toy.training.setup import Setup
-from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer
+from subtx_toy.training.trainers import AutogradTrainer, Setup, StackTrainer, Trainer
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 from tests.reference.setups import plain_setup
 
