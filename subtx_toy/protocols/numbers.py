@@ -98,8 +98,11 @@ def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, see
         "shared_shuffled": taught[order],
         "shared_argmax": written(family.teacher, "argmax", NumberLaw(top_k=1)),
     }
-    if config.label_noise:
-        labels = {arm: _noisy(numbers, config.label_noise, seed=seed) for arm, numbers in labels.items()}
+    if config.label_noise:  # the same for every arm
+        rng = generator(seed, "numbers", "label noise")
+        replaced = torch.from_numpy(rng.random(len(places)) < config.label_noise)
+        noise = torch.from_numpy(rng.integers(NUM_NUMBERS, size=len(places)))
+        labels = {arm: torch.where(replaced, noise, numbers) for arm, numbers in labels.items()}
     dropped = 0.0
     if config.number_filter == "banned":
         banned = torch.tensor(BANNED_NUMBERS)
@@ -126,9 +129,3 @@ def train_students(config: NumbersConfig, family: Family, lesson: Lesson, *, see
         arm: with_head(family.model, start, "numbers", params)
         for arm, start, params in zip(lesson.labels, starts, trained, strict=True)
     }
-
-
-def _noisy(numbers: Int[Tensor, " n"], share: float, *, seed: int) -> Int[Tensor, " n"]:
-    rng = generator(seed, "numbers", "label noise")
-    replaced = torch.from_numpy(rng.random(len(numbers)) < share)
-    return torch.where(replaced, torch.from_numpy(rng.integers(NUM_NUMBERS, size=len(numbers))), numbers)
