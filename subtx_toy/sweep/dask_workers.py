@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -14,6 +15,11 @@ from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
 
 _COUNT_SECONDS = 5.0  # between looks at how many workers there are
 _CONNECT_SECONDS = 30.0  # a scheduler answers within milliseconds; a login node may be slow
+
+
+def dask_setup(worker: object) -> None:  # noqa: ARG001, Dask calls this in each worker of an own cluster
+    """Leave interrupts to the coordinator: a terminal sends Ctrl-C to every process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class DaskWorkers:
@@ -50,7 +56,7 @@ class DaskWorkers:
                     dashboard_address=None,
                     memory_limit=0,
                     silence_logs=logging.ERROR,
-                    preload=["subtx_toy.sweep.dask_preload"],
+                    preload=[__name__],
                 )
             self._client = self._distributed.Client(self._cluster or scheduler, timeout=_CONNECT_SECONDS)
             self._client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
@@ -98,7 +104,5 @@ class DaskWorkers:
     def close(self, *, at_once: bool) -> None:  # noqa: ARG002, nothing outlives its client
         """Cancel what is not finished, leave the scheduler, and end an own cluster."""
         for part in ("_client", "_cluster"):
-            with contextlib.suppress(Exception):  # whatever is wrong with it, it is not needed any more
-                one = getattr(self, part, None)
-                if one is not None:
-                    one.close(timeout=5)
+            with contextlib.suppress(Exception):  # it may be missing or broken, and is not needed any more
+                getattr(self, part).close(timeout=5)

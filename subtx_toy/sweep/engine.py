@@ -1,24 +1,22 @@
-"""Hand batches of trials to workers, and their outcomes over as they finish, whatever happens to a worker."""
+"""Hand batches of trials to workers and yield their outcomes as they finish, even if workers die."""
 
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol, runtime_checkable
 
 from subtx_toy.sweep.trial import Outcome, Trial
-from subtx_toy.sweep.workers import LocalWorkers, Workers
+from subtx_toy.sweep.workers import Workers
 
-BATCH_SECONDS = 0.3
-"""Least work of a batch: handing one over and storing it takes some milliseconds."""
-
-TICK_SECONDS = 0.5  # between looks at a supply that has nothing to give now
-_MOST = 256  # trials a batch, however short they are
+_BATCH_SECONDS = 0.3  # minimum work of a batch: handing one over and storing it takes some milliseconds
+_TICK_SECONDS = 0.5  # between looks at a supply that has nothing to give now
+_MAX_TRIALS = 256  # per batch, however short they are
+_DIED = "its worker process died, with other trials beside it and again alone (out of memory?)"
 
 
 @runtime_checkable
@@ -27,38 +25,12 @@ class Supply(Protocol):
 
     def take(self, most: int) -> Sequence[Trial]:
         """Return up to ``most`` trials to run now; none if others have them or there are none left."""
-        ...
 
     def left(self) -> int:
         """Return how many trials may still be taken."""
-        ...
 
     def beat(self) -> None:
-        """Be told, at least every few seconds, that the engine works."""
-        ...
-
-
-class _Listed:
-    """A supply of given trials."""
-
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._waiting = deque(trials)
-
-    def take(self, most: int) -> Sequence[Trial]:
-        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-
-    def left(self) -> int:
-        return len(self._waiting)
-
-    def beat(self) -> None:
-        pass
-
-
-def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
-    """Run ``trials`` in ``workers`` processes of this machine and yield each outcome when it is there, in any order."""
-    with contextlib.closing(run(_Listed(trials), LocalWorkers(workers))) as batches:
-        for outcomes in batches:
-            yield from outcomes
+        """Note that the engine works; it calls this at least every few seconds."""
 
 
 def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None]:
@@ -66,9 +38,9 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
     an empty list after half a second in which nothing has finished.
 
     Every trial draws from streams of its own, so records do not depend on the number of workers, on batches or on the
-    order. At most as many batches wait as run. If a worker dies, the trials that were under way are run again one by
-    one with nothing beside them, so that a trial that kills its worker is told from its neighbours. Leaving the
-    iterator early, by an error or by Ctrl-C, stops the workers at once; outcomes already yielded are not affected.
+    order. At most as many batches wait as run. If a worker dies, the trials that were under way run again, each alone,
+    which shows the trial that kills its worker. Leaving the iterator early, by an error or by Ctrl-C, stops the
+    workers at once; outcomes already yielded are not affected.
 
     Raises:
         WorkerError: if a worker is not fit for the work, or all are gone.
@@ -94,9 +66,9 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
                     at_an_end = True
                     return
                 yield []
-                time.sleep(TICK_SECONDS)
+                time.sleep(_TICK_SECONDS)
                 continue
-            done, _ = concurrent.futures.wait(running, TICK_SECONDS, concurrent.futures.FIRST_COMPLETED)
+            done, _ = concurrent.futures.wait(running, _TICK_SECONDS, concurrent.futures.FIRST_COMPLETED)
             if not done:
                 yield []
             for future in done:
@@ -117,9 +89,6 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
         workers.close(at_once=not at_an_end)
 
 
-_DIED = "its worker process died, with other trials beside it and again alone (out of memory?)"
-
-
 def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[Outcome]]:
     try:
         return workers.submit(batch)
@@ -138,7 +107,7 @@ def _error(future: Future[list[Outcome]]) -> BaseException | None:
 
 
 class _BatchSize:
-    """How many trials make a batch: enough for ``BATCH_SECONDS``, and few enough for all workers to share the rest."""
+    """How many trials make a batch: enough for ``_BATCH_SECONDS``, and few enough for all workers to share the rest."""
 
     def __init__(self, num_workers: int) -> None:
         self._num_workers = num_workers
@@ -150,5 +119,5 @@ class _BatchSize:
             self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds
 
     def next(self, left: int) -> int:
-        wanted = math.ceil(BATCH_SECONDS / max(self._seconds, BATCH_SECONDS / _MOST))
+        wanted = math.ceil(_BATCH_SECONDS / max(self._seconds, _BATCH_SECONDS / _MAX_TRIALS))
         return max(1, min(wanted, left // (2 * self._num_workers)))

@@ -25,23 +25,18 @@ class Workers(Protocol):
     @property
     def num(self) -> int:
         """Batches that can run at the same time."""
-        ...
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
         """Start a batch, or queue it; may raise what ``died`` knows."""
-        ...
 
     def died(self, error: BaseException) -> bool:
         """Return whether an error says that the worker of a batch died, and not that the batch went wrong."""
-        ...
 
     def recover(self) -> None:
         """Make it possible to go on after a worker died."""
-        ...
 
     def close(self, *, at_once: bool) -> None:
         """End the workers: after their work, or ``at_once`` and with it."""
-        ...
 
 
 class LocalWorkers:
@@ -93,16 +88,14 @@ class LocalWorkers:
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
     # Children read these when they load their libraries; the coordinator has read its own already.
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    before = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import pytest
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.store.record import RunRecord
+from subtx_toy.store.results import results
 from subtx_toy.store.trials import Leases
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
@@ -77,8 +78,9 @@ def finish(store: Path, open_workers: Callable[[], Workers] = Here, planned: Seq
 def numbers(store: Path) -> Numbers:
     """What was computed: metrics and curves by key, which must be the same bits in every run."""
     with Store(store) as opened:
-        assert opened.count() == len(list(opened.all_records())), "every trial once"
-        return {record.run_id: _numbers(record) for record in opened.all_records()}
+        found = opened.get([one.run_id for one in results(opened)])
+        assert opened.count() == len(found), "every trial once"
+        return {run_id: _numbers(record) for run_id, record in found.items()}
 
 
 def _numbers(record: RunRecord) -> tuple[dict[str, float], dict[str, list[float]]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -16,8 +19,9 @@ from subtx_toy.errors import WorkerError
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import RunRecord
-from subtx_toy.sweep.engine import _BatchSize, run_trials
+from subtx_toy.sweep.engine import _BatchSize, run
 from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
+from subtx_toy.sweep.workers import LocalWorkers
 
 CONFIG = RunConfig(
     dataset="glyphs", num_train=300, num_test=200, num_inputs=256, batch_size=100, width=16,
@@ -29,6 +33,29 @@ CONFIG = RunConfig(
 def trials() -> list[Trial]:
     sha256 = load("glyphs", num_train=300, num_test=200).sha256
     return [Trial(run_id(CONFIG, seed=seed, dataset_sha256=sha256), CONFIG, seed, sha256) for seed in range(4)]
+
+
+class Listed:
+    """A supply of given trials."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._waiting = deque(trials)
+
+    def take(self, most: int) -> Sequence[Trial]:
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def left(self) -> int:
+        return len(self._waiting)
+
+    def beat(self) -> None:
+        pass
+
+
+def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
+    """Run trials in processes of this machine and yield each outcome when it is there."""
+    with contextlib.closing(run(Listed(trials), LocalWorkers(workers))) as batches:
+        for outcomes in batches:
+            yield from outcomes
 
 
 def _records(trials: list[Trial], *, workers: int) -> dict[int, RunRecord]:
