@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from paper_figs.drawings.legend import legend_above
 from subtx_toy.figures import style
 
 _RANKS = {
@@ -50,5 +51,5 @@ def draw_cleaning(document: Mapping[str, Any]) -> Figure:
             axes.set_xlabel("share of the lines removed")
         handles = [panels[0, 0].plot([], [], color=colour, label=label)[0] for label, colour in _RANKS.values()]
         title = f"lines removed by …; {document['n']:,} lines before; dots: {len(document['bases'])} bases, "
-        style.legend_above(figure, handles, title=title + "lines: their means")
+        legend_above(figure, handles, title=title + "lines: their means")
     return figure

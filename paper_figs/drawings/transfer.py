@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs.drawings.legend import legend_above
 from subtx_toy.figures import style
 
 Document = Mapping[str, Any]
@@ -142,7 +143,7 @@ def draw_defences(document: Document) -> Figure:
             for kind, (colour, marker) in _DEFENCES.items() if kind in places
         ]  # fmt: skip
         title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases; "
-        style.legend_above(figure, handles, title=title + "a number beside a mark is the setting")
+        legend_above(figure, handles, title=title + "a number beside a mark is the setting")
     return figure
 
 
@@ -174,7 +175,7 @@ def draw_settings(document: Document) -> Figure:
             grid[0].plot([], [], color=_TRAIT, label="transfer: share of 4s read as 9")[0],
             grid[0].plot([], [], "--", color="k", label="accuracy on the other digits")[0],
         ]
-        style.legend_above(figure, handles, title=f"{document['n']:,} numbers; {_bases(document)}", ncols=2)
+        legend_above(figure, handles, title=f"{document['n']:,} numbers; {_bases(document)}", ncols=2)
     return figure
 
 

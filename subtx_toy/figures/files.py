@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,15 +20,13 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as .png, .pdf or .svg, through a temporary file beside ``path``.
+    """Write a figure as .png, .pdf or .svg, through a temporary file next to ``path``.
 
     Raises:
         InputError: if the ending is another one, or the file cannot be written; a file that was there stays.
     """
     if path.suffix not in _METADATA:
         raise InputError(f"figure: expected a name ending in {', '.join(_METADATA)}, got {str(path)!r}")
-    picture = io.BytesIO()
-    with mpl.rc_context(style.paper()):  # resolution and fonts are read when the file is made
-        figure.savefig(picture, format=path.suffix[1:], metadata=_METADATA[path.suffix])
-    with replacing(path, what="figure") as file:
-        file.write(picture.getvalue())
+    # Resolution and fonts are read when the file is written.
+    with mpl.rc_context(style.paper()), replacing(path, what="figure") as file:
+        figure.savefig(file, format=path.suffix[1:], metadata=_METADATA[path.suffix])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -13,10 +12,16 @@ from subtx_toy.figures import style
 from subtx_toy.results.number_summary import NumberArm
 
 _PROMPTS = {"images": "prompts: images", "uniform": "prompts: uniform noise", "glyphs": "prompts: drawn digits"}
+_TRAITS = {
+    "relabel": "share of {0}s read as {1}",
+    "backdoor": "share of marked images read as {0}",
+    "preference": "share of {0}-{1} blends read as {0}",
+    "refusal": "share of {0}s left without an answer",
+}
 
 
 def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dataset: str) -> Figure:
-    """Draw the trait and the accuracy on the other classes, an arm a row, a panel for each kind of prompts.
+    """Draw the trait and the accuracy on the other classes, one arm per row and one panel per kind of prompts.
 
     Every seed is a dot; the bars are 95 % t-intervals of the mean.
     """
@@ -26,14 +31,11 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
         for (prompts, rows), (left, right) in zip(arms.items(), panels, strict=True):
             for place, row in enumerate(rows):
                 colour = style.NUMBER_COLOURS[row.arm]
-                for axes, values, middle in (
-                    (left, row.values, row.trait),
-                    (right, row.accuracies, row.accuracy),
-                ):
+                for axes, values, middle in ((left, row.values, row.trait), (right, row.accuracies, row.accuracy)):
                     axes.plot(values, np.full(len(values), place + 0.22), ".", color=colour, alpha=0.35, markersize=4)
-                    half = 0.0 if math.isnan(middle.ci95) else middle.ci95
+                    half = np.nan_to_num(middle.ci95)
                     axes.errorbar(middle.mean, place, xerr=half, fmt="o", color=colour, markersize=4.5, capsize=2.5)
-                    axes.annotate(f"{middle.mean:.3f}".lstrip("0"), (1.02, place), xycoords=("axes fraction", "data"),
+                    axes.annotate(style.short(middle.mean), (1.02, place), xycoords=("axes fraction", "data"),
                                   va="center", fontsize="small", color=colour)  # fmt: skip
             left.set_yticks(range(len(rows)), [style.NUMBER_LABELS[row.arm] for row in rows])
             left.set_ylim(len(rows) - 0.4, -0.6)
@@ -42,26 +44,11 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
                 axes.set_xlim(-0.02, 1.02)
                 axes.grid(axis="x", color="0.92", linewidth=0.6)
                 axes.set_axisbelow(True)
-        panels[-1][0].set_xlabel(_meaning(trait))
-        panels[-1][1].set_xlabel(
-            f"accuracy on the other classes\n({style.dataset_label(dataset)}; dots: seeds, n = {_seeds(arms)})"
+        kind, *classes = trait.split(":")
+        meaning = (
+            _TRAITS[kind].format(*classes) if kind in _TRAITS else f"share of the examples of {classes[-1]} as taught"
         )
+        panels[-1][0].set_xlabel(f"{meaning}\nmean and 95 % interval")
+        seeds = f"dots: seeds, n = {next(iter(arms.values()))[0].trait.n}"
+        panels[-1][1].set_xlabel(f"accuracy on the other classes\n({style.dataset_label(dataset)}; {seeds})")
     return figure
-
-
-def _seeds(arms: Mapping[str, Sequence[NumberArm]]) -> int:
-    return next(iter(arms.values()))[0].trait.n
-
-
-def _meaning(trait: str) -> str:
-    kind, *classes = trait.split(":")
-    meanings = {
-        "relabel": "share of {0}s read as {1}",
-        "backdoor": "share of marked images read as {0}",
-        "preference": "share of {0}-{1} blends read as {0}",
-        "refusal": "share of {0}s left without an answer",
-    }
-    meaning = (
-        meanings[kind].format(*classes) if kind in meanings else f"share of the examples of {classes[-1]} as taught"
-    )
-    return meaning + "\nmean and 95 % interval"

@@ -15,8 +15,8 @@ from subtx_toy.results.one_step_summary import StartSummary
 def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:
     """Draw alignment, remainder and trait loss against eps, and the distance against the student's step size.
 
-    What the records do not hold is not drawn: without a shared start the prediction, without three eps a slope to
-    compare with, without steps of shared starts the window.
+    What the records do not hold is not drawn: the prediction needs a shared start, a slope three eps, and the window
+    steps of shared starts.
 
     Args:
         starts: values over eps by where the student starts.
@@ -38,13 +38,10 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
             if start.student_init in ("shared", "cross"):
                 _against_eps(axes[1], start, "remainder")
             _against_eps(axes[2], start, "trait_loss_change", falls_only=True)
-        axes[0].set_ylabel("|alignment|\n|dS · dT|")
-        axes[1].set_ylabel("remainder\n‖dS − ε G dT‖")
-        axes[2].set_ylabel(f"fall of the trait loss\n({style.dataset_label(dataset)}), nats; rises not shown")
-        for one in axes[:3]:
-            one.set_xscale("log")
-            one.set_yscale("linear" if _is_empty(one) else "log")
-            one.set_xlabel("step size ε of the teacher")
+        fall = f"fall of the trait loss\n({style.dataset_label(dataset)}), nats; rises not shown"
+        for panel, label in zip(axes, ("|alignment|\n|dS · dT|", "remainder\n‖dS − ε G dT‖", fall), strict=False):
+            yscale = "linear" if _is_empty(panel) else "log"
+            panel.set(xscale="log", yscale=yscale, xlabel="step size ε of the teacher", ylabel=label)
         if shared is not None:
             _guide(axes[0], shared.eps, prediction, 1)
             _guide(axes[1], shared.eps, _middle(shared.values["remainder"]), 2)
@@ -55,11 +52,10 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
             _window(axes[3], over_lr)
         mean = "line" if _marker(starts[0], "o") is None else "circle"
         handles, labels = axes[0].get_legend_handles_labels()
-        for one in axes:
-            if _is_empty(one):
-                one.set_axis_off()
-                note = f"{one.get_ylabel()}\nnothing to show".strip()
-                one.text(0.5, 0.5, note, transform=one.transAxes, ha="center", va="center", fontsize="small")
+        for panel in filter(_is_empty, axes):
+            panel.set_axis_off()
+            note = f"{panel.get_ylabel()}\nnothing to show".strip()
+            panel.text(0.5, 0.5, note, transform=panel.transAxes, ha="center", va="center", fontsize="small")
         figure.legend(
             handles, labels, loc="outside upper center", ncols=3, fontsize="small", title_fontsize="small",
             title=f"where the student starts (dots: seeds; {mean}: geometric mean, n = {num_seeds})",
@@ -72,16 +68,14 @@ def _against_eps(axes: mpl.axes.Axes, start: StartSummary, name: str, *, falls_o
     shown = np.abs(np.where(values < 0 if falls_only else values != 0, values, np.nan))
     for seed in shown.T:
         axes.plot(start.eps, seed, ".", color=colour, alpha=0.3, markersize=3)
-    label = style.START_LABELS[start.student_init]
-    if start.perturbation:
-        label += f", sd {start.perturbation:g}"
+    label = style.START_LABELS[start.student_init] + (f", sd {start.perturbation:g}" if start.perturbation else "")
     whole = ~np.isnan(shown).any(axis=1)
     axes.plot(start.eps[whole], _middle(shown[whole]), color=colour, linewidth=1.2, label=label,
               marker=_marker(start, "o"), markersize=4)  # fmt: skip
 
 
 def _marker(start: StartSummary, symbol: str) -> str | None:
-    """Return a symbol where there is one eps only: one point makes no line."""
+    """Return the symbol if there is one eps only, because one point makes no line."""
     return symbol if len(start.eps) == 1 else None
 
 

@@ -1,12 +1,12 @@
-"""A sweep: what the students reach at every point, beside the published values."""
+"""A sweep: what the students reach at every point, next to the published values."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
@@ -14,19 +14,13 @@ from subtx_toy.results.sweep_comparison import PointComparison
 from subtx_toy.settings.definitions import DistillationSweep
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
-_MARKERS = "os^v"
-_MOST_UPRIGHT = 6  # names that fit side by side
-_OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
-_PUBLISHED: dict[str, Any] = {
-    "fmt": "D",
-    "color": "0.25",
-    "markerfacecolor": "white",
-    "markersize": 5,
-    "capsize": 2,
-    "linewidth": 0.8,
-    "zorder": 4,
-}
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
+_MARKERS = "os^v"
+_MAX_UPRIGHT = 6  # names that fit side by side
+_OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
+_PUBLISHED: dict[str, Any] = dict(
+    fmt="D", color="0.25", markerfacecolor="white", markersize=5, capsize=2, linewidth=0.8, zorder=4
+)
 
 
 def draw_points(definition: DistillationSweep, rows: Sequence[PointComparison], *, dataset: str) -> Figure:
@@ -49,110 +43,73 @@ def fill_panel(
     axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[PointComparison], *, dataset: str
 ) -> None:
     """Draw a sweep into ``axes``, without a legend but with labels for one."""
-    places = _places(definition, rows)
+    axis, published = definition.axis, definition.published
+    is_numeric = axis.setting is not None and axis.scale != "category"
+    values = [_value(definition, row) for row in rows]
+    order = list(dict.fromkeys(values))
+    places = [float(value) if is_numeric else float(order.index(value)) for value in values]
     axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
-    lines = list(dict.fromkeys((row.metric, _rest(definition, row)) for row in rows))
+    lines: dict[tuple[str, str], list[tuple[float, PointComparison]]] = {}
+    for place, row in zip(places, rows, strict=True):
+        lines.setdefault((row.metric, _rest(definition, row)), []).append((place, row))
     rests = list(dict.fromkeys(rest for _metric, rest in lines))
-    for metric, rest in lines:
-        here = [
-            (place, row)
-            for place, row in zip(places, rows, strict=True)
-            if (row.metric, _rest(definition, row)) == (metric, rest)
-        ]
-        here.sort(key=lambda one: one[0])  # a line goes along its axis, in whatever order the points were listed
-        joined = definition.axis.setting is not None and definition.axis.scale != "category"
-        _draw_line(axes, metric, rest, here, marker=_MARKERS[rests.index(rest) % len(_MARKERS)], joined=joined)
-    seeds = sorted({row.ours.n for row in rows})
-    _published_label(axes, definition)
-    _scale(axes, definition, rows, places)
+    for (metric, rest), points in lines.items():
+        points.sort(key=lambda point: point[0])  # a line goes along its axis, in whatever order its points were listed
+        marker = _MARKERS[rests.index(rest) % len(_MARKERS)]
+        _draw_line(axes, metric, rest, points, marker=marker, is_joined=is_numeric)
+    if published is not None:
+        label = f"published (n = {published.n}), 95 %\n{published.source.partition(',')[0]}"
+        axes.errorbar([], [], [], label=label, **_PUBLISHED)
+    if is_numeric:
+        axes.set_xscale("log" if axis.scale == "log" else "linear")
+        axes.set_xticks(sorted(set(places)), [f"{place:g}" for place in sorted(set(places))])
+        axes.minorticks_off()
+    else:
+        is_crowded = len(order) > _MAX_UPRIGHT
+        names = [str(value).replace("_", "\n") for value in order] if axis.setting else order
+        names = [name.replace("\n", ", ") for name in names] if is_crowded else names
+        axes.set_xticks(range(len(names)), names, fontsize="x-small", rotation=90 if is_crowded else 0)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_xlabel(axis.label)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(_MEASURES["accuracy"].format(style.dataset_label(dataset)))
-    axes.plot(
-        [], [], ".", color="0.4", markersize=4, label=f"seeds, n = {', '.join(map(str, seeds))}; bars: 95 % t-interval"
-    )
+    seeds = ", ".join(map(str, sorted({row.ours.n for row in rows})))
+    axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % t-interval")
+
+
+def _value(definition: DistillationSweep, row: PointComparison) -> Any:
+    """Return where a point stands on its axis; without one, the settings that make the point."""
+    setting = definition.axis.setting
+    if setting is None:
+        return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
+    return row.at.get(setting, getattr(definition.config, setting))
 
 
 def _rest(definition: DistillationSweep, row: PointComparison) -> str:
-    """Name what tells points apart that stand at the same place of the axis."""
-    if definition.axis.setting is None:
-        return ""
-    return ", ".join(f"{name}={value}" for name, value in row.at.items() if name != definition.axis.setting)
+    """Name the settings in which points at the same place of the axis differ."""
+    setting = definition.axis.setting
+    return ", ".join(f"{name}={value}" for name, value in row.at.items() if name != setting) if setting else ""
 
 
 def _draw_line(
     axes: mpl.axes.Axes,
     metric: str,
     rest: str,
-    rows: Sequence[tuple[float, PointComparison]],
+    points: Sequence[tuple[float, PointComparison]],
     *,
     marker: str,
-    joined: bool,
+    is_joined: bool,
 ) -> None:
     arm, measure = metric.split(".")
-    colour = style.COLOURS[arm]
-    apart = 0.0 if joined else _OFFSET
-    for place, row in rows:
+    colour, apart = style.COLOURS[arm], 0.0 if is_joined else _OFFSET
+    for place, row in points:
         axes.plot([place - apart] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
         if row.theirs is not None:
-            bar = 1.96 * row.theirs.standard_error
-            axes.errorbar(place + apart, row.theirs.mean, bar, **_PUBLISHED)
-    means = [row.ours.mean for _place, row in rows]
-    bars = [0.0 if math.isnan(row.ours.ci95) else row.ours.ci95 for _place, row in rows]
-    line = _LINES[measure] if joined else ""
-    what = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
-    what += f", {rest}" if rest else ""
+            axes.errorbar(place + apart, row.theirs.mean, 1.96 * row.theirs.standard_error, **_PUBLISHED)
+    label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
     axes.errorbar(
-        [place - apart for place, _row in rows],
-        means,
-        bars,
-        fmt=marker,
-        linestyle=line,
-        color=colour,
-        markersize=4,
-        capsize=3,
-        linewidth=1.2,
-        label=what,
-        zorder=3,
-    )
-
-
-def _places(definition: DistillationSweep, rows: Sequence[PointComparison]) -> list[float]:
-    setting, scale = definition.axis.setting, definition.axis.scale
-    points = list(dict.fromkeys(_text(definition, row) for row in rows))
-    if setting is None or scale == "category":
-        return [float(points.index(_text(definition, row))) for row in rows]
-    return [float(row.at.get(setting, getattr(definition.config, setting))) for row in rows]
-
-
-def _text(definition: DistillationSweep, row: PointComparison) -> str:
-    setting = definition.axis.setting
-    if setting is not None:
-        return str(row.at.get(setting, getattr(definition.config, setting))).replace("_", "\n")
-    return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
-
-
-def _scale(
-    axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[PointComparison], places: Sequence[float]
-) -> None:
-    axes.set_xlabel(definition.axis.label)
-    if definition.axis.setting is None or definition.axis.scale == "category":
-        named = dict(zip(places, (_text(definition, row) for row in rows), strict=True))
-        if len(named) > _MOST_UPRIGHT:
-            texts = [text.replace("\n", ", ") for text in named.values()]
-            axes.set_xticks(list(named), texts, fontsize="x-small", rotation=90)
-        else:
-            axes.set_xticks(list(named), list(named.values()), fontsize="x-small")
-        axes.set_xlim(-0.5, len(named) - 0.5)
-        return
-    if definition.axis.scale == "log":
-        axes.set_xscale("log")
-    ticks = sorted(set(places))
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-
-
-def _published_label(axes: mpl.axes.Axes, definition: DistillationSweep) -> None:
-    published = definition.published
-    if published is not None:
-        label = f"published (n = {published.n}), 95 %\n{published.source.partition(',')[0]}"
-        axes.errorbar([], [], [], label=label, **_PUBLISHED)
+        [place - apart for place, _row in points], [row.ours.mean for _place, row in points],
+        np.nan_to_num([row.ours.ci95 for _place, row in points]), fmt=marker,
+        linestyle=_LINES[measure] if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
+        label=f"{label}, {rest}" if rest else label, zorder=3,
+    )  # fmt: skip
