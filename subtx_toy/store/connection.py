@@ -1,4 +1,4 @@
-"""One open SQLite connection: transactions by name, and errors in words."""
+"""One open SQLite connection: transactions by name, and errors in plain words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from subtx_toy.errors import StoreError
 from subtx_toy.store.schema import prepare, unindexed
@@ -37,11 +38,16 @@ class Connection:
             raise
 
     def catch_up(self) -> None:
-        """Index the records that a process of an earlier version has written meanwhile."""
+        """Index the records that a process of an earlier version has written in the meantime."""
         with self.explained():
             if unindexed(self.sqlite):
                 with self.transaction():
                     prepare(self.sqlite, str(self.path))
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return every row that a query finds, with ``values`` for its question marks."""
+        with self.explained():
+            return self.sqlite.execute(query, values).fetchall()
 
     def _use_write_ahead_log(self) -> None:
         # SQLite does not wait when two processes change the journal of a new file at once: it says "locked".
@@ -55,16 +61,17 @@ class Connection:
                 time.sleep(0.01)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Do everything in the block, or nothing; no other process writes meanwhile."""
-        self.sqlite.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.sqlite.execute("COMMIT")
-        except BaseException:
-            if self.sqlite.in_transaction:  # on a full disk SQLite has rolled back by itself
-                self.sqlite.execute("ROLLBACK")
-            raise
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do everything in the block, or nothing; no other process writes in the meantime."""
+        with self.explained():
+            self.sqlite.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.sqlite
+                self.sqlite.execute("COMMIT")
+            except BaseException:
+                if self.sqlite.in_transaction:  # on a full disk SQLite has rolled back by itself
+                    self.sqlite.execute("ROLLBACK")
+                raise
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Who runs trials now: coordinators by name, each with a heartbeat, and how a dead one is told."""
+"""Who runs trials now: coordinators by name, each with a heartbeat, and which of them are dead."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 import sqlite3
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-LEASE_SECONDS = 60.0
-"""A coordinator that has not been heard of for so long is taken for dead, unless its process can be looked up."""
+LEASE_SECONDS = 60.0  # without a heartbeat, after which a process that cannot be looked up counts as dead
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ class Coordinator:
         return _started(self.pid) != self.started
 
 
-def register(connection: sqlite3.Connection, one: Coordinator) -> None:
+def register(connection: sqlite3.Connection, coordinator: Coordinator) -> None:
     """Write the heartbeat of a coordinator, and its name if it is new or was taken for dead."""
-    row = (one.owner, one.machine, one.pid, one.started, time.time())
+    row = (*astuple(coordinator), time.time())
     connection.execute("INSERT OR REPLACE INTO coordinators VALUES (?, ?, ?, ?, ?)", row)
 
 
@@ -52,10 +51,10 @@ def remove_dead(connection: sqlite3.Connection) -> int:
     """Forget the dead coordinators, free what they were running, and return how many trials those were."""
     rows = connection.execute("SELECT owner, machine, pid, started, heartbeat FROM coordinators").fetchall()
     for *fields, heartbeat in rows:
-        one = Coordinator(*fields)
-        dead = one.is_dead()
+        coordinator = Coordinator(*fields)
+        dead = coordinator.is_dead()
         if dead or (dead is None and time.time() - heartbeat > LEASE_SECONDS):
-            connection.execute("DELETE FROM coordinators WHERE owner = ?", (one.owner,))
+            connection.execute("DELETE FROM coordinators WHERE owner = ?", (coordinator.owner,))
     freed = (
         "UPDATE trials SET state = 'pending', owner = NULL, changed_at = ? "
         "WHERE state = 'running' AND owner NOT IN (SELECT owner FROM coordinators)"

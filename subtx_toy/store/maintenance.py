@@ -15,7 +15,7 @@ from subtx_toy.store.place import prepare_folder
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.schema import STORE_SCHEMA
 
-_MOST_FAULTS = 10  # told of one kind
+_MAX_FAULTS = 10  # reported of one kind
 
 
 def backup(path: Path, target: Path) -> None:
@@ -26,33 +26,27 @@ def backup(path: Path, target: Path) -> None:
             was there stays.
     """
     prepare_folder(target)
-    temporary = None
     try:
         if target.exists() and path.exists() and target.samefile(path):  # whoever has it open would write to no file
             raise StoreError(f"store: expected another file to copy {path} to, got the same one, {target}")
-        with contextlib.closing(_read_only(path)) as source:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                temporary = Path(file.name)
-            with contextlib.closing(sqlite3.connect(temporary)) as copy:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            temporary = Path(folder) / target.name
+            with _opened(path, "mode=ro") as source, _opened(temporary, "mode=rwc") as copy:
                 source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-        temporary.replace(target)
-        temporary = None
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing next to it
+            temporary.replace(target)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def faults(path: Path) -> list[str]:
-    """Return what is wrong with a database, a sentence each; nothing if it is sound.
+    """Return what is wrong with a database, one sentence per fault; nothing if it is sound.
 
     Raises:
         StoreError: if it cannot be read at all.
     """
     try:
-        with contextlib.closing(_read_only(path)) as connection:
+        with _opened(path, "mode=ro") as connection:
             return list(_faults(connection))
     except sqlite3.Error as error:
         raise StoreError(f"store: cannot read {path}: {error}") from None
@@ -60,7 +54,7 @@ def faults(path: Path) -> list[str]:
 
 def _faults(connection: sqlite3.Connection) -> Iterator[str]:
     execute = connection.execute
-    found = [row[0] for row in execute(f"PRAGMA integrity_check({_MOST_FAULTS})")]
+    found = [row[0] for row in execute(f"PRAGMA integrity_check({_MAX_FAULTS})")]
     if found != ["ok"]:
         yield from (f"file: {fault}" for fault in found)
         return
@@ -68,21 +62,18 @@ def _faults(connection: sqlite3.Connection) -> Iterator[str]:
     if "runs" not in tables:
         yield "file: expected a results database, got another SQLite file"
         return
-    yield from (f"{table}: row {row} belongs to no {parent}" for table, row, parent, _ in _orphans(connection))
+    orphans = execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
+    yield from (f"{table}: row {row} belongs to no {parent}" for table, row, parent, _ in orphans)
     version = execute("PRAGMA user_version").fetchone()[0]
     if version > STORE_SCHEMA:
         yield f"schema: expected {STORE_SCHEMA} or lower, got {version}: written by a later version of subtx-toy"
     damaged = [key for key, text in execute("SELECT run_id, record FROM runs") if not _is_record(text)]
-    yield from (f"record {key}: damaged" for key in damaged[:_MOST_FAULTS])
-    if len(damaged) > _MOST_FAULTS:
+    yield from (f"record {key}: damaged" for key in damaged[:_MAX_FAULTS])
+    if len(damaged) > _MAX_FAULTS:
         yield f"records: {len(damaged)} damaged in all"
     if version == STORE_SCHEMA:
         lost = "SELECT run_id FROM trials LEFT JOIN runs USING (run_id) WHERE state = 'done' AND record IS NULL LIMIT ?"
-        yield from (f"trial {row[0]}: done without a record" for row in execute(lost, (_MOST_FAULTS,)))
-
-
-def _orphans(connection: sqlite3.Connection) -> list[tuple[str, int, str, int]]:
-    return connection.execute("PRAGMA foreign_key_check").fetchall()[:_MOST_FAULTS]
+        yield from (f"trial {row[0]}: done without a record" for row in execute(lost, (_MAX_FAULTS,)))
 
 
 def _is_record(text: str) -> bool:
@@ -94,5 +85,5 @@ def _is_record(text: str) -> bool:
     return isinstance(content, dict) and content.keys() <= {field.name for field in fields(RunRecord)}
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True))

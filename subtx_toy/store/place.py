@@ -9,24 +9,10 @@ import platformdirs
 
 from subtx_toy.errors import StoreError
 
-_NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "9p",
-        "afs",
-        "ceph",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "pvfs2",
-        "fuse.sshfs",
-        "fuse.glusterfs",
-    ]
-)
+_NETWORK_FILE_SYSTEMS = (
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "pvfs2",
+    "fuse.sshfs", "fuse.glusterfs",
+)  # fmt: skip
 
 
 def default_path() -> Path:

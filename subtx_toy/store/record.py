@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import resource
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +29,7 @@ class RunRecord:
         versions: of the package, Python, torch, numpy and its BLAS; in bf16 also how its products are computed.
         metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1].
         series: learning curves by name, stored in float32.
-        wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process meanwhile.
+        wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process in that time.
         training_cpu_seconds: spent in optimiser steps, with their inputs and targets; a teacher's steps are counted
             even where an earlier run of the same process took them.
         peak_rss_mib: largest resident memory of the process so far, in MiB.
@@ -53,35 +52,24 @@ class RunRecord:
     @property
     def accuracies(self) -> dict[str, float]:
         """The final accuracies by arm; empty for protocols without arms."""
-        return {
-            name.removesuffix(".accuracy"): value for name, value in self.metrics.items() if name.endswith(".accuracy")
-        }
+        ending = ".accuracy"
+        return {name.removesuffix(ending): value for name, value in self.metrics.items() if name.endswith(ending)}
 
 
 def versions(*names: str) -> dict[str, str]:
     """Return what this process computes with: the versions of ``names``, or of everything that a record names."""
-    return {name: _VERSIONS[name]() for name in names or _VERSIONS}
-
-
-def _torch() -> str:
     import torch
 
-    return str(torch.__version__)
-
-
-def _blas() -> str:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{blas['name']} {blas['version']}"
-
-
-_VERSIONS: dict[str, Callable[[], str]] = {
-    "subtx_toy": lambda: __version__,
-    "python": platform.python_version,
-    "torch": _torch,
-    "numpy": lambda: np.__version__,
-    "blas": _blas,
-    "machine": platform.machine,
-}
+    found = {
+        "subtx_toy": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "blas": f"{blas['name']} {blas['version']}",
+        "machine": platform.machine(),
+    }
+    return {name: found[name] for name in names or found}
 
 
 def peak_rss_mib() -> float:

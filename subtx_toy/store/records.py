@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -47,24 +47,8 @@ class Store:
 
     def add_all(self, records: Iterable[RunRecord]) -> int:
         """Write finished trials in one transaction, as ``add``; return how many were new."""
-        with self.connection.explained(), self.connection.transaction():
-            return sum([self._insert(record) for record in records])
-
-    def _insert(self, record: RunRecord) -> bool:
-        content = asdict(record)
-        series = content.pop("series")
-        execute, now = self.connection.sqlite.execute, time.time()
-        row = (record.run_id, record.results_version, record.seed, record.config["dataset"], json.dumps(content), now)
-        inserted = bool(execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row).rowcount)
-        if inserted:
-            self.connection.sqlite.executemany(
-                "INSERT INTO series VALUES (?, ?, ?)",
-                [(record.run_id, name, np.asarray(values, "<f4").tobytes()) for name, values in series.items()],
-            )
-            index_result(self.connection.sqlite, record.run_id, content)
-        done = "UPDATE trials SET state = 'done', owner = NULL, error = NULL, changed_at = ? WHERE run_id = ?"
-        execute(done, (now, record.run_id))
-        return inserted
+        with self.connection.transaction() as connection:
+            return sum([_insert(connection, record) for record in records])
 
     def get(self, run_ids: Sequence[str]) -> dict[str, RunRecord]:
         """Return the records there are of these keys.
@@ -73,11 +57,9 @@ class Store:
             StoreError: if the file cannot be read.
         """
         found = {}
-        with self.connection.explained():
-            for key in run_ids:  # by primary key, 10 microseconds each
-                row = self.connection.sqlite.execute("SELECT record FROM runs WHERE run_id = ?", (key,)).fetchone()
-                if row is not None:
-                    found[key] = self._record(key, row[0])
+        for key in run_ids:  # by primary key, 10 microseconds each
+            for (text,) in self.connection.rows("SELECT record FROM runs WHERE run_id = ?", key):
+                found[key] = self._record(key, text)
         return found
 
     def stored(self, run_ids: Sequence[str]) -> set[str]:
@@ -87,8 +69,7 @@ class Store:
             StoreError: if the file cannot be read.
         """
         query = "SELECT run_id FROM runs WHERE run_id IN (SELECT value FROM json_each(?))"
-        with self.connection.explained():
-            return {row[0] for row in self.connection.sqlite.execute(query, (json.dumps(list(run_ids)),))}
+        return {key for (key,) in self.connection.rows(query, json.dumps(list(run_ids)))}
 
     def find(self, config: Settings) -> list[RunRecord]:
         """Return the records of one configuration, made by this RESULTS_VERSION, in the order of their seeds.
@@ -98,8 +79,7 @@ class Store:
         """
         self.connection.catch_up()
         query = "SELECT DISTINCT seed, dataset_sha256 FROM results WHERE results_version = ? ORDER BY seed"
-        with self.connection.explained():
-            rows = self.connection.sqlite.execute(query, (RESULTS_VERSION,)).fetchall()
+        rows = self.connection.rows(query, RESULTS_VERSION)
         # By the key and not by the stored fields, which lack those that the configuration has got since.
         keys = [run_id(config, seed=seed, dataset_sha256=sha256) for seed, sha256 in rows]
         # The key has the content of a data set of the user's own and not its path.
@@ -115,34 +95,19 @@ class Store:
             "SELECT run_id FROM runs WHERE substr(run_id, 1, ?) = ? "
             "UNION SELECT run_id FROM trials WHERE substr(run_id, 1, ?) = ? LIMIT 10"
         )
-        with self.connection.explained():
-            return [row[0] for row in self.connection.sqlite.execute(query, (len(prefix), prefix) * 2)]
+        return [key for (key,) in self.connection.rows(query, *(len(prefix), prefix) * 2)]
 
     def count(self) -> int:
         """Return how many trials are stored."""
-        with self.connection.explained():
-            return int(self.connection.sqlite.execute("SELECT count(*) FROM runs").fetchone()[0])
-
-    def all_records(self) -> Iterator[RunRecord]:
-        """Yield every record, in the order of their keys.
-
-        Raises:
-            StoreError: if the file cannot be read, or a record is damaged.
-        """
-        with self.connection.explained():
-            for key, text in self.connection.sqlite.execute("SELECT run_id, record FROM runs ORDER BY run_id"):
-                yield self._record(key, text)
+        return int(self.connection.rows("SELECT count(*) FROM runs")[0][0])
 
     def _record(self, key: str, text: str) -> RunRecord:
+        rows = self.connection.rows("SELECT name, data FROM series WHERE run_id = ? ORDER BY name", key)
         try:
-            return RunRecord(**json.loads(text), series=self._series(key))
+            series = {name: np.frombuffer(data, "<f4").tolist() for name, data in rows}
+            return RunRecord(**json.loads(text), series=series)
         except (ValueError, TypeError) as error:
             raise StoreError(f"store: the record {key} in {self.path} is damaged: {error}") from None
-
-    def _series(self, key: str) -> dict[str, list[float]]:
-        query = "SELECT name, data FROM series WHERE run_id = ? ORDER BY name"
-        rows = self.connection.sqlite.execute(query, (key,))
-        return {name: np.frombuffer(data, "<f4").tolist() for name, data in rows}
 
     def close(self) -> None:
         """Close the file."""
@@ -151,10 +116,23 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
+    content = asdict(record)
+    series = content.pop("series")
+    now = time.time()
+    row = (record.run_id, record.results_version, record.seed, record.config["dataset"], json.dumps(content), now)
+    inserted = bool(connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row).rowcount)
+    if inserted:
+        blobs = [(record.run_id, name, np.asarray(values, "<f4").tobytes()) for name, values in series.items()]
+        connection.executemany("INSERT INTO series VALUES (?, ?, ?)", blobs)
+        index_result(connection, record.run_id, content)
+    done = "UPDATE trials SET state = 'done', owner = NULL, error = NULL, changed_at = ? WHERE run_id = ?"
+    connection.execute(done, (now, record.run_id))
+    return inserted
 
 
 takes_store = checked(

@@ -29,8 +29,7 @@ class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand o
 def configs(store: Store) -> dict[int, dict[str, Any]]:
     """Return the settings of the stored trials by their number, as they were written."""
     store.connection.catch_up()
-    with store.connection.explained():
-        rows = store.connection.sqlite.execute("SELECT id, config FROM configs ORDER BY id").fetchall()
+    rows = store.connection.rows("SELECT id, config FROM configs ORDER BY id")
     return {number: json.loads(text) for number, text in rows}
 
 
@@ -56,9 +55,7 @@ def config_costs(store: Store) -> list[tuple[dict[str, Any], float, int]]:
     """Return the CPU seconds and the number of the trials of each configuration, with its settings."""
     found = configs(store)
     query = "SELECT config_id, sum(cpu_seconds), count(*) FROM results GROUP BY config_id"
-    with store.connection.explained():
-        rows = store.connection.sqlite.execute(query).fetchall()
-    return [(found[number], seconds, num) for number, seconds, num in rows]
+    return [(found[number], seconds, num) for number, seconds, num in store.connection.rows(query)]
 
 
 @takes_store
@@ -69,13 +66,11 @@ def stored_by_config(store: Store) -> list[tuple[int, str, int, int, float]]:
         "SELECT config_id, dataset, runs.results_version, count(*), max(finished_at) "
         "FROM results JOIN runs USING (run_id) GROUP BY config_id, dataset, runs.results_version"
     )
-    with store.connection.explained():
-        return list(store.connection.sqlite.execute(query))
+    return store.connection.rows(query)
 
 
 @takes_store
 def trials_by_state(store: Store) -> list[tuple[str, str, int]]:
     """Return (experiment, state, number) of the trials that were ever planned here."""
     query = "SELECT experiment, state, count(*) FROM trials GROUP BY experiment, state ORDER BY experiment"
-    with store.connection.explained():
-        return list(store.connection.sqlite.execute(query))
+    return store.connection.rows(query)

@@ -1,4 +1,4 @@
-"""The tables, and how a database of an earlier schema gets those it lacks.
+"""The tables, and how a database of an earlier schema gets the missing ones.
 
 ``runs`` and ``series`` hold the records and are those of schema 1, unchanged, so that a process of the earlier version
 that has the file open goes on writing. Everything else is made from them or concerns trials that are not finished.
@@ -88,7 +88,7 @@ def prepare(connection: sqlite3.Connection, name: str) -> None:
         for run_id, record in execute(missing).fetchall():
             try:
                 index_result(connection, run_id, json.loads(record))
-            except (ValueError, TypeError, KeyError):  # damaged: whoever asks for it is told
+            except (ValueError, TypeError, KeyError):  # damaged: reading it reports this
                 continue
 
 
@@ -100,17 +100,8 @@ def unindexed(connection: sqlite3.Connection) -> int:
 
 def index_result(connection: sqlite3.Connection, run_id: str, content: dict[str, object]) -> None:
     """Enter what summaries need of one record, given as the dictionary of its fields."""
-    config = json.dumps(content["config"])
+    config, metrics = json.dumps(content["config"]), json.dumps(content["metrics"])
+    numbers = [content[name] for name in ("seed", "results_version", "dataset_sha256", "cpu_seconds")]
     connection.execute("INSERT OR IGNORE INTO configs (config) VALUES (?)", (config,))
-    connection.execute(
-        "INSERT INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?",
-        (
-            run_id,
-            content["seed"],
-            content["results_version"],
-            content["dataset_sha256"],
-            content["cpu_seconds"],
-            json.dumps(content["metrics"]),
-            config,
-        ),
-    )
+    insert = "INSERT INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?"
+    connection.execute(insert, (run_id, *numbers, metrics, config))

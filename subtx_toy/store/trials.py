@@ -31,34 +31,30 @@ class Entry:
 def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
     """Return the state of each of the keys that the store knows: pending, running, done or failed."""
     query = "SELECT run_id, state FROM trials WHERE run_id IN (SELECT value FROM json_each(?))"
-    with store.connection.explained():
-        found = dict(store.connection.sqlite.execute(query, (json.dumps(list(run_ids)),)).fetchall())
-    return found | dict.fromkeys(store.stored(run_ids), "done")
+    return dict(store.connection.rows(query, json.dumps(list(run_ids)))) | dict.fromkeys(store.stored(run_ids), "done")
 
 
 @takes_store
 def failure(store: Store, run_id: str) -> str | None:
     """Return the traceback of a failed trial, or None if it has not failed."""
     query = "SELECT error FROM trials WHERE run_id = ? AND state = 'failed'"
-    with store.connection.explained():
-        row = store.connection.sqlite.execute(query, (run_id,)).fetchone()
-    return None if row is None else str(row[0])
+    return next((str(error) for (error,) in store.connection.rows(query, run_id)), None)
 
 
 @takes_store
 def entry(store: Store, run_id: str) -> tuple[Entry, str] | None:
     """Return a trial with its state, or None if it was never planned here."""
     query = "SELECT run_id, experiment, seed, config, state FROM trials WHERE run_id = ?"
-    with store.connection.explained():
-        row = store.connection.sqlite.execute(query, (run_id,)).fetchone()
-    return None if row is None else (Entry(row[0], row[1], row[2], json.loads(row[3])), row[4])
+    for key, experiment, seed, config, state in store.connection.rows(query, run_id):
+        return Entry(key, experiment, seed, json.loads(config)), state
+    return None
 
 
 class Leases:
-    """The trials that one coordinator runs; leave it by ``close`` so that others need not wait for what is left."""
+    """The trials that one coordinator runs; ``close`` it, so that others need not wait for what is left."""
 
     def __init__(self, store: Store, *, coordinator: Coordinator | None = None) -> None:
-        self._store = store
+        self._transaction = store.connection.transaction
         self._me = coordinator or Coordinator.this_process()
         self._last_beat = 0.0
         self.beat()
@@ -67,43 +63,41 @@ class Leases:
         """Say that this coordinator lives, every few seconds however often it is called."""
         if time.monotonic() - self._last_beat < BEAT_SECONDS and self._last_beat:
             return
-        with self._store.connection.explained(), self._store.connection.transaction():
-            register(self._store.connection.sqlite, self._me)
-            remove_dead(self._store.connection.sqlite)
+        with self._transaction() as connection:
+            register(connection, self._me)
+            remove_dead(connection)
         self._last_beat = time.monotonic()
 
     def enter(self, entries: Sequence[Entry], *, retry_failed: bool) -> None:
         """Make trials pending that are not known yet, and with ``retry_failed`` those that failed."""
-        now, connection = time.time(), self._store.connection
+        now = time.time()
         rows = [(one.run_id, one.experiment, one.seed, json.dumps(one.config), now) for one in entries]
-        with connection.explained(), connection.transaction():
-            connection.sqlite.executemany(
-                "INSERT OR IGNORE INTO trials VALUES (?, 'pending', ?, ?, ?, NULL, NULL, ?)", rows
-            )
+        retry = (
+            "UPDATE trials SET state = 'pending', error = NULL, changed_at = ? "
+            "WHERE state = 'failed' AND run_id IN (SELECT value FROM json_each(?))"
+        )
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR IGNORE INTO trials VALUES (?, 'pending', ?, ?, ?, NULL, NULL, ?)", rows)
             if retry_failed:
-                connection.sqlite.execute(
-                    "UPDATE trials SET state = 'pending', error = NULL, changed_at = ? "
-                    "WHERE state = 'failed' AND run_id IN (SELECT value FROM json_each(?))",
-                    (now, json.dumps([one.run_id for one in entries])),
-                )
+                connection.execute(retry, (now, json.dumps([one.run_id for one in entries])))
 
     def claim(self, run_ids: Sequence[str]) -> dict[str, str]:
         """Take the pending ones of some trials; return the state of each, ``claimed`` or what others made of it."""
-        connection, found = self._store.connection, {}
-        with connection.explained(), connection.transaction():
+        mine = (
+            "UPDATE trials SET state = 'running', owner = ?, changed_at = ? "
+            "WHERE run_id = ? AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)"
+        )
+        other = (
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE run_id = ?) THEN 'done' ELSE state END "
+            "FROM trials WHERE run_id = ?"
+        )
+        found = {}
+        with self._transaction() as connection:
             for run_id in run_ids:
-                mine = (
-                    "UPDATE trials SET state = 'running', owner = ?, changed_at = ? "
-                    "WHERE run_id = ? AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)"
-                )
-                if connection.sqlite.execute(mine, (self._me.owner, time.time(), run_id, run_id)).rowcount:
+                if connection.execute(mine, (self._me.owner, time.time(), run_id, run_id)).rowcount:
                     found[run_id] = "claimed"
-                    continue
-                other = (
-                    "SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE run_id = ?) THEN 'done' ELSE state END "
-                    "FROM trials WHERE run_id = ?"
-                )
-                found[run_id] = connection.sqlite.execute(other, (run_id, run_id)).fetchone()[0]
+                else:
+                    found[run_id] = connection.execute(other, (run_id, run_id)).fetchone()[0]
         return found
 
     def fail(self, errors: Mapping[str, str]) -> None:
@@ -111,17 +105,15 @@ class Leases:
         failed = (
             "UPDATE trials SET state = 'failed', owner = NULL, error = ?, changed_at = ? WHERE run_id = ? AND owner = ?"
         )
-        connection = self._store.connection
-        with connection.explained(), connection.transaction():
-            rows = [(error, time.time(), run_id, self._me.owner) for run_id, error in errors.items()]
-            connection.sqlite.executemany(failed, rows)
+        rows = [(error, time.time(), run_id, self._me.owner) for run_id, error in errors.items()]
+        with self._transaction() as connection:
+            connection.executemany(failed, rows)
 
     def close(self) -> None:
         """Give back what is not finished."""
         freed = (
             "UPDATE trials SET state = 'pending', owner = NULL, changed_at = ? WHERE state = 'running' AND owner = ?"
         )
-        connection = self._store.connection
-        with connection.explained(), connection.transaction():
-            connection.sqlite.execute(freed, (time.time(), self._me.owner))
-            connection.sqlite.execute("DELETE FROM coordinators WHERE owner = ?", (self._me.owner,))
+        with self._transaction() as connection:
+            connection.execute(freed, (time.time(), self._me.owner))
+            connection.execute("DELETE FROM coordinators WHERE owner = ?", (self._me.owner,))
