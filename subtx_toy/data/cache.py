@@ -1,4 +1,4 @@
-"""The cache: a folder a data set with its raw IDX files, whole and right or not there at all.
+"""The cache: one folder per data set with its raw IDX files, whole and right or not there at all.
 
 A folder is written under a temporary name beside its place and renamed, so that a full disk, a crash or a
 second process never leaves half of one. Files are checked against their SHA-256 whenever they are read. A
@@ -70,25 +70,18 @@ def install(
     contents: Mapping[str, bytes],
     *,
     report: Report,
-    extra: Mapping[str, bytes] | None = None,
 ) -> dict[str, np.ndarray]:
     """Put a data set into the cache, and return its arrays as views of what is there then.
 
-    If another process was faster, its folder is kept and read.
-
-    Args:
-        place: the folder to be.
-        files: what the data set consists of.
-        contents: the IDX file of each stem, already checked.
-        report: receives messages.
-        extra: other files to keep in the folder.
+    ``contents`` has the IDX file of each stem, already checked, and any other files of the folder. If another process
+    was faster, its folder is kept and read.
 
     Raises:
         DataError: if the cache cannot be written; nothing is left behind.
     """
     try:
         for _ in range(_ATTEMPTS):
-            _write(place, {**contents, **(extra or {})})
+            _write(place, contents)
             found = read(place, files, report=report)
             if found is not None:
                 return found

@@ -56,7 +56,7 @@ def load(
         DataError: if the name or a number is wrong, the user's files are not exactly the published ones, a file of
             your own has a fault, or the data set cannot be obtained or cached.
     """
-    report, progress = report or _ignore_report, progress or _ignore_progress
+    report, progress = report or _ignore, progress or _ignore
     if is_path(name):
         return own.load(Path(name), num_train=num_train, num_test=num_test, report=report)
     check(name)
@@ -84,14 +84,13 @@ def fetch(
     Raises:
         DataError: as ``load``.
     """
-    check(name)
-    report, progress = report or _ignore_report, progress or _ignore_progress
+    folder = place(name, num_train=num_train, num_test=num_test)
+    report, progress = report or _ignore, progress or _ignore
     if name == drawn.NAME:
-        meant = drawn.sizes(num_train, num_test)
-        drawn.read(*meant, report=report, progress=progress)
-        return drawn.place(*meant)
-    _no_sizes(name, num_train, num_test)
-    return published.fetch(_PUBLISHED[name], data_dir=data_dir, report=report, progress=progress)
+        drawn.read(*drawn.sizes(num_train, num_test), report=report, progress=progress)
+    else:
+        published.fetch(_PUBLISHED[name], data_dir=data_dir, report=report, progress=progress)
+    return folder
 
 
 def place(name: str, *, num_train: int | None = None, num_test: int | None = None) -> Path:
@@ -103,7 +102,11 @@ def place(name: str, *, num_train: int | None = None, num_test: int | None = Non
     check(name)
     if name == drawn.NAME:
         return drawn.place(*drawn.sizes(num_train, num_test))
-    _no_sizes(name, num_train, num_test)
+    DataError.gather(
+        f"{field}: expected no number for {name}, which is kept whole, got {number}"
+        for field, number in (("num_train", num_train), ("num_test", num_test))
+        if number is not None
+    )
     return cache.root() / name
 
 
@@ -128,16 +131,12 @@ def entries() -> tuple[Entry, ...]:
     """Return all data sets and all cached sizes of ``glyphs``, after checking what is cached."""
     default = drawn.place(*drawn.sizes(None, None))
     folders = sorted({default, *(path.parent for path in default.parent.glob(f"v*/{drawn.MANIFEST}"))})
-    found = []
-    for folder in folders:
-        files = drawn.manifest(folder) if folder.is_dir() else None
-        shapes = [file.shape[0] for file in files] if files else [*drawn.sizes(None, None)]
-        found.append(_entry(drawn.NAME, shapes[0], shapes[-1], "drawn from matplotlib's fonts", folder, files))
-    for name, one in _PUBLISHED.items():
-        origin = ", ".join(source.name for source in one.sources)
-        train, _, test, _ = (file.shape[0] for file in one.files)
-        found.append(_entry(name, train, test, origin, cache.root() / name, one.files))
-    return tuple(found)
+    glyphs = [_entry(drawn.NAME, "drawn from matplotlib's fonts", place, drawn.manifest(place)) for place in folders]
+    whole = [
+        _entry(name, ", ".join(source.name for source in spec.sources), cache.root() / name, spec.files)
+        for name, spec in _PUBLISHED.items()
+    ]
+    return (*glyphs, *whole)
 
 
 def check(name: str) -> None:
@@ -151,28 +150,14 @@ def check(name: str) -> None:
         raise DataError(f"data set: expected one of {', '.join(available())}, got {name!r}{hint}")
 
 
-def _entry(
-    name: str, num_train: int, num_test: int, origin: str, folder: Path, files: tuple[IdxFile, ...] | None
-) -> Entry:
-    state, sha256 = "not cached", None
-    if folder.is_dir():
-        state = "damaged"
-        if files is not None and isinstance(cache.inspect(folder, files), dict):
-            state, sha256 = "cached", combine(file.sha256 for file in files)
+def _entry(name: str, origin: str, folder: Path, files: tuple[IdxFile, ...] | None) -> Entry:
+    """Describe a cached folder; ``files`` are None if its manifest is missing or damaged."""
+    num_train, num_test = (files[0].shape[0], files[-1].shape[0]) if files else drawn.sizes(None, None)
+    state, sha256 = "damaged" if folder.is_dir() else "not cached", None
+    if files and isinstance(cache.inspect(folder, files), dict):
+        state, sha256 = "cached", combine(file.sha256 for file in files)
     return Entry(name, num_train, num_test, origin, state, folder, sha256)
 
 
-def _no_sizes(name: str, num_train: int | None, num_test: int | None) -> None:
-    DataError.gather(
-        f"{field}: expected no number for {name}, which is kept whole, got {number}"
-        for field, number in (("num_train", num_train), ("num_test", num_test))
-        if number is not None
-    )
-
-
-def _ignore_report(message: str) -> None:
-    del message
-
-
-def _ignore_progress(task: str, done: int, total: int | None, unit: str) -> None:
-    del task, done, total, unit
+def _ignore(*_values: object) -> None:
+    """Take a message or a progress call that nobody wants."""

@@ -53,14 +53,10 @@ def assemble(
     num_test: int | None,
     num_classes: int | None = NUM_CLASSES,
 ) -> Dataset:
-    """Make a data set of the first images of each split.
+    """Return a data set of the first ``num_train`` and ``num_test`` images, None for all of them.
 
-    Args:
-        name: of the data set.
-        arrays: uint8 training images [n, ...], training labels [n], test images, test labels.
-        num_train: how many training images to take, None for all of them.
-        num_test: how many test images.
-        num_classes: of the labels; None for one more than the largest label of the training images taken.
+    ``arrays`` are uint8: training images [n, ...], training labels [n], test images, test labels. Without
+    ``num_classes`` it is one more than the largest label of the training images taken.
 
     Raises:
         DataError: naming the number that is below 1 or above what there is.
@@ -89,9 +85,9 @@ def checksum(*arrays: np.ndarray) -> str:
     """
 
     def digest(array: np.ndarray) -> str:
-        one = hashlib.sha256(idx.header(array.shape))
-        one.update(np.ascontiguousarray(array).data)  # without a copy of the images in memory
-        return one.hexdigest()
+        state = hashlib.sha256(idx.header(array.shape))
+        state.update(np.ascontiguousarray(array).data)  # without a copy of the images in memory
+        return state.hexdigest()
 
     return combine(map(digest, arrays))
 

@@ -91,10 +91,10 @@ def _draw(folder: Path, num_train: int, num_test: int, *, report: Report, progre
         test = glyphs.render("test", num_test, progress=lambda n: progress(NAME, num_train + n, total, "images"))
     except OSError as error:
         raise DataError(f"{NAME}: expected the fonts that matplotlib ships, got: {error}") from error
-    contents = dict(zip(STEMS, (idx.encode(array) for array in (*train, *test)), strict=True))
+    arrays = dict(zip(STEMS, (*train, *test), strict=True))
+    contents = {stem: idx.encode(array) for stem, array in arrays.items()}
     files = tuple(
-        IdxFile(stem, array.shape, hashlib.sha256(contents[stem]).hexdigest())
-        for stem, array in zip(STEMS, (*train, *test), strict=True)
+        IdxFile(stem, array.shape, hashlib.sha256(contents[stem]).hexdigest()) for stem, array in arrays.items()
     )
     description = {
         "name": NAME,
@@ -102,5 +102,5 @@ def _draw(folder: Path, num_train: int, num_test: int, *, report: Report, progre
         "libraries": {library: version(library) for library in _LIBRARIES},
         "files": {file.stem: {"shape": file.shape, "sha256": file.sha256} for file in files},
     }
-    written = (json.dumps(description, indent=2) + "\n").encode()
-    return cache.install(folder, files, contents, report=report, extra={MANIFEST: written})
+    contents[MANIFEST] = (json.dumps(description, indent=2) + "\n").encode()
+    return cache.install(folder, files, contents, report=report)

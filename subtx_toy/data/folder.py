@@ -21,13 +21,8 @@ def read(
     """Return the arrays in the user's folder by stem, or None if it holds none of the files.
 
     The files may lie in the folder itself or in a sub-folder named after the data set, each raw or with
-    ``.gz``, with a ``-`` or a ``.`` before ``idx``. Raw files are mapped into memory, not copied.
-
-    Args:
-        data_dir: the folder; None for the one in the environment variable SUBTX_TOY_DATA, if any.
-        name: of the data set.
-        files: what it consists of.
-        report: receives messages.
+    ``.gz``, with a ``-`` or a ``.`` before ``idx``. Raw files are mapped into memory, not copied. Without ``data_dir``
+    the environment variable SUBTX_TOY_DATA names the folder, if it is set.
 
     Raises:
         DataError: if the folder does not exist, holds some of the files but not all, or one of them is not
@@ -54,21 +49,14 @@ def read(
 
 
 def _find(place: Path, stem: str) -> Path | None:
-    for spelling in (stem, stem.replace("-idx", ".idx")):
-        for path in (place / spelling, place / f"{spelling}.gz"):
-            if path.is_file():
-                return path
-    return None
+    spellings = (stem, f"{stem}.gz", stem.replace("-idx", ".idx"), stem.replace("-idx", ".idx") + ".gz")
+    return next(filter(Path.is_file, map(place.joinpath, spellings)), None)
 
 
 def _checked(place: Path, paths: dict[str, Path | None], files: tuple[IdxFile, ...]) -> dict[str, np.ndarray]:
-    arrays, faults = {}, []
+    found = {}
     for file in files:
-        path, stem = paths[file.stem], file.stem
-        found = idx.read(path, file, others=files) if path else f"{place}: expected {stem} or {stem}.gz, got neither"
-        if isinstance(found, str):
-            faults.append(found)
-        else:
-            arrays[stem] = found
-    DataError.gather(faults)
-    return arrays
+        path, missing = paths[file.stem], f"{place}: expected {file.stem} or {file.stem}.gz, got neither"
+        found[file.stem] = idx.read(path, file, others=files) if path else missing
+    DataError.gather(fault for fault in found.values() if isinstance(fault, str))
+    return {stem: array for stem, array in found.items() if not isinstance(array, str)}

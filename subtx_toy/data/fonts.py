@@ -19,31 +19,11 @@ TRAIN_FONTS = (
     "STIXGeneral", "STIXGeneralBol", "STIXGeneralBolIta",
     "cmb10", "cmmi10", "cmr10", "cmtt10", "cmti10",
 )  # fmt: skip
-TEST_FONTS = (
-    "DejaVuSans-Oblique",
-    "DejaVuSansMono-Oblique",
-    "DejaVuSerif-Italic",
-    "STIXGeneralItalic",
-    "cmss10",
-)
+TEST_FONTS = ("DejaVuSans-Oblique", "DejaVuSansMono-Oblique", "DejaVuSerif-Italic", "STIXGeneralItalic", "cmss10")
 
-OVERSAMPLE = 4  # samples a pixel of the finished image; an outline is then right to 1/8 of a pixel
+OVERSAMPLE = 4  # samples per pixel of the finished image; an outline is then right to 1/8 of a pixel
 CANVAS = 40 * OVERSAMPLE  # room around the 28 x 28 frame for digits that are shifted, turned or enlarged
 DIGIT_HEIGHT = 20 * OVERSAMPLE  # the tallest digit of a font fills 20 of the 28 pixels, as in MNIST
-
-
-def font_file(font: str) -> Path:
-    """Return the file of one of matplotlib's fonts.
-
-    Raises:
-        FileNotFoundError: if this installation of matplotlib does not ship it.
-    """
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
-    if not path.is_file():
-        raise FileNotFoundError(f"matplotlib {matplotlib.__version__} does not ship the font {path.name}")
-    return path
 
 
 def outlines(font: str) -> tuple[Float32[np.ndarray, "10 canvas canvas"], float]:
@@ -55,11 +35,17 @@ def outlines(font: str) -> tuple[Float32[np.ndarray, "10 canvas canvas"], float]
 
     Returns:
         the distances [10, CANVAS, CANVAS], and the median over digits of the largest distance inside.
+
+    Raises:
+        FileNotFoundError: if this installation of matplotlib does not ship the font.
     """
+    import matplotlib
     from PIL import Image, ImageDraw, ImageFont
     from scipy.ndimage import distance_transform_edt
 
-    path = str(font_file(font))
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
+    if not path.is_file():
+        raise FileNotFoundError(f"matplotlib {matplotlib.__version__} does not ship the font {path.name}")
     probe = ImageFont.truetype(path, 100, layout_engine=ImageFont.Layout.BASIC)
     tallest = max(box[3] - box[1] for box in (probe.getbbox(str(digit)) for digit in range(10)))
     drawn = ImageFont.truetype(path, 100 * DIGIT_HEIGHT / tallest, layout_engine=ImageFont.Layout.BASIC)

@@ -87,15 +87,9 @@ def gunzip(packed: bytes, size: int) -> bytes:
 
 
 def fault(raw: bytes | memoryview, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> str | None:
-    """Say what is wrong with the content of a file, or return None if it is exactly the file expected.
+    """Say what is wrong with an uncompressed file (*expected ..., got ...*), or return None if it is the one expected.
 
-    Args:
-        raw: the whole uncompressed file.
-        file: what it has to be.
-        others: all files of its data set; content of another one is reported as exchanged.
-
-    Returns:
-        a phrase of the form *expected ..., got ...*.
+    ``others`` are all files of its data set: content of another one is reported as exchanged.
     """
     digest = hashlib.sha256(raw).hexdigest()
     if digest == file.sha256:
@@ -103,13 +97,13 @@ def fault(raw: bytes | memoryview, file: IdxFile, *, others: tuple[IdxFile, ...]
     for other in others:
         if digest == other.sha256:
             return f"expected the content of {file.stem}, got that of {other.stem} (files exchanged?)"
-    start = bytes(raw[: len(header(file.shape))])
-    if start == header(file.shape):
-        if len(raw) != file.size:
-            how = "truncated" if len(raw) < file.size else "too long"
-            return f"expected {file.size} bytes, got {len(raw)} ({how})"
-        return f"expected content with sha256 {file.sha256}, got {digest} (corrupt, or another data set)"
-    return f"expected {_describe(header(file.shape))}, got {_describe(start)}"
+    expected = header(file.shape)
+    start = bytes(raw[: len(expected)])
+    if start != expected:
+        return f"expected {_describe(expected)}, got {_describe(start)}"
+    if len(raw) != file.size:
+        return f"expected {file.size} bytes, got {len(raw)} ({'truncated' if len(raw) < file.size else 'too long'})"
+    return f"expected content with sha256 {file.sha256}, got {digest} (corrupt, or another data set)"
 
 
 def _describe(start: bytes) -> str:

@@ -17,7 +17,7 @@ def pixels(images: UInt8[np.ndarray, "n ..."], out: Float[Tensor, "n d"]) -> Flo
 
 
 def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """Fill ``out`` with noise images and return it: ``"uniform"`` U(-1, 1) or ``"gaussian"`` N(0, 1) a pixel.
+    """Fill ``out`` with noise images and return it: ``"uniform"`` U(-1, 1) or ``"gaussian"`` N(0, 1) per pixel.
 
     Drawn in float32 whatever the type of ``out``, so that runs in two precisions see the same images.
 

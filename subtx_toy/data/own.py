@@ -70,14 +70,9 @@ class _Announced(NamedTuple):
 
 
 def load(path: Path, *, num_train: int | None, num_test: int | None, report: Report) -> Dataset:
-    """Read a data set of your own, and name it after the file.
+    """Read a data set of your own from an ``.npz`` file or a folder, and name it after the file.
 
-    Args:
-        path: an ``.npz`` file or a folder with IDX files.
-        num_train: how many training images to take, from the first; None for all. 60,000, which is the default of
-            experiments, stands for all images of a smaller data set.
-        num_test: how many test images; 10,000 stands for all images of a smaller data set.
-        report: receives one message about what was read.
+    The numbers are those of ``subtx_toy.data.load``; ``report`` receives one message about what was read.
 
     Raises:
         DataError: naming every fault of the file, or a number that is beyond what it has.
@@ -142,15 +137,10 @@ def _files(place: Path) -> dict[str, Open | str]:
     found: dict[str, Open | str] = {}
     for key, stem in _STEMS.items():
         paths = [path for end in ("", ".gz") for path in place.glob(f"{stem}[-.]idx[1-4]-ubyte{end}")]
+        found[key] = f"expected one file {stem}-idxN-ubyte, raw or .gz, got {len(paths)}"
         if len(paths) == 1:
-            found[key] = partial(_open, paths[0])
-        else:
-            found[key] = f"expected one file {stem}-idxN-ubyte, raw or .gz, got {len(paths)}"
+            found[key] = partial(gzip.open if paths[0].suffix == ".gz" else open, paths[0], "rb")
     return found
-
-
-def _open(path: Path) -> IO[Any]:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def _header(opened: Open) -> _Announced | str:

@@ -20,12 +20,9 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A place that may have a data set.
+    """A place that may have a data set, with its name for messages.
 
-    Attributes:
-        name: for messages.
-        obtain: returns the uncompressed IDX file of each stem, or raises SourceError or OSError. What it
-            returns is checked by its caller.
+    ``obtain`` returns the uncompressed IDX file of each stem, unchecked, or raises SourceError or OSError.
     """
 
     name: str
@@ -63,24 +60,18 @@ def read(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progres
         DataError: for a fault in the user's folder, when every source failed, or an unwritable cache.
     """
     found = folder.read(data_dir, wanted.name, wanted.files, report=report)
-    if found is None:
-        found = _cached_or_obtained(wanted, report=report, progress=progress)
+    found = found or _cached_or_obtained(wanted, report=report, progress=progress)
     return tuple(found[file.stem] for file in wanted.files)
 
 
-def fetch(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress) -> Path:
-    """Put the data set into the cache if it is not there yet, and return its folder.
-
-    Raises:
-        DataError: as ``read``.
-    """
+def fetch(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progress: Progress) -> None:
+    """Put the data set into the cache if it is not there yet; errors are those of ``read``."""
     place = cache.root() / wanted.name
     found = folder.read(data_dir, wanted.name, wanted.files, report=report)
     if found is None:
         _cached_or_obtained(wanted, report=report, progress=progress)
     elif cache.read(place, wanted.files, report=report) is None:
         cache.install(place, wanted.files, {stem: idx.encode(array) for stem, array in found.items()}, report=report)
-    return place
 
 
 def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progress) -> dict[str, np.ndarray]:

@@ -21,7 +21,12 @@ def elastic_field(knots: Float32[np.ndarray, "n 2 knots knots"]) -> Float32[np.n
     A cubic B-spline through random control points, each row of weights scaled to norm 1, so that independent
     knots of standard deviation s displace every pixel with standard deviation s.
     """
-    weights = _spline_weights()
+    position = (np.arange(SIDE) + 0.5) / _KNOT_SPACING
+    distance = np.abs(position[:, None] + 1 - np.arange(KNOTS))
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = np.clip(2 - distance, 0, None) ** 3 / 6
+    weights = np.where(distance < 1, near, far)
+    weights = (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
     rows = np.einsum("yi,ncij->ncyj", weights, knots)
     field: np.ndarray = np.einsum("ncyj,xj->ncyx", rows, weights)
     return field
@@ -81,23 +86,10 @@ def gaussian_blur(
     offsets = np.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1)
     taps = np.exp(-0.5 * (offsets / np.maximum(sigma, 0.05)[:, None]) ** 2)  # below .05 a blur does nothing
     taps = (taps / taps.sum(axis=1, keepdims=True)).astype(np.float32)
-    for axis in (1, 2):
-        margin = [(0, 0), (0, 0), (0, 0)]
-        margin[axis] = (_BLUR_RADIUS, _BLUR_RADIUS)
-        padded = np.pad(images, margin)
-        images = np.zeros_like(images)
+    for _axis in range(2):  # along the rows, then along the columns
+        padded = np.pad(images, ((0, 0), (_BLUR_RADIUS, _BLUR_RADIUS), (0, 0)))
+        blurred = np.zeros_like(images)
         for tap in range(len(offsets)):
-            window = padded[:, tap : tap + SIDE] if axis == 1 else padded[:, :, tap : tap + SIDE]
-            images += taps[:, tap, None, None] * window
+            blurred += taps[:, tap, None, None] * padded[:, tap : tap + SIDE]
+        images = blurred.swapaxes(1, 2)
     return images
-
-
-def _spline_weights() -> Float32[np.ndarray, "28 knots"]:
-    """Cubic B-spline weights of the control points at each pixel, each row of norm 1."""
-    position = (np.arange(SIDE) + 0.5) / _KNOT_SPACING
-    distance = np.abs(position[:, None] + 1 - np.arange(KNOTS))
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = np.clip(2 - distance, 0, None) ** 3 / 6
-    weights = np.where(distance < 1, near, far)
-    rows: np.ndarray = weights / np.linalg.norm(weights, axis=1, keepdims=True)
-    return rows.astype(np.float32)

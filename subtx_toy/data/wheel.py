@@ -105,13 +105,12 @@ def restricted_load(pickled: bytes) -> object:
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise SourceError(f"expected a pickle of numpy arrays, got one that wants {module}.{name}") from None
+        if (module, name) not in _ALLOWED:
+            raise SourceError(f"expected a pickle of numpy arrays, got one that wants {module}.{name}")
+        return _ALLOWED[module, name]
 
 
-def convert(parts: object) -> list[bytes]:
+def convert(parts: Any) -> list[bytes]:
     """Return the four IDX files of the pickle's (training, validation, test) pairs of images and labels.
 
     Training and validation parts, in this order, are the published training set.
@@ -119,16 +118,13 @@ def convert(parts: object) -> list[bytes]:
     Raises:
         SourceError: if the parts have other shapes, or a pixel is not k/256 for a whole k from 0 to 255.
     """
-    checked: Any = parts
     try:
-        (x_train, y_train), (x_valid, y_valid), (x_test, y_test) = checked
-        pixels = (np.concatenate([x_train, x_valid]), x_test)
-        numbers = (np.concatenate([y_train, y_valid]), y_test)
-        images = [idx.encode(_bytes(x * 256).reshape(-1, 28, 28)) for x in pixels]
-        labels = [idx.encode(_bytes(y).reshape(-1)) for y in numbers]
+        (x_train, y_train), (x_valid, y_valid), (x_test, y_test) = parts
+        images = [_bytes(x * 256).reshape(-1, 28, 28) for x in (np.concatenate([x_train, x_valid]), x_test)]
+        labels = [_bytes(y).reshape(-1) for y in (np.concatenate([y_train, y_valid]), y_test)]
     except (TypeError, ValueError) as error:
         raise SourceError(f"expected three pairs of images and labels, got: {error}") from error
-    return [images[0], labels[0], images[1], labels[1]]
+    return [idx.encode(array) for array in (images[0], labels[0], images[1], labels[1])]
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
