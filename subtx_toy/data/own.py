@@ -139,7 +139,7 @@ def _files(place: Path) -> dict[str, Open | str]:
         paths = [path for end in ("", ".gz") for path in place.glob(f"{stem}[-.]idx[1-4]-ubyte{end}")]
         found[key] = f"expected one file {stem}-idxN-ubyte, raw or .gz, got {len(paths)}"
         if len(paths) == 1:
-            found[key] = partial(gzip.open if paths[0].suffix == ".gz" else open, paths[0], "rb")
+            found[key] = partial(gzip.open if paths[0].suffix == ".gz" else open, paths[0], "rb")  # type: ignore[assignment]
     return found
 
 
