@@ -65,11 +65,7 @@ def inspect(place: Path, files: tuple[IdxFile, ...]) -> dict[str, np.ndarray] | 
 
 
 def install(
-    place: Path,
-    files: tuple[IdxFile, ...],
-    contents: Mapping[str, bytes],
-    *,
-    report: Report,
+    place: Path, files: tuple[IdxFile, ...], contents: Mapping[str, bytes], *, report: Report
 ) -> dict[str, np.ndarray]:
     """Put a data set into the cache, and return its arrays as views of what is there then.
 
@@ -82,8 +78,7 @@ def install(
     try:
         for _ in range(_ATTEMPTS):
             _write(place, contents)
-            found = read(place, files, report=report)
-            if found is not None:
+            if found := read(place, files, report=report):
                 return found
     except OSError as error:
         raise _unwritable(place, error) from error

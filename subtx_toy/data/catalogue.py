@@ -131,7 +131,7 @@ def entries() -> tuple[Entry, ...]:
     """Return all data sets and all cached sizes of ``glyphs``, after checking what is cached."""
     default = drawn.place(*drawn.sizes(None, None))
     folders = sorted({default, *(path.parent for path in default.parent.glob(f"v*/{drawn.MANIFEST}"))})
-    glyphs = [_entry(drawn.NAME, "drawn from matplotlib's fonts", place, drawn.manifest(place)) for place in folders]
+    glyphs = [_entry(drawn.NAME, "drawn from matplotlib's fonts", path, drawn.manifest(path)) for path in folders]
     whole = [
         _entry(name, ", ".join(source.name for source in spec.sources), cache.root() / name, spec.files)
         for name, spec in _PUBLISHED.items()

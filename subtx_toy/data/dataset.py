@@ -83,13 +83,12 @@ def checksum(*arrays: np.ndarray) -> str:
     labels, the test images and the test labels, each as the bytes of an IDX file. So it depends on the
     shapes and on every pixel, and not on the name, the source or the version of any library.
     """
-
-    def digest(array: np.ndarray) -> str:
+    digests = []
+    for array in arrays:
         state = hashlib.sha256(idx.header(array.shape))
         state.update(np.ascontiguousarray(array).data)  # without a copy of the images in memory
-        return state.hexdigest()
-
-    return combine(map(digest, arrays))
+        digests.append(state.hexdigest())
+    return combine(digests)
 
 
 def combine(digests: Iterable[str]) -> str:

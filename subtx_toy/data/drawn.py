@@ -1,4 +1,4 @@
-"""The ``glyphs`` data set in the cache: one folder for each pair of sizes and set of library versions."""
+"""The ``glyphs`` data set in the cache: one folder per pair of sizes and set of library versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from subtx_toy.files.content_key import seal
 NAME = "glyphs"
 MANIFEST = "manifest.json"
 _LIBRARIES = ("matplotlib", "numpy", "pillow", "scipy")  # a new version of one may change a few pixels
-_MOST = 10_000_000  # images a split, 7.8 GB: more is taken for a slip of the keyboard
+_MAX_IMAGES = 10_000_000  # per split, 7.8 GB: more is taken for a slip of the keyboard
 
 
 def place(num_train: int, num_test: int) -> Path:
@@ -38,16 +38,14 @@ def sizes(num_train: int | None, num_test: int | None) -> tuple[int, int]:
     """
     from subtx_toy.data.glyphs import SIZES
 
-    meant = (
-        SIZES["train"] if num_train is None else num_train,
-        SIZES["test"] if num_test is None else num_test,
-    )
+    train = SIZES["train"] if num_train is None else num_train
+    test = SIZES["test"] if num_test is None else num_test
     DataError.gather(
-        f"{field}: expected an integer from 1 to {_MOST}, got {number}"
-        for field, number in zip(("num_train", "num_test"), meant, strict=True)
-        if not 1 <= number <= _MOST
+        f"{field}: expected an integer from 1 to {_MAX_IMAGES}, got {number}"
+        for field, number in (("num_train", train), ("num_test", test))
+        if not 1 <= number <= _MAX_IMAGES
     )
-    return meant
+    return train, test
 
 
 def read(num_train: int, num_test: int, *, report: Report, progress: Progress) -> tuple[np.ndarray, ...]:

@@ -34,11 +34,10 @@ def read(
             return None
         field, data_dir = ENVIRONMENT, Path(os.environ[ENVIRONMENT]).expanduser()
     try:
-        usable = data_dir.is_dir()
+        if not data_dir.is_dir():
+            raise DataError(f"{field}: expected a folder with IDX files, got {data_dir}")
     except OSError as error:  # a name that is too long, or a folder above that may not be read
         raise DataError(f"{field}: expected a folder with IDX files, got {data_dir}: {error.strerror}") from None
-    if not usable:
-        raise DataError(f"{field}: expected a folder with IDX files, got {data_dir}")
     for place in (data_dir / name, data_dir):
         paths = {file.stem: _find(place, file.stem) for file in files}
         if any(paths.values()):

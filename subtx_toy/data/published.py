@@ -76,8 +76,7 @@ def fetch(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progre
 
 def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progress) -> dict[str, np.ndarray]:
     place = cache.root() / wanted.name
-    found = cache.read(place, wanted.files, report=report)
-    if found is not None:
+    if found := cache.read(place, wanted.files, report=report):
         return found
     cache.ensure_writable(place.parent)  # before a download, not after
     failures = []

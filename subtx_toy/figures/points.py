@@ -13,6 +13,8 @@ from subtx_toy.figures import style
 from subtx_toy.results.sweep_comparison import PointComparison
 from subtx_toy.settings.definitions import DistillationSweep
 
+_Placed = tuple[float, PointComparison]  # a point and its place on the axis
+
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
 _MARKERS = "os^v"
@@ -49,7 +51,7 @@ def fill_panel(
     order = list(dict.fromkeys(values))
     places = [float(value) if is_numeric else float(order.index(value)) for value in values]
     axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
-    lines: dict[tuple[str, str], list[tuple[float, PointComparison]]] = {}
+    lines: dict[tuple[str, str], list[_Placed]] = {}
     for place, row in zip(places, rows, strict=True):
         lines.setdefault((row.metric, _rest(definition, row)), []).append((place, row))
     rests = list(dict.fromkeys(rest for _metric, rest in lines))
@@ -92,13 +94,7 @@ def _rest(definition: DistillationSweep, row: PointComparison) -> str:
 
 
 def _draw_line(
-    axes: mpl.axes.Axes,
-    metric: str,
-    rest: str,
-    points: Sequence[tuple[float, PointComparison]],
-    *,
-    marker: str,
-    is_joined: bool,
+    axes: mpl.axes.Axes, metric: str, rest: str, points: Sequence[_Placed], *, marker: str, is_joined: bool
 ) -> None:
     arm, measure = metric.split(".")
     colour, apart = style.COLOURS[arm], 0.0 if is_joined else _OFFSET

@@ -72,7 +72,8 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
             if not done:
                 yield []
             for future in done:
-                batch, error = running.pop(future), _error(future)
+                batch = running.pop(future)
+                error = CancelledError() if future.cancelled() else future.exception()
                 if error is None:
                     size.learn(future.result())
                     yield future.result()
@@ -97,13 +98,6 @@ def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[Outcome]]:
             raise
         workers.recover()  # a worker died while it had nothing to do
         return workers.submit(batch)
-
-
-def _error(future: Future[list[Outcome]]) -> BaseException | None:
-    try:
-        return future.exception()
-    except CancelledError as error:
-        return error
 
 
 class _BatchSize:

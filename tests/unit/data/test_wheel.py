@@ -91,7 +91,7 @@ def test_a_wheel_or_pickle_of_another_checksum_is_never_unpickled(
     monkeypatch.setattr(wheel, constant, "0" * 64)
     monkeypatch.setattr(wheel, "restricted_load", lambda _pickled: pytest.fail("it was unpickled"))
     with pytest.raises(DataError, match="expected sha256 0000"):
-        published.read(tiny.with_sources(wheel.pypi()), data_dir=None, report=ignore, progress=ignore)
+        published.read(tiny.with_sources(wheel.PYPI), data_dir=None, report=ignore, progress=ignore)
     assert not (tmp_path / "it ran").exists()
     assert list(cache_dir.iterdir()) == []
 
