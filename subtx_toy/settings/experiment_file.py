@@ -20,6 +20,7 @@ from subtx_toy.settings.one_step import OneStepConfig
 
 _PACKAGED = Path(__file__).parents[1] / "_experiments"  # in an installed wheel
 _CHECKOUT = Path(__file__).parents[2] / "experiments"  # in a checkout, where the package is not built
+_FOLDER = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
     RunConfig.protocol: (Distillation, DistillationSweep),
@@ -50,7 +51,7 @@ def _definition(protocol: object, *, grid: bool) -> type[Definition]:
 
 def names() -> tuple[str, ...]:
     """Return the names of the packaged experiments."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
 def read(experiment: str | Path | Definition) -> Definition:
@@ -66,7 +67,7 @@ def read(experiment: str | Path | Definition) -> Definition:
             raise InputError(
                 f"experiment: expected one of {known}, or the path of a .toml file, got {experiment!r}{hint}"
             )
-        path = _folder() / f"{experiment}.toml"
+        path = _FOLDER / f"{experiment}.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -95,7 +96,3 @@ def read_distillation(experiment: str) -> Distillation:
     if not isinstance(definition, Distillation):
         raise InputError(f"{experiment}: protocol: expected {RunConfig.protocol!r}, got {definition.protocol!r}")
     return definition
-
-
-def _folder() -> Path:
-    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
