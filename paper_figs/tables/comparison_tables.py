@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paper_figs.tables.exported import read_trials
-from subtx_toy.results.sweep_comparison import PointComparison, compare_sweep
+from subtx_toy.results.comparison import Comparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 
 START, END = "<!-- check table -->", "<!-- end of the check table -->"
 """Marks in a page between which the tables stand."""
 
-Checked = Mapping[str, tuple[DistillationSweep, Sequence[PointComparison]]]
+Checked = Mapping[str, tuple[DistillationSweep, Sequence[Comparison]]]
 
 
 def read_checked(folder: Path) -> Checked:

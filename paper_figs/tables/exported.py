@@ -8,7 +8,7 @@ from pathlib import Path
 import pydantic
 
 from subtx_toy.errors import InputError
-from subtx_toy.results.sweep_comparison import TrialMetrics
+from subtx_toy.results.comparison import TrialMetrics
 from subtx_toy.settings import messages as expected
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig

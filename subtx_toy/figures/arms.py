@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.results.arm_comparison import ArmComparison
+from subtx_toy.results.comparison import Comparison
 
 _OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
 _JITTER = 0.09  # half-width of the cloud of seeds
@@ -18,7 +18,7 @@ _OURS: dict[str, Any] = {"fmt": "o", "markersize": 5, "capsize": 3}
 _PUBLISHED: dict[str, Any] = {"fmt": "D", "markerfacecolor": "white", "markersize": 4.5, "capsize": 3}
 
 
-def draw_arms(rows: Sequence[ArmComparison], *, dataset: str, source: str | None) -> Figure:
+def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -> Figure:
     """Draw each arm's mean with its 95 % t-interval, every seed as a dot, and the published mean with its interval.
 
     Args:

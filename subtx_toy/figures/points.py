@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.results.sweep_comparison import PointComparison
+from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
 
-_Placed = tuple[float, PointComparison]  # a point and its place on the axis
+_Placed = tuple[float, Comparison]  # a point and its place on the axis
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
@@ -25,7 +25,7 @@ _PUBLISHED: dict[str, Any] = dict(
 )
 
 
-def draw_points(definition: DistillationSweep, rows: Sequence[PointComparison], *, dataset: str) -> Figure:
+def draw_points(definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> Figure:
     """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % t-intervals, published values.
 
     Args:
@@ -41,9 +41,7 @@ def draw_points(definition: DistillationSweep, rows: Sequence[PointComparison], 
     return figure
 
 
-def fill_panel(
-    axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[PointComparison], *, dataset: str
-) -> None:
+def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> None:
     """Draw a sweep into ``axes``, without a legend but with labels for one."""
     axis, published = definition.axis, definition.published
     is_numeric = axis.setting is not None and axis.scale != "category"
@@ -79,7 +77,7 @@ def fill_panel(
     axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % t-interval")
 
 
-def _value(definition: DistillationSweep, row: PointComparison) -> Any:
+def _value(definition: DistillationSweep, row: Comparison) -> Any:
     """Return where a point stands on its axis; without one, the settings that make the point."""
     setting = definition.axis.setting
     if setting is None:
@@ -87,7 +85,7 @@ def _value(definition: DistillationSweep, row: PointComparison) -> Any:
     return row.at.get(setting, getattr(definition.config, setting))
 
 
-def _rest(definition: DistillationSweep, row: PointComparison) -> str:
+def _rest(definition: DistillationSweep, row: Comparison) -> str:
     """Name the settings in which points at the same place of the axis differ."""
     setting = definition.axis.setting
     return ", ".join(f"{name}={value}" for name, value in row.at.items() if name != setting) if setting else ""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import load_object
-from subtx_toy.results.arm_table import ArmsSummary, present_arms, summarise_arms
+from subtx_toy.results.comparison_table import ComparisonSummary, present_distillation, summarise_distillation
 from subtx_toy.results.number_table import NumbersSummary, present_numbers, summarise_numbers
 from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, summarise_one_step
 from subtx_toy.results.run_summary import present_means, summarise_means
-from subtx_toy.results.sweep_table import SweepSummary, present_sweep, summarise_sweep
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep
 from subtx_toy.settings.distillation import RunConfig
@@ -84,29 +83,16 @@ def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
     return Measurement(metrics, result.curves, result.training_cpu_seconds, versions)
 
 
-def _summarise_distillation(
-    definition: Definition, base: Settings, records: Sequence[RunRecord]
-) -> ArmsSummary | SweepSummary:
+def _draw_distillation(summary: ComparisonSummary) -> Figure:
+    definition, dataset = summary.definition, summary.base.dataset_title
     if isinstance(definition, DistillationSweep):
-        return summarise_sweep(definition, base, records)
-    assert isinstance(definition, Distillation)
-    return summarise_arms(definition, base, records)
-
-
-def _present_distillation(summary: ArmsSummary | SweepSummary) -> Presentation:
-    return present_arms(summary) if isinstance(summary, ArmsSummary) else present_sweep(summary)
-
-
-def _draw_distillation(summary: ArmsSummary | SweepSummary) -> Figure:
-    if isinstance(summary, SweepSummary):
         from subtx_toy.figures.points import draw_points
 
-        return draw_points(summary.definition, summary.rows, dataset=summary.base.dataset_title)
+        return draw_points(definition, summary.rows, dataset=dataset)
     from subtx_toy.figures.arms import draw_arms
 
-    published = summary.definition.published
-    source = None if published is None else published.source
-    return draw_arms(summary.rows, dataset=summary.config.dataset_title, source=source)
+    source = None if definition.published is None else definition.published.source
+    return draw_arms(summary.rows, dataset=dataset, source=source)
 
 
 def _one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> Measurement:
@@ -136,7 +122,7 @@ def _draw_numbers(summary: NumbersSummary) -> Figure:
 PROTOCOLS = (
     Protocol(
         name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=Distillation,
-        summarise=_summarise_distillation, present=_present_distillation, draw=_draw_distillation,
+        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
     ),
     Protocol(
         name=OneStepConfig.protocol, settings=OneStepConfig, run=_one_step, definition=OneStep,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from subtx_toy.files.content_key import finite
 from subtx_toy.results.number_summary import NumberArm, summarise_arms
-from subtx_toy.results.presentation import Presentation, Table
+from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NumbersConfig
@@ -51,26 +49,22 @@ def present_numbers(summary: NumbersSummary) -> Presentation:
 
 
 def _row(row: NumberArm) -> list[str]:
-    excess = ["", ""] if not row.verdict else [f"{row.excess.mean:+.3f}", _half(row.excess)]
-    accuracy = [f"{row.accuracy.mean:.3f}", _half(row.accuracy)]
-    return [row.arm, f"{row.trait.mean:.3f}", _half(row.trait), *excess, *accuracy, str(row.trait.n), row.verdict]
+    trait, accuracy = _mean_cells(row.trait, ".3f"), _mean_cells(row.accuracy, ".3f")
+    excess = _mean_cells(row.excess, "+.3f") if row.verdict else ["", ""]
+    return [row.arm, *trait, *excess, *accuracy, str(row.trait.n), row.verdict]
 
 
-def _half(value: Estimate) -> str:
-    return "" if math.isnan(value.ci95) else f"±{value.ci95:.3f}"
+def _mean_cells(value: Estimate, digits: str) -> list[str]:
+    return [f"{value.mean:{digits}}", half_width(value, ".3f")]
 
 
 def _document(row: NumberArm) -> dict[str, Any]:
     return {
-        **_estimate(row.trait),
+        **mean_document(row.trait),
         "values": list(row.values),
-        "above_base": _estimate(row.excess),
-        "accuracy": _estimate(row.accuracy) | {"values": list(row.accuracies)},
-        "accuracy_lost": _estimate(row.lost),
+        "above_base": mean_document(row.excess),
+        "accuracy": mean_document(row.accuracy) | {"values": list(row.accuracies)},
+        "accuracy_lost": mean_document(row.lost),
         "published": None,
         "verdict": row.verdict,
     }
-
-
-def _estimate(value: Estimate) -> dict[str, Any]:
-    return {"mean": value.mean, "ci95": finite(value.ci95), "n": value.n}

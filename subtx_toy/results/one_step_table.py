@@ -11,6 +11,7 @@ import numpy as np
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.one_step_summary import StartSummary, by_start, over_student_lr
 from subtx_toy.results.presentation import Presentation, Table
+from subtx_toy.results.text_table import unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.one_step import OneStepConfig
@@ -62,16 +63,11 @@ def _row(start: StartSummary) -> list[str]:
     return [
         name,
         str(len(ratio)),
-        _order(start, "alignment"),
-        _order(start, "remainder"),
-        "" if np.isnan(ratio).any() else f"{np.median(ratio):.4g}",
+        unless_nan(start.order("alignment"), ".3f"),
+        unless_nan(start.order("remainder"), ".3f"),
+        unless_nan(float(np.median(ratio)), ".4g"),  # nan if one of them is
         f"{(alignment > 0).mean():.2f}",
     ]
-
-
-def _order(start: StartSummary, name: str) -> str:
-    order = start.order(name)
-    return f"{order:.3f}" if math.isfinite(order) else ""
 
 
 def _document(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]) -> dict[str, Any]:

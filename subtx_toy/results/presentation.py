@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from subtx_toy.results.text_table import align
+from subtx_toy.files.content_key import finite
+from subtx_toy.results.text_table import align, unless_nan
+from subtx_toy.stats import Estimate
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,14 @@ class Presentation:
     def text(self) -> str:
         """Everything as plain text."""
         return "\n".join([*self.heading, *(align(table.header, table.rows) for table in self.tables), *self.notes])
+
+
+def half_width(value: Estimate, digits: str) -> str:
+    """Write the half-width of a 95 % interval; nothing where one seed gives none."""
+    half = unless_nan(value.ci95, digits)
+    return half and f"±{half}"
+
+
+def mean_document(value: Estimate) -> dict[str, Any]:
+    """Return what a document says of a mean; ``ci95`` is the half-width of its interval."""
+    return {"mean": finite(value.mean), "ci95": finite(value.ci95), "n": value.n}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table
+from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.stats import Estimate, estimate
@@ -52,24 +51,11 @@ def present_means(summary: MeansSummary) -> Presentation:
     definition, base, rows = summary
     header = [*rows[0].at, "metric", "mean", "95 % CI", "n"]
     body = [
-        [
-            *map(str, row.at.values()),
-            row.metric,
-            f"{row.mean.mean:.4g}",
-            "" if math.isnan(row.mean.ci95) else f"±{row.mean.ci95:.2g}",
-            str(row.mean.n),
-        ]
+        [*map(str, row.at.values()), row.metric, f"{row.mean.mean:.4g}", half_width(row.mean, ".2g"), str(row.mean.n)]
         for row in rows
     ]
     points = [
-        {
-            "at": row.at,
-            "metric": row.metric,
-            "mean": finite(row.mean.mean),
-            "ci95": finite(row.mean.ci95),
-            "n": row.mean.n,
-            "values": [finite(value) for value in row.values],
-        }
+        {"at": row.at, "metric": row.metric, **mean_document(row.mean), "values": [finite(one) for one in row.values]}
         for row in rows
     ]
     heading = f"{definition.name} on {base.dataset_title}: {definition.question}"

@@ -24,13 +24,13 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def signed(value: float) -> str:
-    """Write a number with its sign and two decimals, or nothing for nan.
+def unless_nan(value: float, digits: str) -> str:
+    """Write a number, or nothing for nan.
 
-    >>> signed(1.234), signed(float("nan"))
+    >>> unless_nan(1.234, "+.2f"), unless_nan(float("nan"), "+.2f")
     ('+1.23', '')
     """
-    return "" if math.isnan(value) else f"{value:+.2f}"
+    return "" if math.isnan(value) else f"{value:{digits}}"
 
 
 def clock(seconds: float) -> str:

@@ -12,7 +12,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.figures import style
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.files import save
-from subtx_toy.results.arm_comparison import compare
+from subtx_toy.results.comparison import compare
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import ARMS
 from subtx_toy.settings.experiment_file import read_distillation

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 from subtx_toy.figures.points import draw_points
-from subtx_toy.results.sweep_comparison import TrialMetrics, compare_sweep
+from subtx_toy.results.comparison import TrialMetrics, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from subtx_toy.results.sweep_comparison import TrialMetrics, compare_sweep
+from subtx_toy.results.comparison import TrialMetrics, compare_sweep
 from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from subtx_toy.results.arm_comparison import compare
+from subtx_toy.results.comparison import compare
 from subtx_toy.seeding import generator
 from subtx_toy.settings.experiment_file import read_distillation
 
