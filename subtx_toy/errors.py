@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -26,6 +27,15 @@ class InputError(ValueError):
         found = tuple(problems)
         if found:
             raise cls(*found)
+
+    @classmethod
+    @contextmanager
+    def collected(cls, problems: list[str]) -> Iterator[None]:
+        """Add the problems of an error inside the block to ``problems`` instead of raising it."""
+        try:
+            yield
+        except cls as error:
+            problems += error.problems
 
 
 class DataError(InputError):

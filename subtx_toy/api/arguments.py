@@ -10,40 +10,24 @@ from subtx_toy.sweep.threads import processors
 
 
 def path_of(field: str, path: object) -> Path:
-    """Return a path given as text or ``Path``.
-
-    Raises:
-        InputError: if it is neither.
-    """
+    """Return a path given as text or ``Path``."""
     if isinstance(path, str | Path):
         return Path(path)
     raise InputError(f"{field}: expected a path, got {type(path).__name__}")
 
 
 def store_path(store: str | Path | None) -> Path:
-    """Return the path of a results file, by default the user's own.
-
-    Raises:
-        InputError: if it is no path.
-    """
+    """Return the path of a results file, by default the user's own."""
     return default_path() if store is None else path_of("store", store)
 
 
 def data_folder(data_dir: str | Path | None) -> Path | None:
-    """Return the user's folder of data, or None.
-
-    Raises:
-        InputError: if it is no path.
-    """
+    """Return the user's folder of data, or None."""
     return None if data_dir is None else path_of("data_dir", data_dir)
 
 
 def num_workers(workers: int | None) -> int:
-    """Return how many processes share the work, by default one for each processor.
-
-    Raises:
-        InputError: if it is no integer >= 1.
-    """
+    """Return how many processes share the work, by default one for each processor."""
     if workers is None:
         return processors()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from subtx_toy.api.display import frame, html_table
+from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
@@ -24,17 +24,16 @@ from subtx_toy.channel.students import read_pairs, train_student
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.files.atomic import replacing
-from subtx_toy.results.text_table import align
+from subtx_toy.results.presentation import Table
 from subtx_toy.seeding import generator
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
-_MAX_LINES = 12
 _HEADER = ("trait", "z", "p Holm", "efficient z", "Fisher cos", "bound", "percentile", "base to student", "probe",
            "verdict")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Shown):
     """What a file of numbers shows of its writer.
 
     Attributes:
@@ -58,6 +57,11 @@ class Audit:
         return self.judgement.verdict
 
     @property
+    def conclusion(self) -> str:
+        """The verdict in one sentence."""
+        return self.verdict
+
+    @property
     def carried(self) -> list[str]:
         """The traits that the file carries."""
         return self.judgement.carried
@@ -76,11 +80,7 @@ class Audit:
         return audit_document(self.judgement, self.measured, self.header, probes=self.probes)
 
     def to_frame(self) -> Any:
-        """Return a pandas DataFrame with one row per trait.
-
-        Raises:
-            InputError: if pandas is not installed.
-        """
+        """Return a pandas DataFrame with one row per trait; needs the extra ``export``."""
         kept = [(name, row, row["student"]) for name, row in self._content["traits"].items()]
         return frame(
             {
@@ -115,20 +115,18 @@ class Audit:
                 f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats a number, "
                 f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
                 f"divergence from the base at least {_number(content['moved']['divergence'])}",
-                align(_HEADER, self._rows()),
+                self.table,
                 *content["notes"],
             ]
         )
 
     def __repr__(self) -> str:
-        lines = str(self).splitlines()
-        return "\n".join(lines if len(lines) <= _MAX_LINES else [*lines[: _MAX_LINES - 1], "..."])
+        return shortened(str(self), whole="print(audit)")
 
-    def _repr_html_(self) -> str:
-        return html_table(_HEADER, self._rows(), conclusion=self.verdict)
-
-    def _rows(self) -> list[list[str]]:
-        return [
+    @property
+    def tables(self) -> list[Table]:
+        """One row for each trait."""
+        rows = [
             [
                 name,
                 _number(row["z"], ".2f"),
@@ -143,6 +141,7 @@ class Audit:
             ]
             for name, row in self._content["traits"].items()
         ]
+        return [Table(_HEADER, rows)]
 
 
 def _number(value: float | None, form: str = ".3g") -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from subtx_toy.api.display import frame, html_table
+from subtx_toy.api.display import Shown, frame
 from subtx_toy.certify.certificate import ProvedRange
 from subtx_toy.certify.checker.check import OF_A_STEP, Checked
-from subtx_toy.results.text_table import align
+from subtx_toy.results.presentation import Table
 
 _CLAIMS = {
     "alignment": "the alignment is positive",
@@ -19,7 +19,7 @@ _CLAIMS = {
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Certificate(ProvedRange):
+class Certificate(Shown, ProvedRange):
     """What is proved of one problem, and up to where; ``boxes`` empty if nothing is.
 
     ``problem`` is the text that named it, None for a ``Problem`` object.
@@ -35,43 +35,39 @@ class Certificate(ProvedRange):
         step = f" at student_lr = {self.described.student_lr!r}" if self.quantity in OF_A_STEP else ""
         return f"Proved: {_CLAIMS[self.quantity]}{step} for every eps in (0, {self.eps_certified:.9g}]."
 
-    def _rows(self) -> list[list[str]]:
+    @property
+    def tables(self) -> list[Table]:
+        """The step sizes up to which the claim is proved, bounded or observed."""
+
         def number(value: float | None, reason: str = "") -> str:
             return f"none: {reason}" if value is None else f"{value:.9g}"
 
         negative = "" if self.negative is None else f"; the opposite sign is proved at {self.negative[0]:.9g}"
-        return [
+        rows = [
             ["closed form", number(self.eps_closed, self.closed_reason)],
             ["one box", number(self.eps_one_box)],
             ["certified", number(self.eps_certified) + negative],
             ["observed", number(self.eps_observed, self.observed_reason)],
             ["cap", number(self.cap)],
         ]
+        return [Table([f"{self.problem or 'problem'}: {self.quantity}", "eps"], rows)]
 
     def __repr__(self) -> str:
         effort = f"{self.reason}; {len(self.boxes)} boxes of {self.boxes_tried} tried, {self.seconds:.1f} s of CPU"
         limits = "It holds for these float64 numbers, as real numbers; nothing is said beyond."
-        table = align([f"{self.problem or 'problem'}: {self.quantity}", "eps"], self._rows())
-        return "\n".join([self.conclusion, "", table, "", effort, *([limits] if self.boxes else [])])
-
-    def _repr_html_(self) -> str:
-        return html_table([self.quantity, "eps"], self._rows(), conclusion=self.conclusion)
+        return "\n".join([self.conclusion, "", self.table, "", effort, *([limits] if self.boxes else [])])
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of the command, without the file that it wrote."""
         return {"problem": self.problem, **self.summary()}
 
     def to_frame(self) -> Any:
-        """Return the boxes as a pandas DataFrame: ``lo``, ``hi`` and the lower bound of the rate between them.
-
-        Raises:
-            InputError: if pandas is not installed.
-        """
+        """Return one row for each box: its ends, and the lower bound of the rate in it; needs the extra ``export``."""
         return frame(vars(box) for box in self.boxes)
 
 
 @dataclass(frozen=True, repr=False)
-class Check:
+class Check(Shown):
     """The verdict on a certificate; true if it was proved again.
 
     Attributes:
@@ -87,7 +83,9 @@ class Check:
     def __bool__(self) -> bool:
         return self.proved is not None
 
-    def __repr__(self) -> str:
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one sentence."""
         found = self.proved
         if found is None:
             return f"rejected: {self.reason}"
@@ -98,9 +96,13 @@ class Check:
             f"{found.pieces} pieces{beyond}, {found.seconds:.1f} s"
         )
 
-    def _repr_html_(self) -> str:
-        rows = [[name, str(value)] for name, value in self.document().items()]
-        return html_table(["", ""], rows, conclusion=repr(self))
+    @property
+    def tables(self) -> list[Table]:
+        """What the verdict is about."""
+        return [Table(["", ""], [[name, str(value)] for name, value in self.document().items()])]
+
+    def __repr__(self) -> str:
+        return self.conclusion
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of the command."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import torch
 
 from subtx_toy.api.certificate import Certificate, Check
 from subtx_toy.certify.certificate import to_bytes
@@ -24,6 +20,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
 from subtx_toy.settings.messages import nearest
+from subtx_toy.sweep.threads import one_thread
 
 if TYPE_CHECKING:
     from subtx_toy.protocols.mnist_teacher import Segment
@@ -74,10 +71,8 @@ def certify(
     chosen = {"student_lr": student_lr, "eps_max": eps_max, "order": order, "max_boxes": max_boxes, "seed": seed}
     settings = SearchSettings.parse(chosen)
     InputError.gather(unknown_quantity(quantity))
-    with _one_thread():
-        described = _described(
-            problem, quantity, student_lr=student_lr, seed=seed, teacher=teacher, report=report, progress=progress
-        )
+    with one_thread():
+        described = _described(problem, quantity, settings, teacher=teacher, report=report, progress=progress)
         progress("certifying", 0, 100, _SHARE)
         found = find_range(
             described,
@@ -117,10 +112,9 @@ def check(
         InputError: if there is no such file, or a setting is wrong. A certificate that proves nothing is no error: the
             verdict says why it is rejected.
     """
-    choice = {"student_lr": student_lr, "seed": seed}
-    ProblemChoice.parse(choice)
+    choice = ProblemChoice.parse({"student_lr": student_lr, "seed": seed})
     if problem is None:
-        stray = (name for name, value in choice.items() if value is not None)
+        stray = (name for name, value in choice if value is not None)
         InputError.gather(f"{name}: it belongs to a problem, and no problem is given" for name in stray)
     name = None if isinstance(certificate, Certificate) else str(certificate)
     try:
@@ -132,11 +126,8 @@ def check(
         if problem is not None:
             written = stored.settings.get("student_lr")
             if stored.quantity not in OF_A_STEP and isinstance(written, float):
-                student_lr = written  # it has no part in the claim
-            own = _described(
-                problem, stored.quantity, student_lr=student_lr, seed=seed, teacher=teacher, report=report,
-                progress=progress,
-            )  # fmt: skip
+                choice = choice.model_copy(update={"student_lr": written})  # it has no part in the claim
+            own = _described(problem, stored.quantity, choice, teacher=teacher, report=report, progress=progress)
             if stored.quantity in OF_A_STEP and own.student_lr != written:
                 raise Rejected(f"it is about student_lr = {written!r}, where the problem has {own.student_lr!r}")
             expected = own.digests() | {"settings": json.dumps(own.settings(), sort_keys=True)}
@@ -151,13 +142,13 @@ def check(
 def _described(
     problem: Problem | str,
     quantity: str,
+    choice: ProblemChoice,
     *,
-    student_lr: float | None,
-    seed: int | None,
     teacher: Params | None,
     report: Report,
     progress: Progress,
 ) -> Description:
+    seed = choice.seed
     if seed is not None and problem != TEACHER:
         got = repr(problem) if isinstance(problem, str) else "a Problem"
         raise InputError(f"seed: only the problem {TEACHER!r} takes one, got {seed} with {got}")
@@ -170,7 +161,7 @@ def _described(
             expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
             raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
         problem = given(path_of(problem)).build()
-    return describe(problem, quantity, student_lr=student_lr, teacher=teacher)
+    return describe(problem, quantity, student_lr=choice.student_lr, teacher=teacher)
 
 
 def _trained(seed: int, *, report: Report, progress: Progress) -> Segment:
@@ -184,14 +175,3 @@ def _trained(seed: int, *, report: Report, progress: Progress) -> Segment:
     segment = train_segment(config, data, seed=seed)
     report(f"test accuracy of the teacher: {segment.result.accuracy['teacher']:.4f}")
     return segment
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # A gradient on several threads may have other last bits, and a certificate is about bits.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

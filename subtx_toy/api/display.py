@@ -1,19 +1,48 @@
-"""Results in a notebook: short texts, and tables as HTML."""
+"""How results show themselves: short texts, tables as HTML in a notebook, pandas frames."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from subtx_toy.errors import InputError
+from subtx_toy.results.presentation import Table
+from subtx_toy.results.text_table import align
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_ROWS = 60
 """Rows of a table in a notebook; the rest is counted."""
 
-
 MAX_LINES = 12
 """Lines of a repr; the rest is counted."""
+
+
+class Shown:
+    """A result that shows one sentence and its tables; its class says which."""
+
+    @property
+    def conclusion(self) -> str:
+        """The result in one sentence."""
+        raise NotImplementedError
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The result for people, in full."""
+        raise NotImplementedError
+
+    @property
+    def table(self) -> str:
+        """The tables as plain text."""
+        return "\n\n".join(align(one.header, one.rows) for one in self.tables)
+
+    def __repr__(self) -> str:
+        return shortened(f"{self.conclusion}\n{self.table}", whole=f"print({type(self).__name__.lower()}.table)")
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.conclusion)}</p>" + "".join(map(_html, self.tables))
 
 
 def shortened(text: str, *, whole: str) -> str:
@@ -24,20 +53,17 @@ def shortened(text: str, *, whole: str) -> str:
     return "\n".join([*lines[: MAX_LINES - 1], f"... {len(lines) - MAX_LINES + 1} more lines: {whole}"])
 
 
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, conclusion: str = "") -> str:
-    """Return a table as HTML, under one sentence of conclusion; every text is escaped."""
-
+def _html(table: Table) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
-    body = "".join(line(row, "td") for row in rows[:MAX_ROWS])
-    more = f"<p>and {len(rows) - MAX_ROWS} more rows</p>" if len(rows) > MAX_ROWS else ""
-    text = f"<p>{html.escape(conclusion)}</p>" if conclusion else ""
-    return f"{text}<table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>{more}"
+    body = "".join(line(row, "td") for row in table.rows[:MAX_ROWS])
+    more = f"<p>and {len(table.rows) - MAX_ROWS} more rows</p>" if len(table.rows) > MAX_ROWS else ""
+    return f"<table><thead>{line(table.header, 'th')}</thead><tbody>{body}</tbody></table>{more}"
 
 
-def frame(rows: Iterable[Mapping[str, object]]) -> Any:
-    """Return rows as a pandas DataFrame.
+def frame(table: Mapping[str, Sequence[object]] | Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Return columns, or rows, as a pandas DataFrame.
 
     Raises:
         InputError: if pandas is not installed.
@@ -46,4 +72,4 @@ def frame(rows: Iterable[Mapping[str, object]]) -> Any:
         import pandas
     except ModuleNotFoundError:
         raise InputError("frames need pandas; install it with: pip install 'subtx-toy[export]'") from None
-    return pandas.DataFrame(list(rows))
+    return pandas.DataFrame(table if isinstance(table, Mapping) else list(table))

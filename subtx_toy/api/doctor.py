@@ -15,14 +15,14 @@ from subtx_toy.data import catalogue
 from subtx_toy.errors import InputError
 from subtx_toy.store.maintenance import faults
 from subtx_toy.store.record import versions
+from subtx_toy.sweep.threads import processors
 
-_LEAST_FREE_MIB = 500  # a data set, and a store of 10^5 trials
+_MIN_FREE_MIB = 500  # a data set, and a store of 10^5 trials
 _EXTRAS = {
     "distributed": "sweeps on a cluster: pip install 'subtx-toy[dask]'",
     "pandas": "frames of results: pip install 'subtx-toy[export]'",
     "pyarrow": "exports to Parquet: pip install 'subtx-toy[export]'",
 }
-
 
 State = Literal["fine", "note", "fault"]
 
@@ -44,10 +44,10 @@ def examine(store: Path) -> Iterator[Diagnosis]:
     yield Diagnosis("torch", "fine", f"{found['torch']}, numpy {found['numpy']} with {found['blas']}")
     yield _threads()
     for module, what in _EXTRAS.items():
-        there = importlib.util.find_spec(module) is not None
-        yield Diagnosis(
-            module, "fine" if there else "note", "installed" if there else f"missing, only needed for {what}"
-        )
+        if importlib.util.find_spec(module) is not None:
+            yield Diagnosis(module, "fine", "installed")
+        else:
+            yield Diagnosis(module, "note", f"missing, only needed for {what}")
     yield from _data()
     yield from _store(store)
 
@@ -55,20 +55,18 @@ def examine(store: Path) -> Iterator[Diagnosis]:
 def _threads() -> Diagnosis:
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Diagnosis(
-        "processors", "fine", f"{usable} usable; torch takes {torch.get_num_threads()} threads here, 1 in a worker"
-    )
+    threads = f"torch takes {torch.get_num_threads()} threads here, 1 in a worker"
+    return Diagnosis("processors", "fine", f"{processors()} usable; {threads}")
 
 
 def _data() -> Iterator[Diagnosis]:
     for entry in catalogue.entries():
-        damaged = entry.state not in ("cached", "not cached")
-        missing = "; it is obtained when it is needed, or by: subtx-toy data fetch " + entry.name
-        text = entry.state + (missing if entry.state == "not cached" else f" in {entry.path}")
-        yield Diagnosis(
-            f"data {entry.name}", "fault" if damaged else "fine" if entry.state == "cached" else "note", text
-        )
+        state: State = "fine" if entry.state == "cached" else "fault"
+        text = f"{entry.state} in {entry.path}"
+        if entry.state == "not cached":
+            state = "note"
+            text = f"not cached; it is obtained when it is needed, or by: subtx-toy data fetch {entry.name}"
+        yield Diagnosis(f"data {entry.name}", state, text)
 
 
 def _store(path: Path) -> Iterator[Diagnosis]:
@@ -76,19 +74,19 @@ def _store(path: Path) -> Iterator[Diagnosis]:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / 2**20
-    yield Diagnosis(
-        "disk", "fine" if free >= _LEAST_FREE_MIB else "fault",
-        f"{free:,.0f} MiB free at {place}" + ("" if free >= _LEAST_FREE_MIB else f", less than {_LEAST_FREE_MIB}"),
-    )  # fmt: skip
+    text = f"{free:,.0f} MiB free at {place}"
+    if free >= _MIN_FREE_MIB:
+        yield Diagnosis("disk", "fine", text)
+    else:
+        yield Diagnosis("disk", "fault", f"{text}, less than {_MIN_FREE_MIB}")
     if not os.access(place, os.W_OK):
         yield Diagnosis("store", "fault", f"{place} cannot be written")
     if not path.exists():
         yield Diagnosis("store", "note", f"none at {path}; the first run makes it")
         return
-    try:
-        found = faults(path)
-    except InputError as error:
-        found = list(error.problems)
+    found = list[str]()
+    with InputError.collected(found):
+        found += faults(path)
     yield from (Diagnosis("store", "fault", fault) for fault in found)
     if not found:
         yield Diagnosis("store", "fine", f"sound, {path.stat().st_size / 2**20:,.1f} MiB at {path}")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import store_path
+from subtx_toy.api.display import frame
 from subtx_toy.errors import InputError
-from subtx_toy.results.rows import Selection, existing, frame, select
+from subtx_toy.results.rows import Selection, columns, existing, select
 from subtx_toy.seeding import seed_list
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.sweep.plan import Plan
@@ -37,7 +38,7 @@ def results(
     Raises:
         InputError: if there is no such store, the plan is not valid, or pandas is not installed.
     """
-    return frame(stored(experiment, axes, seeds=seeds, store=store, all_versions=all_versions))
+    return frame(columns(stored(experiment, axes, seeds=seeds, store=store, all_versions=all_versions)))
 
 
 def stored(
@@ -48,15 +49,10 @@ def stored(
     store: str | Path | None = None,
     all_versions: bool = False,
 ) -> Selection:
-    """Return the stored trials of a plan as a ``Selection``; the arguments are those of ``results``.
-
-    Raises:
-        InputError: if there is no such store, or the plan is not valid.
-    """
+    """Return the stored trials of a plan as a ``Selection``; arguments and errors are those of ``results``."""
     if experiment is None and axes:
         raise InputError("axes: name an experiment for them")
-    plan = experiment if experiment is None or isinstance(experiment, Plan) else Plan.of(experiment, axes or {})
+    wanted = None if experiment is None else Plan.of(experiment, axes).configs
     chosen = None if seeds is None else set(seed_list(seeds))
     with existing(store_path(store)) as opened:
-        wanted = None if plan is None else plan.configs
         return select(opened, wanted=wanted, seeds=chosen, all_versions=all_versions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import data_folder, num_workers, store_path
 from subtx_toy.api.run_result import Run
-from subtx_toy.api.trial_lines import TrialLines, no_progress, silent
+from subtx_toy.api.trial_lines import TrialLines, silent
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import seed_list
 from subtx_toy.settings.base import Settings
@@ -63,7 +63,7 @@ def run(
     base, configs, chosen = choose(definition, settings, seeds, quick=quick)
     with Store(path) as opened:
         trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
-        watch = TrialLines(report or silent, progress or no_progress)
+        watch = TrialLines(report or silent, progress or silent)
         steps = carry_out(
             trials, opened, lambda: pools.LocalWorkers(num), experiment=definition.name, retry_failed=True
         )  # fmt: skip
@@ -81,27 +81,18 @@ def run(
 def choose(
     definition: Definition, settings: Mapping[str, Any], seeds: str | int | Iterable[int] | None, *, quick: bool
 ) -> tuple[Settings, list[Settings], tuple[int, ...]]:
-    """Return the settings before the grid, all configurations, and the seeds of a run, as ``run`` chooses them.
-
-    Raises:
-        InputError: naming everything that is wrong.
-    """
+    """Return the settings before the grid, all configurations, and the seeds of a run, as ``run`` chooses them."""
     changes = {**definition.quick, **settings} if quick else settings
-    problems: list[str] = []
     base, configs, chosen = definition.config, list[Settings](), tuple[int, ...]()
     several = [name for name, value in settings.items() if _is_several(definition, name, value)]
-    problems += [f"{name}: expected one value, got several; `sweep` takes several" for name in several]
-    try:
+    problems = [f"{name}: expected one value, got several; `sweep` takes several" for name in several]
+    with InputError.collected(problems):
         if not several:
             base = definition.config.override(changes)
             configs = definition.configs(changes)
             definition.check_distinguishable(configs)
-    except InputError as error:
-        problems += error.problems
-    try:
+    with InputError.collected(problems):
         chosen = seed_list(seeds if seeds is not None else QUICK_SEEDS if quick else definition.seeds)
-    except InputError as error:
-        problems += error.problems
     InputError.gather(problems)
     return base, configs, chosen
 

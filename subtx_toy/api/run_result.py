@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.display import html_table, shortened
+from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.errors import InputError
 from subtx_toy.protocols.protocol import protocol_of
-from subtx_toy.results.presentation import Presentation
-from subtx_toy.results.rows import as_frame
+from subtx_toy.results.presentation import Presentation, Table
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.store.record import RunRecord
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Run:
+class Run(Shown):
     """The records of one experiment, summarised.
 
     Attributes:
@@ -52,8 +52,18 @@ class Run:
         return protocol_of(self.base).present(self.summary)
 
     @property
+    def conclusion(self) -> str:
+        """What was run."""
+        return " ".join(self.presentation.heading)
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The means over seeds."""
+        return self.presentation.tables
+
+    @property
     def table(self) -> str:
-        """The tables as plain text, as the command prints them."""
+        """The tables with their heading and notes, as the command prints them."""
         return self.presentation.text
 
     def document(self) -> dict[str, Any]:
@@ -78,14 +88,10 @@ class Run:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each record: key, seed, settings, final metrics.
-
-        Raises:
-            InputError: if pandas is not installed.
-        """
+        """Return one row for each record: key, seed, settings, final metrics; needs the extra ``export``."""
         rows = [{"run_id": one.run_id, "seed": one.seed, **one.config, **one.metrics} for one in self.records]
         names = dict.fromkeys(name for row in rows for name in row)
-        return as_frame({name: [row.get(name) for row in rows] for name in names})
+        return frame({name: [row.get(name) for row in rows] for name in names})
 
     @property
     def has_figure(self) -> bool:
@@ -105,9 +111,3 @@ class Run:
 
     def __repr__(self) -> str:
         return shortened(self.table, whole="print(run.table)")
-
-    def _repr_html_(self) -> str:
-        shown = self.presentation
-        tables = [html_table(table.header, table.rows) for table in shown.tables]
-        tables[0] = html_table(shown.tables[0].header, shown.tables[0].rows, conclusion=" ".join(shown.heading))
-        return "".join(tables)

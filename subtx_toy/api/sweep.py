@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import data_folder, num_workers, store_path
 from subtx_toy.api.sweep_result import Preview, Sweep
-from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.store import Store
 from subtx_toy.store.trials import states
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.estimate import estimate
 from subtx_toy.sweep.plan import Plan
-from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
-    from subtx_toy.sweep.trial import Outcome, Trial
+    from subtx_toy.sweep.trial import Outcome
 
 Axes = Mapping[Any, object]
 Watch = Callable[[Tally, "Sequence[Outcome]"], None]
@@ -75,9 +73,8 @@ def sweep(
     Example:
         ``st.sweep("cloud2025", {"width": [64, 128]}, seeds=range(5))``
     """
-    plan = _plan(experiment, axes, seeds, sample, sample_seed)
-    trials = _trials(plan, data_dir, report, progress)
-
+    plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
+    trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
     num, path = num_workers(workers), store_path(store)
 
     def open_workers() -> Workers:
@@ -120,8 +117,8 @@ def preview(
     Raises:
         InputError: naming everything that is wrong with the plan.
     """
-    plan = _plan(experiment, axes, seeds, sample, sample_seed)
-    trials = _trials(plan, data_dir, report, progress)
+    plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
+    trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
     path = store_path(store)
     with Store(path) if path.exists() else nullcontext() as opened:
         known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
@@ -130,21 +127,3 @@ def preview(
         todo = [trial for trial in trials if state[trial.run_id] not in settled]
         cost = None if opened is None else estimate(todo, opened, swept=list(plan.swept))
     return Preview(plan, tuple(trials), state, len(todo), cost, num_workers(workers), retry_failed=retry_failed)
-
-
-def _plan(
-    experiment: str | Path | Definition | Plan,
-    axes: Axes | None,
-    seeds: str | int | Iterable[int] | None,
-    sample: int | None,
-    sample_seed: int | None,
-) -> Plan:
-    if isinstance(experiment, Plan):
-        return experiment
-    text = None if seeds is None else ",".join(map(str, seed_list(seeds)))
-    return Plan.of(experiment, axes or {}, seeds=text, sample=sample, sample_seed=sample_seed)
-
-
-def _trials(plan: Plan, data_dir: str | Path | None, report: Report | None, progress: Progress | None) -> list[Trial]:
-    seeds, folder = parse_seeds(plan.seeds), data_folder(data_dir)
-    return schedule(plan.configs, seeds, data_dir=folder, report=report, progress=progress)

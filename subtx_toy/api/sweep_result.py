@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.display import html_table, shortened
+from subtx_toy.api.display import Shown
 from subtx_toy.api.results import results
-from subtx_toy.results.text_table import align, clock
+from subtx_toy.results.presentation import Table
+from subtx_toy.results.text_table import clock
 from subtx_toy.sweep.estimate import Cost
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.session import Tally
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Sweep:
+class Sweep(Shown):
     """A sweep as this session left it.
 
     Attributes:
@@ -53,31 +54,31 @@ class Sweep:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the stored trials of the plan, one row each, as ``results`` does.
-
-        Raises:
-            InputError: if pandas is not installed.
-        """
+        """Return the stored trials of the plan, one row each, as ``results`` does; needs the extra ``export``."""
         return results(self.plan, store=self.store)
 
-    def __repr__(self) -> str:
+    @property
+    def conclusion(self) -> str:
+        """How many trials are stored, failed and left."""
         tally = self.tally
-        failed = tally.failed + tally.failed_before
-        axes = [f"{name}: {', '.join(map(str, values))}" for name, values in self.plan.swept.items()]
-        first = (
+        return (
             f"{tally.stored + tally.done + tally.elsewhere} of {tally.total} trials of {self.plan.definition.name} "
-            f"are stored, {failed} failed, {tally.left} are left"
+            f"are stored, {tally.failed + tally.failed_before} failed, {tally.left} are left"
         )
-        text = "\n".join([first, *axes, f"seeds: {self.plan.seeds}", f"records: {self.store}"])
-        return shortened(text, whole="sweep.document()")
 
-    def _repr_html_(self) -> str:
-        first, *rest = repr(self).splitlines()
-        return html_table(["", ""], [line.split(": ", 1) for line in rest if ": " in line], conclusion=first)
+    @property
+    def tables(self) -> list[Table]:
+        """The axes, the seeds and the results file."""
+        axes = [[name, ", ".join(map(str, values))] for name, values in self.plan.swept.items()]
+        return [
+            Table(
+                ["sweep", self.plan.definition.name], [*axes, ["seeds", self.plan.seeds], ["records", str(self.store)]]
+            )
+        ]
 
 
 @dataclass(frozen=True, repr=False)
-class Preview:
+class Preview(Shown):
     """The trials of a sweep before it runs.
 
     Attributes:
@@ -112,9 +113,9 @@ class Preview:
             "done": self._count("done"),
             "failed": self._count("failed"),
             "to_run": self.num_to_run,
-            "estimated_cpu_seconds": None if cost is None else cost.cpu_seconds,
-            "estimated_seconds": None if cost is None else cost.cpu_seconds / self.workers,
-            "estimated_from": None if cost is None else cost.basis,
+            "estimated_cpu_seconds": cost and cost.cpu_seconds,
+            "estimated_seconds": cost and cost.cpu_seconds / self.workers,
+            "estimated_from": cost and cost.basis,
             "plan": [
                 {
                     "run_id": trial.run_id,
@@ -127,19 +128,14 @@ class Preview:
         }
 
     @property
-    def table(self) -> str:
-        """One line for each trial, as plain text."""
+    def tables(self) -> list[Table]:
+        """One row for each trial."""
         swept = self.plan.swept
         rows = [
-            [
-                trial.run_id,
-                self.state[trial.run_id],
-                str(trial.seed),
-                *(str(getattr(trial.config, name)) for name in swept),
-            ]
-            for trial in self.trials
+            [one.run_id, self.state[one.run_id], str(one.seed), *(str(getattr(one.config, name)) for name in swept)]
+            for one in self.trials
         ]
-        return align(["run", "state", "seed", *swept], rows)
+        return [Table(["run", "state", "seed", *swept], rows)]
 
     @property
     def conclusion(self) -> str:
@@ -154,6 +150,3 @@ class Preview:
             seconds = clock(self.cost.cpu_seconds / self.workers)
             lines.append(f"time: about {seconds} on {self.workers} processors, {self.cost.basis}")
         return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return shortened(f"{self.conclusion}\n{self.table}", whole="print(preview.table)")

@@ -29,10 +29,10 @@ class TrialLines:
             return
         for outcome in outcomes:
             self._done += 1
-            if outcome.record is None:
-                self._failure(outcome)
-            else:
+            if outcome.record is not None:
                 self._report(_line(outcome.record, self._done, self._total))
+            for line in failure_lines(outcome, f"seed {outcome.trial.seed}", self._failures):
+                self._report(line)
         self._progress("training", self._total - tally.left, self._total, "trials")
 
     def end(self) -> None:
@@ -43,12 +43,18 @@ class TrialLines:
         if failed := tally.failed + tally.failed_before:
             self._report(f"{failed} trials failed; the others are stored, and the same command tries again")
 
-    def _failure(self, outcome: Outcome) -> None:
-        reason = outcome.error.strip()
-        self._report(f"seed {outcome.trial.seed} failed: {reason.splitlines()[-1]}")
-        if reason not in self._failures and len(reason.splitlines()) > 1:  # where it happened, once
-            self._failures.add(reason)
-            self._report(reason)
+
+def failure_lines(outcome: Outcome, name: str, known: set[str]) -> list[str]:
+    """Say why a trial failed, and where if that is not ``known`` yet; nothing of a trial that finished."""
+    if outcome.record is not None:
+        return []
+    where = outcome.error.strip()
+    reason = where.splitlines()[-1]
+    lines = [f"{name} failed: {reason}"]
+    if reason != where and where not in known:
+        known.add(where)
+        lines.append(where)
+    return lines
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:
@@ -56,9 +62,5 @@ def _line(record: RunRecord, done: int, total: int) -> str:
     return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
 
 
-def silent(_line: str) -> None:
-    """Report nothing."""
-
-
-def no_progress(_task: str, _done: int, _total: int | None, _unit: str) -> None:
-    """Show no progress."""
+def silent(*_news: object) -> None:
+    """Report nothing, and show no progress."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.display import frame, html_table, shortened
+from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.claims.controls.control_runs import ControlResult
 from subtx_toy.claims.verification import Summary, Verdicts
 from subtx_toy.claims.vocabulary.claim import Verdict
 from subtx_toy.files.content_key import finite
+from subtx_toy.results.presentation import Table
 from subtx_toy.results.text_table import align
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _CONTROLS_HEADER = ["control", "claim", "built to fail", "failed drawn", "95 % i
 
 
 @dataclass(frozen=True, repr=False)
-class Verification:
+class Verification(Shown):
     """The verdicts of claims over one problem or many.
 
     Attributes:
@@ -58,13 +59,18 @@ class Verification:
         return text + (f"; {failed} of {len(self.controls)} controls fail as they must" if self.controls else "")
 
     @property
+    def tables(self) -> list[Table]:
+        """One row for each claim, then one for each control."""
+        claims = Table(_HEADER, [_row(one) for one in self.verdicts.summaries])
+        controls = Table(_CONTROLS_HEADER, [_control_row(one) for one in self.controls])
+        return [claims, controls] if self.controls else [claims]
+
+    @property
     def table(self) -> str:
-        """One line for each claim, then one for each control, as plain text."""
+        """The tables as plain text, with the number of checks after that of the claims."""
+        claims, *controls = (align(one.header, one.rows) for one in self.tables)
         checks = f"{self.verdicts.num_checks} checks, {self.verdicts.checks_per_second:.0f} a CPU second"
-        text = align(_HEADER, [_row(one) for one in self.verdicts.summaries]) + f"\n{checks}"
-        return text + (
-            "\n\n" + align(_CONTROLS_HEADER, [_control_row(one) for one in self.controls]) * bool(self.controls)
-        )
+        return "\n\n".join([f"{claims}\n{checks}", *controls])
 
     @property
     def violations(self) -> str:
@@ -86,11 +92,7 @@ class Verification:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each claim as a DataFrame.
-
-        Raises:
-            InputError: if pandas is not installed.
-        """
+        """Return one row for each claim as a DataFrame; needs the extra ``export``."""
         rows = []
         for row in self.document()["claims"]:
             nested = {f"ratio_{name}": value for name, value in (row.pop("ratio") or {}).items()} | row.pop("counts")
@@ -103,9 +105,6 @@ class Verification:
         lines = [[one.claim.id, str(one.applicable), *_row(one)[4:]] for one in worst_first]
         header = [_HEADER[0], "problems", *_HEADER[4:]]
         return shortened(f"{self.conclusion}\n{align(header, lines)}", whole="print(verification.table)")
-
-    def _repr_html_(self) -> str:
-        return html_table(_HEADER, [_row(one) for one in self.verdicts.summaries], conclusion=self.conclusion)
 
 
 def _row(one: Summary) -> list[str]:

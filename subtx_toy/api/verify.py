@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
+from subtx_toy.api.trial_lines import silent
 from subtx_toy.api.verification import Verification
 from subtx_toy.claims import verification
 from subtx_toy.claims.controls.control_runs import run_controls
@@ -20,6 +19,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.settings.arguments import checked, instance, integer
+from subtx_toy.sweep.threads import one_thread
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress
@@ -67,10 +67,10 @@ def verify(
     num = NUM_INSTANCES if instances is None else instances
     chosen = find_claims(claims)
     total, sources = (num, drawn(num, seed=seed)) if problem is None else (1, [given(problem)])
-    report: Progress = progress or (lambda _task, _done, _total, _unit: None)
+    report: Progress = progress or silent
     if controls is None:
         controls = claims is None and problem is None
-    with _one_thread(), _frozen():
+    with one_thread(), _frozen():
         report("verifying", 0, total, "problems")
         found = verification.verify(chosen, sources, progress=lambda done: report("verifying", done, total, "problems"))
         return Verification(
@@ -81,17 +81,6 @@ def verify(
             counterexamples={one.claim.id: one.counterexample() for one in found.summaries},
             controls=tuple(run_controls(drawn(min(num, _MAX_CONTROLS), seed=seed))) if controls else (),
         )
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Take one thread, the fastest number for small problems."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -38,16 +38,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(run)
-cli.add_command(sweep)
-cli.add_command(results)
-cli.add_command(doctor)
-cli.add_command(data)
-cli.add_command(verify)
-cli.add_command(certify)
-cli.add_command(check)
-cli.add_command(numbers)
-cli.add_command(audit)
+for _command in (run, sweep, results, doctor, data, verify, certify, check, numbers, audit):
+    cli.add_command(_command)
 
 
 def main() -> None:

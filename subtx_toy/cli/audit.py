@@ -8,9 +8,8 @@ from typing import Any
 
 import rich_click as click
 
-from subtx_toy.cli.given import is_given
-from subtx_toy.cli.number_options import DATA_DIR, JSON, PATH, display_of_work
-from subtx_toy.cli.output_file import writable
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
 
 _DOES_NOT_APPLY = 3
@@ -39,7 +38,7 @@ _DOES_NOT_APPLY = 3
 @click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Lines shown that say most.")
 @click.option("--fail-on", type=click.Choice(["carries"]), help="Exit with 1 if a trait is found.")
 @DATA_DIR
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), callback=writable, help="Page to write.")
+@click.option("--html", type=FILE, callback=writable, help="Page to write.")
 @JSON
 def audit(*, fail_on: str | None, html: Path | None, as_json: bool, **options: Any) -> int:
     """Audit FILE: did the base write it, and if not, did its writer move towards a trait?
@@ -57,7 +56,7 @@ def audit(*, fail_on: str | None, html: Path | None, as_json: bool, **options: A
 
     if options["reference"] is not None and is_given("num_reference"):
         raise InputError("--num-reference cannot be combined with --reference")
-    with display_of_work() as display:
+    with working() as display:
         found = audit_file(**options, **display)
     click.echo(json.dumps(found.document(), indent=2, allow_nan=False) if as_json else found)
     if html is not None:  # after the verdict, which a full disk must not hide

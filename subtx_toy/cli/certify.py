@@ -7,8 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from subtx_toy.cli.display import Display, interruptible
-from subtx_toy.cli.output_file import writable
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import FILE, JSON, writable
 
 _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 
@@ -19,10 +19,8 @@ _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 @click.option(
     "--quantity", type=click.Choice(_QUANTITIES), default="alignment", show_default=True, help="What to prove."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), callback=writable, help="Write the certificate there."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@click.option("--out", type=FILE, callback=writable, help="Write the certificate there.")
+@JSON
 def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path | None, as_json: bool) -> int:
     """Prove a claim for every eps in (0, eps_certified], every rounding error included.
 
@@ -45,8 +43,8 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     given = SearchSettings().override(settings).model_dump()
     from subtx_toy.api.certify import certify as search
 
-    with Display() as display, interruptible():
-        found = search(problem, quantity, **given, report=display.report, progress=display.progress)
+    with working() as display:
+        found = search(problem, quantity, **given, **display)
     written = out if found.boxes else None
     if written is not None:
         found.save(written)
@@ -60,10 +58,10 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
 
 
 @click.command(short_help="Re-prove a certificate from its file, by other code and other arithmetic.")
-@click.argument("certificate", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("certificate", type=FILE)
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
 @click.option("--problem", help="The problem that it has to be about, as for `certify`.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, as_json: bool) -> int:
     """Check that a certificate proves what it says: no gap from 0 on, and the sign on every box.
 
@@ -82,8 +80,8 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     given = ProblemChoice().override(settings).model_dump()
     from subtx_toy.api.certify import check as prove_again
 
-    with Display() as display, interruptible():
-        found = prove_again(certificate, problem=problem, **given, report=display.report, progress=display.progress)
+    with working() as display:
+        found = prove_again(certificate, problem=problem, **given, **display)
     if as_json:
         click.echo(json.dumps(found.document()))
     else:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
-from subtx_toy.cli.display import Display
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import JSON, PATH
 
 _NUM_TRAIN = click.option("--num-train", type=int, metavar="N", help="Training images, for glyphs (default 60000).")
 _NUM_TEST = click.option("--num-test", type=int, metavar="N", help="Test images, for glyphs (default 10000).")
@@ -25,7 +27,7 @@ def data() -> None:
 
 
 @data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def list_command(*, as_json: bool) -> None:
     """Show each data set, where it comes from, and whether it is cached.
 
@@ -53,7 +55,7 @@ def list_command(*, as_json: bool) -> None:
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Your own folder with IDX files of mnist or fashion, to copy into the cache. [env: SUBTX_TOY_DATA]",
 )
 @_NUM_TRAIN
@@ -78,16 +80,9 @@ def fetch_command(
             if value is not None
         )
     for name in names:
-        drawing = name == drawn.NAME
-        with Display() as display:
-            folder = catalogue.fetch(
-                name,
-                data_dir=data_dir,
-                num_train=num_train if drawing else None,
-                num_test=num_test if drawing else None,
-                report=display.report,
-                progress=display.progress,
-            )
+        sizes: dict[str, Any] = {"num_train": num_train, "num_test": num_test} if name == drawn.NAME else {}
+        with working() as display:
+            folder = catalogue.fetch(name, data_dir=data_dir, **sizes, **display)
         click.echo(folder)
 
 

@@ -8,18 +8,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.results.text_table import clock
+
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
     from rich.progress import TaskID
 
 
 class Display(AbstractContextManager["Display"]):
     """Messages and progress on stderr: moving bars on a terminal, otherwise one plain line a finished task.
 
-    Used by other commands for ``subtx_toy.data.load`` as well: pass its ``report`` and ``progress``.
+    ``report`` and ``progress`` are what the functions of the package take under these names.
     """
 
     def __init__(self) -> None:
@@ -27,11 +31,12 @@ class Display(AbstractContextManager["Display"]):
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._console = Console(stderr=True, highlight=False)
-        self._terminal = self._console.is_terminal
+        self.is_terminal = self._console.is_terminal
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
         times = (TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
-        self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self._terminal)
+        self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self.is_terminal)
         self._tasks: dict[str, TaskID] = {}
+        self._live: Live | None = None
 
     def __enter__(self) -> Display:
         self._bars.start()
@@ -40,22 +45,23 @@ class Display(AbstractContextManager["Display"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Leave the terminal to another display; messages still come."""
         self._bars.stop()
+        if self._live is not None:
+            self._live.stop()
 
-    def start(self, task: str, total: int, unit: str) -> None:
-        """Announce a task before its first step is done."""
-        if self._terminal:
-            self.progress(task, 0, total, unit)
-        else:
-            click.echo(f"{task}: {total} {unit}", file=sys.stderr)
+    def show(self, content: RenderableType) -> None:
+        """Show something of one's own on the terminal, in the place of the bars."""
+        from rich.live import Live
+
+        if self._live is None:
+            self._bars.stop()  # two live displays cannot share the terminal
+            self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._live.start()
+        self._live.update(content)
 
     def report(self, message: str) -> None:
         """Show a line."""
-        if self._terminal:
+        if self.is_terminal:
             self._console.print(message, markup=False, soft_wrap=True)
         else:
             click.echo(message, file=sys.stderr)
@@ -63,9 +69,9 @@ class Display(AbstractContextManager["Display"]):
     def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
         """Show how far a task is."""
         amount = _amount(done, total, unit)
-        if not self._terminal:
+        if not self.is_terminal:
             if done == 0 and total:
-                self.start(task, total, unit)
+                click.echo(f"{task}: {total} {unit}", file=sys.stderr)
             elif done == total:
                 click.echo(f"{task}: {amount}", file=sys.stderr)
             return
@@ -84,9 +90,7 @@ def _left(done: int, total: int | None, elapsed: float | None) -> str:
     """
     if not done or total is None or done >= total or elapsed is None:
         return ""
-    seconds = round(elapsed * (total - done) / done)
-    minutes, seconds = divmod(seconds, 60)
-    return f"about {minutes}:{seconds:02d} left"
+    return f"about {clock(elapsed * (total - done) / done)} left"
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
@@ -95,11 +99,10 @@ def _amount(done: int, total: int | None, unit: str) -> str:
     >>> _amount(1_500_000, 20_300_000, "bytes"), _amount(500, None, "images")
     ('1.5 of 20.3 MB', '500 images')
     """
+    numbers = [done] if total is None or done == total else [done, total]
     if unit == "bytes":
-        of = "" if total is None or done == total else f" of {total / 1e6:.1f}"
-        return f"{done / 1e6:.1f}{of} MB"
-    of = "" if total is None or done == total else f" of {total}"
-    return f"{done}{of} {unit}"
+        return " of ".join(f"{number / 1e6:.1f}" for number in numbers) + " MB"
+    return " of ".join(map(str, numbers)) + f" {unit}"
 
 
 @contextmanager
@@ -117,3 +120,10 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def working() -> Iterator[dict[str, Any]]:
+    """Show messages and progress on stderr, and let SIGTERM end the work; yields the keywords that report them."""
+    with interruptible(), Display() as display:
+        yield {"report": display.report, "progress": display.progress}

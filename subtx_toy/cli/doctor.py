@@ -8,14 +8,14 @@ from pathlib import Path
 
 import rich_click as click
 
-from subtx_toy.cli.plan_options import STORE
+from subtx_toy.cli.options import JSON, PATH, STORE
 
 
 @click.command("doctor", short_help="Check this machine, the data sets and the store.")
 @STORE
-@click.option("--backup", "target", metavar="FILE", type=click.Path(path_type=Path), help="Copy the store to FILE.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def doctor(*, store_path: Path | None, target: Path | None, as_json: bool) -> int:
+@click.option("--backup", "target", metavar="FILE", type=PATH, help="Copy the store to FILE.")
+@JSON
+def doctor(*, store: Path | None, target: Path | None, as_json: bool) -> int:
     """Look at Python, torch, processors, optional packages, data sets, disk and store, and say what would fail.
 
     The store is read through: its pages, its records, and what belongs together. Nothing is changed. --backup copies
@@ -29,7 +29,7 @@ def doctor(*, store_path: Path | None, target: Path | None, as_json: bool) -> in
     from subtx_toy.store import default_path
     from subtx_toy.store.maintenance import backup
 
-    path = store_path or default_path()
+    path = store or default_path()
     if target is not None:
         backup(path, target)
         click.echo(f"copied {path} to {target}", err=True)

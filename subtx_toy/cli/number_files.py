@@ -8,8 +8,8 @@ from typing import Any
 
 import rich_click as click
 
-from subtx_toy.cli.given import is_given
-from subtx_toy.cli.number_options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, display_of_work
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
 from subtx_toy.errors import InputError
 
 
@@ -50,7 +50,7 @@ def generate_command(**options: Any) -> None:
     from subtx_toy.api.numbers import generate
 
     _refuse_ignored(options["teacher"], options["base"])
-    with display_of_work() as display:
+    with working() as display:
         written = generate(**options, **display)
     click.echo(written)
 
@@ -87,7 +87,7 @@ def train_command(*, as_json: bool, **options: Any) -> None:
     """
     from subtx_toy.api.numbers import train
 
-    with display_of_work() as display:
+    with working() as display:
         report = train(**options, **display)
     click.echo(json.dumps(report.document(), indent=2) if as_json else report)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import rich_click as click
 
+from subtx_toy.cli.display import working
 from subtx_toy.cli.number_files import filter_command, generate_command, train_command
-from subtx_toy.cli.number_options import OUT, PATH, SEED, TRAIT, data_options, display_of_work
+from subtx_toy.cli.options import OUT, PATH, SEED, TRAIT, data_options
 
 
 @click.group("numbers")
@@ -35,7 +36,7 @@ def base_command(**options: Any) -> None:
     """
     from subtx_toy.api.numbers import base
 
-    with display_of_work() as display:
+    with working() as display:
         written = base(**options, **display)
     click.echo(written)
 
@@ -60,7 +61,7 @@ def teacher_command(**options: Any) -> None:
     """
     from subtx_toy.api.numbers import teacher
 
-    with display_of_work() as display:
+    with working() as display:
         written = teacher(**options, **display)
     click.echo(written)
 
@@ -84,7 +85,7 @@ def reference_command(**options: Any) -> None:
     """
     from subtx_toy.api.numbers import reference
 
-    with display_of_work() as display:
+    with working() as display:
         written = reference(**options, **display)
     click.echo(written)
 

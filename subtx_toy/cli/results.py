@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from subtx_toy.cli.plan_options import STORE, plan_options
-from subtx_toy.files.content_key import finite
+from subtx_toy.cli.options import JSON, PATH, STORE, options, plan_options
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell
@@ -29,28 +27,23 @@ def results() -> None:
     """
 
 
-def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--all-versions", is_flag=True, help="Also results of other versions, apart."),
-        STORE,
-        plan_options,
-    ):
-        command = option(command)
-    return command
+_selecting = options(
+    plan_options, STORE, click.option("--all-versions", is_flag=True, help="Also results of other versions, apart.")
+)
 
 
-def _open(store_path: Path | None) -> Store:
+def _open(store: Path | None) -> Store:
+    from subtx_toy.api.arguments import store_path
     from subtx_toy.results.rows import existing
-    from subtx_toy.store import default_path
 
-    return existing(store_path or default_path())
+    return existing(store_path(store))
 
 
 def _select(
     experiment: str | None,
     axes: tuple[str, ...],
     *,
-    store_path: Path | None,
+    store: Path | None,
     all_versions: bool,
     seeds: str | None,
     **plan: Any,
@@ -67,7 +60,7 @@ def _select(
             if value is not None
         )
     wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
-    found = stored(wanted, seeds=seeds, store=store_path, all_versions=all_versions)
+    found = stored(wanted, seeds=seeds, store=store, all_versions=all_versions)
     for version, num in sorted(found.left_out.items(), key=str):
         click.echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
     return found
@@ -75,8 +68,8 @@ def _select(
 
 @results.command("list")
 @STORE
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def list_command(*, store_path: Path | None, as_json: bool) -> None:
+@JSON
+def list_command(*, store: Path | None, as_json: bool) -> None:
     """Show how many trials are stored, running, pending and failed.
 
     Works while a sweep runs.
@@ -87,30 +80,22 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
     from subtx_toy.results.text_table import align
     from subtx_toy.settings.base import dataset_title
 
-    with _open(store_path) as store:
-        found = overview(store)
-        path = store.path
+    with _open(store) as opened:
+        found, path = overview(opened), opened.path
     if as_json:
         click.echo(json.dumps({"store": str(path), "stored": found.stored, "trials": found.trials}, indent=2))
         return
     header = ["protocol", "dataset", "results version", "configurations", "trials", "last finished"]
-    rows = [
-        [
-            row["protocol"],
-            dataset_title(row["dataset"]),
-            str(row["results_version"]),
-            str(row["configurations"]),
-            str(row["trials"]),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(row["last_finished"])),
-        ]
-        for row in found.stored
-    ]
+    rows = []
+    for row in found.stored:
+        counts = [str(row[name]) for name in ("results_version", "configurations", "trials")]
+        finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["last_finished"]))
+        rows.append([row["protocol"], dataset_title(row["dataset"]), *counts, finished])
     click.echo(align(header, rows))
     if found.trials:
-        click.echo()
         names = ["done", "running", "pending", "failed"]
         rows = [[row["experiment"], *(str(row[name]) for name in names)] for row in found.trials]
-        click.echo(align(["sweep of", *names], rows))
+        click.echo(f"\n{align(['sweep of', *names], rows)}")
     click.echo(f"store: {path}")
 
 
@@ -122,17 +107,15 @@ def list_command(*, store_path: Path | None, as_json: bool) -> None:
 @click.option(
     "--pool-versions", is_flag=True, help="One cell for all versions, of each seed the newest. Implies --all-versions."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def summary_command(
     experiment: str | None,
     axes: tuple[str, ...],
     *,
-    store_path: Path | None,
-    all_versions: bool,
     metrics: tuple[str, ...],
     pool_versions: bool,
     as_json: bool,
-    **plan: Any,
+    **selecting: Any,
 ) -> None:
     """Show the mean of a metric over seeds, for each configuration: n, mean, half-width of its 95 % interval.
 
@@ -142,7 +125,8 @@ def summary_command(
     """
     from subtx_toy.results.cells import summarize
 
-    selection = _select(experiment, axes, store_path=store_path, all_versions=all_versions or pool_versions, **plan)
+    selecting["all_versions"] |= pool_versions
+    selection = _select(experiment, axes, **selecting)
     cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
     if as_json:
         document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
@@ -152,14 +136,11 @@ def summary_command(
 
 
 def _document(cell: Cell) -> dict[str, Any]:
+    from subtx_toy.results.presentation import mean_document
+
     return {
-        "axes": cell.axes,
-        "metric": cell.metric,
-        "mean": finite(cell.estimate.mean),
-        "ci95": finite(cell.estimate.ci95),
-        "n": cell.estimate.n,
-        "not_finite": cell.not_finite,
-    }
+        "axes": cell.axes, "metric": cell.metric, **mean_document(cell.estimate), "not_finite": cell.not_finite,
+    }  # fmt: skip
 
 
 def _table(cells: list[Cell]) -> str:
@@ -176,19 +157,11 @@ def _table(cells: list[Cell]) -> str:
 
 
 @results.command("export")
-@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="FILE", type=PATH)
 @click.argument("experiment", required=False)
 @click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
 @_selecting
-def export_command(
-    target: Path,
-    experiment: str | None,
-    axes: tuple[str, ...],
-    *,
-    store_path: Path | None,
-    all_versions: bool,
-    **plan: Any,
-) -> None:
+def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], **selecting: Any) -> None:
     """Write trials to FILE, .parquet or .csv, one row each: settings, seed, final metrics, provenance.
 
     The arguments after FILE are those of `sweep`; without any, everything is written.
@@ -198,15 +171,14 @@ def export_command(
     from subtx_toy.results.export import check_target, export
 
     check_target(target)
-    selection = _select(experiment, axes, store_path=store_path, all_versions=all_versions, **plan)
-    num = export(selection, target)
+    num = export(_select(experiment, axes, **selecting), target)
     click.echo(f"{num} trials: {target}")
 
 
 @results.command("show")
 @click.argument("run_id", metavar="RUN")
 @STORE
-def show_command(run_id: str, *, store_path: Path | None) -> None:
+def show_command(run_id: str, *, store: Path | None) -> None:
     """Print one record as JSON, or the state and the traceback of a trial that is not finished.
 
     RUN is the content key, or its beginning.
@@ -216,20 +188,20 @@ def show_command(run_id: str, *, store_path: Path | None) -> None:
     from subtx_toy.errors import InputError
     from subtx_toy.store.trials import entry, failure
 
-    with _open(store_path) as store:
-        found = store.matching(run_id)
+    with _open(store) as opened:
+        found = opened.matching(run_id)
         if len(found) != 1:
             what = "none" if not found else f"{len(found)} or more, such as {found[0]} and {found[1]}"
             raise InputError(f"run: expected the beginning of one stored key, got {run_id!r}, which fits {what}")
         (key,) = found
-        record = store.get([key]).get(key)
+        record = opened.get([key]).get(key)
         if record is not None:
             click.echo(json.dumps(asdict(record), indent=2))
             return
-        known = entry(store, key)
+        known = entry(opened, key)
         assert known is not None
         trial, state = known
-        content = {**asdict(trial), "state": state, "error": failure(store, key)}
+        content = {**asdict(trial), "state": state, "error": failure(opened, key)}
     click.echo(json.dumps({name: value for name, value in content.items() if value is not None}, indent=2))
     if content["error"] is not None:
         click.echo(content["error"], err=True)

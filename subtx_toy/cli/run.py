@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from subtx_toy.cli.display import Display, interruptible
-from subtx_toy.cli.plan_options import DATA_DIR, STORE
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
 
 if TYPE_CHECKING:
     from subtx_toy.settings.definitions import Definition
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 @click.command(short_help="Run one experiment over seeds, beside its published numbers.")
 @click.argument("experiment")
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
-@click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:10 or 3,5. [default: the experiment's own]")
+@SEEDS
 @click.option("--quick", is_flag=True, help="A small run on drawn digits, to try things: 2 seeds unless you name some.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]")
+@WORKERS
 @STORE
 @DATA_DIR
 @click.option(
     "--figure",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Picture to write, .png, .pdf or .svg. [default: EXPERIMENT-DATASET.png here; none with --json]",
 )
 @click.option("--no-figure", is_flag=True, help="Write no picture.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the table.")
+@JSON
 @click.option("--settings", "list_settings", is_flag=True, help="List every KEY with what it takes, and stop.")
 def run(
     experiment: str,
@@ -38,13 +38,11 @@ def run(
     *,
     seeds: str | None,
     quick: bool,
-    workers: int | None,
-    store_path: Path | None,
-    data_dir: Path | None,
     figure: Path | None,
     no_figure: bool,
     as_json: bool,
     list_settings: bool,
+    **options: Any,
 ) -> int:
     """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it beside the published numbers.
 
@@ -69,21 +67,16 @@ def run(
     if figure is not None and no_figure:
         problems.append("--figure cannot be combined with --no-figure")
     dataset = ""
-    try:
+    with InputError.collected(problems):
         dataset = choose(definition, changes, seeds, quick=quick)[1][0].dataset_title
-    except InputError as error:
-        problems += error.problems
     InputError.gather(problems)
     target = None
     if not no_figure and (figure is not None or not as_json):
         target = figure or Path(f"{definition.name}-{dataset}.png")
         _check_figure(target)
 
-    with interruptible(), Display() as display:
-        found = run_experiment(
-            definition, seeds=seeds, quick=quick, workers=workers, store=store_path, data_dir=data_dir,
-            report=display.report, progress=display.progress, **changes,
-        )  # fmt: skip
+    with working() as display:
+        found = run_experiment(definition, seeds=seeds, quick=quick, **(options | display | changes))
     if as_json:
         document = found.document() | {
             "seconds": round(time.perf_counter() - start, 3),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
-from subtx_toy.cli.plan_options import DATA_DIR, STORE, plan_options
-from subtx_toy.cli.sweep_progress import SweepProgress
+from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
 
 
 @click.command(short_help="Run an experiment over axes and seeds; resumes.")
@@ -21,30 +20,24 @@ from subtx_toy.cli.sweep_progress import SweepProgress
 @click.option("--retry-failed", is_flag=True, help="Run again what failed in an earlier session.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed trial.")
 @click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop after N failed trials.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]")
+@WORKERS
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs, tcp://HOST:PORT. Implies dask.")
 @STORE
 @DATA_DIR
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def sweep(
     experiment: str,
     axes: tuple[str, ...],
     *,
+    dry_run: bool,
+    as_toml: bool,
+    fail_fast: bool,
+    as_json: bool,
     seeds: str | None,
     sample: int | None,
     sample_seed: int | None,
-    dry_run: bool,
-    as_toml: bool,
-    retry_failed: bool,
-    fail_fast: bool,
-    max_failures: int | None,
-    workers: int | None,
-    engine: str,
-    scheduler: str | None,
-    store_path: Path | None,
-    data_dir: Path | None,
-    as_json: bool,
+    **options: Any,
 ) -> int:
     """Run EXPERIMENT for all combinations of SETTING=VALUES and all seeds.
 
@@ -64,29 +57,27 @@ def sweep(
     Example: subtx-toy sweep tiny width=16,32 num_aux=1,3,10 --seeds 0:5
     """
     from subtx_toy.api import sweep as api
+    from subtx_toy.cli.sweep_progress import SweepProgress
     from subtx_toy.errors import InputError
     from subtx_toy.sweep.plan import Plan
 
-    if fail_fast and max_failures is not None:
-        raise InputError("--fail-fast cannot be combined with --max-failures")
+    if fail_fast:
+        if options["max_failures"] is not None:
+            raise InputError("--fail-fast cannot be combined with --max-failures")
+        options["max_failures"] = 1
     plan = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     if as_toml:
         click.echo(plan.to_toml(), nl=False)
         return 0
-    with interruptible(), Display() as display, SweepProgress(display) as progress:
+    with interruptible(), Display() as display:
+        news: dict[str, Any] = {"report": display.report, "progress": display.progress}
         if dry_run:
-            listed = api.preview(
-                plan, workers=workers, retry_failed=retry_failed, store=store_path, data_dir=data_dir,
-                report=display.report, progress=display.progress,
-            )  # fmt: skip
-            text = json.dumps(listed.document(), indent=2) if as_json else f"{listed.table}\n{listed.conclusion}"
-            click.echo(text)
+            chosen = {name: options[name] for name in ("workers", "retry_failed", "store", "data_dir")}
+            listed = api.preview(plan, **chosen, **news)
+            click.echo(json.dumps(listed.document(), indent=2) if as_json else f"{listed.table}\n{listed.conclusion}")
             return 0
-        done = api.sweep(
-            plan, workers=workers, engine=engine, scheduler=scheduler, retry_failed=retry_failed,
-            max_failures=1 if fail_fast else max_failures, store=store_path, data_dir=data_dir,
-            report=display.report, progress=display.progress, watch=progress,
-        )  # fmt: skip
+        progress = SweepProgress(display)
+        done = api.sweep(plan, **options, **news, watch=progress)
         progress.finish(done.tally)
     click.echo(json.dumps(done.document(), indent=2) if as_json else f"records: {done.store}")
     return 0 if done.complete else 1

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-import rich_click as click
-
+from subtx_toy.api.trial_lines import failure_lines
 from subtx_toy.cli.display import Display
 from subtx_toy.results.text_table import clock
 
@@ -25,78 +21,42 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0  # between plain lines
 
 
-class SweepProgress(AbstractContextManager["SweepProgress"]):
-    """Shows the tally of a sweep, after another display; call it as often as there is news."""
+class SweepProgress:
+    """Shows the tally of a sweep on a display; call it as often as there is news."""
 
-    def __init__(self, before: Display) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._before = before  # what the terminal shows until there are trials; two live displays cannot share it
-
-        self._console = Console(stderr=True, highlight=False)
-        self._terminal = self._console.is_terminal
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True) if self._terminal else None
+    def __init__(self, display: Display) -> None:
+        self._display = display
         self._start = self._last_line = time.monotonic()
         self._started = False
         self._failures: set[str] = set()
 
-    def __enter__(self) -> SweepProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None and self._started:
-            self._live.stop()
-
-    def report(self, message: str) -> None:
-        """Show a line."""
-        if self._terminal:
-            self._console.print(message, markup=False, soft_wrap=True)
-        else:
-            click.echo(message, file=sys.stderr)
-
     def __call__(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
         """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
+        elapsed = time.monotonic() - self._start
         if not self._started:
             self._started = True
-            self._before.stop()
-            if self._live is not None:
-                self._live.start()
             before = [f"{tally.stored} are stored already"] if tally.stored else []
             if tally.failed_before:
                 before.append(f"{tally.failed_before} failed earlier (--retry-failed runs them again)")
-            self.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
-            return
-        for outcome in outcomes:
-            if outcome.record is None:
-                self._failure(outcome)
-        elapsed = time.monotonic() - self._start
-        if self._live is not None:
-            self._live.update(_table(tally, elapsed))
-        elif time.monotonic() - self._last_line > _LINE_SECONDS:
+            self._display.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
+        elif not self._display.is_terminal and time.monotonic() - self._last_line > _LINE_SECONDS:
             self._last_line = time.monotonic()
-            self.report(line(tally, elapsed))
+            self._display.report(line(tally, elapsed))
+        for outcome in outcomes:
+            name = f"trial {outcome.trial.run_id[:12]}, seed {outcome.trial.seed}"
+            for text in failure_lines(outcome, name, self._failures):
+                self._display.report(text)
+        if self._display.is_terminal:
+            self._display.show(_table(tally, elapsed))
 
     def finish(self, tally: Tally) -> None:
         """Show how the sweep ended."""
         failed = tally.failed + tally.failed_before
-        self.report(line(tally, time.monotonic() - self._start))
+        self._display.report(line(tally, time.monotonic() - self._start))
         if tally.left:
-            self.report(f"stopped with {tally.left} trials left; the same command goes on")
+            self._display.report(f"stopped with {tally.left} trials left; the same command goes on")
         if failed:
-            self.report(f"{failed} trials failed; the others are stored, and --retry-failed tries again")
-
-    def _failure(self, outcome: Outcome) -> None:
-        lines = outcome.error.strip().splitlines()
-        kind = lines[-1]
-        short = outcome.trial.run_id[:12]
-        self.report(f"trial {short}, seed {outcome.trial.seed} failed: {kind}")
-        if kind not in self._failures:
-            self._failures.add(kind)
-            if len(lines) > 1:
-                self.report(outcome.error.strip())
+            self._display.report(f"{failed} trials failed; the others are stored, and --retry-failed tries again")
 
 
 def line(tally: Tally, elapsed: float) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.display import working
+from subtx_toy.cli.options import JSON
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--instances", type=click.IntRange(min=1), help="Problems to draw. [default: 200]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the tables.")
+@JSON
 @click.option("--list", "only_list", is_flag=True, help="Print the claims with their hypotheses and sources, and stop.")
 def verify(
     problem: str | None,
@@ -53,8 +54,8 @@ def verify(
     if only_list:
         _print_list(find_claims(chosen), as_json=as_json)
         return 0
-    with Display() as display, interruptible():
-        found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display.progress)
+    with working() as display:
+        found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display["progress"])
     if as_json:
         click.echo(json.dumps(found.document(), indent=2, allow_nan=False))
     else:
@@ -70,11 +71,7 @@ def _print_list(claims: Sequence[Claim], *, as_json: bool) -> None:
             "id": one.id,
             "statement": one.statement,
             "hypotheses": [hypothesis.name for hypothesis in one.hypotheses],
-            "prediction": one.prediction,
-            "observation": one.observation,
-            "tolerance": one.tolerance,
-            "source": one.source,
-            "every": one.every,
+            **{name: getattr(one, name) for name in ("prediction", "observation", "tolerance", "source", "every")},
         }
         for one in claims
     ]

@@ -41,15 +41,8 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     """Return the mean of each metric over the seeds of each configuration, in the order of the axes.
 
     Trials of different versions or data are different cells; ``pool_versions`` puts versions together. A seed counts
-    once in a cell, with the newest of its versions.
-
-    Args:
-        selection: trials of one protocol.
-        metrics: names of final metrics; the accuracy of ``student_aux``, or the alignment, where none is named.
-        pool_versions: whether the versions of the results are pooled.
-
-    Raises:
-        InputError: if no trial has such a metric, or the trials are of several protocols.
+    once in a cell, with the newest of its versions. Where no metric is named, it is the accuracy of ``student_aux``, or
+    the alignment.
     """
     protocols = {selection.config(result).protocol for result in selection.results}
     if len(protocols) > 1:

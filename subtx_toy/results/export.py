@@ -20,11 +20,7 @@ def export(selection: Selection, path: Path) -> int:
     """Write the selected trials, one row each with the columns of ``columns``; return how many.
 
     Provenance is in the rows: content key, RESULTS_VERSION and checksum of the data; in Parquet, the package that wrote
-    the file is in its metadata under ``subtx_toy``. The file is written under another name and renamed.
-
-    Raises:
-        InputError: if the ending is another one, the file cannot be written, or pyarrow is missing for Parquet; a file
-            that was there stays.
+    the file is in its metadata under ``subtx_toy``. A file that was there stays until the new one is whole.
     """
     check_target(path)
     table = columns(selection)
@@ -35,11 +31,7 @@ def export(selection: Selection, path: Path) -> int:
 
 
 def check_target(path: Path) -> None:
-    """Find out whether a file of that name can be made.
-
-    Raises:
-        InputError: if it cannot.
-    """
+    """Find out whether a file of that name can be made."""
     if path.suffix not in ENDINGS:
         raise InputError(f"export: expected a name ending in {' or '.join(ENDINGS)}, got {str(path)!r}")
     check_writable(path, what="export")

@@ -28,26 +28,15 @@ class Overview:
 
 @takes_store
 def overview(store: Store) -> Overview:
-    """Count what is in a store.
-
-    Raises:
-        StoreError: if it cannot be read.
-    """
+    """Count what is in a store."""
     protocols = {number: parse(content) for number, content in configs(store).items()}
     stored: dict[tuple[str, str, int], dict[str, Any]] = {}
     for number, dataset, version, trials, last in stored_by_config(store):
         config = protocols[number]
         protocol = "unknown" if config is None else config.protocol
+        place = {"protocol": protocol, "dataset": dataset, "results_version": version}
         row = stored.setdefault(
-            (protocol, dataset, version),
-            {
-                "protocol": protocol,
-                "dataset": dataset,
-                "results_version": version,
-                "configurations": 0,
-                "trials": 0,
-                "last_finished": 0.0,
-            },
+            (protocol, dataset, version), {**place, "configurations": 0, "trials": 0, "last_finished": 0.0}
         )
         row["configurations"] += 1
         row["trials"] += trials

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
@@ -18,9 +18,6 @@ from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store import Store
 from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import Result, configs, results
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Version = int | str
 
@@ -63,17 +60,10 @@ def select(
     seeds: Collection[int] | None = None,
     all_versions: bool = False,
 ) -> Selection:
-    """Select stored trials.
+    """Select the stored trials of the ``wanted`` configurations and ``seeds``; None is all of them.
 
-    Args:
-        store: where they are.
-        wanted: their configurations; None for all.
-        seeds: their seeds; None for all.
-        all_versions: whether results of other RESULTS_VERSIONs than this package's are taken too, and those of another
-            BF16_VERSION or another source of the user's.
-
-    Raises:
-        StoreError: if the store cannot be read.
+    ``all_versions`` takes results of other RESULTS_VERSIONs than this package's too, and those of another BF16_VERSION
+    or another source of the user's.
     """
     # One number for settings that only differ in how they were written: a record may lack newer ones.
     wanted = None if wanted is None else list(wanted)
@@ -183,34 +173,8 @@ def columns(selection: Selection) -> dict[str, list[object]]:
     return table
 
 
-def frame(selection: Selection) -> pd.DataFrame:
-    """Return the selected trials as a pandas frame, with the columns of ``columns``.
-
-    Raises:
-        InputError: if pandas is not installed.
-    """
-    return as_frame(columns(selection))
-
-
-def as_frame(table: Mapping[str, Sequence[object]]) -> pd.DataFrame:
-    """Return columns as a pandas frame.
-
-    Raises:
-        InputError: if pandas is not installed.
-    """
-    try:
-        import pandas
-    except ModuleNotFoundError:
-        raise InputError("pandas is not installed; install it with: pip install 'subtx-toy[export]'") from None
-    return pandas.DataFrame(table)
-
-
 def existing(path: Path) -> Store:
-    """Open a store that is there, and make none.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Open a store that is there, and make none."""
     if not path.exists():
         raise InputError(f"store: expected a results database, got none at {path}")
     return Store(path)

@@ -54,11 +54,7 @@ class Drawn:
     arguments: tuple[object, ...]
 
     def values(self, config: Settings, *, num: int, seed: int) -> list[object]:
-        """Draw ``num`` values, the first of which are those of a smaller ``num``; integers where ``config`` has one.
-
-        Raises:
-            InputError: if an integer is asked for, and there is none between the ends.
-        """
+        """Draw ``num`` values, the first of which are those of a smaller ``num``; integers where ``config`` has one."""
         streams = [generator(seed, "sweep", self.name, at) for at in range(num)]
         if self.law == "choice":
             return [self.arguments[int(stream.integers(len(self.arguments)))] for stream in streams]
@@ -84,9 +80,6 @@ class Drawn:
 
 def read_axis(word: str, config: Settings | None = None) -> Axis | Drawn:
     """Read one word of a plan; ``config`` tells which settings take any text.
-
-    Raises:
-        InputError: if it cannot be read.
 
     >>> read_axis("depth=range:1:4")
     Axis(names=('depth',), rows=((1,), (2,), (3,)), spaced=False)
@@ -115,9 +108,6 @@ def read_axis(word: str, config: Settings | None = None) -> Axis | Drawn:
 
 def axis_of(names: str | tuple[str, ...], values: object, config: Settings | None = None) -> Axis | Drawn:
     """Return the axis of a setting, or of several that change together, from Python values.
-
-    Raises:
-        InputError: if there is no value, or a row has not one value for each setting.
 
     >>> axis_of("width", [64, 128])
     Axis(names=('width',), rows=((64,), (128,)), spaced=False)

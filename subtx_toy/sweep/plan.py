@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import parse_seeds
+from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings import experiment_file as definitions
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.messages import nearest
 from subtx_toy.sweep.axes import Axis, Drawn, axis_of, read_axis
 from subtx_toy.sweep.plan_file import axis_words, read_plan_file
+from subtx_toy.sweep.schedule import schedule
+from subtx_toy.sweep.trial import Trial
 
 _MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations
 _MOST_CONFIGS = 1_000_000
@@ -53,95 +55,67 @@ class Plan:
         sample: int | None = None,
         sample_seed: int | None = None,
     ) -> Plan:
-        """Read a plan from the words of a command line; ``experiment`` may be the TOML file of a plan.
-
-        Raises:
-            InputError: naming everything that is wrong.
-        """
-        values = read_plan_file(experiment)
-        definition = definitions.read(experiment if values is None else str(values["experiment"]))
-        problems: list[str] = []
+        """Read a plan from the words of a command line; ``experiment`` may be the TOML file of a plan."""
+        values, problems = read_plan_file(experiment), list[str]()
         if values is not None:
             if words:
                 problems.append(f"{words[0]!r}: expected no axes beside those of the plan {experiment}")
-            words = axis_words(values)
+            experiment, words = str(values["experiment"]), axis_words(values)
             seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
             sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]
             sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
-        found: list[Axis | Drawn] = []
-        for word in words:
-            try:
-                found.append(read_axis(word, definition.config))
-            except InputError as error:
-                problems += error.problems
-        name = experiment if values is None else str(values["experiment"])
-        return cls._checked(name, definition, found, problems, seeds, sample, sample_seed)
+        return cls._of_axes(
+            experiment, [partial(read_axis, word) for word in words], problems, seeds, sample, sample_seed
+        )
 
     @classmethod
     def of(
         cls,
-        experiment: str | Path | Definition,
-        axes: Mapping[Any, object],
+        experiment: str | Path | Definition | Plan,
+        axes: Mapping[Any, object] | None = None,
         *,
-        seeds: str | None = None,
+        seeds: str | int | Iterable[int] | None = None,
         sample: int | None = None,
         sample_seed: int | None = None,
     ) -> Plan:
-        """Make a plan from Python values.
-
-        Args:
-            experiment: a name, the path of an experiment's TOML file, or what was read from it.
-            axes: by setting, a list of values, one value, or a text such as ``"log:1e-4:1e-1:7"``; by a tuple of
-                settings, a list of tuples of values that change together.
-            seeds: as ``parse_seeds`` reads them; by default the experiment's own.
-            sample: how many times the drawn axes are drawn.
-            sample_seed: names the streams of the draws, >= 0; by default 0.
-
-        Raises:
-            InputError: naming everything that is wrong.
-        """
-        definition = definitions.read(experiment)
-        problems: list[str] = []
-        found: list[Axis | Drawn] = []
-        for names, values in axes.items():
-            try:
-                found.append(axis_of(names, values, definition.config))
-            except InputError as error:
-                problems += error.problems
-        name = definition.name if isinstance(experiment, Definition) else str(experiment)
-        return cls._checked(name, definition, found, problems, seeds, sample, sample_seed)
+        """Make a plan from Python values, which are those of ``subtx_toy.sweep``; a ``Plan`` is returned as it is."""
+        if isinstance(experiment, Plan):
+            return experiment
+        text = None if seeds is None else ",".join(map(str, seed_list(seeds)))
+        readers = [partial(axis_of, names, values) for names, values in (axes or {}).items()]
+        return cls._of_axes(experiment, readers, [], text, sample, sample_seed)
 
     @classmethod
-    def _checked(
+    def _of_axes(
         cls,
-        name: str,
-        definition: Definition,
-        found: Sequence[Axis | Drawn],
+        experiment: str | Path | Definition,
+        readers: Sequence[Callable[[Settings], Axis | Drawn]],
         problems: list[str],
         seeds: str | None,
         sample: int | None,
         sample_seed: int | None,
     ) -> Plan:
+        """Make a plan of the axes that ``readers`` return, or name everything that is wrong after ``problems``."""
+        definition = definitions.read(experiment)
+        found: list[Axis | Drawn] = []
+        for reader in readers:
+            with InputError.collected(problems):
+                found.append(reader(definition.config))
         drawn = tuple(axis for axis in found if isinstance(axis, Drawn))
         axes = tuple(axis.settled(definition.config) for axis in found if isinstance(axis, Axis))
         chosen = definition.seeds if seeds is None else seeds
-        try:
+        with InputError.collected(problems):
             parse_seeds(chosen)
-        except InputError as error:
-            problems += error.problems
         problems += _faults(definition, axes, drawn, sample, sample_seed)
         InputError.gather(problems)
+        name = definition.name if isinstance(experiment, Definition) else str(experiment)
         plan = cls(name, definition, axes, drawn, chosen, sample or 0, sample_seed or 0)
-        _ = plan.configs  # tells what is wrong with the values
+        _ = plan.configs  # reports what is wrong with the values
         return plan
 
     @cached_property
     def configs(self) -> list[Settings]:
-        """Every configuration, in the order of the axes, the last one changing fastest.
-
-        Raises:
-            InputError: naming every value that is wrong.
-        """
+        """Every configuration, in the order of the axes, the last one changing fastest."""
         if all(len(axis.rows) == 1 for axis in self.axes) and not self.drawn:
             return self._of_the_grid()
         blocks: list[tuple[tuple[str, ...], Sequence[tuple[object, ...]]]]
@@ -170,6 +144,10 @@ class Plan:
         given = {name: value for axis in self.axes for name, value in zip(axis.names, axis.rows[0], strict=True)}
         changed = self.definition.config.changed(given)
         return self.definition.around(changed, given)
+
+    def trials(self, **obtaining: Any) -> list[Trial]:
+        """Return every configuration with every seed; the keywords are those of ``schedule``."""
+        return schedule(self.configs, parse_seeds(self.seeds), **obtaining)
 
     @property
     def swept(self) -> dict[str, list[object]]:

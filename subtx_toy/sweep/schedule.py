@@ -24,10 +24,6 @@ def schedule(
 
     So a sweep that is stopped half-way has half the seeds everywhere. The data sets are obtained where they are
     missing, because their checksums are part of the keys.
-
-    Raises:
-        DataError: if a data set cannot be had.
-        InputError: if a configuration does not fit its data set, or an object of the user's cannot be imported.
     """
     notes: dict[str, None] = {}
     for config in configs:

@@ -87,19 +87,8 @@ def carry_out(
     """Run the trials that are not stored, and yield how far the sweep is with what has finished since.
 
     Outcomes are in the store when they are yielded. Trials that other coordinators run on the same store are waited
-    for, and taken over if their coordinator dies. The first tally comes before any trial has run.
-
-    Args:
-        trials: of the plan.
-        store: where records and states are kept.
-        open_workers: called if there is something to run; the workers end with the iterator.
-        experiment: a name for people.
-        retry_failed: whether trials that failed in an earlier session run again.
-        max_failures: stop after so many failed trials; the others stay pending.
-
-    Raises:
-        StoreError: if the store cannot be written.
-        WorkerError: if the workers are gone, or are not fit.
+    for, and taken over if their coordinator dies. The first tally comes before any trial has run. Workers are opened
+    if there is something to run, and end with the iterator. After ``max_failures`` the others stay pending.
     """
     known = states(store, [trial.run_id for trial in trials])
     todo, tally = [], Tally(len(trials))

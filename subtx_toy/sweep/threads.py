@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Read by the numerical libraries when they are loaded."""
@@ -15,6 +17,19 @@ def prefer_one_thread() -> None:
     """
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch take one thread: the fastest number for small problems, and one order of additions, bit for bit."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def processors() -> int:

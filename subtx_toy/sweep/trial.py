@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from subtx_toy import __version__
 from subtx_toy.errors import InputError, WorkerError
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 
@@ -65,9 +66,10 @@ class Edition:
     @classmethod
     def here(cls) -> Edition:
         """Return that of this process."""
-        from subtx_toy import __version__
-
         return cls(__version__, RESULTS_VERSION)
+
+    def __str__(self) -> str:
+        return f"subtx-toy {self.package} with RESULTS_VERSION {self.results_version}"
 
 
 def start_worker() -> None:
@@ -88,14 +90,10 @@ def start_worker() -> None:
 
 
 def run_batch(trials: Sequence[Trial], edition: Edition) -> list[Outcome]:
-    """Run some trials in this process, one after another.
-
-    Raises:
-        WorkerError: if this worker has another package, other results or another data set than its coordinator.
-    """
+    """Run some trials in this process, one after another."""
     here = Edition.here()
     if here != edition:
-        raise WorkerError(f"worker: expected {_words(edition)} as in the coordinator, got {_words(here)}")
+        raise WorkerError(f"worker: expected {edition} as in the coordinator, got {here}")
     import torch
 
     torch.set_num_threads(1)
@@ -113,17 +111,8 @@ def _outcome(trial: Trial) -> Outcome:
     return Outcome(trial, record, error, started, time.time())
 
 
-def _words(edition: Edition) -> str:
-    return f"subtx-toy {edition.package} with RESULTS_VERSION {edition.results_version}"
-
-
 def run_trial(trial: Trial) -> RunRecord:
-    """Run one trial in this process.
-
-    Raises:
-        WorkerError: if the data set is not the one the coordinator read.
-        InputError: if a source of the user's is not the one the coordinator read.
-    """
+    """Run one trial in this process."""
     from subtx_toy.protocols.experiment import run_experiment
 
     config = trial.config

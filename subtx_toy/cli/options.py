@@ -1,0 +1,73 @@
+"""The options that several commands share, and which of them a user has given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+from click import get_current_context
+
+from subtx_toy.files.atomic import check_writable
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse the file of an option that could not be written after the work; a click callback."""
+    if path is not None and not context.resilient_parsing:
+        check_writable(path, what=parameter.name or "file")
+    return path
+
+
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+OUT = click.option("--out", required=True, type=FILE, callback=writable, help="File to write.")
+STORE = click.option("--store", type=PATH, help="Results file. [env: SUBTX_TOY_STORE]")
+DATA_DIR = click.option("--data-dir", type=PATH, help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
+WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]"
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Names the streams.")
+SEEDS = click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: the experiment's own]")
+TRAIT = click.option(
+    "--trait",
+    default="relabel:4:9",
+    show_default=True,
+    help="relabel:A:B, backdoor:B, preference:A:B, refusal:A, or your own as file.py:name.",
+)
+
+
+def options(*added: Callable[[CommandT], CommandT]) -> Callable[[CommandT], CommandT]:
+    """Return a decorator that adds several options, which the help lists in this order."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+plan_options = options(
+    SEEDS,
+    click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Draws of the axes drawn at random."),
+    click.option("--sample-seed", type=click.IntRange(min=0), metavar="S", help="Of the draws. [default: 0]"),
+)
+"""The options of a plan that its words do not hold."""
+
+data_options = options(
+    click.option("--dataset", type=click.Choice(["mnist", "glyphs", "fashion"]), default="mnist", show_default=True),
+    click.option("--num-train", type=click.IntRange(min=1), default=60_000, show_default=True, help="Images."),
+    click.option("--num-test", type=click.IntRange(min=1), default=10_000, show_default=True, help="Held-out images."),
+    DATA_DIR,
+)
+"""The options that name a data set."""
+
+
+def is_given(name: str) -> bool:
+    """Return whether a parameter of the command that runs was given, and does not hold its default."""
+    source = get_current_context().get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
