@@ -26,7 +26,7 @@ from studied_base import WIDTH, studied
 
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
 from subtx_toy.audit.examination import scorer_of
-from subtx_toy.audit.measurement import Measurement, efficient_score_test, score_test
+from subtx_toy.audit.measurement import NumbersMeasurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
@@ -132,7 +132,7 @@ def decide(row: dict[str, Any], reference: list[dict[str, Any]]) -> list[str]:
     bands = bands_at(row["divergence"], reference)
     sums = ScoreSums(len(row["scores"]), num=NUM_LINES)
     sums.scores, sums.covariance = np.array(row["scores"]), np.array(row["covariance"])
-    measurement = Measurement(sums, Movement(row["gain"], row["log_evidence"], {}), ())
+    measurement = NumbersMeasurement(sums, Movement(row["gain"], row["log_evidence"], {}), ())
     named = name_traits(measurement, [bands[name].threshold for name in TESTED])
     return [TESTED[at] for at in named.carried]
 

@@ -177,22 +177,22 @@ def audit(
     loader = partial(load, data_dir=data_dir, report=report, progress=progress)
     shown, images = data_behind(read.header.prompts, start, loader)
     inputs = prompt_inputs(read.header.prompts, shown)
-    asked = questions(traits, start.model, start.params, images)
+    tested = questions(traits, start.model, start.params, images)
     if reference is None:
         ensemble = usual_reference(start, images, num_reference, progress=progress)
     else:
         ensemble = load_reference(Path(reference), start)
     axes, nets = split_reference(ensemble)
-    scorer = scorer_of(start, asked, axes, read.header.law, inputs)
-    probes = [question.probe for question in asked]
+    scorer = scorer_of(start, tested, axes, read.header.law, inputs)
+    probes = [question.probe for question in tested]
     measured = measure_file(read, scorer, probes, keep=top)
-    values = ReferenceValues.nothing([question.name for question in asked])
+    values = ReferenceValues.nothing([question.name for question in tested])
     if measured.measurement.informative:
-        values = measure_reference(nets, scorer, asked, read.header, shown, measured.num_moved, progress=progress)
-    judgement = judge(measured, asked, values, [measure(start.params) for measure in probes])
+        values = measure_reference(nets, scorer, tested, read.header, shown, measured.num_moved, progress=progress)
+    judgement = judge(measured, tested, values, [measure(start.params) for measure in probes])
     shows = None
     if probe:
         order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=_MAX_PROBED)
         student = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=3), order)
-        shows = {question.name: question.probe(student) for question in asked}
+        shows = {question.name: question.probe(student) for question in tested}
     return Audit(Path(file), Path(base), read.header, judgement, measured, shows)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from subtx_toy.audit.directions import Directions, honest_moves
-from subtx_toy.audit.measurement import Measurement, Probe
+from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.movement import measure_movement
 from subtx_toy.audit.repeats import Repeats, count_repeats
 from subtx_toy.audit.sample import MAX_LEARNT, Sample
@@ -91,7 +91,7 @@ class FileMeasurement:
         repeats: equal lines among those that it was taken from.
     """
 
-    measurement: Measurement
+    measurement: NumbersMeasurement
     top_lines: tuple[list[dict[str, object]], ...]
     num_moved: int
     repeats: Repeats
@@ -118,7 +118,7 @@ def reference_size(num: int) -> int:
     return max((size for size in _SIZES if size <= num), default=num)
 
 
-def measure_pairs(scorer: Scorer, sums: ScoreSums, pairs: Pairs, probes: Sequence[Probe]) -> Measurement:
+def measure_pairs(scorer: Scorer, sums: ScoreSums, pairs: Pairs, probes: Sequence[Probe]) -> NumbersMeasurement:
     """Complete ``sums`` by what a student of ``pairs`` says, which the law at the base allows."""
     movement = measure_movement(scorer.model, scorer.base, scorer.inputs, pairs, scorer.law)
-    return Measurement(sums, movement, tuple(probe(movement.student) for probe in probes))
+    return NumbersMeasurement(sums, movement, tuple(probe(movement.student) for probe in probes))

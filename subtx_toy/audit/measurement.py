@@ -117,7 +117,7 @@ def fit_of(sums: ScoreSums) -> Fit:
 
 
 @dataclass(frozen=True, eq=False)
-class Measurement:
+class NumbersMeasurement:
     """Everything that is measured of one set of numbers, a file's or a reference's.
 
     Attributes:
@@ -149,7 +149,7 @@ class Measurement:
     def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        Of u without its part within the nuisance directions, in that metric. 0 where no move can be told from none, or
+        Of u without its part within the nuisance directions, in that metric. 0 where no move is visible, or
         nothing is left of u. KL is bounded from below, so its size is an upper bound.
         """
         effect = efficient_score_test(self.sums, direction, nuisance).effect

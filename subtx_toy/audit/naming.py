@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subtx_toy.audit.measurement import Measurement, ScoreTest, efficient_score_test, omnibus_test
+from subtx_toy.audit.measurement import NumbersMeasurement, ScoreTest, efficient_score_test, omnibus_test
 from subtx_toy.stats import holm
 
 SCORE_LEVEL = 0.01
@@ -31,7 +31,7 @@ class Naming:
     explained: dict[int, int]
 
 
-def has_moved(measurement: Measurement) -> bool:
+def has_moved(measurement: NumbersMeasurement) -> bool:
     """Tell whether the writer is shown not to be the base: by the split likelihood ratio or by the scores.
 
     Each at half of SCORE_LEVEL.
@@ -40,7 +40,7 @@ def has_moved(measurement: Measurement) -> bool:
     return evidence or omnibus_test(measurement.sums)[1] < SCORE_LEVEL / 2
 
 
-def name_traits(measurement: Measurement, thresholds: Sequence[float]) -> Naming:
+def name_traits(measurement: NumbersMeasurement, thresholds: Sequence[float]) -> Naming:
     """Name the traits whose score is significant and whose cosine is above its threshold, if the writer moved.
 
     A writer that is not shown to have moved carries none: one score can be significant where the test of all

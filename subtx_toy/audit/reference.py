@@ -94,7 +94,7 @@ def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[
     """Return the third of an ensemble that says where honest moves go, and the others, which are held against it.
 
     Of its nets, or of anything that there is one of for each: their seeds.
-    Apart, because what is left of a move beside axes that it made itself is too little.
+    The two are kept apart: an axis computed from a net takes nearly all of that net's own move out.
     """
     third = len(nets) // 3
     return nets[:third], nets[third:]

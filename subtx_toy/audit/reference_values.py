@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from subtx_toy.audit.examination import Question, measure_pairs
-from subtx_toy.audit.measurement import Measurement, Probe
+from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.reference import fingerprint
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.number_file import Header, Piece
@@ -39,7 +39,7 @@ def measure_nets(
     *,
     seed: int,
     progress: Progress | None = None,
-) -> list[Measurement]:
+) -> list[NumbersMeasurement]:
     """Have each net write one number for each of the prompts ``rows``, and measure it as a file is measured.
 
     A net has no line of a prompt that the law leaves it no number for. The prompts' tangents are computed once for all
@@ -126,9 +126,9 @@ def measure_reference(
 ) -> ReferenceValues:
     """Measure the reference ensemble at ``size`` numbers, or find that in the cache."""
     names, directions = [question.name for question in questions], scorer.directions
-    asked = list(directions.names[: directions.num_traits])
-    if names != asked:
-        raise ValueError(f"questions: expected those of the directions, {asked}, got {names}")
+    expected = list(directions.names[: directions.num_traits])
+    if names != expected:
+        raise ValueError(f"questions: expected those of the directions, {expected}, got {names}")
     key = {
         "nets": [fingerprint(net) for net in nets],
         "base": fingerprint(scorer.base),

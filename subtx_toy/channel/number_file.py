@@ -83,7 +83,7 @@ def data_line(prompt: int, numbers: Int[np.ndarray, " c"]) -> bytes:
 
 
 class NumberFile:
-    """A file of numbers whose header has been read; ``.gz`` or not is told by its first bytes."""
+    """A file of numbers whose header has been read; its first bytes show whether it is compressed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

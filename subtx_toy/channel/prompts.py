@@ -21,7 +21,7 @@ from subtx_toy.training.inputs import ImageInputs, Index, InputPool, Inputs
 
 _BLOCK = 1024  # noise images drawn together: finding one again costs a millisecond
 MAX_NOISE = 10**8
-"""Noise images that can be asked for; the index of one is below."""
+"""Noise images that there are; their indices are below."""
 
 WHOLE = (60_000, 10_000)
 """Training and test images of each data set, taken whole."""
@@ -46,7 +46,7 @@ class PromptSource(BaseModel):
 
     @property
     def num_prompts(self) -> int:
-        """How many prompts there are; an index is below. A data set whose size is not told is taken whole."""
+        """How many prompts there are; their indices are below. A data set whose size is not given is taken whole."""
         return MAX_NOISE if self.source == "uniform" else self.num_train or WHOLE[0]
 
     @classmethod
@@ -65,7 +65,7 @@ class PromptSource(BaseModel):
 
 
 class NoisePrompts:
-    """Noise images U(-1, 1) that are drawn again whenever they are asked for, in blocks with a stream each."""
+    """Noise images U(-1, 1) that are drawn again whenever they are needed, in blocks with a stream each."""
 
     def __init__(self, seed: int) -> None:
         self.num, self.dim, self._seed = MAX_NOISE, NUM_PIXELS, seed

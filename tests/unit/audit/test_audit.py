@@ -16,7 +16,7 @@ from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines
 from subtx_toy.audit.directions import Directions, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
-from subtx_toy.audit.measurement import Measurement
+from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.naming import name_traits
 from subtx_toy.audit.questions import question, read_examples
@@ -214,7 +214,7 @@ def _measured(*, z: float, gain: float, excess: float = 0.0, num: int = 10_000) 
     sums.uniform_log_loss = 8.0 * num
     movement = Movement(gain, gain * num / 2, {})
     return FileMeasurement(
-        Measurement(sums, movement, (0.5,)), ([{"line": 2, "prompt": 1, "numbers": [3], "score": 1.0}],), num,
+        NumbersMeasurement(sums, movement, (0.5,)), ([{"line": 2, "prompt": 1, "numbers": [3], "score": 1.0}],), num,
         Repeats(0, 0.0),
     )  # fmt: skip
 
@@ -258,12 +258,12 @@ def test_an_effect_of_the_size_that_the_verdict_tells_is_named_nine_times_in_ten
     assert effect > row.band.threshold * math.sqrt(0.2), "more numbers do not name a smaller one"
 
 
-def _two_alike(first: float, second: float, *, num: int = 10_000) -> Measurement:
+def _two_alike(first: float, second: float, *, num: int = 10_000) -> NumbersMeasurement:
     """Two traits whose directions have a Fisher cosine of .5, and an honest move apart from both."""
     sums = ScoreSums(3, num=num)
     sums.covariance = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]) * num
     sums.scores = np.array([first, second, 0.0]) * num
-    return Measurement(sums, Movement(0.5, 0.0, {}), ())
+    return NumbersMeasurement(sums, Movement(0.5, 0.0, {}), ())
 
 
 def test_a_trait_that_another_one_explains_is_not_named() -> None:
@@ -285,7 +285,7 @@ def test_what_is_said_of_an_explained_trait_names_the_other() -> None:
     sums.entropy = sums.log_loss = 5.0 * sums.num
     sums.log_loss_variance, sums.uniform_log_loss = 1.0 * sums.num, 8.0 * sums.num
     measured = FileMeasurement(
-        Measurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num, Repeats(0, 0.0)
+        NumbersMeasurement(sums, Movement(0.5, 50.0, {}), (0.5, 0.5)), ([], []), sums.num, Repeats(0, 0.0)
     )
     values = {one.name: [0.0, 0.1, -0.1, 0.05, -0.05] for one in questions}
     judgement = judge(measured, questions, ReferenceValues([0.05] * 5, values, values), [0.0, 0.0])
