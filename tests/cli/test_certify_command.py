@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from subtx_toy.cli import BAD_INPUT, FAILED, OK, call
+from subtx_toy.settings.certificate import ProblemChoice
 
 PROBLEM = """
 hidden = [4]
@@ -67,11 +68,11 @@ def test_the_seed_of_a_teacher_goes_from_both_commands_to_its_training(
 ) -> None:
     api = importlib.import_module("subtx_toy.api.certify")
     usual = api._described
-    seeds: list[tuple[str, int]] = []
+    seeds: list[tuple[str, int | None]] = []
 
-    def described(name: str, quantity: str, *, seed: int, **settings: Any) -> object:
-        seeds.append((name, seed))
-        return usual(problem, quantity, seed=None, **settings)
+    def described(name: str, quantity: str, choice: ProblemChoice, **work: Any) -> object:
+        seeds.append((name, choice.seed))
+        return usual(problem, quantity, choice.model_copy(update={"seed": None}), **work)
 
     monkeypatch.setattr(api, "_described", described)
     out = str(tmp_path / "it.cert")
