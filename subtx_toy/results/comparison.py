@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Distillation, DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
-from subtx_toy.settings.published import full_name
+from subtx_toy.settings.published import PublishedPoint, full_name
 from subtx_toy.stats import Estimate, difference, estimate, holm
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
@@ -98,18 +98,20 @@ def compare_sweep(
     by_config: dict[RunConfig, list[TrialMetrics]] = {}
     for finding in findings:
         by_config.setdefault(finding.config, []).append(finding)
-    values_at: dict[Settings, list[tuple[str, list[float], str | None]]] = {}
+    values_at: dict[Settings, list[tuple[str, list[float], PublishedPoint | None]]] = {}
     for point in published.points if published else []:
         known = values_at.setdefault(definition.point(point.at), [])
-        known += [(full_name(name), value, point.source) for name, value in point.values.items()]
+        known += [(full_name(name), value, point) for name, value in point.values.items()]
     rows = []
     for config, here in by_config.items():
         at = {name: value for name, value in config if value != getattr(base, name)}
         here = sorted(here, key=lambda one: one.seed)
-        for metric, value, source in values_at.get(config) or [(_main_metric(here[0]), [], None)]:
+        for metric, value, place in values_at.get(config) or [(_main_metric(here[0]), [], None)]:
             values = [finding.metrics[metric] for finding in here]
-            theirs = published.estimate(value, estimate(values)) if published and value else None
-            rows.append(_compared(values, theirs, lent=len(value) == 1, at=at, metric=metric, source=source))
+            theirs = published.estimate(value, estimate(values), n=place.n) if published and place else None
+            rows.append(
+                _compared(values, theirs, lent=len(value) == 1, at=at, metric=metric, source=place and place.source)
+            )
     return _judged(rows)
 
 

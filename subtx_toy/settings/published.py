@@ -82,6 +82,7 @@ class PublishedPoint(Table):
 
     at: dict[str, Any] = Field(description="settings of the point that are not the experiment's own")
     source: str | None = Field(None, description="where this point comes from, if not from the sweep's source")
+    n: Annotated[int, Field(ge=2)] | None = Field(None, description="runs behind these means, if not the sweep's n")
     values: dict[str, Annotated[list[Fraction], Field(min_length=1, max_length=2)]] = Field(
         description="by metric: the mean as printed, and its spread where the source gives one"
     )
@@ -122,16 +123,20 @@ class PublishedSweep(Table):
         )
         return self
 
-    def estimate(self, value: list[float], ours: Estimate) -> Estimate:
-        """Return a published mean with its standard error, which ``ours`` lends where the source gives none."""
+    def estimate(self, value: list[float], ours: Estimate, *, n: int | None = None) -> Estimate:
+        """Return a published mean with its standard error, which ``ours`` lends where the source gives none.
+
+        ``n`` is the number of runs behind this mean, if it is not the sweep's.
+        """
+        n = n or self.n
         mean, *spread = value
         if not spread:
-            error = ours.standard_error * math.sqrt(ours.n / self.n)
+            error = ours.standard_error * math.sqrt(ours.n / n)
         elif self.spread == "sd":
-            error = spread[0] / math.sqrt(self.n)
+            error = spread[0] / math.sqrt(n)
         else:
             error = spread[0] / 1.96
-        return Estimate(mean, math.hypot(error, self.reading / math.sqrt(3)), self.n)
+        return Estimate(mean, math.hypot(error, self.reading / math.sqrt(3)), n)
 
 
 def full_name(metric: str) -> str:

@@ -55,6 +55,12 @@ def test_the_standard_error_follows_from_what_is_printed(spread: str, value: lis
     assert found.standard_error == pytest.approx(error)
 
 
+def test_a_point_of_fewer_runs_has_their_standard_error() -> None:
+    found = _published(spread="sd").estimate([0.4, 0.15], OURS, n=9)
+    assert found.n == 9
+    assert found.standard_error == pytest.approx(0.05)
+
+
 def test_the_error_of_reading_a_figure_is_added_in_quadrature() -> None:
     found = _published(reading=0.03).estimate([0.4], OURS)
     assert found.standard_error == pytest.approx(math.hypot(0.04, 0.03 / math.sqrt(3)))
