@@ -43,15 +43,9 @@ def check(
     expected: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Checked:
-    """Re-prove a certificate.
+    """Re-prove a certificate, or raise Rejected with the reason.
 
-    Args:
-        claimed: what its file says, by ``document.read``.
-        expected: digests by array and ``"settings"``, a JSON text, of the problem that it has to be about.
-        progress: called with the boxes done and their number.
-
-    Raises:
-        Rejected: with the reason.
+    ``expected`` holds digests by array, and ``"settings"`` as JSON text, of the problem that it has to be about.
     """
     began, before = time.process_time(), ctx.prec
     if expected is not None:

@@ -26,17 +26,10 @@ class Rejected(Exception):  # noqa: N818, it is the verdict
 
 @dataclass(frozen=True)
 class CertificateFile:
-    """What a file says, its form checked and nothing proved.
+    """What a file says, its form checked and nothing proved: ``quantity`` > 0 in (0, ``eps``].
 
-    Attributes:
-        settings: names and small numbers of the problem.
-        arrays: by name, float64.
-        digests: SHA-256 of each.
-        fingerprint: of the problem.
-        quantity: what is claimed to be positive.
-        eps: up to where.
-        boxes: ``(lo, hi, lower)`` from 0 to ``eps`` without gaps.
-        negative: a step size and an upper bound below zero there, or None.
+    ``boxes`` are ``(lo, hi, lower)`` from 0 to ``eps`` without gaps; ``negative`` is a step size beyond and an upper
+    bound below zero there, or None; ``digests`` are the SHA-256 of the float64 ``arrays``.
     """
 
     settings: dict[str, Any]

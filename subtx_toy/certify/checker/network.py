@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,13 @@ from flint import arb, arb_mat
 from subtx_toy.certify.checker.document import LARGEST, Rejected
 from subtx_toy.certify.checker.units import UNITS
 
+Rows = list[int] | slice
+"""Outputs of a layer, by their numbers."""
+
 
 def matrix(values: np.ndarray) -> arb_mat:
     """Return the exact matrix of float64 numbers ``[n, m]``."""
     return arb_mat(values.shape[0], values.shape[1], [arb(one) for one in values.ravel().tolist()])
-
-
-def grid(rows: int, columns: int, entries: Sequence[arb]) -> arb_mat:
-    """Return the matrix of given entries, row by row."""
-    return arb_mat(rows, columns, entries)
-
-
-def repeated(row: np.ndarray | Sequence[arb], times: int) -> arb_mat:
-    """Return a matrix of equal rows."""
-    values = [arb(one) for one in row.tolist()] if isinstance(row, np.ndarray) else list(row)
-    return arb_mat(times, len(values), values * times)
 
 
 class Network:
@@ -100,29 +91,22 @@ class Network:
             raise Rejected(f"the trait {self.trait!r} is not known")
         return targets
 
-    def weight(self, layer: int, *, rows: list[int] | None = None) -> arb_mat:
-        """Return a layer's weight at the init, ``[in, out]``."""
-        return matrix(_chosen(self.arrays[f"layers.{layer}.weight"], rows).T)
+    def weight(self, layer: int, *, rows: Rows = slice(None), part: str = "") -> arb_mat:
+        """Return a layer's weight at the init, or that ``part`` of its direction, ``[in, out]``."""
+        return matrix(self.arrays[f"{part}layers.{layer}.weight"][rows].T)
 
-    def bias(self, layer: int, *, rows: list[int] | None = None) -> list[arb]:
-        """Return a layer's bias at the init."""
-        return [arb(one) for one in _chosen(self.arrays[f"layers.{layer}.bias"], rows).tolist()]
+    def bias(self, layer: int, times: int, *, rows: Rows = slice(None), part: str = "") -> arb_mat:
+        """Return a layer's bias likewise, repeated ``[times, out]``."""
+        return matrix(np.tile(self.arrays[f"{part}layers.{layer}.bias"][rows], (times, 1)))
 
-    def weight_rate(self, layer: int, *, rows: list[int] | None = None) -> arb_mat:
-        """Return the direction of a layer's weight, ``[in, out]``: the exact sum of its parts."""
-        high = matrix(_chosen(self.arrays[f"direction.layers.{layer}.weight"], rows).T)
-        low = self.arrays.get(f"direction_low.layers.{layer}.weight")
-        return high if low is None else high + matrix(_chosen(low, rows).T)
-
-    def bias_rate(self, layer: int, *, rows: list[int] | None = None) -> list[arb]:
-        """Return the direction of a layer's bias."""
-        high = [arb(one) for one in _chosen(self.arrays[f"direction.layers.{layer}.bias"], rows).tolist()]
-        low = self.arrays.get(f"direction_low.layers.{layer}.bias")
-        return high if low is None else [a + b for a, b in zip(high, _chosen(low, rows).tolist(), strict=True)]
-
-
-def _chosen(values: np.ndarray, rows: list[int] | None) -> np.ndarray:
-    return values if rows is None else values[rows]
+    def motion(self, layer: int, times: int, *, rows: Rows = slice(None)) -> tuple[arb_mat, arb_mat]:
+        """Return the direction of a layer's weight and of its repeated bias: the exact sum of its parts."""
+        weight = self.weight(layer, rows=rows, part="direction.")
+        bias = self.bias(layer, times, rows=rows, part="direction.")
+        if f"direction_low.layers.{layer}.weight" in self.arrays:
+            weight += self.weight(layer, rows=rows, part="direction_low.")
+            bias += self.bias(layer, times, rows=rows, part="direction_low.")
+        return weight, bias
 
 
 def _positive(settings: dict[str, Any], name: str) -> arb:

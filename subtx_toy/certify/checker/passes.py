@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.network import Network, grid, matrix, repeated
+from subtx_toy.certify.checker.network import Network, Rows, matrix
 from subtx_toy.certify.checker.units import log_sum_exp, softmax
 
 
@@ -63,7 +63,23 @@ def entrywise(function: Callable[..., arb], *matrices: arb_mat) -> arb_mat:
     """Apply a function entry by entry."""
     first = matrices[0]
     entries = [function(*one) for one in zip(*(each.entries() for each in matrices), strict=True)]
-    return grid(first.nrows(), first.ncols(), entries)
+    return arb_mat(first.nrows(), first.ncols(), entries)
+
+
+def nothing(like: arb_mat) -> arb_mat:
+    """Return zeros of the same shape."""
+    return arb_mat(like.nrows(), like.ncols())
+
+
+def at_init(network: Network, x: arb_mat, rows: list[int]) -> list[tuple[arb_mat, arb_mat]]:
+    """Return input and pre-activation of every layer at the shared init; of the last layer the outputs ``rows``."""
+    passed, z = [], x
+    for layer in range(network.depth):
+        a = entrywise(network.unit.value, z) if layer else x
+        chosen: Rows = rows if layer == network.depth - 1 else slice(None)
+        z = a * network.weight(layer, rows=chosen) + network.bias(layer, a.nrows(), rows=chosen)
+        passed.append((a, z))
+    return passed
 
 
 def activated(network: Network, z: Path, over: Range) -> Path:
@@ -86,48 +102,39 @@ class Outputs:
     """The teacher's distilled outputs along the ray."""
 
     def __init__(self, network: Network) -> None:
-        self.network, self.rows = network, len(network.inputs)
-        last = network.depth - 1
-        chosen = [network.columns if layer == last else None for layer in range(network.depth)]
-        self.weights = [network.weight(layer, rows=rows) for layer, rows in enumerate(chosen)]
-        self.rates = [network.weight_rate(layer, rows=rows) for layer, rows in enumerate(chosen)]
-        self.biases = [repeated(network.bias(layer, rows=rows), self.rows) for layer, rows in enumerate(chosen)]
-        self.bias_rates = [
-            repeated(network.bias_rate(layer, rows=rows), self.rows) for layer, rows in enumerate(chosen)
+        self.network, n = network, len(network.inputs)
+        chosen: list[Rows] = [*[slice(None)] * (network.depth - 1), network.columns]
+        self.base = [
+            (network.weight(layer, rows=rows), network.bias(layer, n, rows=rows)) for layer, rows in enumerate(chosen)
         ]
-        x = matrix(network.inputs)
-        self.first = x * self.weights[0] + self.biases[0], x * self.rates[0] + self.bias_rates[0]
+        self.motions = [network.motion(layer, n, rows=rows) for layer, rows in enumerate(chosen)]
+        x, (W, b), (G, g) = matrix(network.inputs), self.base[0], self.motions[0]
+        self.first = x * W + b, x * G + g
 
     def over(self, box: Range) -> Path:
         """Enclose them over a box, ``[n, k]``."""
         value, rate = self.first
         at_middle = value + rate * box.c
-        if self.network.smooth:
-            path = Path(at_middle, rate, arb_mat(rate.nrows(), rate.ncols()))
-        else:
-            path = Path(at_middle, None, rate)
+        path = Path(at_middle, rate, nothing(rate)) if self.network.smooth else Path(at_middle, None, rate)
         for layer in range(1, self.network.depth):
             path = self._affine(layer, activated(self.network, path, box), box)
         return path
 
     def _affine(self, layer: int, a: Path, box: Range) -> Path:
-        W = self.weights[layer] + self.rates[layer] * box.c
-        b = self.biases[layer] + self.bias_rates[layer] * box.c
-        G, g = self.rates[layer], self.bias_rates[layer]
-        _, slope = whole = a.whole(box)
+        (W0, b0), (G, g) = self.base[layer], self.motions[layer]
+        W, b = W0 + G * box.c, b0 + g * box.c
+        whole, slope = a.whole(box)
         if a.slope is None:
-            return Path(a.value * W + b, None, a.last * W + (whole[0] + a.last * box.t) * G + g)
-        moved = slope + a.last * box.t
-        return Path(a.value * W + b, a.slope * W + a.value * G + g, a.last * W + moved * G)
+            return Path(a.value * W + b, None, a.last * W + (whole + a.last * box.t) * G + g)
+        return Path(a.value * W + b, a.slope * W + a.value * G + g, a.last * W + (slope + a.last * box.t) * G)
 
     def start(self) -> tuple[arb_mat, arb_mat]:
         """Return outputs and v = J dT at the init."""
         unit, (value, rate) = self.network.unit, self.first
-        for layer in range(1, self.network.depth):
+        for (W, b), (G, g) in zip(self.base[1:], self.motions[1:], strict=True):
             a = entrywise(unit.value, value)
             slope = entrywise(lambda at, one: unit.slopes(at)[0] * one, value, rate)
-            value = a * self.weights[layer] + self.biases[layer]
-            rate = slope * self.weights[layer] + a * self.rates[layer] + self.bias_rates[layer]
+            value, rate = a * W + b, slope * W + a * G + g
         return value, rate
 
 
@@ -148,47 +155,37 @@ def mean_log_sum_exp(z: Path, over: Range) -> list[arb]:
     """Return value, slope (if smooth) and last of the mean over rows of log sum e^z."""
     whole, whole_slope = z.whole(over)
     p = _by_rows(softmax, whole)
-    rows = range(z.value.nrows())
-    values = [log_sum_exp(_row(z.value, i)) for i in rows]
+    values = [log_sum_exp(row) for row in z.value.tolist()]
     if z.slope is None:
-        parts = [values, [_dot(_row(p, i), _row(whole_slope, i)) for i in rows]]
+        parts = [values, row_products(p, whole_slope)]
     else:
-        at = _by_rows(softmax, z.value)
-        slopes = [_dot(_row(at, i), _row(z.slope, i)) for i in rows]
-        first = _by_rows(_first, p, whole_slope)
-        lasts = [
-            _dot(_row(first, i), _row(whole_slope, i)) / 2 + _dot(_row(p, i), _row(z.last, i)) for i in rows
-        ]  # fmt: skip
-        parts = [values, slopes, lasts]
-    return [sum(one, arb(0)) / len(rows) for one in parts]
+        bends = row_products(_by_rows(_first, p, whole_slope), whole_slope)
+        lasts = [bend / 2 + half for bend, half in zip(bends, row_products(p, z.last), strict=True)]
+        parts = [values, row_products(_by_rows(softmax, z.value), z.slope), lasts]
+    return [sum(one, arb(0)) / len(values) for one in parts]
 
 
 def _first(p: Sequence[arb], rate: Sequence[arb]) -> list[arb]:
-    mean = _dot(p, rate)
+    mean = dot(p, rate)
     return [a * (b - mean) for a, b in zip(p, rate, strict=True)]
 
 
 def _second(p: Sequence[arb], rate: Sequence[arb], half: Sequence[arb]) -> list[arb]:
     # (1/2) p'' = (1/2) p' (w' - <p, w'>) + p (w''/2 - <p', w'>/2 - <p, w''/2>)
-    mean, slopes = _dot(p, rate), _first(p, rate)
-    shift = _dot(slopes, rate) / 2 + _dot(p, half)
+    mean, slopes = dot(p, rate), _first(p, rate)
+    shift = dot(slopes, rate) / 2 + dot(p, half)
     return [s * (r - mean) / 2 + a * (h - shift) for a, s, r, h in zip(p, slopes, rate, half, strict=True)]
 
 
-def _dot(a: Sequence[arb], b: Sequence[arb]) -> arb:
-    total = arb(0)
-    for x, y in zip(a, b, strict=True):
-        total += x * y
-    return total
+def dot(a: Sequence[arb], b: Sequence[arb]) -> arb:
+    """Return the inner product."""
+    return sum((x * y for x, y in zip(a, b, strict=True)), arb(0))
 
 
-def _row(of: arb_mat, i: int) -> list[arb]:
-    return [of[i, j] for j in range(of.ncols())]
+def row_products(a: arb_mat, b: arb_mat) -> list[arb]:
+    """Return the inner product of every row of ``a`` with that of ``b``."""
+    return [dot(*rows) for rows in zip(a.tolist(), b.tolist(), strict=True)]
 
 
 def _by_rows(function: Callable[..., Sequence[arb]], *matrices: arb_mat) -> arb_mat:
-    first = matrices[0]
-    entries: list[arb] = []
-    for i in range(first.nrows()):
-        entries += function(*(_row(one, i) for one in matrices))
-    return grid(first.nrows(), first.ncols(), entries)
+    return arb_mat([list(function(*rows)) for rows in zip(*(one.tolist() for one in matrices), strict=True)])

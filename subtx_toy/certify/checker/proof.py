@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.document import Rejected
-from subtx_toy.certify.checker.network import Network
-from subtx_toy.certify.checker.passes import Outputs, Path, Range, entrywise, probabilities
+from subtx_toy.certify.checker.network import Network, matrix
+from subtx_toy.certify.checker.passes import Outputs, Path, Range, at_init, nothing, probabilities, row_products
 from subtx_toy.certify.checker.update import Update
 
 
@@ -31,20 +32,16 @@ class ClaimedRate:
         if not network.smooth:
             self._refuse_kinks()
         self.z0, self.v = self.outputs.start()
-        still = Path(self.z0, None, arb_mat(self.z0.nrows(), self.z0.ncols()))
+        still = Path(self.z0, None, nothing(self.z0))
         self.answer0 = self._answer(still, Range(arb(0), arb(0))).value
         self.update = Update(network) if network.quantity in ("trait-loss", "distance") else None
         self.loss0 = self.update.loss_at_init() if self.update and network.quantity == "trait-loss" else arb(0)
 
     def _refuse_kinks(self) -> None:
         # The Jacobian at the init is a convention where a unit stands at its kink.
-        network, unit_inputs = self.network, Update(self.network).inputs
-        for layer in range(network.depth - 1):
-            z = unit_inputs[layer] * network.weight(layer)
-            bias = network.bias(layer)
-            for i in range(z.nrows()):
-                if any(z[i, j] + bias[j] == 0 or (z[i, j] + bias[j]).contains(0) for j in range(z.ncols())):
-                    raise Rejected("a unit stands at its kink at the shared init")
+        hidden = at_init(self.network, matrix(self.network.inputs), self.network.columns)[:-1]
+        if any(one.contains(0) for _, z in hidden for one in z.entries()):
+            raise Rejected("a unit stands at its kink at the shared init")
 
     def _answer(self, z: Path, over: Range) -> Path:
         return z if self.network.loss == "squared_error" else probabilities(z, self.network.temperature, over)
@@ -56,7 +53,7 @@ class ClaimedRate:
         over = Range(c, (arb(lo) - c).union(arb(hi) - c))
         answer = self._answer(self.outputs.over(over), over)
         value = answer.value - self.answer0
-        rho = Path(arb_mat(value.nrows(), value.ncols()) if at_zero else value, answer.slope, answer.last)
+        rho = Path(nothing(value) if at_zero else value, answer.slope, answer.last)
         if self.network.quantity == "distance":
             return self._distance(rho, over, at_zero=at_zero)
         if self.network.quantity == "trait-loss":
@@ -64,16 +61,13 @@ class ClaimedRate:
             parts = self.update.trait_loss(rho, over)
             return _rate([self.loss0 - parts[0], *(-one for one in parts[1:])], over, at_zero=at_zero)
         found = [_rate(list(parts), over, at_zero=at_zero) for parts in self._aligned(rho)]
-        return Enclosed(_least([one.whole for one in found]), _least([one.at_point for one in found]))
+        return Enclosed(reduce(arb.min, [one.whole for one in found]), reduce(arb.min, [one.at_point for one in found]))
 
     def _aligned(self, rho: Path) -> list[list[arb]]:
         # <v, rho> of every input, or their mean: value, slope, last
-        rows, parts = rho.value.nrows(), []
-        for part in rho.parts():
-            product = entrywise(lambda a, b: a * b, self.v, part)
-            parts.append([sum((product[i, j] for j in range(product.ncols())), arb(0)) for i in range(rows)])
+        parts = [row_products(self.v, part) for part in rho.parts()]
         if self.network.quantity != "every-batch":
-            parts = [[sum(one, arb(0)) / rows] for one in parts]
+            parts = [[sum(one, arb(0)) / len(one)] for one in parts]
         return [list(one) for one in zip(*parts, strict=True)]
 
     def _distance(self, rho: Path, over: Range, *, at_zero: bool) -> Enclosed:
@@ -82,20 +76,18 @@ class ClaimedRate:
         (aligned,) = self._aligned(rho)
         if at_zero:
             # 2 a/eps - student_lr ||dS/eps||^2 with both quotients enclosed over the box
-            whole = _divided(aligned, over) * 2 - lr * self.update.constant_norm(
-                [_over_eps(one, over) for one in deltas]
+            update = self.update
+            return Enclosed(
+                *(
+                    _divided(aligned, box) * 2 - lr * update.constant_norm([_over_eps(one, box) for one in deltas])
+                    for box in (over, Range(arb(0), arb(0)))
+                )
             )
-            point = Range(arb(0), arb(0))
-            start = _divided(aligned, point) * 2 - lr * self.update.constant_norm(
-                [_over_eps(one, point) for one in deltas]
-            )
-            return Enclosed(whole, start)
         norms = self.update.squared_norm(deltas, over)
         eps = over.c + over.t
         if len(aligned) == 2:
             value, slopes = aligned
-            whole_value = value + slopes * over.t
-            times = [value * over.c, slopes * eps + whole_value]
+            times = [value * over.c, slopes * eps + (value + slopes * over.t)]
         else:
             value, slope, half = aligned
             times = [value * over.c, slope * over.c + value, half * eps + slope + 2 * half * over.t]
@@ -108,8 +100,7 @@ def _rate(parts: list[arb], over: Range, *, at_zero: bool) -> Enclosed:
     if at_zero:
         return Enclosed(_divided(parts, over), _divided(parts, Range(over.c, arb(0))))
     # Only the sign matters over the box: F itself, not F / eps.
-    t = over.t
-    whole = parts[0] + parts[1] * t + (parts[2] * over.t_squared if len(parts) == 3 else 0)
+    whole = parts[0] + parts[1] * over.t + (parts[2] * over.t_squared if len(parts) == 3 else 0)
     return Enclosed(whole, parts[0] / over.c)
 
 
@@ -120,10 +111,3 @@ def _divided(parts: list[arb], over: Range) -> arb:
 
 def _over_eps(delta: Path, over: Range) -> arb_mat:
     return delta.last if delta.slope is None else delta.slope + delta.last * over.t
-
-
-def _least(values: list[arb]) -> arb:
-    least = values[0]
-    for one in values[1:]:
-        least = least.min(one)
-    return least

@@ -7,6 +7,7 @@ taken at both ends here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from flint import arb
@@ -102,12 +103,12 @@ UNITS = {
 def softmax(row: Sequence[arb]) -> list[arb]:
     """Enclose softmax of one row: e^(w_i) over the sum, as 1/(1 + sum_{j != i} e^(w_j - w_i)), by its extreme cases."""
     if all(one.is_exact() for one in row):
-        return [_ONE / _total([(other - one).exp() for other in row]) for one in row]
+        return [_ONE / sum(((other - one).exp() for other in row), _ZERO) for one in row]
     low, high, found = [one.lower() for one in row], [one.upper() for one in row], []
     for i in range(len(row)):
         rest = [j for j in range(len(row)) if j != i]
-        least = _ONE / (_ONE + _total([(high[j] - low[i]).exp() for j in rest]))
-        most = _ONE / (_ONE + _total([(low[j] - high[i]).exp() for j in rest]))
+        least = _ONE / (_ONE + sum(((high[j] - low[i]).exp() for j in rest), _ZERO))
+        most = _ONE / (_ONE + sum(((low[j] - high[i]).exp() for j in rest), _ZERO))
         found.append(least.union(most))
     return found
 
@@ -116,16 +117,7 @@ def log_sum_exp(row: Sequence[arb]) -> arb:
     """Enclose log of the sum of e^(w_i) of one row, which increases in every entry."""
 
     def at(point: Sequence[arb]) -> arb:
-        top = point[0]
-        for one in point[1:]:
-            top = top.max(one)
-        return top + _total([(one - top).exp() for one in point]).log()
+        top = reduce(arb.max, point)
+        return top + sum(((one - top).exp() for one in point), _ZERO).log()
 
     return at([one.lower() for one in row]).union(at([one.upper() for one in row]))
-
-
-def _total(terms: Sequence[arb]) -> arb:
-    total = arb(0)
-    for one in terms:
-        total += one
-    return total

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.network import Network, matrix, repeated
-from subtx_toy.certify.checker.passes import Path, Range, activated, entrywise, mean_log_sum_exp
+from subtx_toy.certify.checker.network import Network, Rows, matrix
+from subtx_toy.certify.checker.passes import (
+    Path,
+    Range,
+    activated,
+    at_init,
+    dot,
+    entrywise,
+    mean_log_sum_exp,
+    nothing,
+)
 
 
 class Update:
     """dS = (1/n) sum_i J_i^T rho_i: of layer l, delta_l^T a_l and 1^T delta_l, delta_l the backward pass of rho / n."""
 
     def __init__(self, network: Network) -> None:
-        self.network, unit = network, network.unit
-        self.inputs, self.slopes = [matrix(network.inputs)], list[arb_mat]()
-        for layer in range(network.depth - 1):
-            z = self.inputs[-1] * network.weight(layer) + repeated(network.bias(layer), len(network.inputs))
-            self.inputs.append(entrywise(unit.value, z))
-            self.slopes.append(entrywise(lambda at: unit.slopes(at)[0], z))
+        self.network, passed = network, at_init(network, matrix(network.inputs), network.columns)
+        self.inputs = [a for a, _ in passed]
+        self.slopes = [entrywise(lambda at: network.unit.slopes(at)[0], z) for _, z in passed[:-1]]
         self.back = [network.weight(layer).transpose() for layer in range(network.depth - 1)]
         self.back.append(network.weight(network.depth - 1, rows=network.columns).transpose())
 
@@ -55,31 +61,25 @@ class Update:
     def trait_loss(self, rho: Path, over: Range) -> list[arb]:
         """Return value, slope (if smooth) and last of the trait loss after the student's step."""
         network, x = self.network, matrix(self.network.trait_inputs)
-        y = Path(x, None if rho.slope is None else _nothing(x), _nothing(x))
+        y = Path(x, None if rho.slope is None else nothing(x), nothing(x))
         for layer, delta in enumerate(self.backward(rho)):
             is_last = layer == network.depth - 1
             step = delta.linear(lambda one: one * network.student_lr)
             if is_last:
                 step = step.linear(self._onto_trait)
-            z = self._moved(layer, y, step, over, rows=network.trait_columns if is_last else None)
+            z = self._moved(layer, y, step, over, rows=network.trait_columns if is_last else slice(None))
             y = z if is_last else activated(network, z, over)
         return self._loss(y, over)
 
     def loss_at_init(self) -> arb:
         """Return the trait loss at the shared init."""
-        network, unit, y = self.network, self.network.unit, matrix(self.network.trait_inputs)
-        for layer in range(network.depth):
-            is_last = layer == network.depth - 1
-            rows = network.trait_columns if is_last else None
-            z = y * network.weight(layer, rows=rows) + repeated(network.bias(layer, rows=rows), y.nrows())
-            y = z if is_last else entrywise(unit.value, z)
-        still = Range(arb(0), arb(0))
-        return self._loss(Path(y, None, _nothing(y)), still)[0]
+        _, z = at_init(self.network, matrix(self.network.trait_inputs), self.network.trait_columns)[-1]
+        return self._loss(Path(z, None, nothing(z)), Range(arb(0), arb(0)))[0]
 
-    def _moved(self, layer: int, y: Path, step: Path, over: Range, *, rows: list[int] | None) -> Path:
+    def _moved(self, layer: int, y: Path, step: Path, over: Range, *, rows: Rows) -> Path:
         # z = y W + b + (y a^T + 1) step, and its first two derivatives by the product rule
         W, a = self.network.weight(layer, rows=rows), self.inputs[layer].transpose()
-        b = repeated(self.network.bias(layer, rows=rows), y.value.nrows())
+        b = self.network.bias(layer, y.value.nrows(), rows=rows)
         whole_y, slope_y = y.whole(over)
         whole, slope = step.whole(over)
         gram, gram_whole, gram_slope = _plus_one(y.value * a), _plus_one(whole_y * a), slope_y * a
@@ -93,12 +93,9 @@ class Update:
     def _onto_trait(self, delta: arb_mat) -> arb_mat:
         # of the trait's outputs only the distilled ones move
         wanted, moved = self.network.trait_columns, self.network.columns
-        entries = [
-            delta[i, moved.index(column)] if column in moved else arb(0)
-            for i in range(delta.nrows())
-            for column in wanted
-        ]  # fmt: skip
-        return arb_mat(delta.nrows(), len(wanted), entries)
+        return arb_mat(
+            [[row[moved.index(one)] if one in moved else arb(0) for one in wanted] for row in delta.tolist()]
+        )
 
     def _loss(self, z: Path, over: Range) -> list[arb]:
         rows, targets = z.value.nrows(), self.network.targets
@@ -111,15 +108,10 @@ class Update:
         whole, whole_slope = gap.whole(over)
         parts = [_inner(gap.value, gap.value) / 2]
         if gap.slope is None:
-            parts.append(_inner(whole, gap.last))
+            parts += [_inner(whole, gap.last)]
         else:
-            parts.append(_inner(gap.value, gap.slope))
-            parts.append(_inner(whole, gap.last) + _inner(whole_slope, whole_slope) / 2)
+            parts += [_inner(gap.value, gap.slope), _inner(whole, gap.last) + _inner(whole_slope, whole_slope) / 2]
         return [one / rows for one in parts]
-
-
-def _nothing(like: arb_mat) -> arb_mat:
-    return arb_mat(like.nrows(), like.ncols())
 
 
 def _plus_one(of: arb_mat) -> arb_mat:
@@ -127,10 +119,7 @@ def _plus_one(of: arb_mat) -> arb_mat:
 
 
 def _inner(a: arb_mat, b: arb_mat) -> arb:
-    total = arb(0)
-    for x, y in zip(a.entries(), b.entries(), strict=True):
-        total += x * y
-    return total
+    return dot(a.entries(), b.entries())
 
 
 def _form(kernel: arb_mat, a: arb_mat, b: arb_mat) -> arb:
