@@ -27,22 +27,13 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every entry: the same certificate is the sa
 
 @dataclass(frozen=True, kw_only=True)
 class ProvedRange:
-    """What is proved for one description, up to where, and what was seen or bounded by other means.
+    """The sign of ``described.quantity`` is proved for every eps in (0, ``eps_certified``]; 0 if for none.
 
-    Attributes:
-        described: the problem in exact numbers, and the quantity that is proved positive.
-        eps_certified: the sign is proved for every eps in (0, eps_certified]; 0 if for none.
-        eps_closed: by the closed form, with rounding; None with ``closed_reason``.
-        eps_one_box: by the longest single box.
-        eps_observed: the first change of sign that a scan saw, confirmed at 160 bits; None with ``observed_reason``.
-        cap: 1000 / ||dT|| or the user's; nothing is said beyond it.
-        boxes: from 0 to eps_certified without gaps.
-        negative: a step size beyond where the opposite sign is proved, and the bound, or None.
-        reason: why the search ended.
-        seconds: of CPU, for the search alone.
-        boxes_tried: proofs attempted.
-        order: of Taylor's theorem.
-        software: versions, and which BLAS kernel took part.
+    The ``boxes`` go from 0 to there without gaps, ``eps_one_box`` is the end of the longest single one, and
+    ``negative`` a step size beyond where the opposite sign is proved, with the bound. ``eps_closed`` is proved by the
+    closed form, with rounding, and ``eps_observed`` is the first change of sign that a scan saw, confirmed at 160 bits;
+    None with the reason. Nothing is said beyond the ``cap``, 1000 / ||dT|| or the user's. ``order`` is that of Taylor's
+    theorem, ``reason`` says why the search ended, and ``seconds`` are of CPU for the search alone.
     """
 
     described: Description

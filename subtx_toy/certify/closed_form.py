@@ -1,65 +1,23 @@
 """The closed form (claims C8, C1b) as a rigorous bound: norms of layers only, every rounding covered.
 
-With w = ||W|| + E ||G|| of a layer, and a, a', a'' bounds on its input over [0, E]:
-
-    ||z'|| <= ||G|| a + ||c|| + w a'        ||a'|| <= sup|s'| ||z'||
-    ||z''|| <= 2 ||G|| a' + w a''           ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
-
 All numbers are sums and products of non-negative ones, so rounding is covered by a factor a little above 1 each time.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.quantities import Quantity
-from subtx_toy.problem.activation_bounds import ActivationBounds
+from subtx_toy.problem.activation_bounds import ActivationBounds, LayerNorms, path_bounds
 from subtx_toy.problem.sign_change import last_holding
 
 _SLACK = 1 + 1e-9  # a sum of a million terms errs by 1.2e-10 of itself at most, and a layer has few of them
 _HALVINGS = 40
 _UNUSED = ActivationBounds(1.0, 0.0)  # of a network without hidden layers
-
-
-@dataclass(frozen=True)
-class Norms:
-    """Upper bounds of one layer's norms and of its motion's: operator norms of weights, Euclidean ones of biases."""
-
-    weight: float
-    bias: float
-    weight_rate: float
-    bias_rate: float
-
-
-def path_bounds(
-    layers: list[Norms], widths: list[int], limits: ActivationBounds, inputs: np.ndarray, length: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bound ||z'|| and ||z''|| of the outputs ``[n]`` over [0, length] along a straight path of parameters.
-
-    Args:
-        layers: bounds of every layer.
-        widths: outputs of every layer.
-        limits: of the activation between the layers.
-        inputs: norms ``[n]`` of the inputs.
-        length: of the path, in units of the rates.
-    """
-    a = inputs
-    a1 = a2 = z1 = z2 = np.zeros_like(a)
-    for number, one in enumerate(layers):
-        w = (one.weight + length * one.weight_rate) * _SLACK
-        z = (w * a + one.bias + length * one.bias_rate) * _SLACK
-        z1 = (one.weight_rate * a + one.bias_rate + w * a1) * _SLACK
-        z2 = (2 * one.weight_rate * a1 + w * a2) * _SLACK
-        if number < len(layers) - 1:
-            root = math.sqrt(widths[number]) * _SLACK
-            a = np.minimum((limits.offset * root + limits.growth * z) * _SLACK, limits.ceiling * root)
-            a1, a2 = limits.slope * z1 * _SLACK, (limits.bend * z1**2 + limits.slope * z2) * _SLACK
-    return z1, z2
 
 
 class ClosedForm:
@@ -68,17 +26,10 @@ class ClosedForm:
     def __init__(self, quantity: Quantity) -> None:
         described = self.described = quantity.described
         self.limits = ACTIVATIONS[described.activation].bounds or _UNUSED
-        rows = [
-            np.array(described.columns)
-            if layer == described.num_layers - 1
-            else np.arange(len(described.base(layer)[1]))
-            for layer in range(described.num_layers)
-        ]
+        rows: list[slice | list[int]] = [*[slice(None)] * (described.num_layers - 1), described.columns]
         self.layers = [_norms(described, layer, row) for layer, row in enumerate(rows)]
-        self.widths = [len(row) for row in rows]
         self.inputs = np.linalg.norm(described.arrays["inputs"], axis=1) * _SLACK
-        size = quantity.v.magnitude()
-        self.v_norm = np.linalg.norm(size, axis=1) * _SLACK
+        self.v_norm = np.linalg.norm(quantity.v.magnitude(), axis=1) * _SLACK
         self.v_osc = np.maximum(quantity.v.upper().max(1) - quantity.v.lower().min(1), 0.0) * _SLACK
         self.quantity = quantity
         # V of every input or their mean, from below; for distance the alignment's own, which its rate at 0 is not
@@ -86,7 +37,7 @@ class ClosedForm:
 
     def bends(self, eps: float) -> tuple[np.ndarray, np.ndarray]:
         """Bound, per input, ||z'|| over [0, eps] and the second derivative of the alignment."""
-        first, second = path_bounds(self.layers, self.widths, self.limits, self.inputs, eps)
+        first, second = path_bounds(self.layers, self.limits, self.inputs, eps, slack=_SLACK, slack_of_few=_SLACK)
         if self.described.loss == "squared_error":
             return first, self.v_norm * second * _SLACK
         tau = self.described.temperature
@@ -111,7 +62,7 @@ class ClosedForm:
         sizes = self.quantity.student.input_sizes()
         for number in range(described.num_layers - 1, -1, -1):
             total += float((delta * sizes[number]).sum()) ** 2 + float(delta.sum()) ** 2
-            delta = delta * self.layers[number].weight * self.limits.slope * _SLACK
+            delta = delta * self.layers[number].W * self.limits.slope * _SLACK
         return math.sqrt(total) * _SLACK
 
     def rate(self, eps: float) -> float:
@@ -134,16 +85,11 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
     return eps, "" if eps else "the rate at eps = 0 is not proved positive by norms"
 
 
-def _norms(described: Description, layer: int, rows: np.ndarray) -> Norms:
-    (W, b), (G, c) = described.base(layer), described.direction(layer)
-    low = described.low_direction(layer)
-    extra = (0.0, 0.0) if low is None else (_operator_norm(low[0][rows]), float(np.linalg.norm(low[1][rows])) * _SLACK)
-    return Norms(
-        _operator_norm(W[rows]),
-        float(np.linalg.norm(b[rows])) * _SLACK,
-        (_operator_norm(G[rows]) + extra[0]) * _SLACK,
-        (float(np.linalg.norm(c[rows])) * _SLACK + extra[1]) * _SLACK,
-    )
+def _norms(described: Description, layer: int, rows: slice | list[int]) -> LayerNorms:
+    parts = described.base(layer), described.direction(layer), described.low_direction(layer)
+    W, G, low_G = (_operator_norm(weight[rows]) for weight, _ in parts)
+    b, c, low_c = (float(np.linalg.norm(bias[rows])) * _SLACK for _, bias in parts)
+    return LayerNorms(W, b, (G + low_G) * _SLACK, (c + low_c) * _SLACK, len(parts[0][1][rows]))
 
 
 def _operator_norm(matrix: np.ndarray) -> float:

@@ -60,23 +60,20 @@ class Description:
         """Return weight ``[out, in]`` and bias ``[out]`` of a layer at the shared initialisation."""
         return self.arrays[f"layers.{layer}.weight"], self.arrays[f"layers.{layer}.bias"]
 
-    def low_direction(self, layer: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the second part of a layer's direction, or None where it is zero."""
-        weight = self.arrays.get(f"direction_low.layers.{layer}.weight")
-        return None if weight is None else (weight, self.arrays[f"direction_low.layers.{layer}.bias"])
+    def low_direction(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the second part of a layer's direction, mostly zero."""
+        W, b = self.base(layer)
+        low = f"direction_low.layers.{layer}"
+        return self.arrays.get(f"{low}.weight", np.zeros_like(W)), self.arrays.get(f"{low}.bias", np.zeros_like(b))
 
     def direction(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the first part of a layer's direction."""
         return self.arrays[f"direction.layers.{layer}.weight"], self.arrays[f"direction.layers.{layer}.bias"]
 
-    def direction_norm(self) -> float:
-        """Return ||dT|| to rounding."""
-        parts = [value.ravel() for name, value in self.arrays.items() if name.startswith("direction.")]
-        return float(np.linalg.norm(np.concatenate(parts)))
-
     def cap(self) -> float:
-        """Return 1000 / ||dT||."""
-        norm = self.direction_norm()
+        """Return 1000 / ||dT||, to rounding."""
+        parts = [value.ravel() for name, value in self.arrays.items() if name.startswith("direction.")]
+        norm = float(np.linalg.norm(np.concatenate(parts)))
         if norm == 0:
             raise InputError("teacher_update: expected a direction to certify along, got zero")
         return CAP / norm
@@ -106,14 +103,10 @@ def describe(
     student_lr: float | None = None,
     teacher: Params | None = None,
 ) -> Description:
-    """Write down the exact numbers of a problem.
+    """Write down the exact numbers of a perceptron's problem; float32 numbers count as the float64 ones they equal.
 
-    Args:
-        problem: of a perceptron; float32 numbers count as the float64 numbers that they equal.
-        quantity: whose sign is to be proved; trait-loss alone needs the trait.
-        student_lr: instead of the problem's own.
-        teacher: parameters of a trained teacher that stands at eps = 1: the direction is the exact difference from the
-            base, in two float64 parts where one does not hold it.
+    A trained ``teacher`` stands at eps = 1: the direction is the exact difference of its parameters from the base, in
+    two float64 parts where one does not hold it. ``student_lr`` replaces the problem's own.
     """
     InputError.gather(unknown_quantity(quantity) or _obstacles(problem, quantity))
     model = problem.model

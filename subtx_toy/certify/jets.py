@@ -58,9 +58,9 @@ class Jet:
     box: Series
 
     @property
-    def order(self) -> int:
-        """K, the order of the remainder."""
-        return len(self.centre)
+    def terms(self) -> Series:
+        """The terms of Taylor's theorem: coefficients 0 .. K-1 at the centre, and coefficient K over the box."""
+        return [*self.centre, self.box[-1]]
 
     def map(self, function: Callable[[Series], Series], box: Box) -> Jet:
         """Send both through a nonlinear function of series."""
@@ -74,34 +74,32 @@ def tightened(jet: Jet, box: Box) -> Jet:
     this and what was there is kept. For K = 1 it is the mean value theorem, which holds for Lipschitz functions whose
     derivative lies in ``box[1]`` almost everywhere.
     """
-    K = jet.order
-    return Jet(
-        jet.centre, [*(tighter(taylor(jet.centre, jet.box[K], box, j), jet.box[j]) for j in range(K)), jet.box[K]]
-    )
+    enclosures = from_terms(jet.terms, box).box
+    return Jet(jet.centre, [tighter(new, old) for new, old in zip(enclosures, jet.box, strict=True)])
 
 
-def from_remainder(centre: Series, remainder: Ball, box: Box) -> Jet:
+def from_terms(terms: Series, box: Box) -> Jet:
     """Build a jet whose enclosures are those of Taylor's theorem alone."""
-    K = len(centre)
-    return Jet(centre, [*(taylor(centre, remainder, box, j) for j in range(K)), remainder])
+    K = len(terms) - 1
+    return Jet(terms[:K], [*(taylor(terms, box, j) for j in range(K)), terms[K]])
 
 
-def taylor(centre: Series, remainder: Ball, box: Box, j: int) -> Ball:
-    """Enclose coefficient j over the box from those at its centre and the enclosure of coefficient K."""
-    K = len(centre)
-    total = remainder.scaled(float(math.comb(K, j))) * box.power(K - j)
+def taylor(terms: Series, box: Box, j: int) -> Ball:
+    """Enclose coefficient j < K over the box from those at its centre and the enclosure of coefficient K."""
+    K = len(terms) - 1
+    total = terms[K].scaled(float(math.comb(K, j))) * box.power(K - j)
     for k in range(K - 1, j, -1):
-        total = total + centre[k].scaled(float(math.comb(k, j))) * box.power(k - j)
-    return total + centre[j] if j < K else remainder
+        total = total + terms[k].scaled(float(math.comb(k, j))) * box.power(k - j)
+    return total + terms[j]
 
 
-def divided(centre: Series, remainder: Ball, box: Box, power: int) -> Ball:
+def divided(terms: Series, box: Box, power: int) -> Ball:
     """Enclose f / eps^power over a box that begins at 0, for an f whose coefficients below ``power`` vanish exactly.
 
     f(eps) = sum_{k=power}^{K-1} f_k(0) eps^k + f_K(xi) eps^K, so the power of eps is divided out without 0/0.
     """
-    K = len(centre)
-    total = remainder * box.power(K - power)
+    K = len(terms) - 1
+    total = terms[K] * box.power(K - power)
     for k in range(K - 1, power - 1, -1):
-        total = total + centre[k] * box.power(k - power)
+        total = total + terms[k] * box.power(k - power)
     return total

@@ -32,14 +32,10 @@ class ProvedBox:
 
 @dataclass
 class March:
-    """What a search found.
+    """What a search found: ``boxes`` without gaps from 0 on, and why it ended after trying that many.
 
-    Attributes:
-        boxes: without gaps from 0 on.
-        one_box: the longest single box from 0 that was proved, 0 if none was.
-        tried: proofs attempted.
-        negative: a step size a little beyond the last box where the quantity is proved negative, with its upper bound.
-        reason: why the search ended.
+    ``one_box`` is the longest single box from 0 that was proved, 0 if none was; ``negative`` a step size a little
+    beyond the last box where the quantity is proved negative, with its upper bound.
     """
 
     boxes: list[ProvedBox] = field(default_factory=list)
@@ -58,8 +54,8 @@ def march(rate: Rate, *, cap: float, max_boxes: int, progress: Callable[[float],
     """Prove ``rate`` positive on boxes from 0 to ``cap``, or as far as it goes.
 
     A box that is not proved is halved; after some that are, the next is twice as long. The search ends at the cap,
-    after
-    ``max_boxes`` attempts, or where even a box of 3e-8 of eps is not proved: there it looks for a proved negative.
+    after ``max_boxes`` attempts, or where even a box of 3e-8 of eps is not proved: there it looks for a proof of the
+    opposite sign.
     """
     found = March()
 
@@ -111,10 +107,7 @@ def _first_box(proved: Callable[[float, float], ProvedBox | None], cap: float) -
     for _ in range(_BISECTIONS):
         middle = math.sqrt(best.hi * failed)
         box = proved(0.0, middle)
-        if box is None:
-            failed = middle
-        else:
-            best = box
+        best, failed = (best, middle) if box is None else (box, failed)
     return best
 
 

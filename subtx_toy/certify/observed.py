@@ -13,6 +13,8 @@ from subtx_toy.certify.description import Description
 from subtx_toy.errors import InputError
 from subtx_toy.problem.sign_change import confirmed_gap, scan_points, sign_changes
 
+Layers = list[tuple[np.ndarray, np.ndarray]]
+
 
 class PlainQuantity:
     """F(eps) of a description's quantity, by a forward pass of the teacher and, where needed, a student's step."""
@@ -31,11 +33,12 @@ class PlainQuantity:
                 self.slopes.append(self.activation.slope(z))
                 a, rate = self.activation.value(z), rate * self.slopes[-1]
         self.outputs, self.v = z[:, described.columns], rate[:, described.columns]
-        self.loss_at_init = self._trait_loss(None) if self.name == "trait-loss" else 0.0
+        self.loss_at_init = self._trait_loss(self.weights) if self.name == "trait-loss" else 0.0
 
     def __call__(self, eps: float) -> float:
         """Return F(eps); for every-batch the least over inputs."""
-        rho = self._answer(self._teacher(eps)) - self._answer(self.outputs)
+        teacher = self._forward(self._moved(self.rates, eps), self.described.arrays["inputs"])
+        rho = self._answer(teacher[:, self.described.columns]) - self._answer(self.outputs)
         aligned = (self.v * rho).sum(-1)
         if self.name == "every-batch":
             return float(aligned.min())
@@ -45,13 +48,12 @@ class PlainQuantity:
         lr = self.described.student_lr
         if self.name == "distance":
             return 2 * eps * float(aligned.mean()) - lr * sum(float((W**2).sum() + (b**2).sum()) for W, b in update)
-        return self.loss_at_init - self._trait_loss([(lr * W, lr * b) for W, b in update])
+        return self.loss_at_init - self._trait_loss(self._moved(update, lr))
 
-    def _teacher(self, eps: float) -> np.ndarray:
-        moved = [(W + eps * G, b + eps * c) for (W, b), (G, c) in zip(self.weights, self.rates, strict=True)]
-        return self._forward(moved, self.described.arrays["inputs"])[:, self.described.columns]
+    def _moved(self, update: Layers, step: float) -> Layers:
+        return [(W + step * G, b + step * c) for (W, b), (G, c) in zip(self.weights, update, strict=True)]
 
-    def _forward(self, layers: list[tuple[np.ndarray, np.ndarray]], a: np.ndarray) -> np.ndarray:
+    def _forward(self, layers: Layers, a: np.ndarray) -> np.ndarray:
         for layer, (W, b) in enumerate(layers):
             z = a @ W.T + b
             a = z if layer == len(layers) - 1 else self.activation.value(z)
@@ -63,7 +65,7 @@ class PlainQuantity:
         answer: np.ndarray = scipy.special.softmax(z / self.described.temperature, axis=-1) / self.described.temperature
         return answer
 
-    def _update(self, rho: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _update(self, rho: np.ndarray) -> Layers:
         delta = np.zeros((len(rho), self.weights[-1][0].shape[0]))
         delta[:, self.described.columns] = rho / len(rho)
         found = []
@@ -73,10 +75,7 @@ class PlainQuantity:
                 delta = (delta @ self.weights[layer][0]) * self.slopes[layer - 1]
         return found[::-1]
 
-    def _trait_loss(self, step: list[tuple[np.ndarray, np.ndarray]] | None) -> float:
-        layers = self.weights
-        if step is not None:
-            layers = [(W + dW, b + db) for (W, b), (dW, db) in zip(layers, step, strict=True)]
+    def _trait_loss(self, layers: Layers) -> float:
         z = self._forward(layers, self.described.arrays["trait_inputs"])[:, self.described.trait_columns]
         targets = self.described.arrays["trait_targets"]
         if self.described.trait == "squared_error":
@@ -142,11 +141,7 @@ def _sign(described: Description, eps: float) -> int:
         from subtx_toy.certify.checker.proof import ClaimedRate
     except ImportError as error:
         raise InputError("python-flint: expected it to be installed for certificates, got none") from error
-    before = ctx.prec
-    ctx.prec = _BITS
-    try:
+    with ctx.workprec(_BITS):
         network = Network(described.settings(), described.arrays, described.quantity)
         value = ClaimedRate(network).enclose(eps, eps).at_point
-    finally:
-        ctx.prec = before
     return int(value > 0) - int(value < 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from subtx_toy.certify.balls import Ball
+from subtx_toy.certify.balls.ball import zeros
 from subtx_toy.certify.description import Description
-from subtx_toy.certify.jets import Box, Jet, divided, from_remainder, taylor
+from subtx_toy.certify.jets import Box, Jet, divided, from_terms, taylor
 from subtx_toy.certify.ray import START, OutputRay
 from subtx_toy.certify.series import Series, softmax
 from subtx_toy.certify.student import StudentStep
@@ -45,68 +46,50 @@ class Quantity:
 
     def _rho(self, box: Box, order: int) -> Jet:
         z = self.ray.outputs(box, order)
-        if self.described.loss == "squared_error":
-            centre, over_box = z.centre, z.box
-        else:
-            centre, over_box = self._answer(z.centre), self._answer(z.box)
-        first = centre[0] - self.probabilities
-        if box.at_zero:  # rho(0) = 0 exactly
-            first = Ball.exact(np.zeros(first.shape))
-        return from_remainder([first, *centre[1:]], over_box[-1], box)
+        value, *rest = self._answer(z.centre)
+        first = zeros(value.shape) if box.at_zero else value - self.probabilities  # rho(0) = 0 exactly
+        return from_terms([first, *rest, self._answer(z.box)[-1]], box)
 
     def rate(self, box: Box, order: int) -> Ball:
         """Enclose F(eps) / eps^power over a box; a scalar, or one number per input for every-batch."""
         order = self.order(order)
         rho = self._rho(box, order)
         if self.name in ("alignment", "every-batch"):
-            return self._finish(self._alignment(rho), box)
+            return self._finish([self._aligned(one) for one in rho.terms], box)
         if self.name == "trait-loss":
-            return self._finish(self._trait_loss(rho, box), box)
+            value, *rest = self.student.trait_loss(rho, box).terms
+            return self._finish([self.loss_at_init - value, *(-one for one in rest)], box)
         return self._distance(rho, box)
 
     def curvature(self) -> Ball:
         """Enclose V, the slope of the alignment at 0: a scalar, or one number per input for every-batch."""
         still = self._rho(START, self.order(2))
-        return divided([self._aligned(one) for one in still.centre], self._aligned(still.box[-1]), START, 1)
+        return divided([self._aligned(one) for one in still.terms], START, 1)
 
-    def _finish(self, F: Jet, box: Box) -> Ball:
-        if box.at_zero:
-            return divided(F.centre, F.box[-1], box, self.power)
-        value = taylor(F.centre, F.box[-1], box, 0)
-        return _quotient(value, box, self.power)
-
-    def _alignment(self, rho: Jet) -> Jet:
-        return Jet([self._aligned(one) for one in rho.centre], [self._aligned(rho.box[-1])])
+    def _finish(self, F: Series, box: Box) -> Ball:
+        return divided(F, box, self.power) if box.at_zero else _quotient(taylor(F, box, 0), box, self.power)
 
     def _aligned(self, rho: Ball) -> Ball:
         per_input = (self.v * rho).sum(-1)
         return per_input if self.name == "every-batch" else per_input.sum().over(float(per_input.shape[0]))
 
-    def _trait_loss(self, rho: Jet, box: Box) -> Jet:
-        loss = self.student.trait_loss(rho, box)
-        first = self.loss_at_init - loss.centre[0]
-        return Jet([first, *(-one for one in loss.centre[1:])], [-loss.box[-1]])
-
     def _distance(self, rho: Jet, box: Box) -> Ball:
         # At 0 both terms are divided by eps^2: 2 a/eps - student_lr ||dS/eps||^2, each enclosed over the box.
-        K, lr = rho.order, self.described.student_lr
-        aligned = self._alignment(rho)
-        deltas = self.student.backward([*rho.centre, rho.box[K]])
+        K, lr = len(rho.centre), self.described.student_lr
+        aligned = [self._aligned(one) for one in rho.terms]
+        deltas = self.student.backward(rho.terms)
         if box.at_zero:
-            alignment = divided(aligned.centre, aligned.box[-1], box, 1)
-            update = [[divided(delta[:K], delta[K], box, 1)] for delta in deltas]
-            return alignment.scaled(2.0) - self.student.squared_norm(update, 0).scaled(lr)
-        over_box = [from_remainder(delta[:K], delta[K], box).box for delta in deltas]
+            update = [[divided(delta, box, 1)] for delta in deltas]
+            return divided(aligned, box, 1).scaled(2.0) - self.student.squared_norm(update, 0).scaled(lr)
+        over_box = [from_terms(delta, box).box for delta in deltas]
         c, eps = Ball.exact(box.centre), box.eps()
-        below = taylor(aligned.centre, aligned.box[-1], box, K - 1)
-        moved = [a * c for a in aligned.centre]
-        moved = [moved[0], *(moved[k] + aligned.centre[k - 1] for k in range(1, K))]
+        moved = [aligned[0] * c, *(aligned[k] * c + aligned[k - 1] for k in range(1, K))]
         centre = [
             moved[k].scaled(2.0) - self.student.squared_norm([delta[:K] for delta in deltas], k).scaled(lr)
             for k in range(K)
         ]
-        last = (aligned.box[-1] * eps + below).scaled(2.0) - self.student.squared_norm(over_box, K).scaled(lr)
-        return _quotient(taylor(centre, last, box, 0), box, self.power)
+        last = aligned[K] * eps + taylor(aligned, box, K - 1)
+        return self._finish([*centre, last.scaled(2.0) - self.student.squared_norm(over_box, K).scaled(lr)], box)
 
 
 def _quotient(value: Ball, box: Box, power: int) -> Ball:

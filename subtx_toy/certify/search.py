@@ -44,12 +44,8 @@ def find_range(
 ) -> ProvedRange:
     """Search how far the quantity of a description is provably positive, for every eps in (0, eps_certified].
 
-    Args:
-        described: the problem in exact numbers.
-        eps_max: stop there, if that is before the cap 1000 / ||dT||.
-        order: of Taylor's theorem, >= 2; relu networks have 1.
-        max_boxes: attempts at most.
-        progress: called with the share of the cap that is proved.
+    The search ends at ``eps_max`` or the cap 1000 / ||dT||. ``order`` is that of Taylor's theorem, >= 2; relu networks
+    have 1. ``progress`` is called with the share of the cap that is proved.
     """
     one_thread()
     check_products()
@@ -81,9 +77,5 @@ def find_range(
         seconds=seconds,
         boxes_tried=found.tried,
         order=degree,
-        software={
-            **versions("subtx_toy", "numpy", "python"),
-            "blas": kernel(),
-            "processor": platform.machine(),
-        },
+        software={**versions("subtx_toy", "numpy", "python"), "blas": kernel(), "processor": platform.machine()},
     )

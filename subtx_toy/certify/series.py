@@ -28,7 +28,7 @@ def square_term(a: Sequence[Ball], k: int) -> Ball:
     """Return coefficient k of a square; equal terms are added once."""
     if k == 0:
         return a[0].square()
-    total = (a[0] * a[k]).scaled(2.0) if k else a[0].square()
+    total = (a[0] * a[k]).scaled(2.0)
     for j in range(1, (k + 1) // 2):
         total = total + (a[j] * a[k - j]).scaled(2.0)
     return total + a[k // 2].square() if k % 2 == 0 else total

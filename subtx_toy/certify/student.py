@@ -8,10 +8,10 @@ import numpy as np
 
 from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.balls import Ball, dot
-from subtx_toy.certify.balls.ball import stack
+from subtx_toy.certify.balls.ball import stack, zeros
 from subtx_toy.certify.balls.rounding import up
 from subtx_toy.certify.description import Description
-from subtx_toy.certify.jets import Box, Jet, from_remainder
+from subtx_toy.certify.jets import Box, Jet, from_terms
 from subtx_toy.certify.ray import refuse_kinks
 from subtx_toy.certify.series import Series, log_sum_exp, square_term
 
@@ -29,19 +29,23 @@ class StudentStep:
         self.weights = [Ball.exact(described.base(number)[0]) for number in range(described.num_layers)]
         self.biases = [Ball.exact(described.base(number)[1]) for number in range(described.num_layers)]
 
+    def _forward(self, field: str) -> list[tuple[Ball, Ball]]:
+        # Input and pre-activation of every layer at the init, for the inputs under this name.
+        a, passed = Ball.exact(self.described.arrays[field]), []
+        for number, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            z = dot(a, W.T) + b
+            passed.append((a, z))
+            if number < len(self.weights) - 1:
+                if not self.activation.smooth:
+                    refuse_kinks(z, number, field)
+                a = self.activation.series([z])[0]
+        return passed
+
     @cached_property
     def _at_init(self) -> tuple[list[Ball], list[Ball]]:
         # Inputs of every layer, and slopes of every hidden one.
-        a, layer_inputs, found = Ball.exact(self.described.arrays["inputs"]), [], []
-        for number, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            layer_inputs.append(a)
-            if number < len(self.weights) - 1:
-                z = dot(a, W.T) + b
-                if not self.activation.smooth:
-                    refuse_kinks(z, number, "inputs")
-                found.append(self.activation.slopes(z))
-                a = self.activation.series([z])[0]
-        return layer_inputs, found
+        passed = self._forward("inputs")
+        return [a for a, _ in passed], [self.activation.slopes(z) for _, z in passed[:-1]]
 
     def input_sizes(self) -> list[np.ndarray]:
         """Bound the Euclidean norms ``[n]`` of every layer's inputs at the init."""
@@ -60,8 +64,7 @@ class StudentStep:
         W = self.weights[-1][np.array(self.described.columns)]
         layers = [delta]
         for number in range(len(layer_inputs) - 2, -1, -1):
-            slope = Ball(np.tile(found[number].mid, (terms, 1)), np.tile(found[number].rad, (terms, 1)))
-            delta = dot(delta, W) * slope
+            delta = dot(delta, W) * stack([found[number]] * terms)
             layers.append(delta)
             W = self.weights[number]
         return [[one[k * n : (k + 1) * n] for k in range(terms)] for one in reversed(layers)]
@@ -70,36 +73,23 @@ class StudentStep:
         """Return coefficient k of ||dS||^2 = sum_l <delta_l, (a_l a_l^T + 1) delta_l>."""
         total = Ball.exact(0.0)
         for kernel, delta in zip(self._kernels, deltas, strict=True):
-            n, terms = delta[0].shape[0], k + 1
-            width = delta[0].shape[1]
-            wide = Ball(np.concatenate([one.mid for one in delta[:terms]], 1), np.concatenate(
-                [one.rad for one in delta[:terms]], 1))  # fmt: skip
-            through = dot(kernel, wide)
-            assert through.shape == (n, terms * width)
-            for j in range(terms):
+            width, through = delta[0].shape[1], dot(kernel, stack(delta[: k + 1], axis=1))
+            for j in range(k + 1):
                 total = total + (through[:, j * width : (j + 1) * width] * delta[k - j]).sum()
         return total
 
     def trait_loss(self, rho: Jet, box: Box) -> Jet:
         """Enclose the trait loss at the init + student_lr dS, for the rho of a box: mean over inputs."""
-        K = rho.order
-        deltas = self.backward([*rho.centre, rho.box[K]])
-        scaled = [[one.scaled(self.described.student_lr) for one in delta] for delta in deltas]
-        z = self._first_layer(from_remainder(scaled[0][:K], scaled[0][K], box), box)
-        for number in range(1, self.described.num_layers):
-            delta = from_remainder(scaled[number][:K], scaled[number][K], box)
-            z = self._layer(number, z.map(self.activation.series, box), delta, box)
-        return self._loss(z, box)
+        deltas = self.backward(rho.terms)
+        first, *rest = ([one.scaled(self.described.student_lr) for one in delta] for delta in deltas)
+        z = self._first_layer(from_terms(first, box), box)
+        for number, delta in enumerate(rest, start=1):
+            z = self._layer(number, z.map(self.activation.series, box), from_terms(delta, box), box)
+        return from_terms([*self._mean_loss(z.centre), self._mean_loss(z.box)[-1]], box)
 
     def loss_at_init(self) -> Ball:
         """Enclose the trait loss at the shared init."""
-        a = Ball.exact(self.described.arrays["trait_inputs"])
-        for number, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            z = dot(a, W.T) + b
-            if number < len(self.weights) - 1:
-                if not self.activation.smooth:
-                    refuse_kinks(z, number, "trait_inputs")
-                a = self.activation.series([z])[0]
+        _, z = self._forward("trait_inputs")[-1]
         return self._mean_loss([z[:, np.array(self.described.trait_columns)]])[0]
 
     @cached_property
@@ -111,34 +101,27 @@ class StudentStep:
         if number < self.described.num_layers - 1:
             return delta
         wanted, moved = self.described.trait_columns, self.described.columns
-        mid, rad = np.zeros((delta.shape[0], len(wanted))), np.zeros((delta.shape[0], len(wanted)))
-        for place, column in enumerate(wanted):
-            if column in moved:
-                mid[:, place] = delta.mid[:, moved.index(column)]
-                rad[:, place] = delta.rad[:, moved.index(column)]
-        return Ball(mid, rad)
+        padded = stack([delta, zeros((delta.shape[0], 1))], axis=1)
+        return padded[:, [moved.index(column) if column in moved else -1 for column in wanted]]
 
     def _affine_at_init(self, number: int) -> tuple[Ball, Ball]:
-        W, b = self.weights[number], self.biases[number]
-        if number == self.described.num_layers - 1:
-            rows = np.array(self.described.trait_columns)
-            return W[rows].T, b[rows]
-        return W.T, b
+        rows = np.array(self.described.trait_columns) if number == self.described.num_layers - 1 else slice(None)
+        return self.weights[number][rows].T, self.biases[number][rows]
 
     def _first_layer(self, delta: Jet, box: Box) -> Jet:
         # z(eps) = x W + b + student_lr (x a^T + 1) delta(eps): as good as delta itself
         W, b = self._affine_at_init(0)
         still = dot(Ball.exact(self.described.arrays["trait_inputs"]), W) + b
-        moved = [dot(self._trait_kernel, self._rows(0, one)) for one in [*delta.centre, delta.box[-1]]]
+        moved = [dot(self._trait_kernel, self._rows(0, one)) for one in delta.terms]
         moved[0] = moved[0] + still
-        return from_remainder(moved[:-1], moved[-1], box)
+        return from_terms(moved, box)
 
     def _layer(self, number: int, y: Jet, delta: Jet, box: Box) -> Jet:
         # z_k = y_k W + [k = 0] b + sum_j (y_j a^T + [j = 0]) student_lr delta_(k-j)
-        K, a = y.order, self._at_init[0][number]
+        K, a = len(y.centre), self._at_init[0][number]
         W, b = self._affine_at_init(number)
         rows = y.centre[0].shape[0]
-        through = dot(stack([*y.centre, y.box[K]]), W)
+        through = dot(stack(y.terms), W)
         kernels = dot(stack([*y.centre, *y.box]), a.T)
         terms = [through[k * rows : (k + 1) * rows] for k in range(K + 1)]
         gram = [kernels[k * rows : (k + 1) * rows] for k in range(2 * K + 1)]
@@ -151,10 +134,7 @@ class StudentStep:
         for j in range(K + 1):
             terms[K] = terms[K] + dot(over_box[j], small.box[K - j])
         terms[0] = terms[0] + b
-        return from_remainder(terms[:K], terms[K], box)
-
-    def _loss(self, z: Jet, box: Box) -> Jet:
-        return from_remainder(self._mean_loss(z.centre), self._mean_loss(z.box)[-1], box)
+        return from_terms(terms, box)
 
     def _mean_loss(self, z: Series) -> Series:
         targets, n = self.described.arrays["trait_targets"], float(z[0].shape[0])

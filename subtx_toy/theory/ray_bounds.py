@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.problem.activation_bounds import ActivationBounds
+from subtx_toy.problem.activation_bounds import ActivationBounds, LayerNorms, path_bounds
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.theory.activations import ACTIVATIONS
@@ -27,28 +26,14 @@ class RayBounds:
 
 
 @dataclass(frozen=True)
-class LayerNorms:
-    """||b||, ||c|| and bounds on ||W||, ||G|| of one layer W + sG, b + sc, and the number of its outputs."""
-
-    W: float
-    b: float
-    G: float
-    c: float
-    num_outputs: int
-
-
-@dataclass(frozen=True)
 class RayNorms:
     """What the bounds need of a model, its ray base + s direction and its inputs, at every eps.
 
-    Attributes:
-        layers: their norms, from the inputs on.
-        limits: of the activation; None if there is no bound, for a net without hidden layers.
-        input_norms: Euclidean, of each input.
+    ``limits`` are those of the activation, and of no account for a net without hidden layers.
     """
 
     layers: list[LayerNorms]
-    limits: ActivationBounds | None
+    limits: ActivationBounds
     input_norms: Float[Tensor, " n"]
 
     @classmethod
@@ -61,11 +46,7 @@ class RayNorms:
         *,
         columns: slice | list[int],
     ) -> RayNorms:
-        """Take the norms; of the last layer the rows of ``columns`` count.
-
-        Raises:
-            ValueError: if there are hidden layers with an activation that is not in ``activations.ACTIVATIONS``.
-        """
+        """Take the norms; of the last layer the rows of ``columns`` count."""
         known = ACTIVATIONS.get(model.activation.name)
         if known is None and model.num_layers > 1:
             raise ValueError(f"activation: expected one of {sorted(ACTIVATIONS)}, got {model.activation.name!r}")
@@ -75,32 +56,12 @@ class RayNorms:
             W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
             G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
             layers.append(LayerNorms(_operator_norm(W), float(b.norm()), _operator_norm(G), float(c.norm()), len(W)))
-        return cls(layers, known and known.bounds, inputs.norm(dim=-1))
+        return cls(layers, known.bounds if known else ActivationBounds(1.0, 0.0), inputs.norm(dim=-1))
 
     def bounds(self, eps: float) -> RayBounds:
-        """Bound the outputs' derivatives for s in [0, eps], layer by layer.
-
-        With w = ||W|| + eps ||G|| of a layer, and a, a', a'' bounds on its input:
-
-            ||z'|| <= ||G|| a + ||c|| + w a'          ||a'|| <= sup|s'| ||z'||
-            ||z''|| <= 2 ||G|| a' + w a''             ||a''|| <= sup|s''| ||z'||^2 + sup|s'| ||z''||
-
-        In real arithmetic these hold for every s; rounding of the sums is covered by a slack.
-        """
-        a = self.input_norms.numpy()  # whose small operations are the faster
-        a1, a2 = np.zeros_like(a), np.zeros_like(a)
-        z1, z2 = a1, a2
-        for number, layer in enumerate(self.layers):
-            w = layer.W + eps * layer.G
-            z = (w * a + layer.b + eps * layer.c) * _SLACK
-            z1 = (layer.G * a + layer.c + w * a1) * _SLACK
-            z2 = (2 * layer.G * a1 + w * a2) * _SLACK
-            if number < len(self.layers) - 1:
-                assert self.limits is not None  # see ``of``
-                limits, width = self.limits, math.sqrt(layer.num_outputs)
-                a = np.minimum(limits.offset * width + limits.growth * z, limits.ceiling * width)
-                a1, a2 = limits.slope * z1, limits.bend * z1**2 + limits.slope * z2
-        return RayBounds(torch.from_numpy(z1), torch.from_numpy(z2))
+        """Bound the outputs' derivatives for s in [0, eps], layer by layer; see ``path_bounds``."""
+        first, second = path_bounds(self.layers, self.limits, self.input_norms.numpy(), eps, slack=_SLACK)
+        return RayBounds(torch.from_numpy(first), torch.from_numpy(second))
 
 
 def _operator_norm(matrix: Float[Tensor, "o i"]) -> float:

@@ -124,9 +124,9 @@ def dot(a: Ball, b: Ball) -> Ball:
         return _whole(mid, inflate(spread * (1 + 4 * (terms + 2) * U)))
 
 
-def stack(balls: Sequence[Ball]) -> Ball:
-    """Put arrays on top of one another along their first axis."""
-    return Ball(np.concatenate([one.mid for one in balls]), np.concatenate([one.rad for one in balls]))
+def stack(balls: Sequence[Ball], *, axis: int = 0) -> Ball:
+    """Join arrays along an axis that they have."""
+    return Ball(np.concatenate([one.mid for one in balls], axis), np.concatenate([one.rad for one in balls], axis))
 
 
 def tighter(a: Ball, b: Ball) -> Ball:

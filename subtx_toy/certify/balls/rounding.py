@@ -35,17 +35,14 @@ _GROW = 1 + 2.0**-48
 
 def inflate(radius: Array) -> Array:
     """Return a number at least as large as the exact value of a radius computed with up to 24 roundings."""
-    grown: Array = radius * _GROW + TINY
-    return grown
+    return radius * _GROW + TINY
 
 
 def down(x: Array) -> Array:
     """Return the next float64 below: at most the exact value of a result rounded to nearest."""
-    below: Array = np.nextafter(x, -np.inf)
-    return below
+    return np.nextafter(x, -np.inf)
 
 
 def up(x: Array) -> Array:
     """Return the next float64 above."""
-    above: Array = np.nextafter(x, np.inf)
-    return above
+    return np.nextafter(x, np.inf)

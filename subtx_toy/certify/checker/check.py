@@ -47,20 +47,16 @@ def check(
 
     ``expected`` holds digests by array, and ``"settings"`` as JSON text, of the problem that it has to be about.
     """
-    began, before = time.process_time(), ctx.prec
+    began, pieces = time.process_time(), 0
     if expected is not None:
         _same_problem(claimed, expected)
-    ctx.prec = _BITS
-    try:
+    with ctx.workprec(_BITS):
         claim = ClaimedRate(Network(claimed.settings, claimed.arrays, claimed.quantity))
-        pieces = 0
         for place, box in enumerate(claimed.boxes):
             pieces += _prove(claim, place, *box)
             progress(place + 1, len(claimed.boxes))
         if claimed.negative is not None:
             _disprove(claim, *claimed.negative)
-    finally:
-        ctx.prec = before
     return Checked(
         quantity=claimed.quantity,
         eps=claimed.eps,
