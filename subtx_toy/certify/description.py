@@ -29,16 +29,12 @@ CAP = 1000.0
 class Description:
     """All that the claims depend on; every number stands for itself, none for a rounded real.
 
-    Attributes:
-        quantity: one of ``QUANTITIES``, whose sign is to be proved; no part of the settings or the fingerprint.
-        activation, loss: names; ``temperature`` of the softmax, 1 for squared error.
-        student_lr: step size of the student; for trait-loss and distance.
-        columns: which outputs are distilled.
-        trait: ``"cross_entropy"``, ``"squared_error"``, or empty where the quantity needs none.
-        trait_columns: which outputs the trait reads.
-        arrays: ``layers.L.weight``, ``layers.L.bias``, the same under ``direction.``, ``inputs`` and, with a trait,
-            ``trait_inputs`` and ``trait_targets`` (labels as float64, or ``[n, k]``). The direction may have a second
-            part under ``direction_low.``: it is the sum of both, so that a teacher stored in any precision lies on it.
+    The sign of ``quantity`` is to be proved; it is no part of the settings or the fingerprint. ``temperature`` is 1 for
+    squared error, ``student_lr`` matters to trait-loss and distance, ``columns`` are the distilled outputs, and
+    ``trait`` is ``"cross_entropy"``, ``"squared_error"``, or empty where the quantity needs none. ``arrays`` holds
+    ``layers.L.weight``, ``layers.L.bias``, the same under ``direction.``, ``inputs`` and, with a trait,
+    ``trait_inputs`` and ``trait_targets`` (labels as float64, or ``[n, k]``). The direction may have a second part
+    under ``direction_low.``: it is the sum of both, so that a teacher stored in any precision lies on it.
     """
 
     quantity: str

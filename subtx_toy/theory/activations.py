@@ -14,11 +14,9 @@ from subtx_toy.problem.problem import Problem
 
 
 class SmoothActivation(NamedTuple):
-    """One twice continuously differentiable nonlinearity.
+    """One twice continuously differentiable nonlinearity, with bounds rounded to nearest: theory leaves room for that.
 
-    Attributes:
-        bounds: rounded to nearest; the theory's bounds leave room for rounding.
-        at_point: value and slope at a ball, each a ball that holds the truth, at the precision of ``flint.ctx``.
+    ``at_point`` gives value and slope at a ball, each a ball that holds the truth, at the precision of ``flint.ctx``.
     """
 
     bounds: ActivationBounds

@@ -25,13 +25,9 @@ CHUNK = 64
 
 @dataclass(frozen=True, eq=False)
 class BatchedPrediction:
-    """What theory says of each of s problems.
+    """What theory says of each of s problems: V = dT^T G dT, the alignment dS . dT at the eps asked for, and more.
 
-    Attributes:
-        curvature: ``[s]``, V = dT^T G dT, the slope of the alignment at eps = 0; never negative for squared error
-            and kl.
-        alignment: ``[s]``, student_update . teacher_update at the eps asked for, exact up to rounding.
-        outputs, v: ``[s, n, k]``, the distilled outputs at the base and J dT.
+    ``outputs`` are the distilled ones at the base, and ``v`` is J dT.
     """
 
     curvature: Float[Tensor, " s"]
@@ -45,10 +41,6 @@ def predict(problems: Sequence[Problem], eps: float | None = None) -> BatchedPre
     """Predict curvature and alignment of problems of one shape; ``eps`` is each problem's own by default.
 
     a(eps) = -mean_n <v_n, dl/dz(f_base(x_n), f_teacher(eps)(x_n))>,   V = mean_n v_n^T M_n v_n,   v = J dT
-
-    Raises:
-        InputError: if there is none, or one is no float64 perceptron, or of another shape, loss or distilled set than
-            the first.
     """
     require_one_shape(problems)
     found = [_predict(problems[at : at + CHUNK], eps) for at in range(0, len(problems), CHUNK)]

@@ -68,12 +68,9 @@ def second_derivative_bound(loss: Loss, v: Float[Tensor, "n k"], ray: RayBounds)
 
 
 def _obstacle(problem: Problem) -> str:
-    reason = no_bounds(problem)
-    if reason:
-        return reason
-    if problem.distillation_loss.name not in ("squared_error", "kl"):
-        return f"no bound is known for the distillation loss {problem.distillation_loss.name!r}"
-    return ""
+    name = problem.distillation_loss.name
+    unknown = "" if name in ("squared_error", "kl") else f"no bound is known for the distillation loss {name!r}"
+    return no_bounds(problem) or unknown
 
 
 _HALVINGS = 12  # the end is 1 - 2^-12 of the crossing or more
@@ -121,11 +118,9 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
 
 @dataclass(frozen=True, eq=False)
 class TraitBend:
-    """Bounds the second derivative of the trait loss on the ray base + s direction.
+    """Bounds the second derivative of the trait loss on the ray base + s direction, from norms of the columns it reads.
 
-    Attributes:
-        norms: of the ray, for the columns that the trait loss reads.
-        gap: ||z - y|| at the base, per trait input, for squared error on targets; None for cross-entropy on labels.
+    ``gap`` is ||z - y|| at the base, per trait input, for squared error on targets; None for cross-entropy on labels.
     """
 
     norms: RayNorms
@@ -133,11 +128,7 @@ class TraitBend:
 
     @classmethod
     def of(cls, problem: Problem, direction: Params) -> TraitBend:
-        """Take the norms of the ray along ``direction``.
-
-        Raises:
-            ValueError: if no bound is known for the model or the trait loss.
-        """
+        """Take the norms of the ray along ``direction``."""
         reason, trait = _trait_obstacle(problem), problem.trait_loss
         if reason or trait is None or not isinstance(problem.model, MLP):
             raise ValueError(f"problem: expected one whose trait loss has a known bound, but {reason}")
@@ -167,10 +158,7 @@ class TraitBend:
 
 
 def _trait_obstacle(problem: Problem) -> str:
-    reason = no_bounds(problem)
-    if reason:
-        return reason
-    trait = problem.trait_loss
-    if trait is None or not isinstance(trait.value, LabelledCrossEntropy | TargetedSquaredError):
-        return "no bound is known for this trait loss, only for cross-entropy on labels and squared error on targets"
-    return ""
+    value = problem.trait_loss and problem.trait_loss.value
+    known = isinstance(value, LabelledCrossEntropy | TargetedSquaredError)
+    unknown = "no bound is known for this trait loss, only for cross-entropy on labels and squared error on targets"
+    return no_bounds(problem) or ("" if known else unknown)

@@ -32,13 +32,10 @@ def rayleigh_bound(problem: Problem, top: Eigenvalue | None = None) -> float:
 
 @dataclass(frozen=True)
 class KantorovichBound:
-    """cos >= mass * 2 sqrt(condition) / (1 + condition) on the leading modes of G.
+    """cos >= ``value`` = mass * 2 sqrt(condition) / (1 + condition) on the ``num_modes`` leading modes of G.
 
-    Attributes:
-        value: the bound.
-        mass: norm of the teacher's update within those modes, over its whole norm.
-        condition: largest over smallest eigenvalue of the modes.
-        num_modes: how many.
+    ``mass`` is the norm of the teacher's update within those modes, over its whole norm; ``condition`` the largest over
+    the smallest eigenvalue of the modes.
     """
 
     value: float
@@ -52,10 +49,7 @@ def kantorovich_bound(problem: Problem) -> KantorovichBound:
 
     The inequality holds on every set {lambda >= t}: dropping the modes below t only lowers V / ||G dT||, since there
     (G dT)^2 <= t V and on the modes kept (G dT)^2 >= t V. So the largest over all t is returned, and where the null
-    space begins needs no tolerance.
-
-    Raises:
-        InputError: if the model is too large for a dense G.
+    space begins needs no tolerance. For models with a dense G (see ``dense_ggn``).
 
     Reference: Kantorovich 1948, Uspekhi Mat. Nauk 3(6), 89-185.
     """

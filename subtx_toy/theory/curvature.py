@@ -78,11 +78,7 @@ def curvature_per_input(loss: Loss, outputs: Float[Tensor, "n k"], v: Float[Tens
 
 
 def dense_ggn(problem: Problem) -> Float[Tensor, "p p"]:
-    """Return G as a matrix ``[p, p]``.
-
-    Raises:
-        InputError: if there are more than DENSE_LIMIT parameters.
-    """
+    """Return G as a matrix ``[p, p]``, of at most DENSE_LIMIT parameters."""
     size = sum(value.numel() for value in problem.base_params.values())
     _require_small("base_params", "parameters", size)
     outputs = linearization.base_outputs(problem)
@@ -99,10 +95,7 @@ def dense_ggn(problem: Problem) -> Float[Tensor, "p p"]:
 def empirical_ntk(problem: Problem) -> Float[Tensor, "nk nk"]:
     """Return Theta = J J^T over all distilled outputs of all inputs, row ``input * k + output``; no division by n.
 
-    With squared error its non-zero eigenvalues are n times those of G.
-
-    Raises:
-        InputError: if there are more than DENSE_LIMIT rows.
+    With squared error its non-zero eigenvalues are n times those of G. At most DENSE_LIMIT rows.
 
     Reference: Jacot et al. 2018, arXiv:1806.07572.
     """

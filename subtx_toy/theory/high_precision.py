@@ -24,10 +24,7 @@ BITS = 160
 
 @dataclass(frozen=True)
 class Sign:
-    """The sign of the alignment at one eps: 1, -1, or 0 where 160 bits leave it open or nothing could be computed.
-
-    ``reason`` says why it is 0.
-    """
+    """The sign of the alignment at one eps: 1, -1, or 0 with the reason if 160 bits leave it open or cannot be used."""
 
     value: int
     reason: str = ""
@@ -45,11 +42,7 @@ def alignment_sign(problem: Problem, eps: float) -> Sign:
 
 
 def precise_alignment(problem: Problem, eps: float) -> arb:
-    """Return a ball that holds a(eps) = -mean_n <v_n, dl/dz(f_base(x_n), f_teacher(x_n))>, v = J dT (claim C5).
-
-    Raises:
-        InputError: if the model or the loss is not evaluated at this precision.
-    """
+    """Return a ball that holds a(eps) = -mean_n <v_n, dl/dz(f_base(x_n), f_teacher(x_n))>, v = J dT (claim C5)."""
     reason = _obstacle(problem)
     if reason or not isinstance(problem.model, MLP):
         raise InputError(f"problem: expected a smooth MLP under squared error or kl, but {reason}")
@@ -76,24 +69,16 @@ def _alignment(problem: Problem, model: MLP, eps: arb) -> arb:
     targets, _ = _outputs_and_product(model, teacher, update, x)
     columns = range(model.sizes[-1])
     chosen = columns[problem.columns] if isinstance(problem.columns, slice) else problem.columns
-    total = arb(0)
+    total, temperature = arb(0), arb(problem.distillation_loss.temperature)
     for n in range(x.ncols()):
         z, y, along = ([matrix[k, n] for k in chosen] for matrix in (outputs, targets, v))
-        slopes = _slopes(z, y, None if problem.distillation_loss.name == "squared_error" else _temperature(problem))
+        if problem.distillation_loss.name == "kl":
+            z, y = _softmax(z, temperature), _softmax(y, temperature)
+        slopes = [a - b for a, b in zip(z, y, strict=True)]
+        if problem.distillation_loss.name == "kl":
+            slopes = [one / temperature for one in slopes]
         total -= sum((a * r for a, r in zip(along, slopes, strict=True)), arb(0))
     return total / x.ncols()
-
-
-def _temperature(problem: Problem) -> arb:
-    return arb(problem.distillation_loss.temperature)
-
-
-def _slopes(z: Sequence[arb], y: Sequence[arb], temperature: arb | None) -> list[arb]:
-    # dl/dz of squared error where there is no temperature, of kl at one
-    if temperature is None:
-        return [a - b for a, b in zip(z, y, strict=True)]
-    q, p = _softmax(z, temperature), _softmax(y, temperature)
-    return [(a - b) / temperature for a, b in zip(q, p, strict=True)]
 
 
 def _softmax(z: Sequence[arb], temperature: arb) -> list[arb]:
@@ -123,5 +108,4 @@ def _outputs_and_product(
 
 def _matrix(values: Tensor) -> arb_mat:
     # A vector becomes a column.
-    flat = values.reshape(len(values), -1)
-    return arb_mat(flat.shape[0], flat.shape[1], [arb(one) for one in flat.flatten().tolist()])
+    return arb_mat(values.reshape(len(values), -1).tolist())

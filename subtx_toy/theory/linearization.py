@@ -62,11 +62,7 @@ def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n
 
 
 def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
-    """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters.
-
-    Raises:
-        InputError: if the problem is not in float64.
-    """
+    """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
     problem.require_float64()
     if isinstance(problem.model, FastMLP):
         return vectors.unflatten(perceptron.pulled_back(problem, weights, at), problem.base_params)

@@ -19,16 +19,12 @@ _GAPS = tuple(10.0**power for power in range(-9, -1))  # relative, at which the 
 
 @dataclass(frozen=True)
 class ObservedEps:
-    """Where the alignment was first seen to be negative.
+    """Where a scan up to ``cap`` = 1000 / ||dT|| first saw a negative alignment.
 
-    Attributes:
-        eps: the sign change before it, 0 if it was negative from the first point on; None if none was found.
-        cap: how far the scan went, 1000 / ||dT||.
-        num_undecided: points whose alignment lay below the rounding floor; they count for neither sign.
-        reason: why ``eps`` is None, else empty.
-        confirmed: whether 160 bits show the same: a positive alignment before ``eps`` and a negative one behind it,
-            at most a hundredth away; behind it alone if ``eps`` is 0. False where nothing was found.
-        unconfirmed: why not, else empty.
+    ``eps`` is the sign change before it, 0 if it was negative from the first point on; None with the reason if none was
+    found. Points below the rounding floor are undecided and count for neither sign. It is ``confirmed`` if 160 bits
+    show the same: a positive alignment before ``eps`` and a negative one behind it, at most a hundredth away, or behind
+    it alone if ``eps`` is 0; otherwise ``unconfirmed`` says why not.
     """
 
     eps: float | None

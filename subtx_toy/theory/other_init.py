@@ -20,7 +20,8 @@ def predicted_perturbed_update(problem: Problem, perturbation: Params, eps: floa
     The perturbation has to be of order eps: 2 eps dT turns the alignment to -eps V (claim C14).
     """
     eps = problem.eps if eps is None else eps
-    return ggn_vector_product(problem, vectors.axpy(-1.0, perturbation, _scaled(problem.teacher_update, eps)))
+    opposite = {name: -value for name, value in perturbation.items()}
+    return ggn_vector_product(problem, vectors.axpy(eps, problem.teacher_update, opposite))
 
 
 def probability_of_negative_alignment(problem: Problem, *, spread: float, eps: float | None = None) -> float:
@@ -46,10 +47,6 @@ def unshared_update(problem: Problem, student_init: Params) -> Params:
     return linearization.transposed_jacobian_product(problem, -r / len(r), at=student_init)
 
 
-def _scaled(update: Params, scale: float) -> Params:
-    return {name: scale * value for name, value in update.items()}
-
-
 def probability_of_right_sign(problem: Problem, *, num_labels: int, eps: float | None = None) -> float:
     """Predict P(alignment > 0) = Phi(eps sqrt(num_labels V)) of one step on that many sampled labels."""
     step = problem.eps if eps is None else eps
@@ -67,7 +64,7 @@ def labels_needed(problem: Problem, *, num_sigma: float, eps: float | None = Non
 
 
 def _softmax_curvature(problem: Problem) -> float:
-    if problem.distillation_loss.name != "kl":
-        name = problem.distillation_loss.name
+    name = problem.distillation_loss.name
+    if name != "kl":
         raise InputError(f"distillation_loss: expected kl, whose softmax the labels are drawn from, got {name!r}")
     return float(curvature(problem))

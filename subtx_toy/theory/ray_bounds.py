@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,8 +18,7 @@ from subtx_toy.theory.activations import ACTIVATIONS
 _SLACK = 1 + 1e-10  # covers the rounding of a layer's sums of positive terms: under 1e5 operations of 1.1e-16 each
 
 
-@dataclass(frozen=True)
-class RayBounds:
+class RayBounds(NamedTuple):
     """Bounds over s in [0, eps] on ||z'(s)|| and ||z''(s)|| of the distilled outputs, per input ``[n]``."""
 
     first: Float[Tensor, " n"]
@@ -60,8 +60,8 @@ class RayNorms:
 
     def bounds(self, eps: float) -> RayBounds:
         """Bound the outputs' derivatives for s in [0, eps], layer by layer; see ``path_bounds``."""
-        first, second = path_bounds(self.layers, self.limits, self.input_norms.numpy(), eps, slack=_SLACK)
-        return RayBounds(torch.from_numpy(first), torch.from_numpy(second))
+        found = path_bounds(self.layers, self.limits, self.input_norms.numpy(), eps, slack=_SLACK)
+        return RayBounds(*map(torch.from_numpy, found))
 
 
 def _operator_norm(matrix: Float[Tensor, "o i"]) -> float:

@@ -19,11 +19,9 @@ _SMALLEST_FOR_LANCZOS = 16  # below, scipy's eigsh has no room for its 20 Krylov
 
 @dataclass(frozen=True)
 class Eigenvalue:
-    """An approximate eigenvalue of a symmetric matrix.
+    """The Rayleigh quotient of a unit vector x, so never above the largest eigenvalue of a symmetric matrix.
 
-    Attributes:
-        value: the Rayleigh quotient of a unit vector, so never above the largest eigenvalue.
-        residual: ``||G x - value x||``; some eigenvalue lies within it of ``value``.
+    ``residual`` is ``||G x - value x||``; some eigenvalue lies within it of ``value``.
     """
 
     value: float
@@ -66,11 +64,7 @@ class Traces:
 
 
 def exact_traces(problem: Problem) -> Traces:
-    """Return the traces from the dense matrix.
-
-    Raises:
-        InputError: if the model is too large for one.
-    """
+    """Return the traces from the dense matrix (see ``dense_ggn``)."""
     G = dense_ggn(problem)
     trace, square = float(G.trace()), float((G * G).sum())
     return Traces(*(Estimate(value, 0.0, 1) for value in (trace, square, trace**2 / square if square else 0.0)))

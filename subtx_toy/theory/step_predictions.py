@@ -48,11 +48,9 @@ def predicted_trait_loss_change(problem: Problem, eps: float | None = None) -> f
 class DistancePrediction:
     """Step sizes of the student that bring it closer to the teacher, to leading order in eps (claim C1b).
 
-    Attributes:
-        window: closer for student_lr below 2 V / ||G dT||^2, further beyond it.
-        sufficient: 2 / lambda_max, never above the window; up to it the distillation loss falls as well.
-        best_student_lr: V / ||G dT||^2.
-        remaining_fraction: of the squared distance at the best step: 1 - cosine^2.
+    Closer for student_lr below the ``window`` 2 V / ||G dT||^2, further beyond it; up to the ``sufficient`` one,
+    2 / lambda_max, the distillation loss falls as well. ``best_student_lr`` is V / ||G dT||^2 and leaves
+    ``remaining_fraction`` = 1 - cosine^2 of the squared distance.
     """
 
     window: float
