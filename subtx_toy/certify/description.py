@@ -93,11 +93,7 @@ def _digest(array: np.ndarray) -> str:
 
 
 def describe(
-    problem: Problem,
-    quantity: str = "alignment",
-    *,
-    student_lr: float | None = None,
-    teacher: Params | None = None,
+    problem: Problem, quantity: str = "alignment", *, student_lr: float | None = None, teacher: Params | None = None
 ) -> Description:
     """Write down the exact numbers of a perceptron's problem; float32 numbers count as the float64 ones they equal.
 

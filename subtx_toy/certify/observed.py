@@ -62,8 +62,7 @@ class PlainQuantity:
     def _answer(self, z: np.ndarray) -> np.ndarray:
         if self.described.loss == "squared_error":
             return z
-        answer: np.ndarray = scipy.special.softmax(z / self.described.temperature, axis=-1) / self.described.temperature
-        return answer
+        return np.asarray(scipy.special.softmax(z / self.described.temperature, axis=-1) / self.described.temperature)
 
     def _update(self, rho: np.ndarray) -> Layers:
         delta = np.zeros((len(rho), self.weights[-1][0].shape[0]))
@@ -91,10 +90,7 @@ _NEAR = 2.0 ** np.arange(-26, -9)  # relative, beyond the end of the proof: wher
 
 @dataclass(frozen=True)
 class FirstChange:
-    """``eps``: the opposite sign there and the claimed one just below, both at 160 bits; else None and the reason.
-
-    Where no point before it has the claimed sign, none is confirmed below.
-    """
+    """``eps``: the opposite sign is there, and the claimed one, if seen at all, just below at 160 bits; or the reason."""
 
     eps: float | None
     reason: str = ""

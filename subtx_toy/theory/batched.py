@@ -38,7 +38,7 @@ class BatchedPrediction:
 
 @torch.no_grad()
 def predict(problems: Sequence[Problem], eps: float | None = None) -> BatchedPrediction:
-    """Predict curvature and alignment of problems of one shape; ``eps`` is each problem's own by default.
+    """Predict curvature and alignment of problems of one shape (see ``require_one_shape``), by default at their eps.
 
     a(eps) = -mean_n <v_n, dl/dz(f_base(x_n), f_teacher(eps)(x_n))>,   V = mean_n v_n^T M_n v_n,   v = J dT
     """
@@ -62,7 +62,7 @@ def _predict(problems: Sequence[Problem], eps: float | None) -> tuple[Tensor, Te
 
 @torch.no_grad()
 def ggn_products(problems: Sequence[Problem]) -> Float[Tensor, "s p"]:
-    """Return G dT of problems of one shape, in the order of ``Problem.flat``; refusals as of ``predict``."""
+    """Return G dT of problems of one shape, in the order of ``Problem.flat``."""
     require_one_shape(problems)
     return torch.cat([_ggn_products(problems[at : at + CHUNK]) for at in range(0, len(problems), CHUNK)])
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
+from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
@@ -44,15 +45,12 @@ def ggn_operator(problem: Problem) -> Callable[[Float[Tensor, " p"]], Float[Tens
     problem.require_float64()
     base = problem.base_params
     outputs, pull_back = torch.func.vjp(problem.distilled, base)[:2]
-    sizes = [value.numel() for value in base.values()]
 
     def product(vector: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
-        pieces = torch.split(vector, sizes)
-        update = {name: piece.view_as(base[name]) for name, piece in zip(base, pieces, strict=True)}
-        Jv = torch.func.jvp(problem.distilled, (base,), (update,))[1]
+        Jv = torch.func.jvp(problem.distilled, (base,), (vectors.unflatten(vector, base),))[1]
         MJv = problem.distillation_loss.hessian_product(outputs, outputs, Jv)
         (JtMJv,) = pull_back(MJv / len(outputs))
-        return torch.cat([JtMJv[name].detach().flatten() for name in base])
+        return vectors.flatten({name: JtMJv[name].detach() for name in base})
 
     return product
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -87,17 +88,10 @@ def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:
     if isinstance(problem.model, FastMLP):
         return perceptron.dense_jacobian(problem)
     leaves = {name: value.detach().requires_grad_() for name, value in problem.base_params.items()}
+    row = partial(torch.autograd.grad, retain_graph=True, allow_unused=True, materialize_grads=True)
     with torch.enable_grad():
         outputs = problem.distilled(leaves)
-    weights = torch.zeros_like(outputs)
-    rows = []
-    for at in range(outputs.numel()):  # not batched: no batching rule exists for recurrent layers
-        weights.view(-1)[at] = 1.0
-        rows.append(
-            torch.autograd.grad(
-                outputs, list(leaves.values()), weights, retain_graph=True, allow_unused=True, materialize_grads=True
-            )
-        )
-        weights.view(-1)[at] = 0.0
+        # Not batched: no batching rule exists for recurrent layers.
+        rows = [row(one, list(leaves.values())) for one in outputs.flatten()]
     blocks = [torch.stack(block).flatten(1) for block in zip(*rows, strict=True)]
     return torch.cat(blocks, dim=1).view(*outputs.shape, -1)

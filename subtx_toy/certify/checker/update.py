@@ -5,16 +5,7 @@ from __future__ import annotations
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, Rows, matrix
-from subtx_toy.certify.checker.passes import (
-    Path,
-    Range,
-    activated,
-    at_init,
-    dot,
-    entrywise,
-    mean_log_sum_exp,
-    nothing,
-)
+from subtx_toy.certify.checker.passes import Path, Range, activated, at_init, dot, entrywise, mean_log_sum_exp, nothing
 
 
 class Update:

@@ -9,7 +9,7 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.model import MLP
 from subtx_toy.theory.activations import ACTIVATIONS as KNOWN
-from subtx_toy.theory.ray_bounds import RayNorms
+from subtx_toy.theory.closed_form import RayNorms
 from tests.reference.examples import at_most
 from tests.reference.perceptrons import Description, descriptions
 
