@@ -16,15 +16,13 @@ from subtx_toy.problem.activation_bounds import ActivationBounds
 
 
 class CertifiedActivation(NamedTuple):
-    """One nonlinearity s.
+    """One nonlinearity s; ``value`` and ``slope`` are s and s' in plain float64: where to look, never a proof.
 
-    Attributes:
-        series: from the coefficients ``[z_0, ..., z_K]`` to those of s(z), each a ball that holds the truth, at points
-            and over boxes alike; the first ones must not depend on how many there are.
-        value, slope: s and s' in plain float64: where to look, never a proof.
-        bounds: rounded up; None if s is not twice continuously differentiable, then there is no closed form.
-        smooth: false for an s with a kink at 0: its series are asked for two coefficients at most, the second of which
-            encloses every slope between those on either side (Clarke), and a unit at 0 at the init is refused.
+    ``series`` goes from the coefficients ``[z_0, ..., z_K]`` to those of s(z), each a ball that holds the truth, at
+    points and over boxes alike; the first ones must not depend on how many there are. ``bounds`` are rounded up; None,
+    and there is no closed form, if s is not twice continuously differentiable. An s that is not ``smooth`` has a kink
+    at 0: its series are asked for two coefficients at most, the second of which encloses every slope between those on
+    either side (Clarke), and a unit at 0 at the init is refused.
     """
 
     series: Callable[[Series], Series]

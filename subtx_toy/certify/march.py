@@ -96,9 +96,7 @@ def march(rate: Rate, *, cap: float, max_boxes: int, progress: Callable[[float],
 
 def _first_box(proved: Callable[[float, float], ProvedBox | None], cap: float) -> ProvedBox | None:
     hi, best = cap, proved(0.0, cap)
-    for _ in range(_MOST_SHRINKINGS):
-        if best is not None:
-            break
+    while best is None and hi > cap * _SHRINK**-_MOST_SHRINKINGS:
         hi /= _SHRINK
         best = proved(0.0, hi)
     if best is None or best.hi == cap:

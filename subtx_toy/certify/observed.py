@@ -90,7 +90,7 @@ _NEAR = 2.0 ** np.arange(-26, -9)  # relative, beyond the end of the proof: wher
 
 @dataclass(frozen=True)
 class FirstChange:
-    """``eps``: the opposite sign is there, and the claimed one, if seen at all, just below at 160 bits; or the reason."""
+    """``eps`` has the opposite sign and, if a point before has the claimed one, so has one just below: at 160 bits."""
 
     eps: float | None
     reason: str = ""

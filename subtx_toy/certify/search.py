@@ -44,7 +44,7 @@ def find_range(
 ) -> ProvedRange:
     """Search how far the quantity of a description is provably positive, for every eps in (0, eps_certified].
 
-    The search ends at ``eps_max`` or the cap 1000 / ||dT||. ``order`` is that of Taylor's theorem, >= 2; relu networks
+    The search ends at ``eps_max`` or the cap 1000 / ||dT||. ``order`` >= 2 is that of Taylor's theorem; relu networks
     have 1. ``progress`` is called with the share of the cap that is proved.
     """
     one_thread()

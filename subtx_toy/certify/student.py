@@ -26,16 +26,15 @@ class StudentStep:
     def __init__(self, described: Description) -> None:
         self.described = described
         self.activation = ACTIVATIONS[described.activation]
-        self.weights = [Ball.exact(described.base(number)[0]) for number in range(described.num_layers)]
-        self.biases = [Ball.exact(described.base(number)[1]) for number in range(described.num_layers)]
+        self.layers = [tuple(map(Ball.exact, described.base(number))) for number in range(described.num_layers)]
 
     def _forward(self, field: str) -> list[tuple[Ball, Ball]]:
         # Input and pre-activation of every layer at the init, for the inputs under this name.
         a, passed = Ball.exact(self.described.arrays[field]), []
-        for number, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+        for number, (W, b) in enumerate(self.layers):
             z = dot(a, W.T) + b
             passed.append((a, z))
-            if number < len(self.weights) - 1:
+            if number < len(self.layers) - 1:
                 if not self.activation.smooth:
                     refuse_kinks(z, number, field)
                 a = self.activation.series([z])[0]
@@ -61,12 +60,12 @@ class StudentStep:
         layer_inputs, found = self._at_init
         terms, n = len(rho), rho[0].shape[0]
         delta = stack(rho).over(float(n))
-        W = self.weights[-1][np.array(self.described.columns)]
+        W = self.layers[-1][0][np.array(self.described.columns)]
         layers = [delta]
         for number in range(len(layer_inputs) - 2, -1, -1):
             delta = dot(delta, W) * stack([found[number]] * terms)
             layers.append(delta)
-            W = self.weights[number]
+            W = self.layers[number][0]
         return [[one[k * n : (k + 1) * n] for k in range(terms)] for one in reversed(layers)]
 
     def squared_norm(self, deltas: list[Series], k: int) -> Ball:
@@ -106,7 +105,8 @@ class StudentStep:
 
     def _affine_at_init(self, number: int) -> tuple[Ball, Ball]:
         rows = np.array(self.described.trait_columns) if number == self.described.num_layers - 1 else slice(None)
-        return self.weights[number][rows].T, self.biases[number][rows]
+        W, b = self.layers[number]
+        return W[rows].T, b[rows]
 
     def _first_layer(self, delta: Jet, box: Box) -> Jet:
         # z(eps) = x W + b + student_lr (x a^T + 1) delta(eps): as good as delta itself

@@ -36,9 +36,8 @@ def alignment_sign(problem: Problem, eps: float) -> Sign:
     if reason:
         return Sign(0, reason)
     found = precise_alignment(problem, eps)
-    if found > 0:
-        return Sign(1)
-    return Sign(-1) if found < 0 else Sign(0, f"at {BITS} bits the alignment at eps = {eps:.3g} is {found}")
+    sign = int(found > 0) - int(found < 0)
+    return Sign(sign, "" if sign else f"at {BITS} bits the alignment at eps = {eps:.3g} is {found}")
 
 
 def precise_alignment(problem: Problem, eps: float) -> arb:

@@ -52,10 +52,9 @@ def lambda_max(problem: Problem) -> Eigenvalue:
 
 @dataclass(frozen=True)
 class Traces:
-    """Traces of G and of G^2, and the effective rank (tr G)^2 / tr G^2.
+    """Traces of G and of G^2, and the effective rank (tr G)^2 / tr G^2; a standard error is 0 where a value is exact.
 
-    A standard error is 0 where the value is exact. The estimated effective rank is a ratio of means: its error is by
-    the delta method, and its bias of order 1 / num_samples.
+    The estimated effective rank is a ratio of means: its error is by the delta method, its bias of order 1/num_samples.
     """
 
     trace: Estimate

@@ -90,10 +90,7 @@ EPS_LADDER = tuple(2.0**-power for power in range(3, 13))
 
 @dataclass(frozen=True)
 class FittedOrder:
-    """The least-squares slope of log(value) against log(eps), and how many rungs it stands on.
-
-    ``slope`` is infinite where too few rungs are above the rounding floor: the remainder is zero to rounding.
-    """
+    """The least-squares slope of log(value) against log(eps); infinite if too few rungs are above the rounding."""
 
     slope: float
     num_rungs: int

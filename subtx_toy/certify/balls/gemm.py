@@ -17,7 +17,7 @@ _LOOKED_AT = 8  # rows and columns of a product whose entries are computed exact
 
 
 def check_products() -> None:
-    """Hold matrix products against exact ones, entry by entry, under the rounding model.
+    """Compare matrix products with exact ones, entry by entry, under the rounding model.
 
     Rows and columns are scaled by powers of two from 2^-40 to 2^40: a product by rows and columns does not see it, one
     by Strassen's method mixes them and loses the small entries. Subnormals must survive.

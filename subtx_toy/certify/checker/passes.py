@@ -142,13 +142,12 @@ def probabilities(z: Path, temperature: arb, over: Range) -> Path:
     """Send logits through softmax(z / tau) / tau: p' = p (w' - <p, w'>), and p'' from that."""
     w = z.linear(lambda one: one * (1 / temperature))
     whole, whole_slope = w.whole(over)
-    value = _by_rows(softmax, w.value)
+    value, p = _by_rows(softmax, w.value), _by_rows(softmax, whole)
     if w.slope is None:
-        made = Path(value, None, _by_rows(_first, _by_rows(softmax, whole), whole_slope))
+        found = Path(value, None, _by_rows(_first, p, whole_slope))
     else:
-        p = _by_rows(softmax, whole)
-        made = Path(value, _by_rows(_first, value, w.slope), _by_rows(_second, p, whole_slope, w.last))
-    return made.linear(lambda one: one * (1 / temperature))
+        found = Path(value, _by_rows(_first, value, w.slope), _by_rows(_second, p, whole_slope, w.last))
+    return found.linear(lambda one: one * (1 / temperature))
 
 
 def mean_log_sum_exp(z: Path, over: Range) -> list[arb]:
