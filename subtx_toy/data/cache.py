@@ -1,8 +1,6 @@
 """The cache: one folder per data set with its raw IDX files, whole and right or not there at all.
 
-A folder is written under a temporary name beside its place and renamed, so that a full disk, a crash or a
-second process never leaves half of one. Files are checked against their SHA-256 whenever they are read. A
-folder with a wrong file in it is reported and removed, and the data set is obtained again.
+A folder is written under a temporary name and renamed, so that no crash and no second process leaves half of one.
 """
 
 from __future__ import annotations
@@ -39,10 +37,7 @@ def root() -> Path:
 
 
 def read(place: Path, files: tuple[IdxFile, ...], *, report: Report) -> dict[str, np.ndarray] | None:
-    """Return the arrays of a cached data set by stem, as read-only views of its files, or None if not cached.
-
-    A folder with a missing or wrong file is reported and removed, and counts as not cached.
-    """
+    """Return a cached data set's arrays by stem, read-only views of its files; None if not cached, or found damaged."""
     if not place.is_dir():
         return None
     found = inspect(place, files)
@@ -67,14 +62,7 @@ def inspect(place: Path, files: tuple[IdxFile, ...]) -> dict[str, np.ndarray] | 
 def install(
     place: Path, files: tuple[IdxFile, ...], contents: Mapping[str, bytes], *, report: Report
 ) -> dict[str, np.ndarray]:
-    """Put a data set into the cache, and return its arrays as views of what is there then.
-
-    ``contents`` has the IDX file of each stem, already checked, and any other files of the folder. If another process
-    was faster, its folder is kept and read.
-
-    Raises:
-        DataError: if the cache cannot be written; nothing is left behind.
-    """
+    """Write checked files by name, unless another process was faster; return the arrays as the cache has them."""
     try:
         for _ in range(_ATTEMPTS):
             _write(place, contents)
@@ -86,11 +74,7 @@ def install(
 
 
 def ensure_writable(parent: Path) -> None:
-    """Make the folder that cached data sets go to.
-
-    Raises:
-        DataError: if that is impossible.
-    """
+    """Make the folder that cached data sets go to, or raise a DataError."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with _unfinished(parent):
@@ -100,11 +84,7 @@ def ensure_writable(parent: Path) -> None:
 
 
 def discard(place: Path) -> None:
-    """Remove a cached folder; it disappears at once under its own name.
-
-    Raises:
-        DataError: if that is impossible.
-    """
+    """Remove a cached folder, which disappears at once under its own name."""
     doomed = place.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
     try:
         place.rename(doomed)

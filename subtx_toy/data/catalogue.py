@@ -7,10 +7,9 @@ from pathlib import Path
 
 from subtx_toy.data import cache, drawn, own, published
 from subtx_toy.data.dataset import Dataset, Progress, Report, assemble, combine
-from subtx_toy.data.fashion import FASHION
 from subtx_toy.data.idx import IdxFile
-from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import PublishedSet
+from subtx_toy.data.published_sets import FASHION, MNIST
 from subtx_toy.errors import DataError
 from subtx_toy.settings.base import is_path
 from subtx_toy.settings.messages import nearest
@@ -39,8 +38,8 @@ def load(
     """Return a data set by name, obtaining it on first use, or from a file of your own. Never another set in its place.
 
     ``mnist`` and ``fashion`` come from the user's own folder, else the cache, else the places listed in
-    ``subtx_toy.data.mnist`` and ``subtx_toy.data.fashion``; ``glyphs`` are drawn, and kept in the cache. The
-    arrays are read-only: copy them before they are given to ``torch.from_numpy``, which warns otherwise.
+    ``subtx_toy.data.published_sets``; ``glyphs`` are drawn, and kept in the cache. The arrays are read-only: copy them
+    before they are given to ``torch.from_numpy``, which warns otherwise.
 
     Args:
         name: one of ``available()``, or the path of a data set of your own: see ``subtx_toy.data.own``.
@@ -78,11 +77,7 @@ def fetch(
 ) -> Path:
     """Put a data set into the cache if it is not there yet, and return the folder of its raw IDX files.
 
-    Arguments are those of ``load``; the numbers are for ``glyphs`` only, other sets are kept whole. Files of
-    the user's are copied into the cache.
-
-    Raises:
-        DataError: as ``load``.
+    Arguments and errors are those of ``load``; the numbers are for ``glyphs`` only, other sets are kept whole.
     """
     folder = place(name, num_train=num_train, num_test=num_test)
     report, progress = report or _ignore, progress or _ignore
@@ -94,11 +89,7 @@ def fetch(
 
 
 def place(name: str, *, num_train: int | None = None, num_test: int | None = None) -> Path:
-    """Return the folder of the cache that a data set has, or would have.
-
-    Raises:
-        DataError: if the name is unknown or a number is wrong.
-    """
+    """Return the folder of the cache that a data set has, or would have."""
     check(name)
     if name == drawn.NAME:
         return drawn.place(*drawn.sizes(num_train, num_test))
@@ -112,11 +103,7 @@ def place(name: str, *, num_train: int | None = None, num_test: int | None = Non
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set, or one size of a drawn one, and whether it is cached.
-
-    ``state`` is "cached", "not cached" or "damaged"; ``sha256`` is that of the whole data set
-    (``Dataset.sha256``), None unless it is cached.
-    """
+    """A data set, or one size of a drawn one; ``state`` is "cached", "not cached" or "damaged"."""
 
     name: str
     num_train: int
@@ -140,11 +127,7 @@ def entries() -> tuple[Entry, ...]:
 
 
 def check(name: str) -> None:
-    """Make sure that there is a data set of this name.
-
-    Raises:
-        DataError: listing the names and the nearest one.
-    """
+    """Raise a DataError with the known names and the nearest one unless there is a data set of this name."""
     if name not in available():
         hint = nearest(name.lower(), available(), cutoff=0.4)
         raise DataError(f"data set: expected one of {', '.join(available())}, got {name!r}{hint}")

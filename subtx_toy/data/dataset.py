@@ -57,9 +57,6 @@ def assemble(
 
     ``arrays`` are uint8: training images [n, ...], training labels [n], test images, test labels. Without
     ``num_classes`` it is one more than the largest label of the training images taken.
-
-    Raises:
-        DataError: naming the number that is below 1 or above what there is.
     """
     have = {"num_train": (num_train, len(arrays[0])), "num_test": (num_test, len(arrays[2]))}
     DataError.gather(
@@ -79,9 +76,7 @@ def assemble(
 def checksum(*arrays: np.ndarray) -> str:
     """Return the checksum of a data set's arrays, the same however they were obtained.
 
-    It is the SHA-256 (in hex) of the SHA-256 digests (32 bytes each) of the training images, the training
-    labels, the test images and the test labels, each as the bytes of an IDX file. So it depends on the
-    shapes and on every pixel, and not on the name, the source or the version of any library.
+    It is the SHA-256 (hex) of the four arrays' SHA-256 digests (32 bytes each), each of the bytes of an IDX file.
     """
     digests = []
     for array in arrays:

@@ -31,11 +31,7 @@ def place(num_train: int, num_test: int) -> Path:
 
 
 def sizes(num_train: int | None, num_test: int | None) -> tuple[int, int]:
-    """Return the numbers of training and test images that are meant, None standing for the default.
-
-    Raises:
-        DataError: if a number is below 1, or more than ten million.
-    """
+    """Return the numbers of training and test images, 1 to ten million, None standing for the default."""
     from subtx_toy.data.glyphs import SIZES
 
     train = SIZES["train"] if num_train is None else num_train
@@ -49,11 +45,7 @@ def sizes(num_train: int | None, num_test: int | None) -> tuple[int, int]:
 
 
 def read(num_train: int, num_test: int, *, report: Report, progress: Progress) -> tuple[np.ndarray, ...]:
-    """Return the four arrays of a set of these sizes, from the cache or newly drawn into it.
-
-    Raises:
-        DataError: if matplotlib lacks a font, or the cache cannot be written.
-    """
+    """Return the four arrays of a set of these sizes, from the cache or newly drawn into it."""
     folder = place(num_train, num_test)
     found = None
     if files := manifest(folder):

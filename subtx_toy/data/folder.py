@@ -20,13 +20,8 @@ def read(
 ) -> dict[str, np.ndarray] | None:
     """Return the arrays in the user's folder by stem, or None if it holds none of the files.
 
-    The files may lie in the folder itself or in a sub-folder named after the data set, each raw or with
-    ``.gz``, with a ``-`` or a ``.`` before ``idx``. Raw files are mapped into memory, not copied. Without ``data_dir``
-    the environment variable SUBTX_TOY_DATA names the folder, if it is set.
-
-    Raises:
-        DataError: if the folder does not exist, holds some of the files but not all, or one of them is not
-            exactly as published; all faults at once.
+    Files lie in the folder or in its sub-folder ``name``, raw (then mapped into memory) or with ``.gz``, with a ``-``
+    or a ``.`` before ``idx``, exactly as published. Without ``data_dir``, SUBTX_TOY_DATA names the folder.
     """
     field = "data_dir"
     if data_dir is None:

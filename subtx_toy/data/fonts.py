@@ -1,8 +1,6 @@
 """The fonts the ``glyphs`` data set is drawn with, and each digit's outline as a distance field.
 
-matplotlib ships 40 TrueType files. 22 of them, of five families, hold all ten digits (the others are symbol
-fonts, or map every character to a placeholder box). They are split once and for all, by name: a font of each
-family is kept for the test set, so that a model is tested on letterforms that it has never seen.
+Of matplotlib's 40 fonts, the 22 with all ten digits. One of each family is kept for the test set.
 """
 
 from __future__ import annotations
@@ -27,17 +25,10 @@ DIGIT_HEIGHT = 20 * OVERSAMPLE  # the tallest digit of a font fills 20 of the 28
 
 
 def outlines(font: str) -> tuple[Float32[np.ndarray, "10 canvas canvas"], float]:
-    """Return the ten digits of a font as signed distances to their outline, and its usual half stroke.
+    """Return the signed distances [10, CANVAS, CANVAS] of a font's digits to their outline, and its usual half stroke.
 
-    Distances are in pixels of the finished image, positive inside the stroke, sampled ``OVERSAMPLE`` times a
-    pixel with the digit's box in the middle. A distance field may be turned, bent and thickened (by adding a
-    constant) before it is made into an image, and the edges stay sharp.
-
-    Returns:
-        the distances [10, CANVAS, CANVAS], and the median over digits of the largest distance inside.
-
-    Raises:
-        FileNotFoundError: if this installation of matplotlib does not ship the font.
+    Distances are in pixels of the finished image, positive inside the stroke, sampled ``OVERSAMPLE`` times a pixel. A
+    field may be turned, bent and thickened (by adding a constant) before it is made into an image; edges stay sharp.
     """
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont

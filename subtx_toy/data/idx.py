@@ -1,9 +1,7 @@
-"""The IDX format: big-endian sizes in front of raw bytes.
+"""The IDX format (LeCun, Cortes, Burges, "The MNIST database", section "File formats").
 
-An IDX file starts with two zero bytes, a code for the type of its numbers (8: unsigned byte), the number of
-dimensions and each dimension as a 32-bit big-endian integer; the numbers follow, last dimension fastest.
-
-Reference: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File formats".
+Two zero bytes, a code for the type (8: unsigned byte), the number of dimensions, each dimension as a 32-bit
+big-endian integer, then the numbers, last dimension fastest.
 """
 
 from __future__ import annotations
@@ -27,13 +25,7 @@ STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 @dataclass(frozen=True)
 class IdxFile:
-    """What one file has to hold.
-
-    Attributes:
-        stem: its usual name without ``.gz``, such as ``train-images-idx3-ubyte``.
-        shape: of the array of bytes in it.
-        sha256: of the whole uncompressed file, in hex.
-    """
+    """What one file has to hold: its usual name without ``.gz``, its array's shape, and its SHA-256 uncompressed."""
 
     stem: str
     shape: tuple[int, ...]
@@ -60,10 +52,7 @@ def encode(array: np.ndarray) -> bytes:
 
 
 def read(path: Path, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> np.ndarray | str:
-    """Return the array in a file, or say what is wrong with the file.
-
-    A ``.gz`` file is decompressed; any other is mapped into memory, not copied. The array is read-only.
-    """
+    """Return the array in a file, read-only and mapped into memory unless it is packed, or what is wrong with it."""
     try:
         packed = path.suffix == ".gz"
         raw = np.frombuffer(gunzip(path.read_bytes(), file.size), np.uint8) if packed else np.memmap(path, mode="r")
@@ -74,11 +63,7 @@ def read(path: Path, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> np.n
 
 
 def gunzip(packed: bytes, size: int) -> bytes:
-    """Return the content of a gzip file, reading no further than one byte past ``size``.
-
-    Raises:
-        OSError: if the file is truncated or not gzip.
-    """
+    """Return the content of a gzip file, reading no further than one byte past ``size``; OSError if it is none."""
     try:
         with gzip.open(io.BytesIO(packed)) as stream:
             return stream.read(size + 1)
@@ -87,10 +72,7 @@ def gunzip(packed: bytes, size: int) -> bytes:
 
 
 def fault(raw: bytes | memoryview, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> str | None:
-    """Say what is wrong with an uncompressed file (*expected ..., got ...*), or return None if it is the one expected.
-
-    ``others`` are all files of its data set: content of another one is reported as exchanged.
-    """
+    """Say what is wrong with an uncompressed file, or return None; content of one of ``others`` counts as exchanged."""
     digest = hashlib.sha256(raw).hexdigest()
     if digest == file.sha256:
         return None

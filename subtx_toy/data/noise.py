@@ -20,9 +20,6 @@ def draw_noise(kind: str, rng: np.random.Generator, out: Float[Tensor, "n d"]) -
     """Fill ``out`` with noise images and return it: ``"uniform"`` U(-1, 1) or ``"gaussian"`` N(0, 1) per pixel.
 
     Drawn in float32 whatever the type of ``out``, so that runs in two precisions see the same images.
-
-    Raises:
-        ValueError: if ``kind`` is neither.
     """
     buffer = out.numpy() if out.dtype == torch.float32 and out.is_contiguous() else np.empty(out.shape, np.float32)
     if kind == "uniform":
@@ -68,11 +65,7 @@ def blur_map(shape: tuple[int, ...], sd: float) -> Float[np.ndarray, "d d"]:
 
 
 def subspace_map(size: int, dim: int, rng: np.random.Generator) -> Float[np.ndarray, "d d"]:
-    """Return the orthogonal projection of ``size`` pixels onto a subspace of ``dim``, drawn without preference.
-
-    Raises:
-        ValueError: if ``dim`` is larger than ``size``.
-    """
+    """Return the orthogonal projection of ``size`` pixels onto a uniformly drawn subspace of ``dim`` <= ``size``."""
     if dim > size:
         raise ValueError(f"noise_dim: expected at most {size}, the pixels of an image, got {dim}")
     basis, _ = np.linalg.qr(rng.standard_normal((size, dim)))

@@ -75,13 +75,7 @@ class _Announced(NamedTuple):
 
 
 def load(path: Path, *, num_train: int | None, num_test: int | None, report: Report) -> Dataset:
-    """Read a data set of your own from an ``.npz`` file or a folder, and name it after the file.
-
-    The numbers are those of ``subtx_toy.data.load``; ``report`` receives one message about what was read.
-
-    Raises:
-        DataError: naming every fault of the file, or a number that is beyond what it has.
-    """
+    """Read a data set from an ``.npz`` file or a folder and name it after that; numbers as ``subtx_toy.data.load``."""
     with contextlib.ExitStack() as stack:
         try:
             path = path.expanduser()

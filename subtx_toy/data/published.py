@@ -20,10 +20,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A place that may have a data set, with its name for messages.
-
-    ``obtain`` returns the uncompressed IDX file of each stem, unchecked, or raises SourceError or OSError.
-    """
+    """A place that may have a data set; ``obtain`` returns unchecked IDX files, or raises SourceError or OSError."""
 
     name: str
     obtain: Callable[[tuple[IdxFile, ...], Report, Progress], Mapping[str, bytes]]
@@ -31,14 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class PublishedSet:
-    """A data set of fixed content.
-
-    Attributes:
-        name: as the user types it.
-        files: training images, training labels, test images and test labels.
-        sources: asked in turn when neither the user's folder nor the cache has the files.
-        advice: how the user can supply the files, for the message when nothing works.
-    """
+    """A data set of fixed content; ``sources`` are asked in turn, ``advice`` is for the message when nothing works."""
 
     name: str
     files: tuple[IdxFile, ...]
@@ -55,9 +45,6 @@ def read(wanted: PublishedSet, *, data_dir: Path | None, report: Report, progres
     """Return the four arrays, from the user's folder, else the cache, else the sources in turn.
 
     A folder of the user's that holds any of the files has to be right: nothing else is looked at then.
-
-    Raises:
-        DataError: for a fault in the user's folder, when every source failed, or an unwritable cache.
     """
     found = folder.read(data_dir, wanted.name, wanted.files, report=report)
     found = found or _cached_or_obtained(wanted, report=report, progress=progress)

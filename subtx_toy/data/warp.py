@@ -1,7 +1,6 @@
 """Distortions of many small images at once: where each pixel looks, how its neighbours blur into it.
 
-Every function works on a whole chunk of images and treats each image by itself. Products go through
-``einsum`` without BLAS, whose rounding depends on the number of threads.
+Products go through ``einsum`` without BLAS, whose rounding depends on the number of threads.
 """
 
 from __future__ import annotations

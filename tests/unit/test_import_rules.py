@@ -53,7 +53,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def _part(name: str) -> str:
-    """``subtx_toy.data.mnist`` belongs to ``data``."""
+    """``subtx_toy.data.idx`` belongs to ``data``."""
     return name.split(".")[1] if name.count(".") else "__init__"
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from subtx_toy import data
 from subtx_toy.data import catalogue
-from subtx_toy.data.fashion import FASHION
-from subtx_toy.data.mnist import MNIST
+from subtx_toy.data.published_sets import FASHION, MNIST
 from subtx_toy.errors import DataError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from subtx_toy.data import catalogue, published, sources
-from subtx_toy.data.mnist import MNIST
+from subtx_toy.data.published_sets import MNIST
 from subtx_toy.errors import DataError
 
 if TYPE_CHECKING:
