@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.api.audit import Audit
 
 BASE = ["--base", "base.safetensors"]
 
@@ -48,13 +48,14 @@ def test_an_audit_tells_its_verdict_before_it_writes_its_page(
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    command = importlib.import_module("subtx_toy.cli.audit")
-    judgement = SimpleNamespace(fit=SimpleNamespace(applies=True), carried=False)
-    monkeypatch.setattr("subtx_toy.channel.number_file.NumberFile", lambda _file: SimpleNamespace(header=None))
-    monkeypatch.setattr(command, "_examine", lambda *_arguments, **_options: (judgement, None, None))
-    monkeypatch.setattr("subtx_toy.audit.document.audit_document", lambda *_arguments, **_options: {})
-    monkeypatch.setattr("subtx_toy.audit.document.audit_page", lambda *_arguments, **_options: "a page")
-    monkeypatch.setattr(command, "_text", lambda _document: "the verdict")
+    class Found(SimpleNamespace):
+        save_page = Audit.save_page
+
+        def __str__(self) -> str:
+            return "the verdict"
+
+    found = Found(applies=True, carried=False, page=lambda: "a page")
+    monkeypatch.setattr("subtx_toy.api.audit.audit", lambda **_options: found)
     monkeypatch.setattr("os.fsync", full)
     page = tmp_path / "x.html"
     assert cli.call(["audit", "x.jsonl", *BASE, "--trait", "relabel", "--html", str(page)]) == cli.BAD_INPUT
