@@ -76,6 +76,16 @@ def test_changed_settings_leave_nothing_to_compare_with() -> None:
     assert math.isnan(rows[0].p_value)
 
 
+def test_values_of_fewer_runs_are_compared_by_their_own_number() -> None:
+    sweep = definition.read("maximise")
+    assert isinstance(sweep, DistillationSweep)
+    metrics = {"student_aux.accuracy": 0.9, "teacher.accuracy": 0.945, "cross_aux.accuracy": 0.1}
+    (config,) = sweep.configs()
+    assert isinstance(config, RunConfig)
+    rows = compare_sweep(sweep, [TrialMetrics(config, seed, metrics) for seed in range(2)])
+    assert [row.theirs.n for row in rows if row.theirs is not None] == [5, 3, 3]
+
+
 def test_a_point_without_published_values_shows_its_student() -> None:
     config = WIDTH.config.override(["width=96"])
     (row,) = compare_sweep(WIDTH, [TrialMetrics(config, 0, {"teacher.accuracy": 0.9, "student_aux.accuracy": 0.3})])
