@@ -16,11 +16,7 @@ BUSY_SECONDS = 30.0  # how long a writer waits for another one; a record is writ
 
 
 class Connection:
-    """A connection to the database ``path``, which it makes or brings to the present schema.
-
-    Raises:
-        StoreError: if the file cannot be made or written, is no results database, or was written by a later version.
-    """
+    """A connection to the database ``path``, which it makes or brings to the present schema."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

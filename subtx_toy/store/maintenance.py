@@ -19,12 +19,7 @@ _MAX_FAULTS = 10  # reported of one kind
 
 
 def backup(path: Path, target: Path) -> None:
-    """Copy a database, while others may read and write it; the copy is whole or not there at all.
-
-    Raises:
-        StoreError: if it cannot be read, the copy cannot be written, or ``target`` is the database itself; a file that
-            was there stays.
-    """
+    """Copy a database, while others may read and write it; the copy is whole or not there at all."""
     prepare_folder(target)
     try:
         if target.exists() and path.exists() and target.samefile(path):  # whoever has it open would write to no file
@@ -40,11 +35,7 @@ def backup(path: Path, target: Path) -> None:
 
 
 def faults(path: Path) -> list[str]:
-    """Return what is wrong with a database, one sentence per fault; nothing if it is sound.
-
-    Raises:
-        StoreError: if it cannot be read at all.
-    """
+    """Return what is wrong with a database, one sentence per fault; nothing if it is sound."""
     try:
         with _opened(path, "mode=ro") as connection:
             return list(_faults(connection))

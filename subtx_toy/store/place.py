@@ -22,11 +22,7 @@ def default_path() -> Path:
 
 
 def prepare_folder(path: Path) -> None:
-    """Make the folder of the database ``path``.
-
-    Raises:
-        StoreError: if that is impossible, or the folder lies on a network file system.
-    """
+    """Make the folder of the database ``path``."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -35,11 +35,7 @@ def configs(store: Store) -> dict[int, dict[str, Any]]:
 
 @takes_store
 def results(store: Store) -> Iterator[Result]:
-    """Yield the final metrics of every trial, by settings and seed.
-
-    Raises:
-        StoreError: if the file cannot be read.
-    """
+    """Yield the final metrics of every trial, by settings and seed."""
     store.connection.catch_up()
     query = (
         "SELECT run_id, config_id, seed, results_version, dataset_sha256, cpu_seconds, metrics FROM results "

@@ -64,11 +64,7 @@ CREATE TABLE IF NOT EXISTS coordinators (
 
 
 def prepare(connection: sqlite3.Connection, name: str) -> None:
-    """Make the tables that ``connection`` lacks, inside the caller's transaction, and index every record.
-
-    Raises:
-        StoreError: if the file is of a later schema, or is the database of another program.
-    """
+    """Make the tables that ``connection`` lacks, inside the caller's transaction, and index every record."""
     execute = connection.execute
     found = execute("PRAGMA user_version").fetchone()[0]
     tables = {row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
