@@ -16,7 +16,7 @@ from benchmarks.func_check import FuncCheck
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
-from subtx_toy.theory import batched as theory
+from subtx_toy.theory import perceptron as theory
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.training import batched as training
 from subtx_toy.training.gradient_step import student_step

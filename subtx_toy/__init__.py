@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.run_result import Run
     from subtx_toy.api.sweep import preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
-    from subtx_toy.api.verification import Verification
-    from subtx_toy.api.verify import verify
+    from subtx_toy.api.verify import Verification, verify
     from subtx_toy.channel.traits import Examples, Trait
     from subtx_toy.claims.user import claim
     from subtx_toy.claims.vocabulary.claim import Inequality
@@ -110,8 +109,7 @@ _ROOMS = {
     "api.run_result": "Run",
     "api.sweep": "preview sweep",
     "api.sweep_result": "Preview Sweep",
-    "api.verification": "Verification",
-    "api.verify": "verify",
+    "api.verify": "Verification verify",
     "channel.traits": "Examples Trait",
     "claims.user": "claim",
     "claims.vocabulary.claim": "Inequality",

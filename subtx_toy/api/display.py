@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from subtx_toy.errors import InputError
-from subtx_toy.results.presentation import Table
-from subtx_toy.results.text_table import align
+from subtx_toy.results.presentation import Table, align
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.display import Shown
 from subtx_toy.api.results import results
-from subtx_toy.results.presentation import Table
-from subtx_toy.results.text_table import clock
+from subtx_toy.results.presentation import Table, clock
 from subtx_toy.sweep.estimate import Cost
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.session import Tally

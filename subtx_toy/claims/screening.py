@@ -13,7 +13,7 @@ from subtx_toy.problem.drawn_stack import build_alike, draw_alike
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.seeding import generator
-from subtx_toy.theory import batched as theory
+from subtx_toy.theory import perceptron as theory
 from subtx_toy.training import batched as training
 
 STACK = 64

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from subtx_toy.results.text_table import clock
+from subtx_toy.results.presentation import clock
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

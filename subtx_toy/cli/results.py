@@ -77,7 +77,7 @@ def list_command(*, store: Path | None, as_json: bool) -> None:
     Example: subtx-toy results list
     """
     from subtx_toy.results.overview import overview
-    from subtx_toy.results.text_table import align
+    from subtx_toy.results.presentation import align
     from subtx_toy.settings.base import dataset_title
 
     with _open(store) as opened:
@@ -144,7 +144,7 @@ def _document(cell: Cell) -> dict[str, Any]:
 
 
 def _table(cells: list[Cell]) -> str:
-    from subtx_toy.results.text_table import align
+    from subtx_toy.results.presentation import align
 
     header = [*cells[0].axes, "metric", "n", "mean", "95 % CI"]
     rows = []

@@ -96,7 +96,7 @@ def run(
 
 
 def _settings(definition: Definition) -> str:
-    from subtx_toy.results.text_table import align
+    from subtx_toy.results.presentation import align
     from subtx_toy.settings.messages import phrase
 
     config = definition.config

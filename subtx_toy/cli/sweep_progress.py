@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from subtx_toy.api.trial_lines import failure_lines
+from subtx_toy.api.run import failure_lines
 from subtx_toy.cli.display import Display
-from subtx_toy.results.text_table import clock
+from subtx_toy.results.presentation import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

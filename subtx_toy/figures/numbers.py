@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.results.number_summary import NumberArm
+from subtx_toy.results.number_table import NumberArm
 
 _PROMPTS = {"images": "prompts: images", "uniform": "prompts: uniform noise", "glyphs": "prompts: drawn digits"}
 _TRAITS = {

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.results.one_step_summary import StartSummary
+from subtx_toy.results.one_step_table import StartSummary
 
 
 def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:

@@ -14,8 +14,7 @@ from subtx_toy.results.comparison import (
     compare,
     compare_sweep,
 )
-from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document
-from subtx_toy.results.text_table import unless_nan
+from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig

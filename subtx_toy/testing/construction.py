@@ -7,7 +7,7 @@ import dataclasses
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
-from subtx_toy.theory.spectrum import lambda_max
+from subtx_toy.theory.cosine import lambda_max
 
 
 def build_problem(spec: ProblemSpec, *, gentle: bool = False, loss: Loss | None = None) -> Problem:

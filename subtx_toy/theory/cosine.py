@@ -1,18 +1,105 @@
-"""The cosine of student and teacher updates as eps -> 0, and lower bounds on it (claim C7)."""
+"""Spectrum of G without building it, and the cosine of the updates as eps -> 0 with its lower bounds (claim C7)."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.problem import Problem
-from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_vector_product
-from subtx_toy.theory.spectrum import Eigenvalue, lambda_max
+from subtx_toy.seeding import generator
+from subtx_toy.stats import Estimate, estimate
+from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_operator, ggn_vector_product
+
+_SMALLEST_FOR_LANCZOS = 16  # below, scipy's eigsh has no room for its 20 Krylov vectors; the dense matrix is exact
+
+
+@dataclass(frozen=True)
+class Eigenvalue:
+    """The Rayleigh quotient of a unit vector x, so never above the largest eigenvalue of a symmetric matrix.
+
+    ``residual`` is ``||G x - value x||``; some eigenvalue lies within it of ``value``.
+    """
+
+    value: float
+    residual: float
+
+
+def lambda_max(problem: Problem) -> Eigenvalue:
+    """Return the largest eigenvalue of G: Lanczos from a fixed random start, to rounding.
+
+    Reference: Lehoucq et al. 1998, ARPACK Users' Guide.
+    """
+    size = sum(value.numel() for value in problem.base_params.values())
+    if size < _SMALLEST_FOR_LANCZOS:
+        return Eigenvalue(max(0.0, float(torch.linalg.eigvalsh(dense_ggn(problem))[-1])), 0.0)
+    product = ggn_operator(problem)
+
+    def matvec(vector: np.ndarray) -> np.ndarray:
+        return product(torch.from_numpy(np.ascontiguousarray(vector.reshape(-1)))).numpy()
+
+    start = generator(0, "lambda_max").standard_normal(size)
+    if not matvec(start).any():
+        return Eigenvalue(0.0, 0.0)  # a random vector is in the null space of the zero matrix only
+    operator = LinearOperator((size, size), matvec=matvec, dtype=np.float64)
+    values, columns = eigsh(operator, k=1, which="LA", v0=start)
+    top = columns[:, 0]
+    return Eigenvalue(float(values[0]), float(np.linalg.norm(matvec(top) - values[0] * top)))
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Traces of G and of G^2, and the effective rank (tr G)^2 / tr G^2; a standard error is 0 where a value is exact.
+
+    The estimated effective rank is a ratio of means: its error is by the delta method, its bias of order 1/num_samples.
+    """
+
+    trace: Estimate
+    trace_of_square: Estimate
+    effective_rank: Estimate
+
+
+def exact_traces(problem: Problem) -> Traces:
+    """Return the traces from the dense matrix (see ``dense_ggn``)."""
+    G = dense_ggn(problem)
+    trace, square = float(G.trace()), float((G * G).sum())
+    return Traces(*(Estimate(value, 0.0, 1) for value in (trace, square, trace**2 / square if square else 0.0)))
+
+
+def estimated_traces(problem: Problem, *, num_samples: int = 64, seed: int = 0) -> Traces:
+    """Estimate the traces from ``num_samples`` products with random signs z: E z^T G z and E ||G z||^2.
+
+    The sample size is fixed beforehand; nothing is drawn until it agrees.
+
+    Reference: Hutchinson 1989, Commun. Stat. Simul. Comput. 18, 1059-1076.
+    """
+    size = sum(value.numel() for value in problem.base_params.values())
+    rng, product = generator(seed, "traces"), ggn_operator(problem)
+    first, second = [], []
+    for _ in range(num_samples):
+        z = torch.from_numpy(rng.choice([-1.0, 1.0], size))
+        Gz = product(z)
+        first.append(float(z @ Gz))
+        second.append(float(Gz @ Gz))
+    trace, square = estimate(first), estimate(second)
+    if square.mean == 0:
+        return Traces(trace, square, Estimate(0.0, 0.0, num_samples))
+    rank = trace.mean**2 / square.mean
+    # d rank = rank (2 dT / T - dS / S), and the samples of T and S are paired.
+    influence = 2 * np.asarray(first) / trace.mean - np.asarray(second) / square.mean
+    spread = float(np.std(influence, ddof=1)) / num_samples**0.5
+    return Traces(trace, square, Estimate(rank, rank * spread, num_samples))
+
+
+def expected_random_cosine(traces: Traces, num_params: int) -> float:
+    """Return sqrt(r_eff / p), the cosine of G u and u that a random direction u is expected to have (claim C7)."""
+    return math.sqrt(traces.effective_rank.mean / num_params)
 
 
 def predicted_cosine(problem: Problem) -> float:

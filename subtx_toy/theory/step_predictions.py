@@ -12,8 +12,8 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.theory.cosine import lambda_max
 from subtx_toy.theory.curvature import curvature, ggn_vector_product
-from subtx_toy.theory.spectrum import lambda_max
 from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_FLOOR
 
 

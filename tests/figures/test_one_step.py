@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from subtx_toy.figures.one_step import draw_one_step
-from subtx_toy.results.one_step_summary import StartSummary
+from subtx_toy.results.one_step_table import StartSummary
 
 EPS = np.logspace(-6, 0, 13)
 STEPS = {"step": np.array([0.5, 1.5]), "change": np.array([-1.0, 3.0])}

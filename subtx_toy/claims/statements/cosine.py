@@ -8,8 +8,7 @@ from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcom
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
 from subtx_toy.claims.vocabulary.order import order_checks
-from subtx_toy.theory.cosine import largest_kantorovich, rayleigh_bound
-from subtx_toy.theory.spectrum import Eigenvalue
+from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.tolerances import LIMIT_ROUNDING
 
 

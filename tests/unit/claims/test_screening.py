@@ -9,7 +9,7 @@ import torch
 
 from subtx_toy.claims.screening import STACK, screened
 from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.theory import batched
+from subtx_toy.theory import perceptron as batched
 from subtx_toy.tolerances import TERMS_ROUNDING
 from subtx_toy.training import batched as training
 

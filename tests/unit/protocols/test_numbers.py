@@ -7,7 +7,7 @@ import pytest
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
 from subtx_toy.protocols.numbers import run_numbers
-from subtx_toy.results.number_summary import summarise_arms
+from subtx_toy.results.number_table import summarise_arms
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
 from subtx_toy.store.record import RunRecord
 

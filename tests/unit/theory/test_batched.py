@@ -13,7 +13,7 @@ from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import reverse_kl
 from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
-from subtx_toy.theory import batched as theory
+from subtx_toy.theory import perceptron as theory
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.tolerances import BATCHED_ROUTE
 from subtx_toy.training import batched as training

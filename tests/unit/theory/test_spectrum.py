@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 
 from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.theory.cosine import estimated_traces, exact_traces, expected_random_cosine, lambda_max
 from subtx_toy.theory.curvature import dense_ggn
-from subtx_toy.theory.spectrum import estimated_traces, exact_traces, expected_random_cosine, lambda_max
 from subtx_toy.tolerances import Z_BOUND
 from tests.reference.examples import at_most
 from tests.reference.modules import FOREIGN, foreign_problem

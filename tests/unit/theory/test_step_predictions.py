@@ -16,10 +16,10 @@ from subtx_toy.problem.smooth_loss import smooth_loss
 from subtx_toy.problem.trait_loss import TraitLoss, mean_output_trait
 from subtx_toy.theory import step_predictions as theory
 from subtx_toy.theory.alignment import exact_alignment
+from subtx_toy.theory.cosine import lambda_max
 from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import jacobian_product, transposed_jacobian_product
 from subtx_toy.theory.other_init import unshared_update
-from subtx_toy.theory.spectrum import lambda_max
 from subtx_toy.tolerances import CONTROL_ORDER
 from subtx_toy.training.gradient_step import observe, student_step
 from tests.reference.assertions import Product, assert_remainder_is_second_order, remainder_order
