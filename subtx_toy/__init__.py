@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl, smooth_loss
     from subtx_toy.problem.spec import ProblemSpec
     from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
-    from subtx_toy.protocols.experiment import run_experiment
-    from subtx_toy.protocols.protocol import Measurement, Protocol
+    from subtx_toy.protocols.protocol import Measurement, Protocol, run_experiment
     from subtx_toy.seeding import generator
     from subtx_toy.settings.distillation import RunConfig
     from subtx_toy.settings.numbers import NumbersConfig
@@ -123,8 +122,7 @@ _ROOMS = {
     "problem.smooth_loss": "cosine_distance probability_squared_error reverse_kl smooth_loss",
     "problem.spec": "ProblemSpec",
     "problem.trait_loss": "TraitLoss cross_entropy_trait squared_error_trait",
-    "protocols.experiment": "run_experiment",
-    "protocols.protocol": "Measurement Protocol",
+    "protocols.protocol": "Measurement Protocol run_experiment",
     "seeding": "generator",
     "settings.distillation": "RunConfig",
     "settings.numbers": "NumbersConfig",

@@ -57,7 +57,7 @@ def sweep(
     Example: subtx-toy sweep tiny width=16,32 num_aux=1,3,10 --seeds 0:5
     """
     from subtx_toy.api import sweep as api
-    from subtx_toy.cli.sweep_progress import SweepProgress
+    from subtx_toy.cli.display import SweepProgress
     from subtx_toy.errors import InputError
     from subtx_toy.sweep.plan import Plan
 

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from subtx_toy.errors import StoreError
-from subtx_toy.store.place import prepare_folder
+from subtx_toy.store.connection import prepare_folder
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.schema import STORE_SCHEMA
 

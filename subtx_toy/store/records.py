@@ -14,8 +14,7 @@ import numpy as np
 from subtx_toy.errors import StoreError
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
-from subtx_toy.store.connection import Connection
-from subtx_toy.store.place import prepare_folder
+from subtx_toy.store.connection import Connection, prepare_folder
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.schema import index_result
 

@@ -113,7 +113,7 @@ def _outcome(trial: Trial) -> Outcome:
 
 def run_trial(trial: Trial) -> RunRecord:
     """Run one trial in this process."""
-    from subtx_toy.protocols.experiment import run_experiment
+    from subtx_toy.protocols.protocol import run_experiment
 
     config = trial.config
     wanted = (config.dataset, config.num_train, config.num_test, trial.data_dir)

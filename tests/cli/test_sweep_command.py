@@ -94,14 +94,14 @@ def test_a_sweep_from_dry_run_to_export(store: Path, tmp_path: Path, capsys: pyt
 def test_a_failed_trial_gives_exit_1_and_its_traceback_can_be_read(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import subtx_toy.protocols.experiment
+    import subtx_toy.protocols.protocol
 
     def fail(*_arguments: object, **_options: object) -> None:
         raise ArithmeticError("it diverged")
 
     words = [*WORDS, "--seeds", "0:2", "--store", str(store)]
     with monkeypatch.context() as broken:
-        broken.setattr(subtx_toy.protocols.experiment, "run_experiment", fail)
+        broken.setattr(subtx_toy.protocols.protocol, "run_experiment", fail)
         code = cli.call(["sweep", *words, "--max-failures", "3"])
     out, err = capsys.readouterr()
     assert code == 1

@@ -113,7 +113,7 @@ def test_imports_run_downwards(path: Path) -> None:
     ("file", "imported"),
     [
         ("theory/x.py", "subtx_toy.training.phase"),
-        ("problem/model.py", "subtx_toy.protocols.experiment"),
+        ("problem/model.py", "subtx_toy.protocols.protocol"),
         ("store/x.py", "subtx_toy.sweep.engine"),
         ("training/x.py", "rich_click"),
         ("training/x.py", "subtx_toy.settings.distillation"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from subtx_toy.data import Dataset
-from subtx_toy.protocols.experiment import run_experiment
+from subtx_toy.protocols.protocol import run_experiment
 from subtx_toy.seeding import generator
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig

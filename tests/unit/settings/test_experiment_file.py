@@ -10,7 +10,7 @@ import pytest
 
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
-from subtx_toy.protocols.experiment import run_experiment
+from subtx_toy.protocols.protocol import run_experiment
 from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import Distillation

@@ -98,7 +98,7 @@ def test_the_settings_name_the_optimisers_of_the_table() -> None:
 STEPS = """
 import sys, torch
 from subtx_toy.training.optimizers import OptimizerSettings, fused_step
-import subtx_toy.audit.verdict, subtx_toy.protocols.experiment, subtx_toy.stats
+import subtx_toy.audit.verdict, subtx_toy.protocols.protocol, subtx_toy.stats
 theta = torch.zeros(3)
 theta.grad = torch.ones(3)
 for name in ("adam", "adamw", "sgd"):
