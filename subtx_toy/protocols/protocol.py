@@ -24,9 +24,7 @@ from subtx_toy.store.record import RunRecord, peak_rss_mib, versions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from subtx_toy.data import Dataset
     from subtx_toy.results.presentation import Presentation
-    from subtx_toy.store.record import RunRecord
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def test_imports_run_downwards(path: Path) -> None:
         ("store/x.py", "subtx_toy.sweep.engine"),
         ("training/x.py", "rich_click"),
         ("training/x.py", "subtx_toy.settings.distillation"),
-        ("protocols/experiment.py", "matplotlib.pyplot"),
+        ("protocols/protocol.py", "matplotlib.pyplot"),
         ("sweep/x.py", "sqlite3"),
         ("certify/checker/x.py", "subtx_toy.certify.jets"),
         ("certify/march.py", "subtx_toy.certify.checker.proof"),

@@ -13,7 +13,7 @@ import pytest
 from subtx_toy.errors import StoreError
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.store import Store, default_path, place
+from subtx_toy.store import Store, connection, default_path
 from subtx_toy.store.record import RunRecord
 
 RECORD = RunRecord(
@@ -131,7 +131,7 @@ def test_a_database_that_cannot_be_written_is_refused_at_once(tmp_path: Path, mo
 
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "file_system", lambda _folder: "nfs4")
+    monkeypatch.setattr(connection, "file_system", lambda _folder: "nfs4")
     with pytest.raises(StoreError, match="network file system"):
         Store(tmp_path / "r.sqlite")
 
