@@ -20,14 +20,9 @@ THOROUGH_EVERY = 64
 
 @dataclass(frozen=True)
 class Instance:
-    """One problem: how to build it, and text that builds it again.
+    """One problem, text that builds it again, its place among the instances, and its description where it has one.
 
-    Attributes:
-        build: a fresh ``Problem``.
-        snippet: for messages and counterexamples.
-        index: its place among the instances; expensive claims look at some only.
-        spec: of a problem in words; None for the user's own.
-        shrinkable: whether a smaller problem serves as well, as for drawn ones.
+    A smaller problem serves as well as a ``shrinkable`` one, as for drawn ones.
     """
 
     build: Callable[[], Problem]
@@ -54,11 +49,7 @@ def drawn(num: int, *, seed: int) -> Iterator[Instance]:
 
 
 def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
-    """Take a problem, its description, a TOML file of it, or a factory as ``module:name`` or ``file.py:name``.
-
-    Raises:
-        InputError: naming what was expected and what came.
-    """
+    """Take a problem, its description, a TOML file of it, or a factory as ``module:name`` or ``file.py:name``."""
     if isinstance(problem, Problem):
         return Instance(lambda: problem, f"# {problem!r}")
     if isinstance(problem, ProblemSpec):

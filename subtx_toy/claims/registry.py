@@ -31,11 +31,7 @@ CLAIMS: dict[str, Claim] = {id: _found[id] for id in _ORDER}
 
 
 def find_claim(claim: str | Claim) -> Claim:
-    """Return the claim of an id such as ``"C1"``, or the user's own as it is or at ``"file.py:name"``.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Return the claim of an id such as ``"C1"``, or the user's own as it is or at ``"file.py:name"``."""
     if isinstance(claim, Claim):
         return claim
     if claim in CLAIMS:
@@ -47,11 +43,7 @@ def find_claim(claim: str | Claim) -> Claim:
 
 
 def find_claims(claims: str | Claim | Iterable[str | Claim] | None) -> list[Claim]:
-    """Return claims, given one by one or as a text such as ``"C1,mine.py:bound"``; None gives all of the package.
-
-    Raises:
-        InputError: naming each that there is not, and each that comes twice.
-    """
+    """Return claims, given one by one or as a text such as ``"C1,mine.py:bound"``; None gives all of the package."""
     if claims is None:
         return list(CLAIMS.values())
     if isinstance(claims, str):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
@@ -18,31 +19,24 @@ from subtx_toy.tolerances import USER_BOUND_ROUNDING
 Bound = Callable[[Problem, Evidence], Inequality]
 
 
-@dataclass(frozen=True)
-class _Evaluation:
-    bound: Bound
-    name: str
-
-    def __call__(self, evidence: Evidence) -> Outcome:
-        try:
-            found = self.bound(evidence.problem, evidence)
-        except Exception as error:  # a user's function can raise anything
-            raise InputError(
-                f"{self.name}: expected an Inequality, got {type(error).__name__}: {error}, on this problem:\n"
-                f"{evidence.snippet}"
-            ) from error
-        if not isinstance(found, Inequality):
-            raise InputError(f"{self.name}: expected an Inequality, got {type(found).__name__}")
-        try:
-            lhs, rhs, floor = float(found.lhs), float(found.rhs), float(found.floor)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{self.name}: expected two numbers, got {found.lhs!r} and {found.rhs!r}") from error
-        if math.isnan(lhs) or math.isnan(rhs):
-            raise InputError(f"{self.name}: expected numbers, got {lhs} <= {rhs}, on this problem:\n{evidence.snippet}")
-        sizes = [abs(side) for side in (lhs, rhs) if math.isfinite(side)]
-        floor = floor or USER_BOUND_ROUNDING * max(sizes, default=0.0)
-        # The ratio reported is that of the observed side to the bound.
-        return Outcome((replace(found, lhs=lhs, rhs=rhs, floor=floor, what=found.what or self.name),), lhs, rhs)
+def _evaluate(bound: Bound, name: str, evidence: Evidence) -> Outcome:
+    where = f"on this problem:\n{evidence.snippet}"
+    try:
+        found = bound(evidence.problem, evidence)
+    except Exception as error:  # a user's function can raise anything
+        raise InputError(f"{name}: expected an Inequality, got {type(error).__name__}: {error}, {where}") from error
+    if not isinstance(found, Inequality):
+        raise InputError(f"{name}: expected an Inequality, got {type(found).__name__}")
+    try:
+        lhs, rhs, floor = float(found.lhs), float(found.rhs), float(found.floor)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: expected two numbers, got {found.lhs!r} and {found.rhs!r}") from error
+    if math.isnan(lhs) or math.isnan(rhs):
+        raise InputError(f"{name}: expected numbers, got {lhs} <= {rhs}, {where}")
+    sizes = [abs(side) for side in (lhs, rhs) if math.isfinite(side)]
+    floor = floor or USER_BOUND_ROUNDING * max(sizes, default=0.0)
+    # The ratio reported is that of the observed side to the bound.
+    return Outcome((replace(found, lhs=lhs, rhs=rhs, floor=floor, what=found.what or name),), lhs, rhs)
 
 
 @checked(id=TEXT._replace(expected="a text, as in @claim(id='mine')"), source=TEXT)
@@ -74,7 +68,7 @@ def claim(
             observation="the left-hand side",
             source=source,
             tolerance="USER_BOUND_ROUNDING",
-            evaluate=_Evaluation(bound, id),
+            evaluate=partial(_evaluate, bound, id),
             hypotheses=conditions,
         )
 
@@ -82,11 +76,7 @@ def claim(
 
 
 def load_claim(reference: str) -> Claim:
-    """Return the claim that ``module:name`` or ``file.py:name`` names.
-
-    Raises:
-        InputError: naming the file, the name and what was expected.
-    """
+    """Return the claim that ``module:name`` or ``file.py:name`` names."""
     expected = "a function under @claim(id=...)"
     found = load_object("claims", reference, expected=expected)
     if not isinstance(found, Claim):

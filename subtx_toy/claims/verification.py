@@ -21,15 +21,9 @@ from subtx_toy.problem.spec import ProblemSpec
 class Summary:
     """What became of one claim over all problems.
 
-    Attributes:
-        claim: the claim.
-        counts: problems by verdict.
-        worst_margin: least signed slack (rhs - lhs) / (|lhs| + |rhs|) over the checks that decided, in [-1, 1];
-            not negative where the claim held; None where nothing was decided.
-        ratios: predicted over observed, one a problem that gives one.
-        bound: the largest rounding floor among the undecided.
-        reasons: why problems were not applicable or undecided, with how often.
-        violation: the violating instance of fewest parameters, and why.
+    ``worst_margin`` is the least signed slack (rhs - lhs) / (|lhs| + |rhs|), in [-1, 1], over the checks that decided;
+    ``ratios`` are predicted over observed; ``bound`` is the largest rounding floor of an undecided problem;
+    ``reasons`` count why problems were not applicable or undecided; ``violation`` is the smallest, and why.
     """
 
     claim: Claim
@@ -95,13 +89,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """All summaries, and how fast they came.
-
-    Attributes:
-        summaries: one a claim.
-        num_checks: claims evaluated on problems that meet their hypotheses.
-        cpu_seconds: of this process.
-    """
+    """A summary of each claim, the number of checks on problems that meet the hypotheses, and the process's time."""
 
     summaries: list[Summary]
     num_checks: int
@@ -116,11 +104,7 @@ class Verdicts:
 def verify(
     claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda _done: None
 ) -> Verdicts:
-    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
-
-    Raises:
-        InputError: if a problem is not in float64.
-    """
+    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at."""
     start = time.process_time()
     summaries = [Summary(claim) for claim in claims]
     for done, instance in enumerate(instances, start=1):

@@ -119,11 +119,7 @@ ACTIVATIONS = {
 
 
 def activation_of(config: RunConfig | OneStepConfig) -> Activation:
-    """Return the nonlinearity that ``config`` names, the package's or the user's.
-
-    Raises:
-        InputError: if the user's object cannot be imported or is no Activation.
-    """
+    """Return the nonlinearity that ``config`` names, the package's or the user's."""
     if config.activation in ACTIVATIONS:
         return ACTIVATIONS[config.activation]
     found = config.load("activation")

@@ -15,11 +15,7 @@ from subtx_toy.seeding import generator
 def initialise(
     model: MLP, rng: np.random.Generator, *, init: str, scale: float = 1.0, dtype: torch.dtype = torch.float64
 ) -> Params:
-    """Draw the parameters of ``model`` by the law ``init``, multiplied by ``scale``: see ``MLP.initial``.
-
-    Raises:
-        ValueError: if there is no such law.
-    """
+    """Draw the parameters of ``model`` by the law ``init``, multiplied by ``scale``: see ``MLP.initial``."""
     return rounded(replace(model, init=init, init_scale=scale).initial(rng), dtype)
 
 

@@ -95,15 +95,8 @@ def kl(temperature: float = 1.0) -> Loss:
     Output gradient (q - p)/tau, output Hessian (diag(q) - q q^T)/tau^2. There is no tau^2 in front, as in
     Hinton et al. 2015, arXiv:1503.02531, before their rescaling.
     """
-    value_and_gradient = partial(_kl, temperature=temperature)
-    return Loss(
-        "kl",
-        "logits",
-        value_and_gradient,
-        partial(_softmax_hessian_product, temperature=temperature),
-        temperature,
-        True,
-    )
+    hessian_product = partial(_softmax_hessian_product, temperature=temperature)
+    return Loss("kl", "logits", partial(_kl, temperature=temperature), hessian_product, temperature, by_row=True)
 
 
 def _kl(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
@@ -130,10 +123,8 @@ def cross_entropy(temperature: float = 1.0, *, name: str = "cross_entropy") -> L
     Output gradient (softmax(z / tau) - onehot(y))/tau, output Hessian (diag(q) - q q^T)/tau^2. At temperature 1 on
     the class logits it is the trait loss of the reference protocol.
     """
-    value_and_gradient = partial(_cross_entropy, temperature=temperature)
-    return Loss(
-        name, "labels", value_and_gradient, partial(_softmax_hessian_product, temperature=temperature), temperature
-    )
+    hessian_product = partial(_softmax_hessian_product, temperature=temperature)
+    return Loss(name, "labels", partial(_cross_entropy, temperature=temperature), hessian_product, temperature)
 
 
 def _cross_entropy(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
@@ -152,17 +143,11 @@ def sampled_cross_entropy(temperature: float = 1.0) -> Loss:
 
 
 def distillation_loss(name: str, *, temperature: float = 1.0) -> Loss:
-    """Return the distillation loss of that name.
-
-    Raises:
-        ValueError: if there is none of that name.
-    """
-    if name == "kl":
-        return kl(temperature)
+    """Return the distillation loss of that name."""
     if name == "squared_error":
         return squared_error()
-    if name == "sampled_cross_entropy":
-        return sampled_cross_entropy(temperature)
+    if name in ("kl", "sampled_cross_entropy"):
+        return (kl if name == "kl" else sampled_cross_entropy)(temperature)
     raise ValueError(f"loss: expected 'kl', 'squared_error' or 'sampled_cross_entropy', got {name!r}")
 
 

@@ -130,11 +130,7 @@ class MLP:
         return tuple(f"layers.{at}.{kind}" for at in range(self.num_layers) for kind in ("weight", "bias"))
 
     def columns(self, distilled_logits: str) -> slice:
-        """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for.
-
-        Raises:
-            ValueError: for any other word.
-        """
+        """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for."""
         return head_columns(distilled_logits, self.num_classes)
 
     def initial(self, rng: np.random.Generator) -> Params:
@@ -159,11 +155,7 @@ class MLP:
 
 
 def head_columns(distilled_logits: str, num_classes: int) -> slice:
-    """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for, where class logits come first.
-
-    Raises:
-        ValueError: for any other word.
-    """
+    """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for, where class logits come first."""
     slices = {"class": slice(0, num_classes), "aux": slice(num_classes, None), "all": slice(None)}
     if distilled_logits not in slices:
         raise ValueError(f"distilled_logits: expected one of {sorted(slices)}, got {distilled_logits!r}")

@@ -62,21 +62,11 @@ def own_model(
     num_classes: int,
     dtype: torch.dtype,
 ) -> Model:
-    """Return the model that a user's factory builds.
+    """Return the model that a user's ``factory(shape, num_outputs)`` builds, its constants of ``dtype``.
 
-    Args:
-        factory: called as ``factory(shape, num_outputs)``, where ``shape`` is (channels, height, width), or (pixels,)
-            for inputs without rows and columns; the module's inputs are ``[n, *shape]``, its outputs
-            ``[n, num_outputs]``, class logits first.
-        name: of the source, in messages and where models are compared.
-        image_shape: of an image of the data set, its channels last where it has any.
-        num_outputs: class logits and auxiliary logits together.
-        num_classes: class logits.
-        dtype: of the module's constants.
-
-    Raises:
-        InputError: if the factory fails, returns no module, draws from anything but torch's generator, or if the module
-            has other outputs or is random or mixes the inputs of a batch.
+    ``shape`` is (channels, height, width), or (pixels,) for inputs without rows and columns; ``image_shape`` has its
+    channels last. The module takes ``[n, *shape]`` to ``[n, num_outputs]``, class logits first, draws from torch's
+    generator alone, and is neither random nor mixes the inputs of a batch; anything else is an InputError.
     """
     where = f"model: {name}"
     shape = {2: (1, *image_shape), 3: (image_shape[-1], *image_shape[:-1])}.get(len(image_shape), image_shape)

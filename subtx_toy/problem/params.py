@@ -45,11 +45,7 @@ def flatten(a: Mapping[str, Tensor]) -> Tensor:
 
 
 def unflatten(vector: Tensor, like: Mapping[str, Tensor]) -> Params:
-    """Cut a vector ``[p]`` into parameters of the names and shapes of ``like``; the inverse of ``flatten``.
-
-    Raises:
-        ValueError: if the vector has not as many entries as ``like``.
-    """
+    """Cut a vector ``[p]`` into parameters of the names and shapes of ``like``; the inverse of ``flatten``."""
     total = sum(value.numel() for value in like.values())
     if vector.shape != (total,):
         raise ValueError(f"vector: expected shape ({total},), got {tuple(vector.shape)}")

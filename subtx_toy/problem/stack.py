@@ -37,12 +37,7 @@ _MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
 
 
 def require_one_shape(problems: Sequence[Problem]) -> None:
-    """Refuse problems that cannot be stacked.
-
-    Raises:
-        InputError: if there is none, or one is no float64 perceptron, or of another shape, loss or distilled set than
-            the first.
-    """
+    """Refuse problems that are no float64 perceptrons of one shape, one loss and one distilled set."""
     if not problems:
         raise InputError("problems: expected at least one, got none")
     first = problems[0]

@@ -18,13 +18,7 @@ from subtx_toy.problem.problem import Problem
 
 @dataclass
 class ControlResult:
-    """How a control fared.
-
-    Attributes:
-        control: which.
-        verdict: of its claim on the constructed problem, hypotheses not asked; it must be ``violated``.
-        failures, num_drawn: drawn problems on which the claim is violated, of how many.
-    """
+    """The verdict of a control's claim on its constructed problem, and how many of the drawn problems violate it."""
 
     control: BrokenStudent
     verdict: Verdict

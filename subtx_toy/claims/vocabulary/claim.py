@@ -59,12 +59,7 @@ class Inequality:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The checks of one claim on one problem, and the numbers behind them.
-
-    Attributes:
-        checks: inequalities that all have to hold.
-        predicted, observed: the one pair of numbers whose ratio is reported; nan where there is none.
-    """
+    """The checks of one claim on one problem, and the pair of numbers whose ratio is reported (nan if none)."""
 
     checks: tuple[Inequality, ...]
     predicted: float = math.nan
@@ -85,12 +80,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A condition of a claim.
-
-    Attributes:
-        name: the condition in words.
-        unmet: why it fails on a problem, or an empty string where it is met.
-    """
+    """A condition of a claim; ``unmet`` says why it fails on a problem, and nothing where it is met."""
 
     name: str
     unmet: Callable[[Evidence], str]
@@ -98,13 +88,7 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict of one claim on one problem.
-
-    Attributes:
-        verdict: see ``Verdict``.
-        reason: the unmet hypothesis, or the check that was violated or is undecided with its bound.
-        outcome: None where a hypothesis is not met.
-    """
+    """The verdict of one claim on one problem, and why: an unmet hypothesis, without an outcome, or the worst check."""
 
     verdict: Verdict
     reason: str = ""

@@ -33,12 +33,7 @@ class StudentSteps:
 
 
 class Observation:
-    """The updates of a student at several eps, and what follows from them.
-
-    Args:
-        problem: in float64.
-        step: the observed update of the student at an eps.
-    """
+    """The updates of a student on a problem in float64 at several eps, and what follows from them."""
 
     def __init__(self, problem: Problem, step: StudentStep = _student_step) -> None:
         self.problem, self.step = problem, step
