@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
@@ -181,3 +181,12 @@ def draw_initial(sizes: Sequence[int], rng: np.random.Generator, *, init: str, s
         params[f"layers.{layer}.weight"] = torch.from_numpy(scale * weight)
         params[f"layers.{layer}.bias"] = torch.from_numpy(scale * bias)
     return params
+
+
+def accuracy(class_logits: Float[Tensor, "n c"], labels: Int[Tensor, " n"]) -> float:
+    """Return the share of inputs whose largest class logit is that of the label, in [0, 1].
+
+    Ties go to the lowest class, as torch.argmax does; a model that answers nan is right about nothing.
+    """
+    right = class_logits.argmax(dim=-1).eq(labels) & ~torch.isnan(class_logits).any(dim=-1)
+    return int(right.sum()) / len(labels)

@@ -12,8 +12,7 @@ from subtx_toy.data.noise import draw_noise, pixels
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import cross_model_init, permuted_units, perturbed, shared_init
 from subtx_toy.problem.losses import distillation_loss
-from subtx_toy.problem.metrics import accuracy
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, accuracy
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import cross_entropy_trait

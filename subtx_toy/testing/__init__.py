@@ -23,9 +23,8 @@ if TYPE_CHECKING:
         assert_remainder_is_second_order,
         assert_trait_loss_falls,
     )
-    from subtx_toy.testing.construction import build_problem
     from subtx_toy.testing.hunting import Hunt, hunt
-    from subtx_toy.testing.strategies import imitation_losses, mlps, problem_specs, problems
+    from subtx_toy.testing.strategies import build_problem, imitation_losses, mlps, problem_specs, problems
 
 __all__ = [
     "Hunt",
@@ -46,8 +45,8 @@ __all__ = [
     "problems",
 ]
 
-_HOMES = {"build_problem": "construction", "hunt": "hunting", "Hunt": "hunting"} | dict.fromkeys(
-    ("imitation_losses", "mlps", "problem_specs", "problems"), "strategies"
+_HOMES = {"hunt": "hunting", "Hunt": "hunting"} | dict.fromkeys(
+    ("build_problem", "imitation_losses", "mlps", "problem_specs", "problems"), "strategies"
 )
 
 

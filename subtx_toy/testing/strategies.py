@@ -6,6 +6,7 @@ cannot be built raises ``InvalidArgument`` when a value is drawn. Values shrink 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,11 +17,12 @@ from subtx_toy.problem.losses import Loss, kl, squared_error
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
-from subtx_toy.testing.construction import build_problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing.registration import register_strategies
 from subtx_toy.testing.specs import TEMPERATURES, Draw, activations, problem_specs, require_sizes
+from subtx_toy.theory.cosine import lambda_max
 
-__all__ = ["imitation_losses", "mlps", "problem_specs", "problems"]
+__all__ = ["build_problem", "imitation_losses", "mlps", "problem_specs", "problems"]
 
 
 def imitation_losses(*, softmax: bool | None = None) -> st.SearchStrategy[Loss]:
@@ -87,12 +89,27 @@ def problems(  # noqa: D417
         trait_step=trait_step,
         several_logits=distillation_losses is not None,
     )
-    changes: dict[str, st.SearchStrategy[Any]] = {}
-    if gentle:
-        changes["gentle"] = st.just(True)
+    changes: dict[str, st.SearchStrategy[Any]] = {"gentle": st.just(True)} if gentle else {}
     if distillation_losses is not None:
         changes["loss"] = distillation_losses
     problem: Problem = draw(st.builds(build_problem, specs, **changes))
+    return problem
+
+
+def build_problem(spec: ProblemSpec, *, gentle: bool = False, loss: Loss | None = None) -> Problem:
+    """Build the problem that ``spec`` describes, changed by the keywords.
+
+    Args:
+        spec: the description; hypothesis prints it when a test fails, and calling this again gives the same problem.
+        gentle: replace ``student_lr`` by 1 / (2 lambda_max) of G: 2 / lambda_max suffices for a student to move toward
+            the teacher (claim C1b), and at 1 / lambda_max the distance can be flat in the size of its step.
+        loss: replaces the description's distillation loss.
+    """
+    problem = spec.build(**({} if loss is None else {"distillation_loss": loss}))
+    if gentle:
+        top = lambda_max(problem)
+        ceiling = top.value + top.residual
+        problem = dataclasses.replace(problem, student_lr=1 / (2 * ceiling) if ceiling > 0 else 1.0)
     return problem
 
 

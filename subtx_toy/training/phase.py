@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.problem.metrics import accuracy
+from subtx_toy.problem.model import accuracy
 from subtx_toy.training.inputs import ImageInputs, batches, shuffled_batches
 from subtx_toy.training.trainers import Setup, Trainer
 

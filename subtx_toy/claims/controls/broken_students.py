@@ -9,15 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.controls.altered_passes import drops_units, normalises_batches
-from subtx_toy.claims.controls.altered_targets import (
+from subtx_toy.claims.controls.altered_students import (
     TOP_K,
     clipped,
+    drops_units,
     most_likely,
+    normalises_batches,
     rounded,
     smoothed,
     soft,
     top_k,
+    with_student_loss,
     with_targets,
 )
 from subtx_toy.claims.statements.alignment import dichotomy
@@ -73,8 +75,7 @@ def _permuted(evidence: Evidence) -> Evidence | None:
 
 
 def _flees(evidence: Evidence) -> Evidence:
-    fleeing = repulsive(evidence.problem.distillation_loss)
-    return evidence.observing(StudentSteps(lambda problem, eps: student_updates(problem.with_loss(fleeing), eps)))
+    return with_student_loss(evidence, repulsive(evidence.problem.distillation_loss))
 
 
 def first_layer_only(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:

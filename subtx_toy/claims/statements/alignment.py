@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CONSISTENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
-from subtx_toy.claims.vocabulary.order import order_checks, small_eps
 from subtx_toy.problem.model import MLP
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 

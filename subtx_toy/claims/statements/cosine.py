@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
-from subtx_toy.claims.vocabulary.order import order_checks
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.tolerances import LIMIT_ROUNDING
 

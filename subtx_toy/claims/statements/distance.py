@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP
-from subtx_toy.claims.vocabulary.order import order_checks
 from subtx_toy.theory.step_predictions import exact_distance_window
 from subtx_toy.tolerances import TERMS_ROUNDING
 

@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence, rungs
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, ONE_STEP, PERCEPTRON, SEEN, SMOOTH
 from subtx_toy.claims.vocabulary.observation import StudentSteps
-from subtx_toy.claims.vocabulary.order import order_checks
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import initialise
 from subtx_toy.problem.model import MLP

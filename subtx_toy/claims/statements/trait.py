@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import RUNG_RATIO, UNIT_ROUNDOFF, Evidence, rungs
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, ONE_STEP, SMOOTH, TRAIT_STEP
-from subtx_toy.claims.vocabulary.order import order_checks, small_eps
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
 _GRID = (1.0, 0.9, 0.5, 0.1, 0.01)  # of the closed form in student_lr

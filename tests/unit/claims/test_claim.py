@@ -6,9 +6,8 @@ import pytest
 
 from subtx_toy import tolerances
 from subtx_toy.claims.registry import CLAIMS
-from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.claims.vocabulary.order import order_checks, small_eps
 from subtx_toy.problem.spec import ProblemSpec
 
 RUNGS = [4.0**-power for power in range(6)]

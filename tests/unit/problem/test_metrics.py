@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.problem.metrics import accuracy
+from subtx_toy.problem.model import accuracy
 from subtx_toy.seeding import generator
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from subtx_toy.claims.controls import altered_targets
-from subtx_toy.claims.controls.altered_passes import dropout_masks
+from subtx_toy.claims.controls import altered_students
+from subtx_toy.claims.controls.altered_students import dropout_masks
 from subtx_toy.claims.controls.broken_students import BROKEN, BrokenStudent
 from subtx_toy.claims.controls.constructed import CONSTRUCTED
 from subtx_toy.claims.controls.control_runs import ControlResult, constructed_verdict, run_controls
@@ -49,11 +49,13 @@ def test_twelve_seeds_show_all_four_ways_to_drop_two_units() -> None:
 def test_altered_targets_are_what_their_names_say() -> None:
     y = torch.tensor([[2.0, 1.0, 0.0]], dtype=torch.float64)
     p = torch.softmax(y, dim=-1)
-    assert altered_targets.soft(2 * y, 2.0).equal(p)
-    assert altered_targets.most_likely(y, 1.0).tolist() == [[1.0, 0.0, 0.0]]
-    assert torch.allclose(altered_targets.smoothed(y, 1.0), 0.9 * p + 0.1 / 3)
-    assert torch.allclose(altered_targets.rounded(y, 1.0), torch.tensor([[67.0, 24.0, 9.0]]).double() / 100, rtol=1e-12)
-    assert torch.allclose(altered_targets.top_k(y, 1.0), p * torch.tensor([1, 1, 0]) / p[0, :2].sum())
+    assert altered_students.soft(2 * y, 2.0).equal(p)
+    assert altered_students.most_likely(y, 1.0).tolist() == [[1.0, 0.0, 0.0]]
+    assert torch.allclose(altered_students.smoothed(y, 1.0), 0.9 * p + 0.1 / 3)
+    assert torch.allclose(
+        altered_students.rounded(y, 1.0), torch.tensor([[67.0, 24.0, 9.0]]).double() / 100, rtol=1e-12
+    )
+    assert torch.allclose(altered_students.top_k(y, 1.0), p * torch.tensor([1, 1, 0]) / p[0, :2].sum())
 
 
 @unchecked()
