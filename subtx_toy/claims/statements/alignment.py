@@ -39,43 +39,37 @@ def dichotomy(evidence: Evidence) -> Outcome:
     if evidence.degenerate:
         every = (*ladder, *(far * evidence.unit for far in FAR))
         evidence.prepare(every)
-        return outcome(zero_checks(evidence, every))
+        return outcome(unaligned(evidence, eps) for eps in every)
     evidence.prepare(ladder)
     eps = small_eps(ladder, [evidence.alignment(one) - one * V for one in ladder], V)
-    sign = Inequality(0.0, evidence.alignment(eps), evidence.alignment_rounding(eps), f"alignment at eps = {eps:.3g}")
-    return outcome([sign], predicted=eps * V, observed=evidence.alignment(eps))
+    return outcome([aligned(evidence, eps)], predicted=eps * V, observed=evidence.alignment(eps))
 
 
-def zero_checks(evidence: Evidence, every: tuple[float, ...]) -> list[Inequality]:
-    """Assert that the alignment is zero, up to rounding, at each eps."""
-    return [
-        Inequality(
-            abs(evidence.alignment(eps)), evidence.alignment_rounding(eps), what=f"|alignment| at eps = {eps:.3g}"
-        )
-        for eps in every
-    ]
+def aligned(evidence: Evidence, eps: float, where: str = "") -> Inequality:
+    """Assert that the alignment is not negative at an eps."""
+    where = where or f"eps = {eps:.3g}"
+    return Inequality(0.0, evidence.alignment(eps), evidence.alignment_rounding(eps), f"alignment at {where}")
+
+
+def unaligned(evidence: Evidence, eps: float) -> Inequality:
+    """Assert that the alignment is zero, up to rounding, at an eps."""
+    what = f"|alignment| at eps = {eps:.3g}"
+    return Inequality(abs(evidence.alignment(eps)), evidence.alignment_rounding(eps), what=what)
 
 
 def exact_identity(evidence: Evidence) -> Outcome:
     """Check the alignment by forward passes along the ray against the inner product of the two updates."""
     every = (*evidence.ladder[::2], evidence.problem.eps, *(far * evidence.unit for far in FAR[:2]))
     evidence.prepare(every)
-    # An update that is not a number has no rounding either, and is violated.
-    unbounded = [
-        eps
-        for eps in every
-        if math.isfinite(evidence.alignment(eps)) and not math.isfinite(evidence.alignment_rounding(eps))
-    ]
-    checks = [
-        Inequality(
-            abs(evidence.alignment(eps) - evidence.ray.alignment(eps)),
-            evidence.alignment_rounding(eps),
-            what=f"|dS . dT - (- mean <v, dl/dz>)| at eps = {eps:.3g}",
-        )
-        for eps in every
-        if eps not in unbounded
-    ]
-    checks += [Inequality(0.0, 0.0, math.inf, f"rounding has no bound at eps = {eps:.3g}") for eps in unbounded]
+    checks = []
+    for eps in every:
+        rounding, observed = evidence.alignment_rounding(eps), evidence.alignment(eps)
+        # An update that is not a number has no rounding either, and is violated.
+        if math.isfinite(observed) and not math.isfinite(rounding):
+            checks.append(Inequality(0.0, 0.0, math.inf, f"rounding has no bound at eps = {eps:.3g}"))
+        else:
+            what = f"|dS . dT - (- mean <v, dl/dz>)| at eps = {eps:.3g}"
+            checks.append(Inequality(abs(observed - evidence.ray.alignment(eps)), rounding, what=what))
     at = evidence.ladder[0]
     if abs(evidence.alignment(at)) <= 1e3 * evidence.alignment_rounding(at):
         return outcome(checks)
@@ -87,11 +81,8 @@ def aligned_everywhere(evidence: Evidence) -> Outcome:
     every = (*evidence.ladder[:1], *(far * evidence.unit for far in FAR))
     evidence.prepare(every)
     if evidence.degenerate:
-        return outcome(zero_checks(evidence, every))
-    checks = [
-        Inequality(0.0, evidence.alignment(eps), evidence.alignment_rounding(eps), f"alignment at eps = {eps:.3g}")
-        for eps in every
-    ]
+        return outcome(unaligned(evidence, eps) for eps in every)
+    checks = [aligned(evidence, eps) for eps in every]
     if evidence.problem.distillation_loss.name == "squared_error":
         for eps in every:
             rounding = evidence.alignment_rounding(eps) + TERMS_ROUNDING * UNIT_ROUNDOFF * eps * abs(evidence.V)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from subtx_toy.claims.statements.alignment import aligned
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, SEEN, SMOOTH, STANDARD_LOSS
@@ -19,15 +20,7 @@ def positive_in_closed_form(evidence: Evidence) -> Outcome:
     assert end is not None  # a hypothesis
     last = min(end, _FAR * evidence.unit)
     evidence.prepare([part * last for part in _GRID])
-    return outcome(
-        Inequality(
-            0.0,
-            evidence.alignment(part * last),
-            evidence.alignment_rounding(part * last),
-            f"alignment at {part} of the closed form",
-        )
-        for part in _GRID
-    )
+    return outcome(aligned(evidence, part * last, f"{part} of the closed form") for part in _GRID)
 
 
 def closed_before_observed(evidence: Evidence) -> Outcome:
@@ -43,11 +36,10 @@ def closed_before_observed(evidence: Evidence) -> Outcome:
     return outcome([Inequality(0.0, math.inf, what="closed form, and no sign change up to the cap")])
 
 
-def _no_bound(evidence: Evidence) -> str:
-    return evidence.closed_form.reason if evidence.closed_form.eps is None else ""
-
-
-BOUNDED = Hypothesis("a bound on the second derivative along the ray is known", _no_bound)
+BOUNDED = Hypothesis(
+    "a bound on the second derivative along the ray is known",
+    lambda evidence: evidence.closed_form.reason if evidence.closed_form.eps is None else "",
+)
 
 CLAIMS = (
     Claim(

@@ -46,15 +46,11 @@ def falls_in_closed_form(evidence: Evidence) -> Outcome:
     """Check that the trait loss falls at parts of the closed form in student_lr, and find where it stops to."""
     end, eps = evidence.trait_range.student_lr, evidence.problem.eps
     assert end is not None  # a hypothesis
-    checks = [
-        Inequality(
-            evidence.trait_change(eps, part * end),
-            0.0,
-            trait_rounding(evidence, eps, part * end),
-            f"change of trait loss at {part} of the closed form in student_lr",
-        )
-        for part in _GRID
-    ]
+    checks = []
+    for part in _GRID:
+        change, floor = evidence.trait_change(eps, part * end), trait_rounding(evidence, eps, part * end)
+        what = f"change of trait loss at {part} of the closed form in student_lr"
+        checks.append(Inequality(change, 0.0, floor, what))
     return outcome(checks, predicted=end, observed=_first_rise(evidence, end))
 
 
@@ -74,11 +70,10 @@ def _first_rise(evidence: Evidence, start: float) -> float:
     return upper
 
 
-def _no_range(evidence: Evidence) -> str:
-    return evidence.trait_range.reason if evidence.trait_range.student_lr is None else ""
-
-
-BENT = Hypothesis("a bound on the second derivative of the trait loss is known, and the step is aligned", _no_range)
+BENT = Hypothesis(
+    "a bound on the second derivative of the trait loss is known, and the step is aligned",
+    lambda evidence: evidence.trait_range.reason if evidence.trait_range.student_lr is None else "",
+)
 
 CLAIMS = (
     Claim(

@@ -1,14 +1,16 @@
-"""Claims C4, C13 and the first part of C14: the student's update as a vector."""
+"""Claims C4 and C7: the student's update as a vector, its order and its angle to the teacher's."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
-from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.claims.vocabulary.hypotheses import ONE_STEP
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
+from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
+from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.step_predictions import FittedOrder
-from subtx_toy.tolerances import MIN_RUNGS, REMAINDER_ORDER, VISIBLE
+from subtx_toy.tolerances import LIMIT_ROUNDING, MIN_RUNGS, REMAINDER_ORDER, VISIBLE
 
 
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
@@ -31,18 +33,49 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
 
 def second_order(evidence: Evidence) -> Outcome:
     """Check that the remainder of the update falls at least as eps^REMAINDER_ORDER, or is zero to rounding."""
-    order = remainder_order(evidence)
+    order, floor = remainder_order(evidence), evidence.update_rounding
     if order is None:
-        floor = evidence.update_rounding
         return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
-    top = evidence.ladder[0] * evidence.G_dT_norm
-    if not evidence.degenerate and top < VISIBLE * evidence.update_rounding:
-        return outcome([Inequality(0.0, 0.0, evidence.update_rounding, "eps G dT is near rounding")])
+    if not evidence.degenerate and evidence.ladder[0] * evidence.G_dT_norm < VISIBLE * floor:
+        return outcome([Inequality(0.0, 0.0, floor, "eps G dT is near rounding")])
     eps = evidence.ladder[-1]
     check = Inequality(REMAINDER_ORDER, order.slope, what="least order <= fitted order of ||dS - eps G dT||")
     if evidence.degenerate:
         return outcome([check])
     return outcome([check], predicted=eps * evidence.G_dT_norm, observed=evidence.update_norm(eps))
+
+
+def cosine_bounds(evidence: Evidence) -> Outcome:
+    """Check the cosine's limit V / (||G dT|| ||dT||) and that both lower bounds stay below it and what is observed."""
+    ladder = evidence.ladder
+    limit = evidence.V / (evidence.G_dT_norm * evidence.dT_norm)
+    cosines = [evidence.alignment(e) / (evidence.update_norm(e) * evidence.dT_norm) for e in ladder]
+    rounding = [_cosine_rounding(evidence, eps) for eps in ladder]
+    checks = order_checks(
+        ladder, [one - limit for one in cosines], rounding, order=1, what="cosine - V / (||G dT|| ||dT||)"
+    )
+    values, components = evidence.ggn_spectrum
+    top = float(values[-1])
+    # An eigenvalue at rounding level is none; the bound holds on every leading set of modes.
+    values = torch.where(values > len(values) * UNIT_ROUNDOFF * top, values, 0.0)
+    # What is observed stands at a finite eps: two rungs tell how far from the limit it is.
+    observed = cosines[-2] + abs(cosines[-2] - cosines[-3]) + rounding[-2]
+    bounds = {
+        "Rayleigh": rayleigh_bound(evidence.problem, Eigenvalue(top, 0.0)),
+        "Kantorovich": largest_kantorovich(values, components).value,
+    }
+    for name, bound in bounds.items():
+        checks.append(Inequality(bound, limit * (1 + LIMIT_ROUNDING), what=f"{name}'s bound <= limit of the cosine"))
+        checks.append(Inequality(bound, observed, what=f"{name}'s bound <= observed cosine"))
+    window = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
+    checks.append(Inequality(2 / top, window * (1 + LIMIT_ROUNDING), what="2 / lambda_max <= 2 V / ||G dT||^2"))
+    return outcome(checks, predicted=limit, observed=cosines[-2] if rounding[-2] < 1e-3 * limit else float("nan"))
+
+
+def _cosine_rounding(evidence: Evidence, eps: float) -> float:
+    size = evidence.update_norm(eps)
+    update = evidence.update_rounding / size
+    return evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + update
 
 
 CLAIMS = (
@@ -55,5 +88,17 @@ CLAIMS = (
         tolerance="REMAINDER_ORDER",
         evaluate=second_order,
         hypotheses=ONE_STEP,
+    ),
+    Claim(
+        id="C7",
+        statement="As eps -> 0 the cosine of the updates tends to V / (||G dT|| ||dT||), which is at least "
+        "sqrt(V / (lambda_max ||dT||^2)) and at least Kantorovich's bound on the modes that dT excites.",
+        prediction="V / (||G dT|| ||dT||) and both bounds, from the eigenvalues of a dense G",
+        observation="dS . dT / (||dS|| ||dT||) on a ladder of eps",
+        source="this package; Kantorovich 1948, Uspekhi Mat. Nauk 3(6), 89-185",
+        tolerance="LIMIT_ROUNDING",
+        evaluate=cosine_bounds,
+        hypotheses=(*ONE_STEP, SEEN, CURVED),
+        every=16,
     ),
 )

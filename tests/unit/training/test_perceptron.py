@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from subtx_toy.claims.statements.batch import weighted
+from subtx_toy.claims.statements.loss_family import weighted
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import Loss
