@@ -37,7 +37,7 @@ def verify_plainly(num: int) -> None:
     """Do what ``verify`` does on ``num`` problems, controls included, by automatic differentiation."""
     import torch
 
-    from subtx_toy.claims.controls.control_runs import run_controls
+    from subtx_toy.claims.controls.broken_students import run_controls
     from subtx_toy.claims.registry import CLAIMS
     from subtx_toy.claims.verification import verify
 
@@ -56,10 +56,10 @@ def cpu_seconds(command: Sequence[str]) -> float:
 
 def hunted(num: int, *, by_hand: bool) -> float:
     """Return problems per second of a hunt of a true bound, that the alignment is at most ||dS|| ||dT||."""
+    from subtx_toy.claims.screening import draw_alike
     from subtx_toy.claims.user import claim
     from subtx_toy.claims.vocabulary.claim import Inequality
     from subtx_toy.claims.vocabulary.evidence import Evidence
-    from subtx_toy.problem.drawn_stack import draw_alike
     from subtx_toy.problem.problem import Problem
     from subtx_toy.seeding import generator
     from subtx_toy.testing import hunt

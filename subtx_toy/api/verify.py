@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.api.run import silent
 from subtx_toy.claims import verification
-from subtx_toy.claims.controls.control_runs import ControlResult, run_controls
+from subtx_toy.claims.controls.broken_students import ControlResult, run_controls
 from subtx_toy.claims.instance import drawn, given
 from subtx_toy.claims.registry import find_claims
 from subtx_toy.claims.verification import Summary, Verdicts

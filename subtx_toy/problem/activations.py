@@ -94,24 +94,13 @@ ACTIVATIONS = {
             torch.relu,
             lambda z, out: torch.clamp_min(z, 0, out=out),
             lambda z, a: torch.sign(a, out=z),
-            smooth=False,
             gate=lambda gradient, a, out: torch.ops.aten.threshold_backward(gradient, a, 0, grad_input=out),
         ),
         Activation("tanh", torch.tanh, lambda z, out: torch.tanh(z, out=out), _tanh_derivative_over, smooth=True),
-        Activation("gelu", F.gelu, lambda z, out: out.copy_(F.gelu(z)), _gelu_derivative_over, smooth=True),
+        Activation("gelu", F.gelu, derivative_over=_gelu_derivative_over, smooth=True),
+        Activation("softplus", _softplus, derivative_over=lambda z, _a: torch.sigmoid(z, out=z), smooth=True),
         Activation(
-            "softplus",
-            _softplus,
-            lambda z, out: out.copy_(_softplus(z)),
-            lambda z, _a: torch.sigmoid(z, out=z),
-            smooth=True,
-        ),
-        Activation(
-            "sigmoid",
-            torch.sigmoid,
-            lambda z, out: torch.sigmoid(z, out=out),
-            _sigmoid_derivative_over,
-            smooth=True,
+            "sigmoid", torch.sigmoid, lambda z, out: torch.sigmoid(z, out=out), _sigmoid_derivative_over, smooth=True
         ),
     )
 }

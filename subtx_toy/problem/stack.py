@@ -44,25 +44,12 @@ def require_one_shape(problems: Sequence[Problem]) -> None:
     if not isinstance(first.model, MLP):
         raise InputError(f"problems[0].model: expected an MLP, got {type(first.model).__name__}: use the single route")
     first.require_float64()
-    odd = [at for at, problem in enumerate(problems) if not _alike(first, problem)]
-    if odd:
-        raise InputError(
-            *(
-                f"problems[{at}].{field}: expected {want} like the first, got {got}"
-                for at in odd
-                for (field, want), got in zip(_told(first).items(), _told(problems[at]).values(), strict=True)
-                if want != got
-            )
-        )
-
-
-def _alike(first: Problem, problem: Problem) -> bool:
-    return (
-        problem.inputs.shape == first.inputs.shape
-        and problem.inputs.dtype == first.inputs.dtype
-        and problem.columns == first.columns
-        and problem.model == first.model
-        and _loss(problem) == _loss(first)
+    wanted = _shape(first)
+    InputError.gather(
+        f"problems[{at}].{field}: expected {wanted[field]} like the first, got {got}"
+        for at, problem in enumerate(problems)
+        for field, got in _shape(problem).items()
+        if got != wanted[field]
     )
 
 
@@ -72,8 +59,7 @@ def _loss(problem: Problem) -> tuple[str, float] | Loss:
     return (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss
 
 
-def _told(problem: Problem) -> dict[str, object]:
-    """What ``_alike`` compares thousands of times, for the one message."""
+def _shape(problem: Problem) -> dict[str, object]:
     return {
         "model": problem.model,
         "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),

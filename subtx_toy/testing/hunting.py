@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from subtx_toy.claims.screening import screened
-from subtx_toy.claims.shrinking import shrink
-from subtx_toy.claims.verification import violates
+from subtx_toy.claims.verification import shrink, violates
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.errors import InputError
 from subtx_toy.problem.spec import ProblemSpec

@@ -31,10 +31,6 @@ def _kinks(evidence: Evidence) -> str:
     return ""
 
 
-def _standing_still(evidence: Evidence) -> str:
-    return "" if evidence.dT_norm > 0 else "the teacher's update is zero"
-
-
 def _disagreement(evidence: Evidence) -> str:
     if evidence.problem.distillation_loss.name in ("kl", "squared_error"):
         return ""
@@ -45,17 +41,9 @@ def _disagreement(evidence: Evidence) -> str:
     return "" if slope <= floor else f"its slope at agreeing outputs is {slope:.3g}"
 
 
-def _other_teacher(evidence: Evidence) -> str:
-    return "" if evidence.problem.is_trait_step else "the teacher's update is another direction"
-
-
 def _other_loss(evidence: Evidence) -> str:
     name = evidence.problem.distillation_loss.name
     return "" if name in ("kl", "squared_error") else f"it is {name}"
-
-
-def _blind(evidence: Evidence) -> str:
-    return "the distilled outputs do not see the teacher's update" if evidence.degenerate else ""
 
 
 def _flat(evidence: Evidence) -> str:
@@ -64,18 +52,27 @@ def _flat(evidence: Evidence) -> str:
     return "" if seen else f"V = {evidence.V:.3g} is near rounding"
 
 
-def _foreign(evidence: Evidence) -> str:
-    return "" if isinstance(evidence.problem.model, MLP) else "no other random initialisation of this model is known"
-
-
 SMOOTH = Hypothesis("the model is twice continuously differentiable", _kinks)
-MOVING = Hypothesis("the teacher moves", _standing_still)
+MOVING = Hypothesis(
+    "the teacher moves", lambda evidence: "" if evidence.dT_norm > 0 else "the teacher's update is zero"
+)
 CONSISTENT = Hypothesis("the distillation loss is least where student and teacher agree", _disagreement)
-TRAIT_STEP = Hypothesis("the teacher takes a step down its trait loss", _other_teacher)
+TRAIT_STEP = Hypothesis(
+    "the teacher takes a step down its trait loss",
+    lambda evidence: "" if evidence.problem.is_trait_step else "the teacher's update is another direction",
+)
 STANDARD_LOSS = Hypothesis("the distillation loss is squared error or kl", _other_loss)
-SEEN = Hypothesis("the teacher's update changes the distilled outputs", _blind)
+SEEN = Hypothesis(
+    "the teacher's update changes the distilled outputs",
+    lambda evidence: "the distilled outputs do not see the teacher's update" if evidence.degenerate else "",
+)
 CURVED = Hypothesis("the curvature V can be seen", _flat)
-PERCEPTRON = Hypothesis("the model is one of this package's perceptrons", _foreign)
+PERCEPTRON = Hypothesis(
+    "the model is one of this package's perceptrons",
+    lambda evidence: (
+        "" if isinstance(evidence.problem.model, MLP) else "no other random initialisation of this model is known"
+    ),
+)
 
 ONE_STEP = (MOVING, SMOOTH, CONSISTENT)
 """What the leading-order claims ask."""

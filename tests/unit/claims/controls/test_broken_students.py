@@ -9,9 +9,14 @@ import torch
 
 from subtx_toy.claims.controls import altered_students
 from subtx_toy.claims.controls.altered_students import dropout_masks
-from subtx_toy.claims.controls.broken_students import BROKEN, BrokenStudent
+from subtx_toy.claims.controls.broken_students import (
+    BROKEN,
+    BrokenStudent,
+    ControlResult,
+    constructed_verdict,
+    run_controls,
+)
 from subtx_toy.claims.controls.constructed import CONSTRUCTED
-from subtx_toy.claims.controls.control_runs import ControlResult, constructed_verdict, run_controls
 from subtx_toy.claims.instance import drawn
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem.model import MLP

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from subtx_toy.claims.screening import build_alike, draw_alike
 from subtx_toy.problem import params as vectors
-from subtx_toy.problem.drawn_stack import build_alike, draw_alike
 from subtx_toy.problem.spec import WORDS, ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import BATCHED_ROUTE
