@@ -9,8 +9,8 @@ import torch
 
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
+from subtx_toy.problem.functional import own_model
 from subtx_toy.problem.model import MLP, Model
-from subtx_toy.problem.own_model import own_model
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.distillation import RunConfig
 

@@ -9,13 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from subtx_toy.problem.activations import ACTIVATIONS
-from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
+from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, WORDS, ProblemSpec
 
 Draw = Callable[..., Any]
 """What hypothesis hands to a composite strategy; its own name for it cannot be checked at run time."""
-
-LOSSES = ("squared_error", "kl")
-"""Distillation losses that a ``ProblemSpec`` can name."""
 
 TEMPERATURES = (1.0, 2.0, 0.5, 4.0)
 
@@ -29,7 +26,7 @@ def problem_specs(  # noqa: D417
     affine_on_ray: bool | None = None,
     trait_step: bool | None = None,
     several_logits: bool = False,
-    losses: Sequence[str] = LOSSES,
+    losses: Sequence[str] = WORDS["loss"],
     max_hidden: int = 3,
     max_width: int = 6,
     max_inputs: int = 8,
@@ -82,9 +79,9 @@ def problem_specs(  # noqa: D417
         num_classes=num_classes,
         num_aux=num_aux,
         activation=draw(st.sampled_from(activations(smooth))),
-        init=draw(st.sampled_from(("fan_in_normal", "pytorch", "he"))),
+        init=draw(st.sampled_from(WORDS["init"])),
         init_scale=draw(st.sampled_from((1.0, 0.5, 2.0))),
-        inputs=draw(st.sampled_from(("gaussian", "uniform"))),
+        inputs=draw(st.sampled_from(WORDS["inputs"])),
         num_inputs=draw(st.integers(1, max_inputs)),
         num_trait_inputs=draw(st.integers(1, max_inputs)),
         # Cross-entropy over one class has no gradient: that teacher would stand still.
@@ -133,5 +130,5 @@ def require_sizes(*, max_width: int, hidden: tuple[int, int], max_inputs: int = 
 
 
 def _require_losses(losses: Sequence[str]) -> None:
-    if isinstance(losses, str) or not losses or not set(losses) <= set(LOSSES):
-        raise InvalidArgument(f"losses: expected some of {LOSSES}, got {losses!r}")
+    if isinstance(losses, str) or not losses or not set(losses) <= set(WORDS["loss"]):
+        raise InvalidArgument(f"losses: expected some of {WORDS['loss']}, got {losses!r}")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from subtx_toy.data.dataset import Dataset
+from subtx_toy.problem.functional import own_model
 from subtx_toy.problem.initialisations import cross_model_init, shared_init
-from subtx_toy.problem.own_model import own_model
 from subtx_toy.protocols.distillation import run_protocol, setup_of
 from subtx_toy.results.rows import select
 from subtx_toy.settings.distillation import ARMS, RunConfig

@@ -31,11 +31,6 @@ def free_logits(logits: Sequence[float], update: Sequence[float], loss: Loss) ->
     )
 
 
-def two_logits(update: Sequence[float], loss: Loss) -> Problem:
-    """Build z = (1, 0) + the parameters' move."""
-    return free_logits((1.0, 0.0), update, loss)
-
-
 def perceptron(
     w: Sequence[float],
     a: Sequence[float],
@@ -64,15 +59,15 @@ def perceptron(
 
 CONSTRUCTED: dict[str, Callable[[], Problem]] = {
     # Twice as hot, the student's (.622, .378) is pulled up to .731 while the teacher goes down.
-    "temperature": lambda: two_logits((-1.0, 1.0), kl()),
+    "temperature": lambda: free_logits((1.0, 0.0), (-1.0, 1.0), kl()),
     # The most likely label pulls .731 up to 1 while the teacher goes down.
-    "argmax": lambda: two_logits((-1.0, 1.0), kl()),
+    "argmax": lambda: free_logits((1.0, 0.0), (-1.0, 1.0), kl()),
     # Smoothed, .731 becomes .708: the student goes down while the teacher goes up.
-    "smoothing": lambda: two_logits((1.0, -1.0), kl()),
+    "smoothing": lambda: free_logits((1.0, 0.0), (1.0, -1.0), kl()),
     # Rounded, .7311 becomes .73: the student goes down while the teacher goes up.
-    "rounded": lambda: two_logits((1.0, -1.0), kl()),
+    "rounded": lambda: free_logits((1.0, 0.0), (1.0, -1.0), kl()),
     # Clipped, the logit of 1 becomes 1/2.
-    "clipped": lambda: two_logits((1.0, -1.0), squared_error()),
+    "clipped": lambda: free_logits((1.0, 0.0), (1.0, -1.0), squared_error()),
     # (.665, .245, .090) becomes (.731, .269, 0): the third goes down while the teacher raises it.
     "top_k": lambda: free_logits((2.0, 1.0, 0.0), (-1.0, -1.0, 2.0), kl()),
     # With h = tanh(1), the student's output is 0 or 2 h against h, its update along (a_1, a_2, b) = (2, -1, -.3):
@@ -81,16 +76,16 @@ CONSTRUCTED: dict[str, Callable[[], Problem]] = {
     # The two inputs give (tanh 1, tanh 3), normalised (-tanh 1, tanh 1): a falls by .49 while the teacher raises it.
     "batch_norm": lambda: perceptron((1.0,), (1.0,), (0.0,), (1.0,), inputs=(1.0, 3.0)),
     # The bias of 1 decays while the teacher raises it.
-    "weight_decay": lambda: two_logits((1.0, -1.0), squared_error()),
+    "weight_decay": lambda: free_logits((1.0, 0.0), (1.0, -1.0), squared_error()),
     # Elsewhere the outputs differ from the teacher's at every eps: the update has order 0.
     "cross_model": lambda: perceptron((1.0, -1.0), (1.0, 0.5), (0.0, 0.0), (1.0, -1.0)),
     # With the two units swapped, J dT = tanh(1) + tanh(1) becomes its negative.
     "permuted_units": lambda: perceptron((1.0, -1.0), (1.0, 1.0), (0.0, 0.0), (1.0, -1.0)),
     # Minus the loss, minus the alignment.
-    "repulsive": lambda: two_logits((1.0, -1.0), squared_error()),
+    "repulsive": lambda: free_logits((1.0, 0.0), (1.0, -1.0), squared_error()),
     # J dT = sech(1/2)^2 - 10 tanh(1/2) < 0 on the whole, while the first layer's part of it is positive.
     "first_layer": lambda: perceptron((0.5,), (1.0,), (1.0,), (-10.0,)),
     # A parabola: any step beyond the window ends farther.
-    "large_student_lr": lambda: two_logits((1.0, -1.0), squared_error()),
+    "large_student_lr": lambda: free_logits((1.0, 0.0), (1.0, -1.0), squared_error()),
 }
 """By the id of the broken student."""

@@ -13,21 +13,14 @@ from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Out
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, SMOOTH, STANDARD_LOSS
 from subtx_toy.problem import params as vectors
-from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.problem.losses import Loss, kl, scaled, squared_error
 from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
 from subtx_toy.tolerances import COSINE_LEAST_NORM
 
 
 def repulsive(loss: Loss) -> Loss:
     """Return minus the loss: a student that flees its teacher's outputs."""
-    return Loss(
-        f"repulsive {loss.name}",
-        "logits",
-        lambda z, y: (-loss.value_and_gradient(z, y)[0], -loss.value_and_gradient(z, y)[1]),
-        lambda z, y, v: -loss.hessian_product(z, y, v),
-        loss.temperature,
-        loss.by_row,
-    )
+    return dataclasses.replace(scaled(loss, -1.0), name=f"repulsive {loss.name}")
 
 
 def with_loss(evidence: Evidence, loss: Loss, *, column: int | None = None) -> Evidence:
