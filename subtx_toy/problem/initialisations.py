@@ -39,10 +39,7 @@ def cross_model_init(model: Model, *, seed: int, dtype: torch.dtype) -> Params:
 
 
 def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Params:
-    """Permute the hidden units of every layer: the same function, from another point in parameter space.
-
-    Weights into and out of a layer are permuted together.
-    """
+    """Permute the hidden units of every layer, with the weights into and out of them: the function stays the same."""
     permuted = {name: value.clone() for name, value in params.items()}
     for layer in range(model.num_layers - 1):
         order = torch.from_numpy(rng.permutation(model.sizes[layer + 1]))
@@ -55,10 +52,7 @@ def permuted_units(model: MLP, params: Params, rng: np.random.Generator) -> Para
 
 @dataclass(frozen=True)
 class StudentNoise:
-    """Noise on the shared students' init: ``sd`` itself, or in units of each weight matrix's or bias vector's own sd.
-
-    ``layers`` is ``"all"`` or, for a perceptron, ``"hidden"``.
-    """
+    """Noise on the shared students' init, in all layers or the hidden ones; ``unit`` may be each parameter's own sd."""
 
     sd: float = 0.0
     unit: str = "absolute"
@@ -66,10 +60,9 @@ class StudentNoise:
 
 
 def noisy_student_init(model: Model, noise: StudentNoise, base_params: Params, *, seed: int) -> Params:
-    """Return where the shared students start: the shared initialisation, with noise added where there is any.
+    """Return the shared initialisation plus N(0, s^2) in every weight and bias of the layers that ``noise`` names.
 
-    The noise is N(0, s^2) in every weight and bias of the layers named, where s is ``noise.sd`` itself or that many
-    standard deviations of the weight matrix or bias vector it is added to (biases that are all equal get none).
+    s is ``noise.sd``, or that many sd of the weight matrix or bias vector (biases that are all equal get none).
     """
     if not noise.sd:
         return base_params

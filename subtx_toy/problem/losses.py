@@ -174,5 +174,5 @@ def sample_labels(logits: Logits, rng: np.random.Generator, *, temperature: floa
     """
     cumulative = torch.softmax(logits.double() / temperature, dim=-1).cumsum(-1)
     uniform = torch.from_numpy(rng.random((len(logits), 1)))
-    # The cumulative sum ends within rounding of 1; the clamp keeps a draw beyond its end inside the labels.
+    # The sum ends within rounding of 1; the clamp keeps a draw beyond its end inside the labels.
     return (uniform > cumulative).sum(-1).clamp_max(logits.shape[-1] - 1)

@@ -96,9 +96,11 @@ class Problem:
         model = self.model.module if isinstance(self.model, ModuleFunction) else self.model
         name = repr(model) if isinstance(model, MLP) else type(model).__name__ + f" {getattr(model, '__name__', '')}"
         seen = f"{self.distilled_logits!r} " if isinstance(self.distilled_logits, str) else ""
+        columns = self.columns
+        written = f"{columns.start}:{columns.stop}" if isinstance(columns, slice) else described(columns)
         return (
             f"Problem({name.strip()}, {size} parameters, inputs {list(self.inputs.shape)}, {self.distillation_loss!r}, "
-            f"distilled {seen}{_written(self.columns)}, eps={self.eps:g}, student_lr={self.student_lr:g})"
+            f"distilled {seen}{written}, eps={self.eps:g}, student_lr={self.student_lr:g})"
         )
 
     @classmethod
@@ -229,10 +231,6 @@ class Problem:
             trait_loss=self.trait_loss and self.trait_loss.double(),
             teacher_update=update,
         )
-
-
-def _written(columns: slice | list[int]) -> str:
-    return f"{columns.start}:{columns.stop}" if isinstance(columns, slice) else described(columns)
 
 
 def _detached(params: Params) -> Params:

@@ -49,7 +49,8 @@ def problem_specs(  # noqa: D417
     Shrinks to ``ProblemSpec()`` with as few changes as the keywords ask for.
     """
     require_sizes(max_width=max_width, hidden=(0, max_hidden), max_inputs=max_inputs)
-    _require_losses(losses)
+    if isinstance(losses, str) or not losses or not set(losses) <= set(WORDS["loss"]):
+        raise InvalidArgument(f"losses: expected some of {WORDS['loss']}, got {losses!r}")
     if smooth is False and affine_on_ray:
         raise InvalidArgument("smooth: expected True or None with affine_on_ray=True, whose models have no kink")
     min_hidden = int(smooth is False or affine_on_ray is False)
@@ -59,7 +60,9 @@ def problem_specs(  # noqa: D417
         fixed = draw(st.sampled_from(_degenerate_kinds(softmax, trait_step=trait_step, hidden=min_hidden > 0)))
     widths = st.integers(1, max_width)
     loss = fixed.get("loss") or draw(st.sampled_from(tuple(losses)))
-    teacher = fixed.get("teacher") or draw(st.sampled_from(_teachers(trait_step, affine_on_ray)))
+    directions = ("random",) if affine_on_ray is False else ("random", "last_layer")
+    teachers = {None: ("trait", *directions), True: ("trait",), False: directions}[trait_step]
+    teacher = fixed.get("teacher") or draw(st.sampled_from(teachers))
     distilled = fixed.get("distilled_logits") or draw(st.sampled_from(("all", "class", "aux")))
     seen = degenerate is False
     if seen and teacher == "trait" and distilled == "aux":
@@ -96,11 +99,6 @@ def problem_specs(  # noqa: D417
     )
 
 
-def _teachers(trait_step: bool | None, affine_on_ray: bool | None) -> tuple[str, ...]:
-    directions = ("random",) if affine_on_ray is False else ("random", "last_layer")
-    return {None: ("trait", *directions), True: ("trait",), False: directions}[trait_step]
-
-
 def _degenerate_kinds(softmax: bool, *, trait_step: bool | None, hidden: bool) -> list[dict[str, Any]]:
     kinds: list[dict[str, Any]] = []
     if trait_step is not False and not hidden:
@@ -127,8 +125,3 @@ def require_sizes(*, max_width: int, hidden: tuple[int, int], max_inputs: int = 
         raise InvalidArgument(f"expected max_width >= 2 and max_inputs >= 1, got {max_width} and {max_inputs}")
     if not 0 <= hidden[0] <= hidden[1]:
         raise InvalidArgument(f"max_hidden: expected an integer >= {max(hidden[0], 0)}, got {hidden[1]}")
-
-
-def _require_losses(losses: Sequence[str]) -> None:
-    if isinstance(losses, str) or not losses or not set(losses) <= set(WORDS["loss"]):
-        raise InvalidArgument(f"losses: expected some of {WORDS['loss']}, got {losses!r}")

@@ -68,9 +68,6 @@ def _no_softmax(evidence: Evidence) -> str:
     )
 
 
-_NUM_REWEIGHTINGS = 3
-
-
 def weighted(loss: Loss, weights: Float[Tensor, " n"]) -> Loss:
     """Return the loss with input n counted ``weights[n]`` times; the mean still divides by n."""
 
@@ -95,9 +92,8 @@ def every_batch(evidence: Evidence) -> Outcome:
     eps, rng = evidence.problem.eps, evidence.stream("C7b")
     per_input = evidence.ray.per_input(eps)
     n = len(per_input)
-    drawn = [rng.multinomial(n, [1 / n] * n).astype(float), rng.exponential(size=n), rng.pareto(1.0, size=n)]
     checks = []
-    for numbers in drawn[:_NUM_REWEIGHTINGS]:
+    for numbers in (rng.multinomial(n, [1 / n] * n).astype(float), rng.exponential(size=n), rng.pareto(1.0, size=n)):
         weights = torch.from_numpy(numbers)
         loss = weighted(evidence.problem.distillation_loss, weights)
         update = evidence.step(evidence.problem.with_loss(loss), eps)

@@ -43,9 +43,8 @@ def moves_toward(evidence: Evidence) -> Outcome:
         for part, after, rounding in zip(_PARTS, afters, roundings, strict=True):
             what = f"student_lr {part} of the window, at eps = {eps:.3g}"
             change = after - before if part < 1 else before - after
-            checks.append(
-                Inequality(change, 0.0, rounding, f"{'' if part < 1 else 'minus '}change of distance, {what}")
-            )
+            sign = "" if part < 1 else "minus "
+            checks.append(Inequality(change, 0.0, rounding, f"{sign}change of distance, {what}"))
     if evidence.degenerate:
         return outcome(checks)
     if CURVED.unmet(evidence):
@@ -53,15 +52,11 @@ def moves_toward(evidence: Evidence) -> Outcome:
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.
     limit = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
     windows = [exact_distance_window(evidence.alignment(e), evidence.update_norm(e), e) for e in ladder]
-    relative = [_window_rounding(evidence, eps) for eps in ladder]
+    update = 2 * evidence.update_rounding
+    relative = [evidence.alignment_rounding(e) / (e * evidence.V) + update / (e * evidence.G_dT_norm) for e in ladder]
     gaps = [window / limit - 1 for window in windows]
     checks += order_checks(ladder, gaps, relative, order=1, what="window / its limit - 1")
     return outcome(checks, predicted=limit, observed=windows[-1] if relative[-1] < 1e-3 else float("nan"))
-
-
-def _window_rounding(evidence: Evidence, eps: float) -> float:
-    relative = evidence.alignment_rounding(eps) / (eps * evidence.V)
-    return relative + 2 * evidence.update_rounding / (eps * evidence.G_dT_norm)
 
 
 _GRID = (1.0, 0.9, 0.5, 0.1, 0.01)  # of the closed form

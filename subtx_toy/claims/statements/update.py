@@ -49,11 +49,13 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
     """Check the cosine's limit V / (||G dT|| ||dT||) and that both lower bounds stay below it and what is observed."""
     ladder = evidence.ladder
     limit = evidence.V / (evidence.G_dT_norm * evidence.dT_norm)
-    cosines = [evidence.alignment(e) / (evidence.update_norm(e) * evidence.dT_norm) for e in ladder]
-    rounding = [_cosine_rounding(evidence, eps) for eps in ladder]
-    checks = order_checks(
-        ladder, [one - limit for one in cosines], rounding, order=1, what="cosine - V / (||G dT|| ||dT||)"
-    )
+    cosines, rounding = [], []
+    for eps in ladder:
+        size = evidence.update_norm(eps)
+        cosines.append(evidence.alignment(eps) / (size * evidence.dT_norm))
+        rounding.append(evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + evidence.update_rounding / size)
+    gaps = [one - limit for one in cosines]
+    checks = order_checks(ladder, gaps, rounding, order=1, what="cosine - V / (||G dT|| ||dT||)")
     values, components = evidence.ggn_spectrum
     top = float(values[-1])
     # An eigenvalue at rounding level is none; the bound holds on every leading set of modes.
@@ -70,12 +72,6 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
     window = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
     checks.append(Inequality(2 / top, window * (1 + LIMIT_ROUNDING), what="2 / lambda_max <= 2 V / ||G dT||^2"))
     return outcome(checks, predicted=limit, observed=cosines[-2] if rounding[-2] < 1e-3 * limit else float("nan"))
-
-
-def _cosine_rounding(evidence: Evidence, eps: float) -> float:
-    size = evidence.update_norm(eps)
-    update = evidence.update_rounding / size
-    return evidence.alignment_rounding(eps) / (size * evidence.dT_norm) + update
 
 
 CLAIMS = (

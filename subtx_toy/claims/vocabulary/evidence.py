@@ -95,8 +95,6 @@ class Evidence(Observation):
         """Return the named random stream of this problem."""
         return generator(self.seed, "claims", *labels)
 
-    # Theory route.
-
     @cached_property
     def ray(self) -> AlignmentRay:
         """The alignment at every eps by the exact identity."""
