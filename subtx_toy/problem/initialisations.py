@@ -30,11 +30,7 @@ def shared_init(model: Model, *, seed: int, dtype: torch.dtype) -> Params:
 
 
 def cross_model_init(model: Model, *, seed: int, dtype: torch.dtype) -> Params:
-    """Draw the initialisation of a cross-model student: the same law, a stream of its own.
-
-    It is nobody's teacher's, unlike a random permutation of the models, which leaves one in place on average; and a
-    seed's result does not depend on which other seeds ran.
-    """
+    """Draw a cross-model student's initialisation: the same law, a stream of its own, so it is nobody's teacher's."""
     return rounded(model.initial(generator(seed, "init", "cross")), dtype)
 
 

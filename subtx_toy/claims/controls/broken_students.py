@@ -10,19 +10,7 @@ from jaxtyping import Float
 from scipy.special import betaincinv
 from torch import Tensor
 
-from subtx_toy.claims.controls.altered_students import (
-    TOP_K,
-    clipped,
-    drops_units,
-    most_likely,
-    normalises_batches,
-    rounded,
-    smoothed,
-    soft,
-    top_k,
-    with_student_loss,
-    with_targets,
-)
+from subtx_toy.claims.controls import altered_students as altered
 from subtx_toy.claims.controls.constructed import CONSTRUCTED
 from subtx_toy.claims.instance import Instance
 from subtx_toy.claims.statements.alignment import dichotomy
@@ -50,9 +38,9 @@ class BrokenStudent:
 
     id: str
     statement: str
-    claim: str
-    evaluate: Callable[[Evidence], Outcome]
     breaks: Callable[[Evidence], Evidence | None]
+    claim: str = "C2"
+    evaluate: Callable[[Evidence], Outcome] = dichotomy
 
 
 def _decays(evidence: Evidence) -> Evidence:
@@ -79,7 +67,7 @@ def _permuted(evidence: Evidence) -> Evidence | None:
 
 
 def _flees(evidence: Evidence) -> Evidence:
-    return with_student_loss(evidence, repulsive(evidence.problem.distillation_loss))
+    return altered.with_student_loss(evidence, repulsive(evidence.problem.distillation_loss))
 
 
 def first_layer_only(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
@@ -105,23 +93,25 @@ def closer(evidence: Evidence) -> Outcome:
 
 BROKEN = (
     BrokenStudent(
-        "temperature", "softmax twice as hot as the teacher's", "C2", dichotomy, with_targets(soft, hotter=2.0)
+        "temperature", "softmax twice as hot as the teacher's", altered.with_targets(altered.soft, hotter=2.0)
     ),
-    BrokenStudent("argmax", "learns the teacher's most likely label", "C2", dichotomy, with_targets(most_likely)),
-    BrokenStudent("smoothing", "labels smoothed by a tenth", "C2", dichotomy, with_targets(smoothed)),
-    BrokenStudent("rounded", "probabilities rounded to hundredths", "C2", dichotomy, with_targets(rounded)),
-    BrokenStudent("clipped", "the teacher's logits clipped to +- 1/2", "C2", dichotomy, clipped),
+    BrokenStudent("argmax", "learns the teacher's most likely label", altered.with_targets(altered.most_likely)),
+    BrokenStudent("smoothing", "labels smoothed by a tenth", altered.with_targets(altered.smoothed)),
+    BrokenStudent("rounded", "probabilities rounded to hundredths", altered.with_targets(altered.rounded)),
+    BrokenStudent("clipped", "the teacher's logits clipped to +- 1/2", altered.clipped),
     BrokenStudent(
-        "top_k", "the two most likely labels only", "C2", dichotomy, with_targets(top_k, least_logits=TOP_K + 1)
+        "top_k",
+        "the two most likely labels only",
+        altered.with_targets(altered.top_k, least_logits=altered.TOP_K + 1),
     ),
-    BrokenStudent("dropout", "drops half of its hidden units", "C2", dichotomy, drops_units),
-    BrokenStudent("batch_norm", "normalises its hidden units over the batch", "C2", dichotomy, normalises_batches),
-    BrokenStudent("weight_decay", "parameters decay towards 0", "C2", dichotomy, _decays),
-    BrokenStudent("cross_model", "starts from an initialisation of its own", "C4", second_order, _cross),
-    BrokenStudent("permuted_units", "hidden units permuted, the same function", "C2", dichotomy, _permuted),
-    BrokenStudent("repulsive", "flees its teacher's outputs", "C2", dichotomy, _flees),
-    BrokenStudent("first_layer", "trains its first layer only", "C2", dichotomy, _first_layer),
-    BrokenStudent("large_student_lr", "a step of three windows", "C1b", closer, lambda evidence: evidence),
+    BrokenStudent("dropout", "drops half of its hidden units", altered.drops_units),
+    BrokenStudent("batch_norm", "normalises its hidden units over the batch", altered.normalises_batches),
+    BrokenStudent("weight_decay", "parameters decay towards 0", _decays),
+    BrokenStudent("cross_model", "starts from an initialisation of its own", _cross, "C4", second_order),
+    BrokenStudent("permuted_units", "hidden units permuted, the same function", _permuted),
+    BrokenStudent("repulsive", "flees its teacher's outputs", _flees),
+    BrokenStudent("first_layer", "trains its first layer only", _first_layer),
+    BrokenStudent("large_student_lr", "a step of three windows", lambda evidence: evidence, "C1b", closer),
 )
 """One line each."""
 
