@@ -85,10 +85,6 @@ class _Stack:
         return theory.predict(self.problems)
 
     @cached_property
-    def curvatures(self) -> list[float]:
-        return self.prediction.curvature.tolist()
-
-    @cached_property
     def G_dT(self) -> Float[Tensor, "s p"]:  # noqa: N802
         return theory.ggn_products(self.problems)
 
@@ -115,7 +111,7 @@ class StackedEvidence(Evidence):
     @cached_property
     def V(self) -> float:  # noqa: N802
         """As for any evidence."""
-        return self._stack.curvatures[self._at]
+        return float(self._stack.prediction.curvature[self._at])
 
     @cached_property
     def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import Activation
-from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
@@ -53,17 +52,13 @@ def require_one_shape(problems: Sequence[Problem]) -> None:
     )
 
 
-def _loss(problem: Problem) -> tuple[str, float] | Loss:
-    loss = problem.distillation_loss
-    # A user's loss is told by identity, not by its name.
-    return (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss
-
-
 def _shape(problem: Problem) -> dict[str, object]:
+    loss = problem.distillation_loss
     return {
         "model": problem.model,
         "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),
-        "distillation_loss": _loss(problem),
+        # A user's loss is known by identity, not by its name.
+        "distillation_loss": (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss,
         "columns": problem.columns,
     }
 

@@ -45,9 +45,7 @@ def other_losses(evidence: Evidence) -> Outcome:
 
 def one_logit(evidence: Evidence) -> Outcome:
     """Check that one logit transmits nothing through a softmax and obeys the dichotomy through squared error."""
-    column = range(evidence.problem.outputs(evidence.problem.base_params, evidence.problem.inputs).shape[-1])[
-        evidence.problem.columns if isinstance(evidence.problem.columns, slice) else slice(None)
-    ][0]
+    column = evidence.problem.columns.start if isinstance(evidence.problem.columns, slice) else 0
     softmax = with_loss(evidence, kl(evidence.problem.distillation_loss.temperature), column=column)
     nothing = [
         Inequality(softmax.update_norm(distance * evidence.unit), 0.0, what="||dS|| through a softmax")
