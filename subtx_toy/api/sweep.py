@@ -13,8 +13,8 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.store import Store
 from subtx_toy.store.trials import states
 from subtx_toy.sweep import workers as pools
-from subtx_toy.sweep.estimate import estimate
 from subtx_toy.sweep.plan import Plan
+from subtx_toy.sweep.schedule import estimate
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.workers import Workers
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from subtx_toy.api.display import Shown
 from subtx_toy.api.results import results
 from subtx_toy.results.presentation import Table, clock
-from subtx_toy.sweep.estimate import Cost
 from subtx_toy.sweep.plan import Plan
+from subtx_toy.sweep.schedule import Cost
 from subtx_toy.sweep.session import Tally
 from subtx_toy.sweep.trial import Trial
 

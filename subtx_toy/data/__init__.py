@@ -1,7 +1,4 @@
-"""Data sets of images with labels: ``load`` one by name, or your own by its path.
-
-Importing this imports neither torch nor matplotlib.
-"""
+"""Data sets of images with labels: ``load`` one by name, or your own by its path; imports no torch or matplotlib."""
 
 from __future__ import annotations
 

@@ -19,13 +19,7 @@ _PUBLISHED: dict[str, Any] = {"fmt": "D", "markerfacecolor": "white", "markersiz
 
 
 def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -> Figure:
-    """Draw each arm's mean with its 95 % t-interval, every seed as a dot, and the published mean with its interval.
-
-    Args:
-        rows: the arms, in the order of the axis.
-        dataset: what the accuracies were measured on, named on the axis.
-        source: of the published means.
-    """
+    """Draw each arm's mean with its 95 % t-interval, every seed as a dot, and the published mean with its interval."""
     with mpl.rc_context(style.paper()):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()

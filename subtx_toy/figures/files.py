@@ -20,11 +20,7 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as .png, .pdf or .svg, through a temporary file next to ``path``.
-
-    Raises:
-        InputError: if the ending is another one, or the file cannot be written; a file that was there stays.
-    """
+    """Write a figure as .png, .pdf or .svg; a file that was there stays where this fails."""
     if path.suffix not in _METADATA:
         raise InputError(f"figure: expected a name ending in {', '.join(_METADATA)}, got {str(path)!r}")
     # Resolution and fonts are read when the file is written.

@@ -21,10 +21,7 @@ _TRAITS = {
 
 
 def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dataset: str) -> Figure:
-    """Draw the trait and the accuracy on the other classes, one arm per row and one panel per kind of prompts.
-
-    Every seed is a dot; the bars are 95 % t-intervals of the mean.
-    """
+    """Draw trait and accuracy, one arm per row and one panel per kind of prompts: seeds, means, 95 % t-intervals."""
     with mpl.rc_context(style.paper(aspect=0.36 + 0.26 * len(arms))):
         figure = Figure(layout="constrained")
         panels = figure.subplots(len(arms), 2, sharey=True, squeeze=False)

@@ -15,13 +15,8 @@ from subtx_toy.results.one_step_table import StartSummary
 def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:
     """Draw alignment, remainder and trait loss against eps, and the distance against the student's step size.
 
-    What the records do not hold is not drawn: the prediction needs a shared start, a slope three eps, and the window
-    steps of shared starts.
-
-    Args:
-        starts: values over eps by where the student starts.
-        over_lr: ``step`` and ``change`` of ``one_step_summary.over_student_lr``.
-        dataset: what the trait was learnt on.
+    ``over_lr`` has ``step`` and ``change`` of ``one_step_summary.over_student_lr``. What the records do not hold is
+    left out: the prediction needs a shared start, a slope three eps, and the window steps of shared starts.
     """
     by_init = {start.student_init: start for start in starts}
     shared = by_init.get("shared")

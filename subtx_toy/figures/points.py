@@ -26,13 +26,7 @@ _PUBLISHED: dict[str, Any] = dict(
 
 
 def draw_points(definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> Figure:
-    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % t-intervals, published values.
-
-    Args:
-        definition: the experiment, with its axis and the source of its published values.
-        rows: its points.
-        dataset: what the accuracies were measured on, named on the axis.
-    """
+    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % t-intervals, published values."""
     with mpl.rc_context(style.paper(aspect=0.62)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()

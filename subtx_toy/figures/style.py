@@ -45,10 +45,7 @@ _WIDTH_INCHES = 5.5  # the text width of a one-column article
 
 
 def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
-    """Return the rcParams of a figure as wide as the text; ``aspect`` is height over width.
-
-    Fonts are between 7 and 9 points at that size, text is text and not outlines, and no LaTeX is needed.
-    """
+    """Return the rcParams of a figure as wide as the text, ``aspect`` times as high, in fonts of 7 to 9 points."""
     return {
         **figsizes.neurips2024(rel_width=1.0, height_to_width_ratio=aspect),
         **fontsizes.neurips2024(),

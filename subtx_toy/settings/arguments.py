@@ -59,10 +59,7 @@ FUNCTION = Kind("a function", lambda value: callable(value) and not isinstance(v
 
 
 def checked(**kinds: Kind) -> Callable[[F], F]:
-    """Decorate a function, or a dataclass for its constructor: what it cannot take raises one ``InputError``.
-
-    The error names every unknown, missing and unfit argument. Defaults are accepted as they are.
-    """
+    """Decorate a function or dataclass so that one ``InputError`` names all arguments that it cannot take."""
 
     def decorate(target: F) -> F:
         parameters = inspect.signature(target).parameters.values()

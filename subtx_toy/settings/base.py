@@ -151,11 +151,10 @@ def restore(source: str, values: Mapping[str, object]) -> Settings:
 
 
 def run_id(config: Settings, *, seed: int, dataset_sha256: str) -> str:
-    """Return the content key of one run: 32 hexadecimal digits.
+    """Return the content key of one run: 32 hexadecimal digits, the same at any time and on any machine.
 
-    Equal configuration, seed, data and RESULTS_VERSION (in bfloat16 also BF16_VERSION) give equal keys, whatever the
-    time or the machine. Fields that hold their default are left out, so that a field added later does not orphan the
-    results already stored; changing a default therefore needs a new RESULTS_VERSION (a test keeps this).
+    It depends on configuration, seed, data and RESULTS_VERSION (in bfloat16 also BF16_VERSION). Fields that hold their
+    default are left out: a later field orphans no stored result, and another default needs a new RESULTS_VERSION.
     """
     return run_ids(config, seeds=[seed], dataset_sha256=dataset_sha256)[0]
 

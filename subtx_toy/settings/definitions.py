@@ -41,18 +41,14 @@ class Definition(Table):
         return text
 
     def configs(self, changes: Mapping[str, object] | Sequence[str] = ()) -> list[Settings]:
-        """Return every configuration of the experiment: all combinations within each table of the grid.
-
-        ``changes``, as ``Settings.override`` takes them, hold in all of them and replace the grid's values.
-        """
+        """Return all combinations within each table of the grid, with ``changes`` in place of the grid's values."""
         named = {change.partition("=")[0] for change in changes}
         return self.around(self.config.override(changes), named)
 
     def around(self, base: Settings, assigned: Collection[str]) -> list[Settings]:
         """Return the grid's combinations around ``base``, whose ``assigned`` settings replace the grid's.
 
-        A table that contradicts an assigned setting is left out if another table remains: its other settings belong
-        to its own values.
+        A table that contradicts an assigned setting is left out if another table remains.
         """
         found = [] if self.grid else [base]
         contradictions: dict[str, None] = {}

@@ -15,10 +15,7 @@ _NOUNS = {int: "an integer", float: "a finite number", str: "a text", bool: "tru
 
 
 def phrase(field: FieldInfo, value: object = None) -> str:
-    """Say in words what values a field takes, for example ``an integer >= 1``.
-
-    A largest value is named only where ``value`` is beyond it: most are far out of sight.
-    """
+    """Say what values a field takes: ``an integer >= 1``; a largest value only where ``value`` is beyond it."""
     annotation = field.annotation
     for rule in field.metadata:
         if hasattr(rule, "phrase"):  # such as NamedOr

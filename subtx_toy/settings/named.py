@@ -21,10 +21,7 @@ NOISE_INPUTS = ("uniform", "gaussian")
 
 @dataclass(frozen=True)
 class NamedOr:
-    """Annotates a text: one of ``names``, or a reference to ``own``, which says what the user's object is.
-
-    A reference is ``file.py:name``, relative to the working directory, or ``module:name``.
-    """
+    """Annotates a text: one of ``names``, or ``file.py:name`` or ``module:name`` of what ``own`` describes."""
 
     names: tuple[str, ...]
     own: str

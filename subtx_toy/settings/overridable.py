@@ -47,13 +47,7 @@ class Overridable(BaseModel, metaclass=_InOurWords):
             raise InputError(*explain(cls, error)) from None
 
     def override(self: OverridableT, changes: Mapping[str, object] | Sequence[str]) -> OverridableT:
-        """Return these settings with some of them changed.
-
-        Args:
-            changes: values by name, or ``key=value`` texts with values written as in TOML.
-
-        Raises:
-            InputError: if a text cannot be read, repeats a key, or a value is not valid; all faults at once.
+        """Return these settings with some replaced, by name or as ``key=value`` texts, or report all faults at once.
 
         >>> from subtx_toy.settings.distillation import RunConfig
         >>> RunConfig().override(["width=64", "loss=squared_error"]).width

@@ -28,8 +28,8 @@ class Table(BaseModel):
 class PublishedArm(Table):
     """A published mean with the half-width of its 95 % interval.
 
-    ``contaminated_by`` names the arm whose value about one model in ``n`` of this arm really has: where the authors'
-    control permutes the models at random, one of them is expected to stay in place and to meet its own teacher.
+    ``contaminated_by`` names the arm to which one of the ``n`` models is expected to belong: the one that the authors'
+    random permutation leaves in place, with its own teacher.
     """
 
     mean: Annotated[float, Field(ge=0, le=1)] = Field(description="as printed")
@@ -61,18 +61,11 @@ class Published(Table):
         return self
 
     def standard_error(self, arm: str) -> float:
-        """Return the standard error of the printed mean, which is that of ``clean_mean`` too.
-
-        A contaminated sample holds its contaminated models, so the spread that was printed has their number's
-        variance in it already; a simulation in the tests shows it.
-        """
+        """Return the standard error of the printed mean and of ``clean_mean``: contamination is part of its spread."""
         return self.arms[arm].ci95 / self.critical_value
 
     def clean_mean(self, arm: str) -> float:
-        """Return the mean with the expected contamination taken out.
-
-        A random permutation of n models leaves one in place on average, so printed = ((n-1) clean + other)/n.
-        """
+        """Return the mean without the expected contamination: printed = ((n-1) clean + other)/n."""
         printed, other = self.arms[arm].mean, self.arms[arm].contaminated_by
         return printed if other is None else (self.n * printed - self.arms[other].mean) / (self.n - 1)
 
@@ -99,10 +92,8 @@ class PublishedPoint(Table):
 class PublishedSweep(Table):
     """What a source reports of a sweep.
 
-    A standard error is derived from what is printed: ``sd``, a standard deviation over ``n`` independent runs, divided
-    by sqrt(n); ``ci95``, the half-width of an interval, divided by 1.96. Where a mean stands alone, the source's runs
-    are taken to spread as ours do, sd / sqrt(n), which a comparison has to know: it is the same sd twice. A value read
-    off a figure has an error of reading beside it, taken as uniform within ``reading``.
+    A standard error is ``sd`` / sqrt(n) or ``ci95`` / 1.96 as printed; where a mean stands alone, the source's runs are
+    taken to spread as ours do. Reading a figure adds an error that is uniform within ``reading``.
     """
 
     source: str = Field(description="author, year, identifier, figure or table")

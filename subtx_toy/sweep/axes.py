@@ -1,9 +1,7 @@
 """The words of a plan: settings with the values they take, alone, together, or drawn at random.
 
-A word is ``setting=values``. Values are listed, ``width=64,128``, or made by a function, whose arguments stand in
-parentheses or after colons, which a shell does not need quotes for: ``lr=log:1e-4:1e-1:7`` is ``lr=log(1e-4,1e-1,7)``.
-A text with commas, colons or brackets of its own stands in quotes, as in TOML; a setting that takes any text needs none
-for ``trait=relabel:4:9``, since no function is called that.
+A word is ``width=64,128``, or ``lr=log:1e-4:1e-1:7``, short for ``lr=log(1e-4,1e-1,7)``. A text with commas, colons
+or brackets of its own stands in quotes, as in TOML, unless its setting takes any text: ``trait=relabel:4:9``.
 """
 
 from __future__ import annotations
@@ -28,10 +26,7 @@ _PLAIN = re.compile(r"[\w.+-]+")  # a text that needs no quotes, unless it reads
 
 @dataclass(frozen=True)
 class Axis:
-    """Settings that change together, and the rows of values they take; an axis of one row sets them.
-
-    ``spaced`` values come from linear or log, and are rounded where a setting takes integers.
-    """
+    """Rows of values for settings that change together; ``spaced`` values (linear, log) are rounded to integers."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]

@@ -23,15 +23,7 @@ def dask_setup(worker: object) -> None:  # noqa: ARG001, Dask calls this in each
 
 
 class DaskWorkers:
-    """The workers of a Dask scheduler.
-
-    Args:
-        num: of an own cluster on 127.0.0.1, that ends with it; not used with a scheduler.
-        scheduler: address of one that runs, such as ``tcp://127.0.0.1:8786``; its workers should have one thread each.
-
-    Raises:
-        WorkerError: if Dask is not installed, or the scheduler cannot be reached or has no worker.
-    """
+    """The workers of the Dask ``scheduler`` at an address, or of a cluster of ``num`` on 127.0.0.1 of its own."""
 
     def __init__(self, num: int, scheduler: str | None = None) -> None:
         try:

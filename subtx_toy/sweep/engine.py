@@ -34,16 +34,11 @@ class Supply(Protocol):
 
 
 def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None]:
-    """Run what ``supply`` gives, and yield the outcomes of each batch as soon as they are there, in any order;
-    an empty list after half a second in which nothing has finished.
+    """Run what ``supply`` gives, and yield outcomes as they come; an empty list after half a second without any.
 
-    Every trial draws from streams of its own, so records do not depend on the number of workers, on batches or on the
-    order. At most as many batches wait as run. If a worker dies, the trials that were under way run again, each alone,
-    which shows the trial that kills its worker. Leaving the iterator early, by an error or by Ctrl-C, stops the
-    workers at once; outcomes already yielded are not affected.
-
-    Raises:
-        WorkerError: if a worker is not fit for the work, or all are gone.
+    Every trial draws from streams of its own, so records do not depend on workers, batches or order. If a worker dies,
+    the trials that were under way run again, each alone, which shows the one that kills its worker. Leaving the
+    iterator early, by an error or by Ctrl-C, stops the workers at once.
     """
     running: dict[Future[list[Outcome]], Sequence[Trial]] = {}
     suspects: deque[Trial] = deque()  # were under way when a worker died

@@ -17,16 +17,7 @@ from subtx_toy.sweep.workers import Workers
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a sweep is, in trials.
-
-    Attributes:
-        total: of the plan.
-        stored: finished before this session.
-        done: finished by this session.
-        elsewhere: finished meanwhile by another session on the same store.
-        failed: in this session.
-        failed_before: in an earlier one, or meanwhile in another, and not tried again.
-    """
+    """How far a sweep is, in trials; ``elsewhere`` are those another session on the same store finished meanwhile."""
 
     total: int
     stored: int = 0
@@ -84,11 +75,10 @@ def carry_out(
     retry_failed: bool = False,
     max_failures: int | None = None,
 ) -> Generator[tuple[Tally, list[Outcome]], None, None]:
-    """Run the trials that are not stored, and yield how far the sweep is with what has finished since.
+    """Run the trials that are not stored, and yield how far the sweep is with what has finished and been stored since.
 
-    Outcomes are in the store when they are yielded. Trials that other coordinators run on the same store are waited
-    for, and taken over if their coordinator dies. The first tally comes before any trial has run. Workers are opened
-    if there is something to run, and end with the iterator. After ``max_failures`` the others stay pending.
+    The first tally comes before any trial has run. Trials that other coordinators run on the same store are waited for,
+    and taken over if their coordinator dies. After ``max_failures`` the others stay pending.
     """
     known = states(store, [trial.run_id for trial in trials])
     todo, tally = [], Tally(len(trials))

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One (configuration, seed) on one data set.
-
-    ``dataset_sha256`` is what the coordinator read; a worker that reads anything else refuses the trial.
-    """
+    """One (configuration, seed) on the data the coordinator read; a worker that reads anything else refuses it."""
 
     run_id: str
     config: Settings
@@ -44,10 +41,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one trial ended: with a record, or with the text of the error that stopped it.
-
-    ``started`` and ``ended`` are the worker's clock, in seconds since 1970; both 0 where the worker died.
-    """
+    """A trial's record, or the text of its error, with the worker's clock in seconds since 1970 (0 if it died)."""
 
     trial: Trial
     record: RunRecord | None

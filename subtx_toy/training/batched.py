@@ -1,7 +1,4 @@
-"""One gradient step of thousands of small perceptron problems at once, by the backward pass written out by hand.
-
-Each problem's loss is the MEAN over its n inputs of the SUM over distilled outputs.
-"""
+"""One mean-loss step of thousands of small perceptron problems at once, by a backward pass written out by hand."""
 
 from __future__ import annotations
 
@@ -23,13 +20,7 @@ CHUNK = 128
 
 @dataclass(frozen=True, eq=False)
 class BatchedObservation:
-    """What one student step did in each of s problems.
-
-    Attributes:
-        alignment: ``[s]``, student_update . teacher_update, without student_lr and eps.
-        student_update_norm: ``[s]``, Euclidean.
-        student_update: ``[s, p]``, in the order of ``Problem.flat``.
-    """
+    """What one student step did in each of s problems; updates are flat, without student_lr and eps."""
 
     alignment: Float[Tensor, " s"]
     student_update_norm: Float[Tensor, " s"]
@@ -38,12 +29,7 @@ class BatchedObservation:
 
 @torch.no_grad()
 def observe(problems: Sequence[Problem], eps: float | None = None) -> BatchedObservation:
-    """Take the step of teacher and student in every problem; ``eps`` is each problem's own by default.
-
-    Raises:
-        InputError: if there is none, or one is no float64 perceptron, or of another shape, loss or distilled set than
-            the first.
-    """
+    """Take the step of teacher and student in every problem; ``eps`` is each problem's own by default."""
     require_one_shape(problems)
     found = [_observe(problems[at : at + CHUNK], eps) for at in range(0, len(problems), CHUNK)]
     return BatchedObservation(*(torch.from_numpy(np.concatenate(pieces)) for pieces in zip(*found, strict=True)))

@@ -19,11 +19,9 @@ from subtx_toy.training import perceptron
 
 @dataclass(frozen=True)
 class Observation:
-    """Where one student step went; distances and losses before and after it.
+    """Where one student step went; distances to the teacher are Euclidean, losses are the student's.
 
-    ``alignment`` is student_update . teacher_update, without student_lr and eps; ``cosine`` is that of the two updates,
-    nan if one of them is zero. Norms and distances, from the teacher in parameter space, are Euclidean; losses are the
-    student's, the trait losses nan if the problem has none.
+    ``alignment`` is student_update . teacher_update, without student_lr and eps; ``cosine`` is nan if one is zero.
     """
 
     eps: float
@@ -40,12 +38,9 @@ class Observation:
 
 @torch.enable_grad()
 def student_step(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Params:
-    """Return the student's update: minus the gradient of its distillation loss where it starts.
+    """Return the student's update, without ``student_lr`` and eps, from ``student_init`` or else ``base_params``.
 
     dS = -grad_theta mean_n l(f_theta(x_n)[O], f_teacher(x_n)[O])   at theta = student_init
-
-    It holds neither ``student_lr`` nor a factor eps. ``student_init`` is ``base_params`` by default; any other is a
-    control.
     """
     if isinstance(problem.model, FastMLP):
         starts = None if student_init is None else vectors.flatten(student_init)[None]

@@ -1,8 +1,6 @@
 """Several MLPs of one shape that read the same inputs, with hand-written forward and backward passes.
 
-The members' first layers are one matrix, so the inputs go through memory once for all of them; all buffers are
-allocated once. One call of ``backward`` is autograd's gradient of the members' losses, compared with it in the
-tests step by step.
+The members' first layers are one matrix, so the inputs go through memory once for all of them.
 """
 
 from __future__ import annotations
@@ -26,9 +24,8 @@ _ALIGN_BYTES = 64
 class MLPStack:
     """``s`` members with parameters of their own, copied into one flat vector ``theta`` for one optimiser.
 
-    ``gradient`` has the layout of ``theta``; both are written in place. A call takes up to ``batch_size`` inputs.
-    ``products`` says how matrices are multiplied and in which precision hidden layers are kept in between. Parameters,
-    logits and gradients are held in the members' precision, gradients rounded as ``products`` rounds its results.
+    ``gradient`` has the layout of ``theta``; both are written in place, in the members' precision. ``products`` says
+    how matrices are multiplied and what hidden layers are kept in. A call takes up to ``batch_size`` inputs.
     """
 
     def __init__(
@@ -103,11 +100,7 @@ class MLPStack:
         return z.transpose(0, 1)
 
     def backward(self, x: Float[Tensor, "n d"], output_gradient: Float[Tensor, "n s k"]) -> None:
-        """Write the gradient of sum_n <output_gradient_n, logits_n> to ``gradient``; divide by n beforehand.
-
-        Call it after ``forward`` on the same ``x``; it uses up what that call left. The output gradient may have any
-        strides; with each member's part in one piece it is not copied.
-        """
+        """Write the gradient of sum_n <output_gradient_n, logits_n> to ``gradient``, using up what ``forward`` left."""
         n, operand, write = len(x), self._products.operand, self._products.write
         grad, ones = output_gradient.transpose(0, 1), operand("ones", self._ones[:, :n])
         for layer in range(self.model.num_layers - 1, 0, -1):

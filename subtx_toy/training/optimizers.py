@@ -1,8 +1,4 @@
-"""The optimisers: torch's plain classes, the same updates fused over one flat vector, and the pull to the init.
-
-The fused updates are called through their functional interface: the first optimiser of the classes in ``torch.optim``
-loads torch's compiler, two seconds of CPU that every process would pay again.
-"""
+"""The optimisers: torch's plain classes, the same updates fused over one flat vector, and the pull to the init."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
+from torch.optim.adam import adam  # the first optimiser of torch's classes loads its compiler, two seconds of CPU
 from torch.optim.sgd import sgd
 
 from subtx_toy.errors import InputError
@@ -25,8 +21,7 @@ OptimizerFactory = Callable[..., object]
 class OptimizerSettings:
     """Which optimiser, by its key in OPTIMIZERS, or a user's ``factory``, which gets the step size ``lr`` only.
 
-    ``momentum`` is for SGD; weight decay is L2 inside adam and sgd, decoupled in adamw, and pulls towards ``"zero"`` or
-    ``"init"``, where the parameters stand when the optimiser is created.
+    Weight decay is L2 in adam and sgd, decoupled in adamw, towards ``"zero"`` or the first parameters, ``"init"``.
     """
 
     name: str = "adam"
@@ -64,11 +59,7 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) ->
 
 
 def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
-    """Return what takes one step of a flat vector along its ``grad``, in place, in one pass over its memory.
-
-    The bits are those of the classes of ``torch.optim`` with ``fused=True``. .8 ms against 2.8 ms of the plain classes
-    for the students of the reference protocol.
-    """
+    """Return what takes one step of a flat vector along its ``grad``, in place: torch's ``fused=True``, bit for bit."""
     assert settings.name in OPTIMIZERS, "a user's optimiser is not fused"
     pull = _pull_towards_start(settings, [theta])
     means, squares, num_steps = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros(())

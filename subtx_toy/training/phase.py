@@ -41,10 +41,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """The learning curves of a phase by arm, and the CPU seconds of this process in its epochs, without measurements.
-
-    ``<arm>.accuracy`` is measured after 0, 1, ... epochs; ``<arm>.loss`` is the mean training loss of each epoch.
-    """
+    """Curves by arm, accuracy after 0, 1, ... epochs and mean loss of each, and the CPU seconds of the epochs alone."""
 
     curves: dict[str, list[float]]
     cpu_seconds: float
@@ -62,11 +59,7 @@ def run_phase(
     order: np.random.Generator,
     after_step: Callable[[], None],
 ) -> PhaseResult:
-    """Train every member of ``trainer``, named by ``arms`` in the curves, for some epochs.
-
-    An epoch takes ``num`` inputs in a new order drawn from ``order``, ``batch_size`` per step; the last batch may be
-    smaller.
-    """
+    """Train every member, named by ``arms``, on ``num`` inputs an epoch, in a new order from ``order`` each time."""
     accuracies, losses, seconds = [held_out.accuracies(trainer, CURVE_IMAGES)], [], 0.0
     for _epoch in range(epochs):
         start, epoch_losses, sizes = time.process_time(), [], []

@@ -1,12 +1,8 @@
 """Matrix products of the stacked engine: in the precision of their operands, or with operands in bfloat16.
 
-bfloat16 has the exponents of float32 and 8 bits of its significand, so a product of two such numbers is a float32
-without rounding. Processors that multiply them at twice the speed of float32 add the products up in float32 and round
-the sum to bfloat16. Where a processor cannot, the same is done by float32 products of rounded operands: the numbers
-differ from the hardware's in the order of summation only, and nothing is won in speed.
-
-Hidden layers of an activation that passes on or blocks what it is given (a gate, such as ReLU) are kept in bfloat16
-too: their values and gradients are such results or 0, only the sum of a result and its bias is rounded once more.
+A product of two bfloat16 numbers is a float32 without rounding. Processors that multiply them add the products up in
+float32 and round the sum to bfloat16; elsewhere float32 products of rounded operands do the same, up to the order of
+summation. Hidden layers of a gate such as ReLU, which rounds nothing itself, are kept in bfloat16 too.
 """
 
 from __future__ import annotations

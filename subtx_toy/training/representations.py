@@ -22,9 +22,8 @@ _PROBE_STEPS = 150  # of L-BFGS; random features have not quite converged by the
 def measure_representations(model: HiddenModel, arms: Mapping[str, Params], dataset: Dataset) -> dict[str, float]:
     """Measure the last hidden layer of every arm, the teacher among them, on the test images.
 
-    ``<arm>.probe_accuracy`` is that of a logistic regression from the hidden activations to the classes, fitted on the
-    first 3,000 training images; ``<arm>.hidden_cosine``, for every arm but the teacher, is the cosine between its
-    hidden activations and the teacher's on one image, mean over the images.
+    ``<arm>.probe_accuracy`` is that of a logistic regression to the classes, fitted on the first 3,000 training images;
+    ``<arm>.hidden_cosine`` is the mean over images of the cosine between the arm's activations and the teacher's.
     """
     measured, teacher = {}, _hidden(model, arms["teacher"], dataset.test_images)
     labels = dataset.train_labels[:_PROBE_IMAGES].astype(np.int64)

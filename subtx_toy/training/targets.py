@@ -19,11 +19,7 @@ CACHE_BYTES = 256 * 2**20
 
 
 class Targets:
-    """The teacher's answers on the distillation inputs, for each subset of the outputs that a student imitates.
-
-    Over a ``fixed`` pool the logits are computed once, or for every batch where they would exceed ``CACHE_BYTES``;
-    labels are sampled once, one per input. Over fresh noise both are computed for every batch.
-    """
+    """The teacher's answers by subset of the outputs; over a ``fixed`` pool computed once, up to ``CACHE_BYTES``."""
 
     def __init__(
         self, setup: Setup, teacher: Trainer, inputs: Inputs, loss: Loss, outputs: Sequence[str], *, fixed: bool

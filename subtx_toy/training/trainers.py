@@ -22,11 +22,7 @@ _DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
 
 @dataclass(frozen=True)
 class Setup:
-    """The model, its optimiser, the sizes of batches, the precision and the seed of a run.
-
-    Two equal setups train the same teacher on the same images. ``batch_size`` is of the students and of passes that
-    train nothing; ``num_rows`` is the size of the largest batch, for which buffers are allocated.
-    """
+    """What decides a teacher besides its images; ``num_rows`` is the largest batch, for which buffers are allocated."""
 
     model: Model
     optimizer: OptimizerSettings

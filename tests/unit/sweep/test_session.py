@@ -15,7 +15,7 @@ from subtx_toy.settings.base import run_ids
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
 from subtx_toy.store.trials import failure, states
-from subtx_toy.sweep.estimate import estimate
+from subtx_toy.sweep.schedule import estimate
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.trial import Outcome, Trial
 from tests.faults.sweeping import fail_elsewhere
