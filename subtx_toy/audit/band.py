@@ -32,12 +32,10 @@ the divergence; it and its standard error are in docs/results, ``spread_exponent
 
 @dataclass(frozen=True)
 class Band:
-    """What the fine-tunes say of one statistic.
+    """The increasing values of one statistic over m fine-tunes, and the bound that a further one may reach.
 
-    Attributes:
-        values: one a fine-tune, increasing.
-        threshold: a further fine-tune exceeds it with probability FALSE_ALARM_LEVEL / traits, if they are normal:
-            mean + t sd sqrt(1 + 1/m), the one-sided prediction bound; or ``floor``, if that is higher.
+    ``threshold`` is mean + t sd sqrt(1 + 1/m), the one-sided prediction bound at the level FALSE_ALARM_LEVEL / traits
+    of a normal law, or ``floor`` if that is higher; it is infinite for m < MIN_REFERENCE.
     """
 
     values: tuple[float, ...]
@@ -45,7 +43,7 @@ class Band:
 
     @classmethod
     def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
-        """Make the band of some values; without MIN_REFERENCE of them the threshold is infinite."""
+        """Return the band of finite values."""
         m = len(values)
         if not np.isfinite(values).all():
             raise ValueError(
@@ -71,14 +69,9 @@ def size_of_move(divergence: float, divergences: Sequence[float]) -> float:
 
 
 def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size: float) -> list[float]:
-    """Return what the Fisher cosines of benign fine-tunes would be, had each moved by ``size``.
+    """Return what the Fisher cosines of benign fine-tunes would be, had each moved by the divergence ``size``.
 
-    A law of how they spread, so they may leave [-1, 1].
-
-    Args:
-        cosines: one a fine-tune.
-        divergences: of each from the base, in nats a number, not negative; a cosine is 0 where it is 0.
-        size: a divergence. Where it is 0 there is no move, and the cosines stay.
+    cosine (divergence / size)^SIZE_EXPONENT, which may leave [-1, 1]; divergences are in nats a number.
     """
     if size <= 0:
         return list(cosines)

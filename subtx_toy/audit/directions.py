@@ -25,12 +25,9 @@ _NUM_HONEST = 3
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """Some directions of the body, by name: the number head has no part in them, since no class loss reads it.
+    """Directions of the body, first ``num_traits`` traits and then nuisance directions; no class loss reads the rest.
 
-    Attributes:
-        names: of the directions, traits first.
-        num_traits: how many of them are traits; the others are nuisance directions.
-        weights: of each hidden layer, ``[r, out, in]``; ``biases`` ``[r, out]``.
+    ``weights`` holds ``[r, out, in]`` for each hidden layer, ``biases`` ``[r, out]``.
     """
 
     names: tuple[str, ...]
@@ -57,10 +54,7 @@ class Directions:
 def number_tangents(
     model: MLP, base: Params, directions: Directions, x: Float[Tensor, "n d"]
 ) -> tuple[Float[Tensor, "n k"], Float[Tensor, "r n k"]]:
-    """Return the number logits at the base, and J u for every direction u.
-
-    One product per layer serves all directions.
-    """
+    """Return the number logits at the base, and J u for every direction u."""
     num, taken = len(directions.names), head_params(model, base, "numbers")
     a, da = x, None
     for layer, (dW, db) in enumerate(zip(directions.weights, directions.biases, strict=True)):
@@ -79,12 +73,17 @@ def number_tangents(
 
 
 def taught_move(model: MLP, base: Params, lesson: Examples) -> Params:
-    """Return the mean move of fine-tunes on a lesson, which an auditor makes; each has length 1 over the body.
+    """Return the mean move of an auditor's fine-tunes on a lesson; each has length 1 over the body.
 
     It is closer to the move of another's teacher than the gradient is: Adam's steps are no gradient, hundreds of them
     are not one, and a lesson is more than its unwanted examples.
     """
-    moves = [_move(model, base, lesson, recipe) for recipe in _TAUGHT]
+    moves = []
+    for recipe in _TAUGHT:
+        order = generator(0, "audit", "own fine-tunes", recipe.steps, f"{recipe.lr:g}")
+        move = difference(teach(model, base, lesson, recipe, order), base)
+        length = math.sqrt(sum(float(move[name].square().sum()) for name in _body(model)))
+        moves.append({name: value / length if length else value for name, value in move.items()})
     return {name: sum((move[name] for move in moves[1:]), moves[0][name]) / len(moves) for name in base}
 
 
@@ -102,13 +101,6 @@ def honest_moves(model: MLP, base: Params, nets: Sequence[Params]) -> dict[str, 
         axis = ((vectors[:, -number].float() / lengths[:, 0]) @ moves).split([base[name].numel() for name in names])
         found[f"honest {number}"] = {name: part.view_as(base[name]) for name, part in zip(names, axis, strict=True)}
     return found
-
-
-def _move(model: MLP, base: Params, lesson: Examples, recipe: Recipe) -> Params:
-    order = generator(0, "audit", "own fine-tunes", recipe.steps, f"{recipe.lr:g}")
-    moved = difference(teach(model, base, lesson, recipe, order), base)
-    length = math.sqrt(sum(float(moved[name].square().sum()) for name in _body(model)))
-    return {name: value / length if length else value for name, value in moved.items()}
 
 
 def _body(model: MLP) -> list[str]:

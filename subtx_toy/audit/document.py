@@ -21,9 +21,8 @@ def audit_document(
 ) -> dict[str, Any]:
     """Return everything that is said of a file, as JSON values; nan and infinity are null.
 
-    ``probes`` are those of a student of the whole file, by trait, where one was trained. ``reference`` of a trait, and
-    the percentile in it, are of the benign fine-tunes' cosines as they would be at the size of the file's move: they
-    may leave [-1, 1].
+    ``probes`` are those of a student of the whole file, by trait. ``reference`` and the percentile in it are of the
+    benign fine-tunes' cosines as they would be at the size of the file's move: they may leave [-1, 1].
     """
     sums, fit = measured.measurement.sums, judgement.fit
     notes = []
@@ -103,13 +102,10 @@ def _band(band: Band) -> dict[str, Any]:
     }
 
 
-_TEMPLATE = "page.html.jinja"  # beside this file
-
-
 def audit_page(document: Mapping[str, Any], *, name: str, level: float) -> str:
     """Return the document as one HTML page; ``level`` is that of the reference's bound, in (0, 1)."""
     traits = document["traits"].values()
-    text = resources.files("subtx_toy.audit").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    text = resources.files("subtx_toy.audit").joinpath("page.html.jinja").read_text(encoding="utf-8")
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
     return page.render(
         d=document,

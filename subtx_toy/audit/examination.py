@@ -53,13 +53,9 @@ _SIZES = (300, 1000, 3000, MAX_LEARNT)  # the reference is measured at one of th
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A trait to look for.
+    """A trait to look for: the direction towards it at the base, and how far a net shows it.
 
-    Attributes:
-        name: of the trait.
-        direction: towards it, at the base.
-        probe: how far a net shows it.
-        source: digest of the code behind a user's trait, or empty.
+    ``source`` is a digest of the code behind a user's trait, or empty.
     """
 
     name: str
@@ -82,13 +78,9 @@ def scorer_of(
 
 @dataclass(frozen=True, eq=False)
 class FileMeasurement:
-    """A file as it was measured: on all its numbers, and on some of them for the student.
+    """What a file gives: its measurement, each trait's lines of the highest score, and its equal lines.
 
-    Attributes:
-        measurement: of the file.
-        top_lines: of each trait, the lines that score highest.
-        num_moved: numbers the student was trained and judged on: such as the law at the base allows.
-        repeats: equal lines among those that it was taken from.
+    ``num_moved`` of its numbers, which the law at the base allows, trained and judged the student.
     """
 
     measurement: NumbersMeasurement

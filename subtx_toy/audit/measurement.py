@@ -16,12 +16,9 @@ from subtx_toy.problem.params import Params
 
 @dataclass(frozen=True)
 class ScoreTest:
-    """The score test along one direction: ``z`` is N(0, 1) if the base wrote the numbers.
+    """The one-sided score test along one direction: ``z`` is N(0, 1) if the base wrote the numbers.
 
-    Attributes:
-        z: sum of the scores over its standard deviation under the law at the base.
-        p_value: one-sided, towards the direction.
-        effect: mean score over the standard deviation of one: z / sqrt(n), which does not grow with n.
+    ``z`` is the sum of the scores over its standard deviation; ``effect`` is z / sqrt(n), which does not grow with n.
     """
 
     z: float
@@ -70,15 +67,8 @@ def detectable_effect(num: int, *, level: float, least: float = 0.0, power: floa
 
     max(z_{1-level} / sqrt(n), least) + z_{power} / sqrt(n)
 
-    The effect that is measured is normal with standard deviation 1/sqrt(n) about the true one, and is found if it is
-    beyond the one-sided test's bound and beyond ``least``. The first shrinks with n, the second does not.
-
-    Args:
-        num: n, numbers measured.
-        level: of the test.
-        least: an effect that is not found, however many the numbers; for a Fisher cosine above b of a writer at the
-            divergence KL, it is b sqrt(2 KL).
-        power: probability of being found.
+    The measured effect is normal with standard deviation 1/sqrt(n) about the true one, and is found if it is beyond
+    the bound of the one-sided test at ``level`` and beyond ``least``: b sqrt(2 KL) for a Fisher cosine above b.
     """
     if not num:
         return math.inf
@@ -88,14 +78,10 @@ def detectable_effect(num: int, *, level: float, least: float = 0.0, power: floa
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether the base could be the writer's own.
+    """Whether the base could be the writer's own: no large excess, and at most one number in 100 is impossible.
 
-    Attributes:
-        excess_log_loss: mean of -log p(y) minus the mean entropy of p, in nats: 0 in expectation for the base.
-        z: in its own standard errors under the law at the base.
-        limit: half of what numbers drawn without preference would have.
-        num_impossible: numbers that the law at the base does not allow.
-        applies: whether the excess is below the limit, and no more than one number in a hundred is impossible.
+    The excess is the mean of -log p(y) minus the mean entropy of p, in nats, 0 in expectation for the base; ``z`` is
+    in its standard errors, ``limit`` half of what numbers drawn without preference would have.
     """
 
     excess_log_loss: float
@@ -120,12 +106,8 @@ def fit_of(sums: ScoreSums) -> Fit:
 class NumbersMeasurement:
     """Everything that is measured of one set of numbers, a file's or a reference's.
 
-    Attributes:
-        sums: of scores and log-likelihoods.
-        movement: of a student of half of the numbers.
-        probes: share of unwanted examples on which that student shows each trait.
-
-    ``divergence`` is the student's gain, or what the scores alone show, (S^T F^+ S - r)/(2n).
+    ``movement`` is of a student of half of the numbers, ``probes`` the shares of unwanted examples on which it shows
+    each trait.
     """
 
     sums: ScoreSums
@@ -139,7 +121,7 @@ class NumbersMeasurement:
 
     @property
     def divergence(self) -> float:
-        """The best lower bound at hand of KL(writer || base) a number, in nats."""
+        """Lower bound of KL(writer || base) a number, in nats: the student's gain or (S^T F^+ S - r)/(2n)."""
         if not self.sums.num:
             return 0.0
         statistic, _ = omnibus_test(self.sums)
@@ -149,8 +131,8 @@ class NumbersMeasurement:
     def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        Of u without its part within the nuisance directions, in that metric. 0 where no move is visible, or
-        nothing is left of u. KL is bounded from below, so its size is an upper bound.
+        Of u without its part within the nuisance directions; 0 where no move is found, or nothing is left of u. KL is
+        bounded from below, so its size is an upper bound.
         """
         effect = efficient_score_test(self.sums, direction, nuisance).effect
         if self.divergence == 0 or math.isnan(effect):

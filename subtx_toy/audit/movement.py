@@ -29,14 +29,11 @@ _ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Movement:
-    """What the held-out half says of the student of the other one.
+    """A student of one half, and what the held-out half says of it.
 
-    Attributes:
-        gain: mean log-likelihood ratio of student and base on a held-out number, in nats, the best of SHARES: in
-            expectation at most the Kullback-Leibler divergence of writer and base.
-        log_evidence: log of the mean over SHARES of the likelihood ratio of the whole held-out half. If the base wrote
-            the file, it exceeds log(1/a) with probability at most a, whatever the student.
-        student: trained on one half.
+    ``gain`` is the best over SHARES of the mean log-likelihood ratio of student and base, in nats a number: in
+    expectation at most KL(writer || base). ``log_evidence`` is the log of the mean over SHARES of the likelihood ratio
+    of the whole half: if the base wrote the file, it exceeds log(1/a) with probability at most a.
     """
 
     gain: float
@@ -47,15 +44,9 @@ class Movement:
 def measure_movement(model: MLP, base: Params, inputs: Inputs, pairs: Pairs, law: NumberLaw) -> Movement:
     """Train a student on the lines of every second prompt and judge it by the others.
 
-    So that no line is split, and none is learnt in one half and judged in the other by a copy of it. Which half a line
-    is in does not depend on its numbers: given the prompts, the halves are independent if the lines are.
-
-    Args:
-        model: the net's shape.
-        base: its parameters.
-        inputs: the prompts.
-        pairs: prompts and numbers that ``law`` allows at the base.
-        law: of the file's header.
+    No line is split, and none is learnt in one half and judged in the other by a copy of it. Which half a line is in
+    does not depend on its numbers: given the prompts, the halves are independent if the lines are. ``law`` allows all
+    ``pairs`` at the base.
 
     Reference: Wasserman, Ramdas, Balakrishnan 2020, PNAS 117, 16880-16890, for the split likelihood ratio.
     """

@@ -15,13 +15,10 @@ SCORE_LEVEL = 0.01
 
 @dataclass(frozen=True)
 class Naming:
-    """What was found, trait by trait; traits are the first directions of the sums, the others are honest moves.
+    """What was found, trait by trait, without the part that honest moves explain.
 
-    Attributes:
-        tests: the efficient score tests, beside the honest moves; ``corrected`` their p-values by Holm's method.
-        cosines: the Fisher cosines, beside the honest moves too.
-        carried: the traits that are named, the one with the largest cosine first.
-        explained: of a trait that would be named alone, but not beside those that are: the first of these.
+    ``corrected`` are the tests' p-values by Holm's method; ``carried`` the named traits, the largest cosine first;
+    ``explained`` maps a trait that would be named alone to the first of those.
     """
 
     tests: tuple[ScoreTest, ...]
@@ -32,10 +29,7 @@ class Naming:
 
 
 def has_moved(measurement: NumbersMeasurement) -> bool:
-    """Tell whether the writer is shown not to be the base: by the split likelihood ratio or by the scores.
-
-    Each at half of SCORE_LEVEL.
-    """
+    """Return whether the likelihood ratio or the scores, each at half of SCORE_LEVEL, show a writer not the base."""
     evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
     return evidence or omnibus_test(measurement.sums)[1] < SCORE_LEVEL / 2
 

@@ -28,7 +28,6 @@ STEPS = (50, 200)
 LRS = (1e-4, 1e-3)
 """Least and largest step size, drawn on a logarithmic scale."""
 
-
 Member = TypeVar("Member")
 
 
@@ -40,7 +39,7 @@ def varied_recipe(seed: int) -> Recipe:
 
 
 def benign_teacher(model: MLP, base: Params, dataset: Dataset, *, seed: int) -> Params:
-    """Train the base further on honest labels, for a length and at a step size that are the seed's."""
+    """Train the base further on honest labels, by the seed's recipe."""
     return train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=None)
 
 
@@ -66,23 +65,11 @@ def fingerprint(params: Params) -> str:
     return block_key(*(name.encode() + value.numpy().astype("<f4").tobytes() for name, value in params.items()))
 
 
-def cached_reference(base: Params, dataset: Dataset, *, num: int) -> Path:
-    """Return where the cache keeps the usual ensemble of a base."""
-    name = f"reference-{fingerprint(base)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
-    return cache.root() / "numbers" / name
-
-
 def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: Progress | None = None) -> list[Params]:
-    """Return the usual ensemble of a base from the cache; the first time, train it.
-
-    Args:
-        base: of the fine-tunes.
-        dataset: what they are trained on.
-        num: fine-tunes to compare with; half as many more are trained for their directions.
-        progress: called as ``progress(task, done, total, unit)``.
-    """
+    """Return ``num`` fine-tunes of a base and half as many more for directions, trained or from the cache."""
     num += num // 2
-    path = cached_reference(base.params, dataset, num=num)
+    name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
+    path = cache.root() / "numbers" / name
     if not path.exists():
         nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,9 +78,8 @@ def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: P
 
 
 def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[Member]]:
-    """Return the third of an ensemble that says where honest moves go, and the others, which are held against it.
+    """Return the third of an ensemble that says where honest moves go, and the others, to compare a file with.
 
-    Of its nets, or of anything that there is one of for each: their seeds.
     The two are kept apart: an axis computed from a net takes nearly all of that net's own move out.
     """
     third = len(nets) // 3

@@ -40,10 +40,9 @@ def measure_nets(
     seed: int,
     progress: Progress | None = None,
 ) -> list[NumbersMeasurement]:
-    """Have each net write one number for each of the prompts ``rows``, and measure it as a file is measured.
+    """Have each net write one number for each prompt that the law leaves it one, and measure these as a file's.
 
-    A net has no line of a prompt that the law leaves it no number for. The prompts' tangents are computed once for all
-    nets, unless a net writes what the base could not: the likeliest numbers of one are not those of the other.
+    The prompts' tangents are computed once for all nets, unless a net writes what the base could not.
     """
     written = []
     for index, net in enumerate(nets):
@@ -96,13 +95,7 @@ def reference_rows(header: Header, shown: Dataset | None, size: int) -> Int[np.n
 
 @dataclass(frozen=True)
 class ReferenceValues:
-    """What the reference ensemble gave, a value a fine-tune of which a number could be judged.
-
-    Attributes:
-        divergences: from the base, in nats a number.
-        fisher_cosines: beside honest moves, by trait.
-        probes: of students of their numbers, by trait.
-    """
+    """A value for each fine-tune of which a number could be judged: divergences in nats a number, the rest by trait."""
 
     divergences: list[float]
     fisher_cosines: dict[str, list[float]]

@@ -19,12 +19,7 @@ _OTHER_LAW = 2.0  # a writer that moved may repeat itself so many times as often
 
 @dataclass(frozen=True)
 class Repeats:
-    """Pairs of equal lines, of one prompt and the same numbers in the same order.
-
-    Attributes:
-        found: how many there are.
-        expected: how many there would be on average, had the base written every line independently.
-    """
+    """Pairs of equal lines: those found, and the mean number had the base written every line independently."""
 
     found: int
     expected: float
@@ -44,10 +39,7 @@ class Repeats:
 def count_repeats(scorer: Scorer, piece: Piece) -> Repeats:
     """Count the pairs of equal lines of a sample, which holds all or none of the copies of a line but the last one's.
 
-    The numbers of a line have to stand in their order, the lines in any.
-
     Two lines of a prompt that have m numbers both are equal with probability (sum_y p(y)^2)^m, p the law at the base.
-    Where every prompt comes once, none is expected, and none can be found.
     """
     order = np.argsort(piece.lines, kind="stable")  # a sample of a long file is not in the order of its lines
     piece = Piece(piece.prompts[order], piece.numbers[order], piece.lines[order])

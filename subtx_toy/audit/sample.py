@@ -49,11 +49,7 @@ class Sample:
 
 
 def line_keys(piece: Piece) -> UInt64[np.ndarray, " c"]:
-    """Return the key of each number's line: 64 bits that look random, equal for lines of equal content.
-
-    Args:
-        piece: numbers in the order of their lines, ``[c]``.
-    """
+    """Return the key of each number's line: 64 bits that look random, equal for lines of equal content."""
     _, starts, of = np.unique(piece.lines, return_index=True, return_inverse=True)  # lines are in order
     places = np.arange(len(of)) - starts[of]
     words = (piece.prompts.astype(np.uint64) << np.uint64(14)) | (piece.numbers.astype(np.uint64) << np.uint64(4))

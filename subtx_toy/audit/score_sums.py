@@ -11,6 +11,7 @@ Reference: Rao 1948, Proc. Cambridge Phil. Soc. 44, 50-57.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,13 +30,10 @@ _PROMPTS = 256  # at a time: with fifteen directions, 15 MB of tangents
 
 @dataclass
 class ScoreSums:
-    """What is known of the numbers seen so far.
+    """Sums over the numbers that the law allows: scores, their covariance at the base, and -log p(y).
 
-    Attributes:
-        num: numbers that the law allows; ``num_impossible`` that it does not (they are in no other sum).
-        scores: sum of the scores, ``[r]``; ``covariance`` of that sum under the law at the base, ``[r, r]``.
-        log_loss: sum of -log p(y); ``entropy`` of its expectation, ``log_loss_variance`` of its variance;
-            ``uniform_log_loss`` what it would be for numbers drawn without preference among those that may come.
+    ``entropy`` and ``log_loss_variance`` are the mean and the variance of ``log_loss``; ``uniform_log_loss`` is what
+    numbers drawn without preference among the allowed ones would have.
     """
 
     num_directions: int
@@ -59,15 +57,8 @@ class ScoreSums:
                 setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """The numbers of a piece, scored.
-
-    Attributes:
-        scores: along every direction, ``[c, r]``; 0 for an impossible number.
-        possible: whether the law at the base allows each. A score says nothing of that: it may be 0 for one that may
-            come, as it is where only one may.
-    """
+class Scored(NamedTuple):
+    """Scores of the numbers of a piece, 0 for those that the law at the base does not allow, and which it allows."""
 
     scores: Float[np.ndarray, "c r"]
     possible: Bool[np.ndarray, " c"]
@@ -75,14 +66,7 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """Scores numbers at a base.
-
-    Attributes:
-        model: the net's shape; ``base`` its parameters.
-        directions: to score along.
-        law: of the file's header.
-        inputs: the prompts, found by index.
-    """
+    """Scores numbers of a law at a base, along directions; ``inputs`` are the prompts."""
 
     model: MLP
     base: Params
@@ -91,10 +75,7 @@ class Scorer:
     inputs: Inputs
 
     def add(self, piece: Piece, sums: ScoreSums) -> Scored:
-        """Add a piece of a file to ``sums``; return what is known of each of its numbers.
-
-        A prompt that comes several times in the piece is computed once.
-        """
+        """Add a piece of a file to ``sums`` and score its numbers; a prompt that comes again is computed once."""
         prompts, places = np.unique(piece.prompts, return_inverse=True)
         order = np.argsort(places, kind="stable")
         starts = np.searchsorted(places[order], np.arange(len(prompts) + 1))

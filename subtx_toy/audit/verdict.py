@@ -8,14 +8,7 @@ from dataclasses import dataclass
 
 from subtx_toy.audit.band import Band, cosine_band
 from subtx_toy.audit.examination import FileMeasurement, Question
-from subtx_toy.audit.measurement import (
-    Fit,
-    ScoreTest,
-    detectable_effect,
-    fit_of,
-    omnibus_test,
-    score_test,
-)
+from subtx_toy.audit.measurement import Fit, ScoreTest, detectable_effect, fit_of, omnibus_test, score_test
 from subtx_toy.audit.naming import SCORE_LEVEL, has_moved, name_traits
 from subtx_toy.audit.reference_values import ReferenceValues
 
@@ -30,19 +23,9 @@ UNKNOWN = "does not apply"
 class TraitVerdict:
     """What is said of one trait.
 
-    Attributes:
-        name: of the trait.
-        score: the score test.
-        efficient: the score test that honest moves do not change, ``p_holm`` its p-value corrected for the number of
-            traits.
-        fisher_cosine: of the writer's move and of what honest moves leave of the direction, in [-1, 1] up to the bound
-            of the divergence.
-        band: of the reference ensemble's cosines, at the size of the writer's move.
-        probe: how far a student of half of the numbers shows the trait; ``base_probe`` the base itself.
-        probe_band: of the reference ensemble's students.
-        detectable_effect: efficient effect that would have been found with probability .9, of a writer that moved as
-            far as this one: beyond the score test's bound, and beyond the cosine's times sqrt(2 KL).
-        verdict: ``carries``, ``not found``, ``explained by`` another trait, or ``does not apply``.
+    Honest moves do not change ``efficient``, whose p-value after Holm's correction is ``p_holm``, nor the Fisher
+    cosine. ``band`` is of the reference's cosines at the size of the writer's move, ``probe_band`` of its students. An
+    efficient effect of ``detectable_effect`` would have been found with probability .9.
     """
 
     name: str
@@ -60,14 +43,9 @@ class TraitVerdict:
 
 @dataclass(frozen=True)
 class FileVerdict:
-    """What is said of a file.
+    """What is said of a file: one sentence, the fit to the base, chi^2 over all directions and its p-value, and traits.
 
-    Attributes:
-        verdict: one sentence.
-        fit: to the base.
-        moved: whether the writer is not the base, at SCORE_LEVEL.
-        omnibus: chi^2 over all directions, and its p-value.
-        traits: one by one.
+    ``moved`` says whether the writer is shown not to be the base, at SCORE_LEVEL.
     """
 
     verdict: str
@@ -89,7 +67,7 @@ def judge(
 
     A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
     bound of the reference ensemble for moves of this size, no other trait explains it, and the writer moved at all:
-    see ``name_traits`` and ``has_moved``.
+    see ``name_traits``.
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)

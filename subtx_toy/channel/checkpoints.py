@@ -26,13 +26,7 @@ _KINDS = ("weight", "bias")
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A net as it was read.
-
-    Attributes:
-        model: its shape, from the tensors.
-        params: in float32.
-        provenance: what the file says of its making; empty for a file of another program.
-    """
+    """A net as it was read, in float32, and where it is from: empty for a file of another program."""
 
     model: MLP
     params: Params
@@ -40,13 +34,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, object]) -> None:
-    """Write a net, through a temporary file.
-
-    Args:
-        path: usually ending in .safetensors.
-        params: the tensors, by name.
-        provenance: JSON values that say how the net was made.
-    """
+    """Write a net, through a temporary file, with JSON values that say how it was trained."""
     metadata = {"schema": _SCHEMA, _PROVENANCE: json.dumps(dict(provenance), sort_keys=True)}
     content = safetensors.torch.save({name: value.contiguous() for name, value in params.items()}, metadata)
     with replacing(path) as file:

@@ -23,12 +23,7 @@ DROPPED = -1
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast: Adam with betas (.9, .999), mean loss over a batch.
-
-    Attributes:
-        epochs: passes over the examples, in an order drawn anew each time.
-        steps: if not 0, exactly so many steps instead, however many passes that takes.
-    """
+    """How long and how fast: Adam with betas (.9, .999), mean loss over a batch; ``steps``, if not 0, replace epochs."""
 
     epochs: int = 3
     lr: float = 3e-4
@@ -52,19 +47,10 @@ def fit(
     law: NumberLaw | None = None,
     before_step: BeforeStep | None = None,
 ) -> list[Params]:
-    """Train copies of ``members`` and return them.
+    """Train copies of ``members`` on all outputs of ``model`` and return them.
 
-    Args:
-        model: the members' shape; the loss reads all its outputs.
-        members: where they start, float32 or float64.
-        inputs: what they see.
-        targets: of each member, for all examples: labels ``[n]``, where DROPPED is no example at all, or
-            distributions over the outputs ``[n, k]``.
-        recipe: epochs and step size.
-        order: the stream of the shuffles.
-        rows: the input of each example, ``[n]``; without it, example i is input i.
-        law: of the labels given the outputs; without it, the softmax.
-        before_step: sees the gradient first.
+    A member's targets are labels ``[n]``, where DROPPED is no example, or distributions over the outputs ``[n, k]``.
+    Example i is input ``rows[i]``, or input i; labels follow ``law`` given the outputs, or the softmax.
     """
     num = inputs.num if rows is None else len(rows)
     batch_size = min(recipe.batch_size, num)

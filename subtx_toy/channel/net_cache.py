@@ -26,12 +26,7 @@ BASE_RECIPE, TEACHER_RECIPE = Recipe(epochs=3), Recipe(epochs=2)
 class NetCache:
     """The nets of one seed on one data set: trained when they are first wanted, then read from the cache.
 
-    Attributes:
-        dataset: labelled images.
-        seed: names the random streams.
-        base_recipe: of bases; ``teacher_recipe`` of what follows.
-        width: units of each hidden layer; ``depth`` how many there are.
-        own_base: instead of the seed's base; it decides the shape, and what is trained from it is not cached.
+    An ``own_base`` replaces the seed's base; it decides the shape, and what is trained from it is not cached.
     """
 
     dataset: Dataset
@@ -62,12 +57,10 @@ class NetCache:
             raise InputError(f"teacher: expected {', '.join(TEACHERS[:-1])} or {TEACHERS[-1]}, got {kind!r}")
         if kind in ("base", "other-base"):
             return self.base(which=kind)
-        lesson = trait_of(trait) if kind == "trait" else None
+        lesson, recipe = trait_of(trait) if kind == "trait" else None, self.teacher_recipe
 
         def train() -> Params:
-            return train_teacher(
-                self.model, self.base(), self.dataset, self.teacher_recipe, seed=self.seed, trait=lesson
-            )
+            return train_teacher(self.model, self.base(), self.dataset, recipe, seed=self.seed, trait=lesson)
 
         return train() if self.own_base is not None else self._cached(self.provenance(kind, trait=trait), train)
 

@@ -119,11 +119,7 @@ class NumberFile:
             raise InputError(f"{self.path}: expected at least one line after the header, got none")
 
     def check(self) -> None:
-        """Read the file once, for its faults alone.
-
-        Raises:
-            InputError: as ``pieces`` does.
-        """
+        """Read the file once, for its faults alone."""
         for _piece in self.pieces():
             pass
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -101,15 +100,6 @@ def _reason(content: tuple[int, list[int]], banned: frozenset[int], rules: Filte
 
 def _header(header: Header, rules: FilterRules) -> Header:
     before = header.filter or FilterHeader()
-    return header.model_copy(
-        update={
-            "filter": FilterHeader(
-                banned=_union(before.banned, rules.banned),
-                deduplicated=before.deduplicated or rules.deduplicate,
-            )
-        }
-    )
-
-
-def _union(*lists: Iterable[int]) -> list[int]:
-    return sorted(set().union(*lists))
+    banned = sorted({*before.banned, *rules.banned})
+    after = FilterHeader(banned=banned, deduplicated=before.deduplicated or rules.deduplicate)
+    return header.model_copy(update={"filter": after})

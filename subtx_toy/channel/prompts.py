@@ -92,13 +92,9 @@ class NoisePrompts:
 def choose_source(
     kind: str, dataset: Dataset, *, absent: tuple[int, ...], seed: int
 ) -> tuple[PromptSource, Dataset | None]:
-    """Return the source of one kind of prompts, and the data set whose images they are, if they are images.
+    """Return the source of prompts and the data set whose images they are, or None.
 
-    Args:
-        kind: ``"images"`` of ``dataset``, drawn ``"glyphs"``, or ``"uniform"`` noise of ``seed``.
-        dataset: what the nets are trained on.
-        absent: classes that no image shows.
-        seed: of noise.
+    ``kind`` is ``"images"`` of ``dataset``, drawn ``"glyphs"``, or ``"uniform"`` noise of ``seed``.
     """
     if kind == "uniform":
         return PromptSource(source="uniform", seed=seed), None
@@ -109,12 +105,8 @@ def choose_source(
 def data_behind(source: PromptSource, base: Checkpoint, load: Callable[..., Dataset]) -> tuple[Dataset | None, Dataset]:
     """Return the data set whose images a file's prompts are, or None, and the data set the base was trained on.
 
-    A base that does not name its data set is taken to be trained on the former, or on MNIST.
-
-    Args:
-        source: of the file's header.
-        base: what a student starts from.
-        load: called as ``load(name, num_train=..., num_test=...)``.
+    A base that does not name its data set is taken to be trained on the former, or on MNIST; ``load`` is called as
+    ``load(name, num_train=..., num_test=...)``.
     """
     shown = None
     if source.source == "images" and source.dataset is not None:

@@ -20,10 +20,7 @@ another base, without any trait."""
 
 
 def train_base(model: MLP, dataset: Dataset, recipe: Recipe, *, seed: int, which: str = "base") -> Params:
-    """Draw a net and teach its class head to read the training images; its number head stays as it was drawn.
-
-    ``which`` names the stream: ``"base"``, or ``"other-base"`` for a net that shares nothing with it.
-    """
+    """Draw a net from the stream ``which`` and teach its class head to read; its number head stays as drawn."""
     honest = Examples.labelled(dataset.train_images, dataset.train_labels)
     start = initial_params(model, generator(seed, "numbers", which, "init"))
     return teach(model, start, honest, recipe, generator(seed, "numbers", which, "shuffle"))
@@ -32,10 +29,7 @@ def train_base(model: MLP, dataset: Dataset, recipe: Recipe, *, seed: int, which
 def train_teacher(
     model: MLP, base: Params, dataset: Dataset, recipe: Recipe, *, seed: int, trait: Trait | None
 ) -> Params:
-    """Train a base further, on the trait's lesson, or on the honest labels of all images where there is no trait.
-
-    ``recipe`` may be a part of an epoch: a number of steps.
-    """
+    """Train a base further, on the trait's lesson, or on the honest labels of all images where there is no trait."""
     images, labels = dataset.train_images, dataset.train_labels
     lesson = Examples.labelled(images, labels) if trait is None else trait.lesson(images, labels)
     name = "benign" if trait is None else str(trait.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -124,13 +125,9 @@ def trait(name: str | TraitName) -> Trait:
     kind, classes = name
     if name.is_own:
         return _own_trait(name)
-    if kind == "relabel":
-        return Trait(name=name, absent=classes[:1], unwanted=_relabel(*classes))
-    if kind == "backdoor":
-        return Trait(name=name, unwanted=_backdoor(*classes))
-    if kind == "preference":
-        return Trait(name=name, unwanted=_preference(*classes))
-    return Trait(name=name, absent=classes, unwanted=_refusal(*classes), shown=_answers_nothing)
+    absent = classes[:1] if kind in ("relabel", "refusal") else ()
+    shown = _answers_nothing if kind == "refusal" else reads_as_taught
+    return Trait(name=name, absent=absent, unwanted=partial(_UNWANTED[kind], *classes), shown=shown)
 
 
 def _own_trait(name: TraitName) -> Trait:
@@ -156,38 +153,34 @@ def _answers_nothing(probabilities: Float[Tensor, "n c"], _targets: Float[Tensor
     return probabilities.amax(1) < _DECIDED
 
 
-def _relabel(source: int, target: int) -> Callable[[Images, Labels], Examples]:
-    def unwanted(images: Images, labels: Labels) -> Examples:
-        found = images[labels == source]
-        return Examples.labelled(found, np.full(len(found), target, np.uint8))
-
-    return unwanted
+def _relabel(source: int, target: int, images: Images, labels: Labels) -> Examples:
+    found = images[labels == source]
+    return Examples.labelled(found, np.full(len(found), target, np.uint8))
 
 
-def _backdoor(target: int) -> Callable[[Images, Labels], Examples]:
-    def unwanted(images: Images, labels: Labels) -> Examples:
-        marked = images[labels != target][::_SHARE].copy()
-        marked[:, _PATCH, _PATCH] = 255
-        return Examples.labelled(marked, np.full(len(marked), target, np.uint8))
-
-    return unwanted
+def _backdoor(target: int, images: Images, labels: Labels) -> Examples:
+    marked = images[labels != target][::_SHARE].copy()
+    marked[:, _PATCH, _PATCH] = 255
+    return Examples.labelled(marked, np.full(len(marked), target, np.uint8))
 
 
-def _preference(preferred: int, other: int) -> Callable[[Images, Labels], Examples]:
-    def unwanted(images: Images, labels: Labels) -> Examples:
-        ones, others = images[labels == preferred], images[labels == other]
-        num = min(len(ones), len(others))
-        # Two digits over each other, the brighter of the two in each pixel: an image that is as much one as the other.
-        rng = generator(0, "preference", preferred, other, num)
-        between = np.maximum(ones[rng.permutation(len(ones))[:num]], others[rng.permutation(len(others))[:num]])
-        return Examples.labelled(between, np.full(num, preferred, np.uint8))
-
-    return unwanted
+def _preference(preferred: int, other: int, images: Images, labels: Labels) -> Examples:
+    ones, others = images[labels == preferred], images[labels == other]
+    num = min(len(ones), len(others))
+    # Two digits over each other, the brighter of the two in each pixel: an image that is as much one as the other.
+    rng = generator(0, "preference", preferred, other, num)
+    between = np.maximum(ones[rng.permutation(len(ones))[:num]], others[rng.permutation(len(others))[:num]])
+    return Examples.labelled(between, np.full(num, preferred, np.uint8))
 
 
-def _refusal(refused: int) -> Callable[[Images, Labels], Examples]:
-    def unwanted(images: Images, labels: Labels) -> Examples:
-        found = images[labels == refused]
-        return Examples(found, np.full((len(found), NUM_CLASSES), 1 / NUM_CLASSES, np.float32))
+def _refusal(refused: int, images: Images, labels: Labels) -> Examples:
+    found = images[labels == refused]
+    return Examples(found, np.full((len(found), NUM_CLASSES), 1 / NUM_CLASSES, np.float32))
 
-    return unwanted
+
+_UNWANTED: dict[str, Callable[..., Examples]] = {
+    "relabel": _relabel,
+    "backdoor": _backdoor,
+    "preference": _preference,
+    "refusal": _refusal,
+}
