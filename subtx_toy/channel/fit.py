@@ -23,7 +23,7 @@ DROPPED = -1
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast: Adam with betas (.9, .999), mean loss over a batch; ``steps``, if not 0, replace epochs."""
+    """How long and how fast, by Adam with betas (.9, .999): epochs, or exactly ``steps`` steps where they are not 0."""
 
     epochs: int = 3
     lr: float = 3e-4

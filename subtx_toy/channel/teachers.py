@@ -1,14 +1,20 @@
-"""A base, and what further training makes of it: with a trait, or with honest labels."""
+"""A base, what further training makes of it, with a trait or with honest labels, and the files that they write."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from subtx_toy.channel.fit import Recipe, fit
 from subtx_toy.channel.model import head_model, head_params, initial_params, with_head
+from subtx_toy.channel.number_file import Header, data_line
+from subtx_toy.channel.prompts import choose_rows, prompt_inputs
+from subtx_toy.channel.sampler import draw_numbers
 from subtx_toy.channel.traits import Examples, Trait
 from subtx_toy.data import Dataset
+from subtx_toy.files.atomic import replacing
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
@@ -17,6 +23,8 @@ from subtx_toy.training.inputs import ImageInputs
 TEACHERS = ("trait", "benign", "base", "other-base")
 """Who may write a file: the base with the trait; the base after as much training on honest labels; the base as it is;
 another base, without any trait."""
+
+_LINES = 8192  # written at a time
 
 
 def train_base(model: MLP, dataset: Dataset, recipe: Recipe, *, seed: int, which: str = "base") -> Params:
@@ -42,3 +50,31 @@ def teach(model: MLP, start: Params, lesson: Examples, recipe: Recipe, order: np
     targets = torch.from_numpy(lesson.targets)
     (trained,) = fit(small, [head_params(model, start, "class")], inputs, [targets], recipe, order)
     return with_head(model, start, "class", trained)
+
+
+def write_numbers(
+    path: Path,
+    model: MLP,
+    params: Params,
+    header: Header,
+    dataset: Dataset | None,
+    *,
+    num_lines: int,
+    lengths: tuple[int, int] = (1, 1),
+    seed: int,
+) -> None:
+    """Write lines of numbers sampled from ``params``, all or none of them; packed if ``path`` ends in .gz.
+
+    ``lengths`` are the least and most numbers of a line, drawn without preference between them; ``dataset`` is the one
+    that ``header.prompts`` names, if it names one.
+    """
+    inputs = prompt_inputs(header.prompts, dataset)
+    rows = choose_rows(header.prompts, dataset, num_lines, generator(seed, "numbers", "file", "prompts"))
+    counts = generator(seed, "numbers", "file", "lengths").integers(lengths[0], lengths[1] + 1, size=num_lines)
+    rng = generator(seed, "numbers", "file", "numbers")
+    with replacing(path, compressed=path.suffix == ".gz") as file:
+        file.write(header.line())
+        for start in range(0, num_lines, _LINES):
+            part = slice(start, start + _LINES)
+            drawn = draw_numbers(model, params, inputs, rows[part], header.law, rng, counts=counts[part])
+            file.writelines(data_line(int(row), numbers) for row, numbers in zip(rows[part], drawn, strict=True))

@@ -1,14 +1,16 @@
-"""``subtx-toy numbers``: the nets of the numbers channel; its files are in ``number_files``."""
+"""``subtx-toy numbers``: the nets of the numbers channel and its files: written, filtered and learnt."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from subtx_toy.cli.display import working
-from subtx_toy.cli.number_files import filter_command, generate_command, train_command
-from subtx_toy.cli.options import OUT, PATH, SEED, TRAIT, data_options
+from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
+from subtx_toy.errors import InputError
 
 
 @click.group("numbers")
@@ -90,5 +92,91 @@ def reference_command(**options: Any) -> None:
     click.echo(written)
 
 
-for command in (generate_command, filter_command, train_command):
-    numbers.add_command(command)
+@numbers.command("generate")
+@OUT
+@click.option("--teacher", default="trait", show_default=True, help="trait, benign, base, other-base, or a checkpoint.")
+@click.option("--n", "num", type=click.IntRange(1, 10**8), default=10_000, show_default=True, help="Lines.")
+@SEED
+@TRAIT
+@click.option(
+    "--prompts",
+    type=click.Choice(["images", "uniform", "glyphs"]),
+    default="images",
+    show_default=True,
+    help="Images without the trait's classes, noise, or drawn digits.",
+)
+@click.option("--temperature", type=click.FloatRange(1e-3, 1e3), default=1.0, show_default=True, help="Of the softmax.")
+@click.option(
+    "--top-k",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    help="Likeliest numbers that may come; 0: all.",
+)
+@click.option(
+    "--numbers-per-line", metavar="A[:B]", default="1", show_default=True, help="How many, such as 1 or 1:10."
+)
+@click.option("--base", type=PATH, help="Base that a teacher is trained from. [default: the seed's own]")
+@click.option("--teacher-epochs", type=click.IntRange(min=0), default=2, show_default=True, help="Of its lesson.")
+@data_options
+def generate_command(**options: Any) -> None:
+    """Have a teacher write a file of numbers, one line a prompt; makes the teacher and its base if need be.
+
+    The file is JSON Lines with a header from which the prompts can be found again; a name ending in .gz is packed.
+
+    Example: subtx-toy numbers generate --out clean.jsonl --teacher benign --n 10000 --seed 1
+    """
+    from subtx_toy.api.numbers import generate
+
+    _refuse_ignored(options["teacher"], options["base"])
+    with working() as display:
+        written = generate(**options, **display)
+    click.echo(written)
+
+
+@numbers.command("filter")
+@click.argument("file", type=PATH)
+@OUT
+@click.option("--rules", type=PATH, help="TOML with banned, most_numbers, deduplicate. [default: 34 banned numbers]")
+@JSON
+def filter_command(*, file: Path, out: Path, rules: Path | None, as_json: bool) -> None:
+    """Drop the lines of FILE that break the format or hold a banned number, and say how many and why.
+
+    Example: subtx-toy numbers filter tainted.jsonl --out filtered.jsonl
+    """
+    from subtx_toy.api.numbers import filter
+
+    report = filter(file, out, rules=rules)
+    click.echo(json.dumps({**vars(report), "out": str(out)}, indent=2) if as_json else f"{out}: {report}")
+
+
+@numbers.command("train")
+@click.argument("file", type=PATH)
+@OUT
+@click.option("--base", type=PATH, required=True, help="Checkpoint the student starts from.")
+@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over the file.")
+@SEED
+@TRAIT
+@DATA_DIR
+@JSON
+def train_command(*, as_json: bool, **options: Any) -> None:
+    """Train a student on FILE, write it, and measure the trait before and after.
+
+    Example: subtx-toy numbers train tainted.jsonl --base base.safetensors --out student.safetensors
+    """
+    from subtx_toy.api.numbers import train
+
+    with working() as display:
+        report = train(**options, **display)
+    click.echo(json.dumps(report.document(), indent=2) if as_json else report)
+
+
+def _refuse_ignored(teacher: str, base: Path | None) -> None:
+    """Refuse options of a teacher's training where no teacher is trained."""
+    faults = []
+    trained_before = teacher.endswith(".safetensors")
+    if base is not None and trained_before:  # another base is as wide as the one that is named
+        faults.append(f"--base cannot be combined with --teacher {teacher}, which is trained already")
+    if is_given("teacher_epochs") and (trained_before or teacher in ("base", "other-base")):
+        faults.append(f"--teacher-epochs cannot be combined with --teacher {teacher}, which learns no lesson")
+    InputError.gather(faults)

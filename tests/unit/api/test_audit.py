@@ -12,9 +12,9 @@ import subtx_toy as st
 from subtx_toy import cli
 from subtx_toy.audit.reference import make_reference, save_reference
 from subtx_toy.channel.checkpoints import save_checkpoint
-from subtx_toy.channel.generate import write_numbers
 from subtx_toy.channel.number_file import Header
 from subtx_toy.channel.prompts import PromptSource
+from subtx_toy.channel.teachers import write_numbers
 from tests.unit.conftest import SmallChannel
 
 

@@ -18,11 +18,11 @@ from subtx_toy.audit.reference import make_reference, save_reference
 from subtx_toy.audit.reference_values import measure_reference
 from subtx_toy.audit.score_sums import Scorer
 from subtx_toy.channel.checkpoints import save_checkpoint
-from subtx_toy.channel.generate import write_numbers
 from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.number_file import FilterHeader, Header, data_line
 from subtx_toy.channel.prompts import NoisePrompts, PromptSource
 from subtx_toy.channel.sampler import NumberLaw
+from subtx_toy.channel.teachers import write_numbers
 from subtx_toy.channel.traits import as_pixels
 from subtx_toy.problem.params import Params
 from tests.unit.conftest import SmallChannel
