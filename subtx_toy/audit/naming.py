@@ -29,7 +29,7 @@ class Naming:
 
 
 def has_moved(measurement: NumbersMeasurement) -> bool:
-    """Return whether the likelihood ratio or the scores, each at half of SCORE_LEVEL, show a writer not the base."""
+    """Return whether the likelihood ratio or the scores, each at SCORE_LEVEL / 2, show that the base did not write."""
     evidence = measurement.movement.log_evidence >= math.log(2 / SCORE_LEVEL)
     return evidence or omnibus_test(measurement.sums)[1] < SCORE_LEVEL / 2
 
