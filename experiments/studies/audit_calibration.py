@@ -1,6 +1,6 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
-The decision is the package's own, fixed before: `subtx_toy.audit.naming`. Run it in as many shards as there are
+The decision is the package's own, fixed before: `subtx_toy.audit.verdict`. Run it in as many shards as there are
 processors, then collect; the numbers that a net writes are drawn by its place in its shard, so they depend on how many
 there are, two for the committed document. The arguments of a shard after its part are the seed of the base, the
 fine-tunes of its reference (a third of them for the honest moves), the width of the net, and the digits that no prompt
@@ -28,7 +28,6 @@ from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_a
 from subtx_toy.audit.examination import scorer_of
 from subtx_toy.audit.measurement import NumbersMeasurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
-from subtx_toy.audit.naming import SCORE_LEVEL, name_traits
 from subtx_toy.audit.questions import question, trait_probe
 from subtx_toy.audit.reference import (
     benign_teacher,
@@ -39,6 +38,7 @@ from subtx_toy.audit.reference import (
 )
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.verdict import SCORE_LEVEL, name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.movement import measure_movement
-from subtx_toy.audit.repeats import Repeats, count_repeats
-from subtx_toy.audit.sample import MAX_LEARNT, Sample
+from subtx_toy.audit.sample import MAX_LEARNT, Repeats, Sample, count_repeats
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile, Piece

@@ -88,11 +88,6 @@ def _scored_alone(scorer: Scorer, pairs: Pairs) -> tuple[ScoreSums, Pairs]:
     return sums, pairs.part(np.flatnonzero(scored.possible))
 
 
-def reference_rows(header: Header, shown: Dataset | None, size: int) -> Int[np.ndarray, " n"]:
-    """Return the prompts that the reference ensemble writes for: of the file's source, in an order of their own."""
-    return choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
-
-
 @dataclass(frozen=True)
 class ReferenceValues:
     """A value for each fine-tune of which a number could be judged: divergences in nats a number, the rest by trait."""
@@ -137,7 +132,7 @@ def measure_reference(
     stored = _stored(path)
     if stored is not None:
         return stored
-    rows = reference_rows(header, shown, size)
+    rows = choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
     probes = [question.probe for question in questions]
     # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
     measured = [net for net in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if net.sums.num]

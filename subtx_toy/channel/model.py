@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem.activations import ACTIVATIONS
-from subtx_toy.problem.initialisations import initialise
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
@@ -20,11 +18,6 @@ _ROWS = 2048  # inputs at a time: 8 MB of number logits
 def channel_model(*, width: int = 256, depth: int = 2) -> MLP:
     """Return the shape of the net: images in, 10 class logits and then 1,000 number logits out."""
     return MLP((NUM_PIXELS, *(width,) * depth, NUM_CLASSES + NUM_NUMBERS), ACTIVATIONS["relu"])
-
-
-def initial_params(model: MLP, rng: np.random.Generator) -> Params:
-    """Draw parameters in float32: weights N(0, 1/d_in), biases 0."""
-    return initialise(model, rng, init="fan_in_normal", dtype=torch.float32)
 
 
 def head_model(model: MLP, head: str) -> MLP:

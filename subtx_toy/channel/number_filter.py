@@ -12,7 +12,7 @@ import numpy as np
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from subtx_toy.channel.number_file import FilterHeader, Header, NumberFile, data_line
+from subtx_toy.channel.number_file import FilterHeader, NumberFile, data_line
 from subtx_toy.channel.number_text import MAX_NUMBERS, Fault
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
@@ -69,8 +69,11 @@ class FilterReport:
 def filter_file(source: NumberFile, target: Path, rules: FilterRules) -> FilterReport:
     """Write the lines of ``source`` that ``rules`` let through to ``target``, a line at a time."""
     report, banned, seen = FilterReport(), frozenset(rules.banned), set[bytes]()
+    before = source.header.filter or FilterHeader()
+    deduplicated = before.deduplicated or rules.deduplicate
+    after = FilterHeader(banned=sorted(banned.union(before.banned)), deduplicated=deduplicated)
     with replacing(target, compressed=target.suffix == ".gz") as file:
-        file.write(_header(source.header, rules).line())
+        file.write(source.header.model_copy(update={"filter": after}).line())
         for number, content in source.entries():
             report.read += 1
             reason = content.kind if isinstance(content, Fault) else _reason(content, banned, rules, seen)
@@ -96,10 +99,3 @@ def _reason(content: tuple[int, list[int]], banned: frozenset[int], rules: Filte
             return "repeated"
         seen.add(key)
     return ""
-
-
-def _header(header: Header, rules: FilterRules) -> Header:
-    before = header.filter or FilterHeader()
-    banned = sorted({*before.banned, *rules.banned})
-    after = FilterHeader(banned=banned, deduplicated=before.deduplicated or rules.deduplicate)
-    return header.model_copy(update={"filter": after})

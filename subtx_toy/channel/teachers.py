@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from subtx_toy.channel.fit import Recipe, fit
-from subtx_toy.channel.model import head_model, head_params, initial_params, with_head
+from subtx_toy.channel.model import head_model, head_params, with_head
 from subtx_toy.channel.number_file import Header, data_line
 from subtx_toy.channel.prompts import choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import draw_numbers
 from subtx_toy.channel.traits import Examples, Trait
 from subtx_toy.data import Dataset
 from subtx_toy.files.atomic import replacing
+from subtx_toy.problem.initialisations import initialise
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
@@ -30,7 +31,8 @@ _LINES = 8192  # written at a time
 def train_base(model: MLP, dataset: Dataset, recipe: Recipe, *, seed: int, which: str = "base") -> Params:
     """Draw a net from the stream ``which`` and teach its class head to read; its number head stays as drawn."""
     honest = Examples.labelled(dataset.train_images, dataset.train_labels)
-    start = initial_params(model, generator(seed, "numbers", which, "init"))
+    rng = generator(seed, "numbers", which, "init")
+    start = initialise(model, rng, init="fan_in_normal", dtype=torch.float32)
     return teach(model, start, honest, recipe, generator(seed, "numbers", which, "shuffle"))
 
 

@@ -18,7 +18,6 @@ from subtx_toy.audit.document import audit_document, audit_page
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import Movement, measure_movement
-from subtx_toy.audit.naming import name_traits
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
     benign_teacher,
@@ -28,10 +27,9 @@ from subtx_toy.audit.reference import (
     split_reference,
 )
 from subtx_toy.audit.reference_values import ReferenceValues
-from subtx_toy.audit.repeats import Repeats, count_repeats
-from subtx_toy.audit.sample import Sample, line_keys
+from subtx_toy.audit.sample import Repeats, Sample, count_repeats, line_keys
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
-from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge
+from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge, name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model, head_model, head_params
