@@ -18,7 +18,7 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.theory import perceptron as theory
 from subtx_toy.theory.alignment import AlignmentRay
-from subtx_toy.training import batched as training
+from subtx_toy.training import perceptron as training
 from subtx_toy.training.gradient_step import student_step
 
 SUMMARY = "checks a second on one thread: batched against two Python loops, 8-16-16-6 tanh, 32 inputs, float64"

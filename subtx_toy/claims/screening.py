@@ -21,7 +21,7 @@ from subtx_toy.problem.stack import apply_stacked, perceptron
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError, TraitLoss
 from subtx_toy.seeding import generator
 from subtx_toy.theory import perceptron as theory
-from subtx_toy.training import batched as training
+from subtx_toy.training import perceptron as training
 
 STACK = 64
 """Problems of one shape: more of them are faster, and show fewer shapes."""

@@ -76,7 +76,7 @@ def list_command(*, store: Path | None, as_json: bool) -> None:
 
     Example: subtx-toy results list
     """
-    from subtx_toy.results.overview import overview
+    from subtx_toy.results.cells import overview
     from subtx_toy.results.presentation import align
     from subtx_toy.settings.base import dataset_title
 

@@ -1,4 +1,4 @@
-"""Means over seeds: one cell a configuration, never two of them or two versions of the results in one."""
+"""Means over seeds, one cell for each configuration, and how much a store holds."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from subtx_toy.errors import InputError
-from subtx_toy.results.rows import Selection, Version
+from subtx_toy.results.rows import Selection, Version, parse
 from subtx_toy.settings.messages import nearest
 from subtx_toy.stats import Estimate, estimate
-from subtx_toy.store.results import Result
+from subtx_toy.store import Store
+from subtx_toy.store.records import takes_store
+from subtx_toy.store.results import Result, configs, stored_by_config, trials_by_state
 
 _FAVOURITES = ("student_aux.accuracy", "alignment")
 """What is shown where no metric is named: whether the trait came over, or the student moved towards the teacher."""
@@ -98,3 +101,40 @@ def _order(value: object) -> tuple[bool, float, str]:
     """Sort numbers by size and before texts."""
     number = isinstance(value, int | float)
     return (not number, float(value) if isinstance(value, int | float) else math.inf, "" if number else str(value))
+
+
+_STATES = ("done", "running", "pending", "failed")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Counts of a store, as rows of JSON values.
+
+    Attributes:
+        stored: finished trials by protocol, data set and RESULTS_VERSION.
+        trials: planned trials by experiment, how many of them are in each state.
+    """
+
+    stored: list[dict[str, Any]]
+    trials: list[dict[str, Any]]
+
+
+@takes_store
+def overview(store: Store) -> Overview:
+    """Count what is in a store."""
+    protocols = {number: parse(content) for number, content in configs(store).items()}
+    stored: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for number, dataset, version, trials, last in stored_by_config(store):
+        config = protocols[number]
+        protocol = "unknown" if config is None else config.protocol
+        place = {"protocol": protocol, "dataset": dataset, "results_version": version}
+        row = stored.setdefault(
+            (protocol, dataset, version), {**place, "configurations": 0, "trials": 0, "last_finished": 0.0}
+        )
+        row["configurations"] += 1
+        row["trials"] += trials
+        row["last_finished"] = max(row["last_finished"], last)
+    planned: dict[str, dict[str, Any]] = {}
+    for experiment, state, num in trials_by_state(store):
+        planned.setdefault(experiment, {"experiment": experiment, **dict.fromkeys(_STATES, 0)})[state] = num
+    return Overview([stored[key] for key in sorted(stored)], list(planned.values()))

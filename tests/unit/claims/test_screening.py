@@ -11,7 +11,7 @@ from subtx_toy.claims.screening import STACK, screened
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.theory import perceptron as batched
 from subtx_toy.tolerances import TERMS_ROUNDING
-from subtx_toy.training import batched as training
+from subtx_toy.training import perceptron as training
 
 
 @pytest.mark.parametrize("group", range(4))

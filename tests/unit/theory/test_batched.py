@@ -16,7 +16,7 @@ from subtx_toy.problem.spec import SMOOTH_ACTIVATIONS, ProblemSpec
 from subtx_toy.theory import perceptron as theory
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.tolerances import BATCHED_ROUTE
-from subtx_toy.training import batched as training
+from subtx_toy.training import perceptron as training
 from subtx_toy.training.gradient_step import student_step
 
 SPEC = ProblemSpec(hidden=(5, 4), input_dim=3, num_classes=2, num_aux=3, num_inputs=6, num_trait_inputs=4, eps=0.01)
