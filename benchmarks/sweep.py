@@ -15,7 +15,7 @@ from subtx_toy.store import Store
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import carry_out
-from subtx_toy.sweep.trial import Outcome
+from subtx_toy.sweep.trial import TrialOutcome
 from subtx_toy.sweep.workers import LocalWorkers, Workers
 
 SUMMARY = "overhead of a sweep of tiny trials: local processes against Dask, on the same trials"
@@ -47,7 +47,7 @@ def measure(engine: str, trials: int, workers: int) -> dict[str, float | int | s
             return DaskWorkers(workers)
         return LocalWorkers(workers)
 
-    outcomes: list[Outcome] = []
+    outcomes: list[TrialOutcome] = []
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "r.sqlite") as store:
         start = time.time()
         clocks: list[tuple[float, float]] = []  # of the coordinator and of the machine, at each outcome

@@ -20,7 +20,7 @@ from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.trial import Outcome
+from subtx_toy.sweep.trial import TrialOutcome
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
@@ -115,7 +115,7 @@ class TrialLines:
         self._total, self._done, self._tally = 0, 0, Tally(0)
         self._failures: set[str] = set()
 
-    def __call__(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
+    def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
         """Report some outcomes; the first call comes before any trial has run."""
         if not self._tally.total:
             self._total = tally.left
@@ -141,7 +141,7 @@ class TrialLines:
             self._report(f"{failed} trials failed; the others are stored, and the same command tries again")
 
 
-def failure_lines(outcome: Outcome, name: str, known: set[str]) -> list[str]:
+def failure_lines(outcome: TrialOutcome, name: str, known: set[str]) -> list[str]:
     """Say why a trial failed, and where if that is not ``known`` yet; nothing of a trial that finished."""
     if outcome.record is not None:
         return []

@@ -20,10 +20,10 @@ from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
-    from subtx_toy.sweep.trial import Outcome
+    from subtx_toy.sweep.trial import TrialOutcome
 
 Axes = Mapping[Any, object]
-Watch = Callable[[Tally, "Sequence[Outcome]"], None]
+Watch = Callable[[Tally, "Sequence[TrialOutcome]"], None]
 """Called with the tally before any trial has run, and with every batch of outcomes after it."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from subtx_toy.sweep.session import Tally
-    from subtx_toy.sweep.trial import Outcome
+    from subtx_toy.sweep.trial import TrialOutcome
 
 
 class Display(AbstractContextManager["Display"]):
@@ -149,7 +149,7 @@ class SweepProgress:
         self._started = False
         self._failures: set[str] = set()
 
-    def __call__(self, tally: Tally, outcomes: Sequence[Outcome]) -> None:
+    def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
         """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
         elapsed = time.monotonic() - self._start
         if not self._started:

@@ -102,7 +102,7 @@ def place(name: str, *, num_train: int | None = None, num_test: int | None = Non
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A data set, or one size of a drawn one; ``state`` is "cached", "not cached" or "damaged"."""
 
     name: str
@@ -114,7 +114,7 @@ class Entry:
     sha256: str | None
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[CatalogueEntry, ...]:
     """Return all data sets and all cached sizes of ``glyphs``, after checking what is cached."""
     default = drawn.place(*drawn.sizes(None, None))
     folders = sorted({default, *(path.parent for path in default.parent.glob(f"v*/{drawn.MANIFEST}"))})
@@ -133,13 +133,13 @@ def check(name: str) -> None:
         raise DataError(f"data set: expected one of {', '.join(available())}, got {name!r}{hint}")
 
 
-def _entry(name: str, origin: str, folder: Path, files: tuple[IdxFile, ...] | None) -> Entry:
+def _entry(name: str, origin: str, folder: Path, files: tuple[IdxFile, ...] | None) -> CatalogueEntry:
     """Describe a cached folder; ``files`` are None if its manifest is missing or damaged."""
     num_train, num_test = (files[0].shape[0], files[-1].shape[0]) if files else drawn.sizes(None, None)
     state, sha256 = "damaged" if folder.is_dir() else "not cached", None
     if files and isinstance(cache.inspect(folder, files), dict):
         state, sha256 = "cached", combine(file.sha256 for file in files)
-    return Entry(name, num_train, num_test, origin, state, folder, sha256)
+    return CatalogueEntry(name, num_train, num_test, origin, state, folder, sha256)
 
 
 def _ignore(*_values: object) -> None:

@@ -15,10 +15,10 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
-from subtx_toy.settings.published import Published, PublishedSweep, Table
+from subtx_toy.settings.published import FileTable, Published, PublishedSweep
 
 
-class Definition(Table):
+class Definition(FileTable):
     """One experiment file; the subclasses add the configuration of their protocol."""
 
     quick: ClassVar[Mapping[str, object]] = {}
@@ -99,7 +99,7 @@ class Distillation(Definition):
     published: Published | None = Field(None, description="numbers to compare with")
 
 
-class FigureAxis(Table):
+class FigureAxis(FileTable):
     """What a figure of a sweep has from left to right."""
 
     setting: str | None = Field(None, description="the setting on the axis; none names every point by its settings")

@@ -19,13 +19,13 @@ METRICS = ("accuracy", "hidden_cosine", "probe_accuracy")
 Fraction = Annotated[float, Field(ge=-1, le=1)]
 
 
-class Table(BaseModel):
+class FileTable(BaseModel):
     """A table of an experiment file: frozen, with exact types and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class PublishedArm(Table):
+class PublishedArm(FileTable):
     """A published mean with the half-width of its 95 % interval.
 
     ``contaminated_by`` names the arm to which one of the ``n`` models is expected to belong: the one that the authors'
@@ -37,7 +37,7 @@ class PublishedArm(Table):
     contaminated_by: str | None = Field(None, description="the arm that one model in n really belongs to")
 
 
-class Published(Table):
+class Published(FileTable):
     """What a source reports: accuracies by arm."""
 
     source: str = Field(description="author, year, identifier, figure or table")
@@ -70,7 +70,7 @@ class Published(Table):
         return printed if other is None else (self.n * printed - self.arms[other].mean) / (self.n - 1)
 
 
-class PublishedPoint(Table):
+class PublishedPoint(FileTable):
     """What a source reports at one point of its sweep."""
 
     at: dict[str, Any] = Field(description="settings of the point that are not the experiment's own")
@@ -89,7 +89,7 @@ class PublishedPoint(Table):
         return values
 
 
-class PublishedSweep(Table):
+class PublishedSweep(FileTable):
     """What a source reports of a sweep.
 
     A standard error is ``sd`` / sqrt(n) or ``ci95`` / 1.96 as printed; where a mean stands alone, the source's runs are

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from subtx_toy.errors import WorkerError
-from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
+from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 
 _COUNT_SECONDS = 5.0  # between looks at how many workers there are
 _CONNECT_SECONDS = 30.0  # a scheduler answers within milliseconds; a login node may be slow
@@ -66,10 +66,10 @@ class DaskWorkers:
             self._counted = time.monotonic()
         return self._num
 
-    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
         with self._reached():
-            future: Future[list[Outcome]] = self._executor.submit(run_batch, tuple(trials), Edition.here())
+            future: Future[list[TrialOutcome]] = self._executor.submit(run_batch, tuple(trials), Edition.here())
         return future
 
     def died(self, error: BaseException) -> bool:

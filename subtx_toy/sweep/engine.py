@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol, runtime_checkable
 
-from subtx_toy.sweep.trial import Outcome, Trial
+from subtx_toy.sweep.trial import Trial, TrialOutcome
 from subtx_toy.sweep.workers import Workers
 
 _BATCH_SECONDS = 0.3  # minimum work of a batch: handing one over and storing it takes some milliseconds
@@ -33,16 +33,16 @@ class Supply(Protocol):
         """Note that the engine works; it calls this at least every few seconds."""
 
 
-def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None]:
+def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None, None]:
     """Run what ``supply`` gives, and yield outcomes as they come; an empty list after half a second without any.
 
     Every trial draws from streams of its own, so records do not depend on workers, batches or order. If a worker dies,
     the trials that were under way run again, each alone, which shows the one that kills its worker. Leaving the
     iterator early, by an error or by Ctrl-C, stops the workers at once.
     """
-    running: dict[Future[list[Outcome]], Sequence[Trial]] = {}
+    running: dict[Future[list[TrialOutcome]], Sequence[Trial]] = {}
     suspects: deque[Trial] = deque()  # were under way when a worker died
-    suspected: Future[list[Outcome]] | None = None  # runs alone: if its worker dies, it is to blame
+    suspected: Future[list[TrialOutcome]] | None = None  # runs alone: if its worker dies, it is to blame
     size, at_an_end = _BatchSize(workers.num), False
     try:
         while True:
@@ -77,7 +77,7 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
                 else:
                     workers.recover()
                     if future is suspected:
-                        yield [Outcome(batch[0], None, _DIED)]
+                        yield [TrialOutcome(batch[0], None, _DIED)]
                     else:
                         suspects.extend(batch)
                 suspected = None if future is suspected else suspected
@@ -85,7 +85,7 @@ def run(supply: Supply, workers: Workers) -> Generator[list[Outcome], None, None
         workers.close(at_once=not at_an_end)
 
 
-def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[Outcome]]:
+def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[TrialOutcome]]:
     try:
         return workers.submit(batch)
     except Exception as error:
@@ -102,7 +102,7 @@ class _BatchSize:
         self._num_workers = num_workers
         self._seconds = math.inf  # a trial, a running mean; until the first is measured, batches hold one
 
-    def learn(self, outcomes: Sequence[Outcome]) -> None:
+    def learn(self, outcomes: Sequence[TrialOutcome]) -> None:
         for outcome in outcomes:
             seconds = outcome.ended - outcome.started
             self._seconds = seconds if math.isinf(self._seconds) else 0.8 * self._seconds + 0.2 * seconds

@@ -11,7 +11,7 @@ from subtx_toy.errors import StoreError
 from subtx_toy.store import Store
 from subtx_toy.store.trials import Entry, Leases, states
 from subtx_toy.sweep.engine import run
-from subtx_toy.sweep.trial import Outcome, Trial
+from subtx_toy.sweep.trial import Trial, TrialOutcome
 from subtx_toy.sweep.workers import Workers
 
 
@@ -74,7 +74,7 @@ def carry_out(
     experiment: str,
     retry_failed: bool = False,
     max_failures: int | None = None,
-) -> Generator[tuple[Tally, list[Outcome]], None, None]:
+) -> Generator[tuple[Tally, list[TrialOutcome]], None, None]:
     """Run the trials that are not stored, and yield how far the sweep is with what has finished and been stored since.
 
     The first tally comes before any trial has run. Trials that other coordinators run on the same store are waited for,

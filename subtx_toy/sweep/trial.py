@@ -40,7 +40,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """A trial's record, or the text of its error, with the worker's clock in seconds since 1970 (0 if it died)."""
 
     trial: Trial
@@ -83,7 +83,7 @@ def start_worker() -> None:
         threading.Thread(target=follow, daemon=True).start()
 
 
-def run_batch(trials: Sequence[Trial], edition: Edition) -> list[Outcome]:
+def run_batch(trials: Sequence[Trial], edition: Edition) -> list[TrialOutcome]:
     """Run some trials in this process, one after another."""
     here = Edition.here()
     if here != edition:
@@ -94,7 +94,7 @@ def run_batch(trials: Sequence[Trial], edition: Edition) -> list[Outcome]:
     return [_outcome(trial) for trial in trials]
 
 
-def _outcome(trial: Trial) -> Outcome:
+def _outcome(trial: Trial) -> TrialOutcome:
     started = time.time()
     try:
         record, error = run_trial(trial), ""
@@ -102,7 +102,7 @@ def _outcome(trial: Trial) -> Outcome:
         raise
     except Exception as fault:  # a worker outlives whatever a trial does
         record, error = None, "".join(traceback.format_exception(fault))
-    return Outcome(trial, record, error, started, time.time())
+    return TrialOutcome(trial, record, error, started, time.time())
 
 
 def run_trial(trial: Trial) -> RunRecord:

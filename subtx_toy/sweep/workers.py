@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, runtime_checkable
 
 from subtx_toy.sweep.threads import THREAD_VARIABLES
-from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch, start_worker
+from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
 
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 
@@ -26,7 +26,7 @@ class Workers(Protocol):
     def num(self) -> int:
         """Batches that can run at the same time."""
 
-    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it; may raise what ``died`` knows."""
 
     def died(self, error: BaseException) -> bool:
@@ -45,10 +45,10 @@ class LocalWorkers:
     def __init__(self, num: int) -> None:
         self.num = num
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
-        self._under_way: list[Future[list[Outcome]]] = []
+        self._under_way: list[Future[list[TrialOutcome]]] = []
         self._not_ours = set(multiprocessing.active_children())
 
-    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
         if self._pool is None:
             # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.

@@ -18,7 +18,7 @@ from subtx_toy.training import perceptron
 
 
 @dataclass(frozen=True)
-class Observation:
+class StepObservation:
     """Where one student step went; distances to the teacher are Euclidean, losses are the student's.
 
     ``alignment`` is student_update . teacher_update, without student_lr and eps; ``cosine`` is nan if one is zero.
@@ -67,7 +67,7 @@ def student_updates(
 
 
 @torch.no_grad()
-def observe(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> Observation:
+def observe(problem: Problem, eps: float | None = None, *, student_init: Params | None = None) -> StepObservation:
     """Take both steps and measure; ``eps`` and ``student_init`` as in ``student_step``."""
     eps = problem.eps if eps is None else eps
     teacher = problem.teacher_params(eps)
@@ -82,7 +82,7 @@ def observe(problem: Problem, eps: float | None = None, *, student_init: Params 
     def trait(params: Params) -> float:
         return math.nan if problem.trait_loss is None else float(problem.trait_value(params))
 
-    return Observation(
+    return StepObservation(
         eps=eps,
         alignment=float(vectors.inner(update, problem.teacher_update)),
         student_update_norm=float(vectors.norm(update)),

@@ -22,7 +22,7 @@ from subtx_toy.store.trials import Leases
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
+from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 from subtx_toy.sweep.workers import Workers
 
 WORDS = ["width=8,12,16", "num_train=500", "num_test=200", "num_inputs=500"]
@@ -52,8 +52,8 @@ class Here:
 
     num = 1
 
-    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
-        future: Future[list[Outcome]] = Future()
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
+        future: Future[list[TrialOutcome]] = Future()
         future.set_result(run_batch(trials, Edition.here()))
         return future
 

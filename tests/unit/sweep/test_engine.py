@@ -20,7 +20,7 @@ from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep.engine import _BatchSize, run
-from subtx_toy.sweep.trial import Edition, Outcome, Trial, run_batch
+from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 from subtx_toy.sweep.workers import LocalWorkers
 
 CONFIG = RunConfig(
@@ -51,7 +51,7 @@ class Listed:
         pass
 
 
-def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[Outcome]:
+def run_trials(trials: Sequence[Trial], *, workers: int) -> Iterator[TrialOutcome]:
     """Run trials in processes of this machine and yield each outcome when it is there."""
     with contextlib.closing(run(Listed(trials), LocalWorkers(workers))) as batches:
         for outcomes in batches:
@@ -102,11 +102,11 @@ def test_a_worker_of_another_edition_refuses_the_work(trials: list[Trial], other
 def test_batches_hold_enough_work_and_leave_some_for_everybody(trials: list[Trial]) -> None:
     size = _BatchSize(2)
     assert size.next(1000) == 1, "nothing is measured yet"
-    size.learn([Outcome(trials[0], None, started=0.0, ended=0.01)])
+    size.learn([TrialOutcome(trials[0], None, started=0.0, ended=0.01)])
     assert size.next(1000) == 30
     assert size.next(8) == 2
     assert size.next(1) == 1
-    size.learn([Outcome(trials[0], None, started=0.0, ended=100.0)] * 9)
+    size.learn([TrialOutcome(trials[0], None, started=0.0, ended=100.0)] * 9)
     assert size.next(1000) == 1
 
 

@@ -17,7 +17,7 @@ from subtx_toy.store import Store
 from subtx_toy.store.trials import failure, states
 from subtx_toy.sweep.schedule import estimate
 from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.trial import Outcome, Trial
+from subtx_toy.sweep.trial import Trial, TrialOutcome
 from tests.faults.sweeping import fail_elsewhere
 from tests.unit.store.test_schema import _record
 
@@ -39,15 +39,15 @@ class Threads:
         self.closed = False
         self._pool = concurrent.futures.ThreadPoolExecutor(2)
 
-    def submit(self, trials: Sequence[Trial]) -> Future[list[Outcome]]:
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         return self._pool.submit(lambda: [self._outcome(trial) for trial in trials])
 
-    def _outcome(self, trial: Trial) -> Outcome:
+    def _outcome(self, trial: Trial) -> TrialOutcome:
         self.ran.append(trial.seed)
         if trial.seed in self.failing:
-            return Outcome(trial, None, "Traceback\nValueError: it had to", 0.0, 0.1)
+            return TrialOutcome(trial, None, "Traceback\nValueError: it had to", 0.0, 0.1)
         record = dataclasses.replace(_record(trial.seed, CONFIG), run_id=trial.run_id)
-        return Outcome(trial, record, "", 0.0, 0.1)
+        return TrialOutcome(trial, record, "", 0.0, 0.1)
 
     def died(self, error: BaseException) -> bool:
         raise AssertionError(error)
