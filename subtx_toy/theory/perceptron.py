@@ -15,7 +15,6 @@ from subtx_toy.problem.losses import Loss, tempered
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import Array, Layers, cut, forward, kept, layers_of, perceptron, require_one_shape, stacked
-from subtx_toy.theory.curvature import curvature_per_input
 
 
 class Expansion:
@@ -161,6 +160,8 @@ def _ggn_products(problems: Sequence[Problem]) -> Float[Tensor, "s p"]:
 
 def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
     if loss.name != "kl":
+        from subtx_toy.theory.curvature import curvature_per_input  # which imports this module
+
         return curvature_per_input(loss, z, v)
     # The same variance of v under the softmax, over the first axis, where torch's kernel is 7 times faster.
     p = torch.softmax(tempered(z.T.contiguous(), loss.temperature), dim=0)
