@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.vocabulary.evidence import Evidence, RememberingRay
+from subtx_toy.claims.vocabulary.evidence import Evidence, ray_class
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import WORDS, ProblemSpec, draw_spec
@@ -21,6 +21,7 @@ from subtx_toy.problem.stack import apply_stacked, perceptron
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError, TraitLoss
 from subtx_toy.seeding import generator
 from subtx_toy.theory import perceptron as theory
+from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.training import perceptron as training
 
 STACK = 64
@@ -103,10 +104,10 @@ class StackedEvidence(Evidence):
         self._stack, self._at = stack, at
 
     @cached_property
-    def ray(self) -> RememberingRay:
+    def ray(self) -> AlignmentRay:
         """As for any evidence."""
         found = self._stack.prediction
-        return RememberingRay(self.problem, found.outputs[self._at], found.v[self._at])
+        return ray_class(self.problem)(self.problem, found.outputs[self._at], found.v[self._at])
 
     @cached_property
     def V(self) -> float:  # noqa: N802

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -142,6 +142,7 @@ def sampled_cross_entropy(temperature: float = 1.0) -> Loss:
     return cross_entropy(temperature, name="sampled_cross_entropy")
 
 
+@lru_cache(maxsize=32)
 def distillation_loss(name: str, *, temperature: float = 1.0) -> Loss:
     """Return the distillation loss of that name."""
     if name == "squared_error":

@@ -23,6 +23,9 @@ _LABELS = TENSOR._replace(
 _COLUMNS: Kind = instance(slice, "a slice of the outputs")
 
 
+_CROSS_ENTROPY, _SQUARED_ERROR = losses.cross_entropy(), losses.squared_error()
+
+
 @checked(inputs=TENSOR, value=FUNCTION._replace(expected="a function of the outputs [n, k]"))
 @dataclass(frozen=True, eq=False)
 class TraitLoss:
@@ -54,7 +57,7 @@ class LabelledCrossEntropy:
 
     def __call__(self, outputs: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
         """Return the loss: sum over outputs, mean over inputs."""
-        return losses.cross_entropy().mean(outputs[:, self.columns], self.labels)
+        return _CROSS_ENTROPY.mean(outputs[:, self.columns], self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class TargetedSquaredError:
 
     def __call__(self, outputs: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
         """Return the loss: sum over outputs, mean over inputs."""
-        return losses.squared_error().mean(outputs[:, self.columns], self.targets.to(outputs.dtype))
+        return _SQUARED_ERROR.mean(outputs[:, self.columns], self.targets.to(outputs.dtype))
 
 
 @checked(inputs=TENSOR, labels=_LABELS, class_logits=_COLUMNS)

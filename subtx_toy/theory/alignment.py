@@ -20,7 +20,7 @@ from subtx_toy.theory.curvature import curvature_per_input
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 
 _ROUNDOFF = torch.finfo(torch.float64).eps / 2
-_UNITS = ALIGNMENT_FLOOR_UNITS * _ROUNDOFF
+UNITS = ALIGNMENT_FLOOR_UNITS * _ROUNDOFF
 _SCALES, _NUM_ROUNDINGS = (1.0, 0.25, 0.0625), 4  # of the outputs, at which a user's loss is rounded so many times
 
 
@@ -79,7 +79,7 @@ class AlignmentRay:
         r = self.problem.distillation_loss.output_gradient(z, targets.permute(2, 0, 1).flatten(1).T)
         alignments = -(v * r).sum(-1).view(s, n).mean(1)
         carried = (self._sensitivity * targets.abs()).sum((1, 2))
-        floors = _UNITS * (carried / n + self._fixed)
+        floors = UNITS * (carried / n + self._fixed)
         self._known.update(zip(missing, zip(alignments.tolist(), floors.tolist(), strict=True), strict=True))
 
     def curvature(self) -> float:
@@ -100,7 +100,17 @@ class AlignmentRay:
             return self._known[eps][1]
         # mean_n sum_j S_nj |f_teacher|_nj; the rest does not depend on eps.
         carried = (self._sensitivity * self.targets(eps).abs()).sum()
-        return _UNITS * (float(carried) / len(self.outputs) + self._fixed)
+        return UNITS * (float(carried) / len(self.outputs) + self._fixed)
+
+    def is_linear(self, eps: float, part: float) -> bool:
+        """Whether dl/dz differs from its first order in eps, -eps M v, by at most that part of it, or M v is zero."""
+        loss, z = self.problem.distillation_loss, self.outputs
+        slope = loss.hessian_product(z, z, self.v)
+        size = float(slope.norm())
+        if size == 0:
+            return True
+        bend = loss.output_gradient(z, self.targets(eps)) + eps * slope
+        return float(bend.norm()) <= part * eps * size
 
     def update_rounding(self, rng: np.random.Generator) -> float:
         """Return how far rounding moves dS, in norm, at small eps: errors of dl/dz as in ``floor``, pulled back by J.
@@ -111,7 +121,7 @@ class AlignmentRay:
         size = 2 * self.outputs.abs() + self.problem.distillation_loss.temperature
         errors = self.slope_terms + torch.einsum("jni,nj->ni", self._hessian_sizes, size)
         signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
-        return _UNITS * float(linearization.pulled_back(self.problem, signs * errors / len(errors)).norm())
+        return UNITS * float(linearization.pulled_back(self.problem, signs * errors / len(errors)).norm())
 
     @cached_property
     def slope_terms(self) -> Float[Tensor, "n k"]:

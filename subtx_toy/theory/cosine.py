@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from subtx_toy.problem import params as vectors
@@ -47,6 +46,8 @@ def lambda_max(problem: Problem) -> Eigenvalue:
     start = generator(0, "lambda_max").standard_normal(size)
     if not matvec(start).any():
         return Eigenvalue(0.0, 0.0)  # a random vector is in the null space of the zero matrix only
+    from scipy.sparse.linalg import LinearOperator, eigsh  # slow to load
+
     operator = LinearOperator((size, size), matvec=matvec, dtype=np.float64)
     values, columns = eigsh(operator, k=1, which="LA", v0=start)
     top = columns[:, 0]

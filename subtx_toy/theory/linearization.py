@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -48,7 +49,9 @@ def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
 def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s n k"]:
     """Return the teacher's distilled outputs at each eps."""
     if isinstance(problem.model, FastMLP):
-        return perceptron.teacher_outputs(problem, eps)
+        # Outputs first in memory: there torch's kernels work on many inputs at once.
+        found = np.ascontiguousarray(perceptron.teacher_outputs(problem, eps).swapaxes(0, 1))
+        return torch.from_numpy(found).permute(1, 2, 0)
     with torch.no_grad():
         return torch.stack([problem.distilled(problem.teacher_params(one)) for one in eps])
 
@@ -66,7 +69,8 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
     """Return J^T ``weights``, SUMMED over inputs and outputs, at ``base_params`` or at other parameters."""
     problem.require_float64()
     if isinstance(problem.model, FastMLP):
-        return vectors.unflatten(perceptron.pulled_back(problem, weights, at), problem.base_params)
+        flat = torch.from_numpy(perceptron.pulled_back(problem, weights.T.numpy(), at))
+        return vectors.unflatten(flat, problem.base_params)
     start = problem.base_params if at is None else at
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     with torch.enable_grad():
@@ -78,7 +82,7 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
 def pulled_back(problem: Problem, weights: Float[Tensor, "n k"]) -> Float[Tensor, " p"]:
     """Return J^T ``weights`` at ``base_params``, flat."""
     if isinstance(problem.model, FastMLP):
-        return perceptron.pulled_back(problem, weights, None)
+        return torch.from_numpy(perceptron.pulled_back(problem, weights.T.numpy()))
     return vectors.flatten(transposed_jacobian_product(problem, weights))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
-
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.sign_change import confirmed_gap, scan_points, sign_changes
@@ -59,6 +57,8 @@ def observed_eps(problem: Problem) -> ObservedEps:
         if alignment == 0:
             undecided += 1
             continue
+        from scipy.optimize import brentq  # loaded where a change was found: most scans find none
+
         root = float(brentq(ray.alignment, below, eps, rtol=1e-12)) if below else 0.0
         unconfirmed = _unconfirmed(problem, root, eps)
         return ObservedEps(root, cap, undecided, "", not unconfirmed, unconfirmed)

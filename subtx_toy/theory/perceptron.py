@@ -69,22 +69,20 @@ def outputs_and_product(problem: Problem, update: Params) -> tuple[Float[Tensor,
     return torch.from_numpy(base.outputs[problem.columns]).T, torch.from_numpy(v[problem.columns]).T
 
 
-def pulled_back(problem: Problem, weights: Float[Tensor, "n k"], at: Params | None) -> Float[Tensor, " p"]:
-    """Return J^T ``weights``, flat, at the base or at other parameters."""
+def pulled_back(problem: Problem, weights: Array, at: Params | None = None) -> Array:
+    """Return J^T ``weights`` ``[k, n]``, flat, at the base or at other parameters."""
     base = _at_base(problem) if at is None else _expand(problem, at)
     r = np.zeros_like(base.outputs)
-    r[problem.columns] = weights.T.numpy()
-    return torch.from_numpy(base.pulled_back(r))
+    r[problem.columns] = weights
+    return base.pulled_back(r)
 
 
-def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s n k"]:
-    """Return the teacher's distilled outputs at each eps."""
-    base, update = problem.flat.numpy()
-    model = perceptron(problem)
+def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Array:
+    """Return the teacher's distilled outputs ``[s, k, n]`` at each eps."""
+    model, (base, update) = perceptron(problem), problem.flat.numpy()
     teachers = cut(model, base + np.array(eps)[:, None] * update)
-    outputs = forward(teachers, problem.inputs.T.numpy(), model.activation).outputs
-    # Outputs first in memory: there torch's kernels work on many inputs at once.
-    return torch.from_numpy(np.ascontiguousarray(outputs[:, problem.columns].swapaxes(0, 1))).permute(1, 2, 0)
+    outputs: Array = forward(teachers, problem.inputs.T.numpy(), model.activation).outputs[:, problem.columns]
+    return outputs
 
 
 def _expand(problem: Problem, params: Params) -> Expansion:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
-from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
+from subtx_toy.claims.vocabulary.evidence import FAR, UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CONSISTENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
 from subtx_toy.problem.model import MLP
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
 _PAPER = "Cloud et al. 2025, arXiv:2507.14805"
-FAR = (1.0, 16.0, 256.0)
-"""Teachers that have moved that far: nothing is small any more."""
 
 
 def first_order(evidence: Evidence) -> Outcome:

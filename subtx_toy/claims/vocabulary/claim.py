@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from subtx_toy.tolerances import REMAINDER_GROWTH
@@ -59,6 +60,9 @@ class Inequality:
         return f"{self.what or 'inequality'}: {self.lhs:.6g} <= {self.rhs:.6g}{tail}"
 
 
+_RANKS: dict[Verdict, int] = {"violated": 0, "undecided": 1, "holds": 2}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The checks of one claim on one problem, and the pair of numbers whose ratio is reported (nan if none)."""
@@ -67,11 +71,10 @@ class Outcome:
     predicted: float = math.nan
     observed: float = math.nan
 
-    @property
+    @cached_property
     def worst(self) -> Inequality:
         """The check that decides the verdict: the least margin among violated, else undecided, else all."""
-        ranked = {"violated": 0, "undecided": 1, "holds": 2}
-        return min(self.checks, key=lambda check: (ranked[check.verdict], check.margin))
+        return min(self.checks, key=lambda check: (_RANKS[check.verdict], check.margin))
 
     @property
     def ratio(self) -> float:

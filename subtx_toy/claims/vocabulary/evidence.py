@@ -18,11 +18,15 @@ from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
 from subtx_toy.theory.curvature import dense_ggn, ggn_teacher_product
+from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
 
 NUM_RUNGS, RUNG_RATIO = 6, 4.0
 """Rungs of the ladder of step sizes, and the factor between two of them."""
+
+FAR = (1.0, 16.0, 256.0)
+"""Teachers that have moved that far: nothing is small any more."""
 
 LADDER_TOP = 2.0**-4
 """The first rung, of 1 / ||dT||, unless the loss bends sooner."""
@@ -45,6 +49,12 @@ class RememberingRay(AlignmentRay):
         if eps not in self._targets:
             self._targets[eps] = super().targets(eps)
         return self._targets[eps]
+
+
+def ray_class(problem: Problem) -> type[AlignmentRay]:
+    """Return the ray that a problem has: arrays of numpy for a ``FastMLP`` under squared error or kl."""
+    fast = isinstance(problem.model, FastMLP) and problem.distillation_loss.name in ("kl", "squared_error")
+    return PerceptronRay if fast else RememberingRay
 
 
 @checked(problem=instance(Problem, "a Problem"))
@@ -98,7 +108,7 @@ class Evidence(Observation):
     @cached_property
     def ray(self) -> AlignmentRay:
         """The alignment at every eps by the exact identity."""
-        return RememberingRay.of(self.problem)
+        return ray_class(self.problem).of(self.problem)
 
     @cached_property
     def V(self) -> float:  # noqa: N802, the symbol of the theory
@@ -145,14 +155,11 @@ class Evidence(Observation):
         From the top on the slopes of the loss in the outputs, dl/dz, are linear in eps to a tenth: from there on
         "small" may mean something.
         """
-        loss, outputs, top = self.problem.distillation_loss, self.ray.outputs, LADDER_TOP
-        slope = loss.hessian_product(outputs, outputs, self.ray.v)
-        size = float(slope.norm())
-        while size > 0 and top > _LOWEST_TOP:
-            eps = top * self.unit
-            bend = loss.output_gradient(outputs, self.ray.targets(eps)) + eps * slope
-            if float(bend.norm()) <= _LINEAR * eps * size:
-                break
+        top = LADDER_TOP
+        if self.dT_norm:
+            # What the claims on the alignment look at, in one pass.
+            self.ray.prepare((*rungs(top * self.unit), self.problem.eps, *(far * self.unit for far in FAR)))
+        while not self.ray.is_linear(top * self.unit, _LINEAR) and top > _LOWEST_TOP:
             top /= RUNG_RATIO
         return rungs(top * self.unit)
 

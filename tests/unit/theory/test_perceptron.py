@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+from subtx_toy.claims.vocabulary.evidence import ray_class
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.params import Params
@@ -16,6 +17,7 @@ from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.theory import linearization, perceptron
 from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import BATCHED_ROUTE
 
 SPEC = ProblemSpec(hidden=(5, 4), input_dim=3, num_classes=2, num_aux=3, num_inputs=6, num_trait_inputs=4, seed=2)
@@ -80,6 +82,44 @@ def test_a_ray_that_is_prepared_gives_the_same_alignments_and_floors(loss: str) 
         for eps in EPS:
             assert prepared.alignment(eps) == pytest.approx(single.alignment(eps), rel=0, abs=single.floor(eps))
             assert prepared.floor(eps) == pytest.approx(single.floor(eps), rel=1e-9)
+
+
+def assert_rays_agree(fast: AlignmentRay, slow: AlignmentRay) -> None:
+    """Every number of both rays is the same, to rounding."""
+    fast.prepare(EPS)
+    assert fast.curvature() == pytest.approx(slow.curvature(), rel=1e-12)
+    for eps in (*EPS, 7.0):
+        floor = slow.floor(eps)
+        assert abs(fast.alignment(eps) - slow.alignment(eps)) <= floor
+        assert fast.floor(eps) == pytest.approx(floor, rel=1e-9)
+        assert_same(fast.targets(eps), slow.targets(eps))
+        assert [fast.is_linear(eps, part) for part in (0.01, 0.1, 1.0)] == [
+            slow.is_linear(eps, part) for part in (0.01, 0.1, 1.0)
+        ]
+    roundings = [ray.update_rounding(generator(0, "test")) for ray in (fast, slow)]
+    assert roundings[0] == pytest.approx(roundings[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "kl"])
+@pytest.mark.parametrize("num_aux", [1, 3])
+def test_a_ray_in_numpy_is_the_ray_in_torch(loss: str, num_aux: int) -> None:
+    temperature = 2.0 if loss == "kl" else 1.0
+    spec = dataclasses.replace(SPEC, loss=loss, temperature=temperature, num_aux=num_aux, distilled_logits="all")
+    slow, fast = both(spec)
+    assert ray_class(fast) is PerceptronRay
+    assert_rays_agree(PerceptronRay.of(fast), AlignmentRay.of(slow))
+    blind = dataclasses.replace(SPEC, hidden=(), distilled_logits="aux")
+    assert_rays_agree(
+        *(kind.of(one) for kind, one in zip((PerceptronRay, AlignmentRay), both(blind)[::-1], strict=True))
+    )
+
+
+def test_a_wrong_slope_of_the_ray_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fast = both(SPEC)
+    right = PerceptronRay._slopes
+    monkeypatch.setattr(PerceptronRay, "_slopes", lambda self, y: (1 + 1e-6) * right(self, y))
+    with pytest.raises(AssertionError):
+        assert_rays_agree(PerceptronRay.of(fast), AlignmentRay.of(slow))
 
 
 def test_the_plain_model_never_takes_this_route(monkeypatch: pytest.MonkeyPatch) -> None:
