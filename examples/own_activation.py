@@ -18,8 +18,8 @@ from flint import arb
 from scipy.special import expit
 
 from subtx_toy.certify import activations as certify
+from subtx_toy.certify.activations import Series, product_term
 from subtx_toy.certify.checker.units import UNITS, Unit
-from subtx_toy.certify.series import Series, product_term
 from subtx_toy.problem.activation_bounds import ActivationBounds
 from subtx_toy.problem.activations import Activation
 from subtx_toy.problem.model import MLP

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from subtx_toy.figures.arms import draw_arms
-from subtx_toy.figures.files import save
+from subtx_toy.figures.style import save
 from subtx_toy.results.comparison import accuracies_by_arm, compare
 from subtx_toy.settings.experiment_file import read_distillation
 from subtx_toy.store import Store, default_path

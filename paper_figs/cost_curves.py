@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from subtx_toy.figures import style
-from subtx_toy.figures.files import save
+from subtx_toy.figures.style import save
 
 SOURCE = Path(__file__).parents[1] / "docs" / "results" / "cost-curves.json"
 LABELS = {

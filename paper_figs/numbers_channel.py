@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from subtx_toy.figures.files import save
+from subtx_toy.figures.style import save
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.audit import draw_content, draw_null

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from subtx_toy.figures.files import save
 from subtx_toy.figures.one_step import draw_one_step
+from subtx_toy.figures.style import save
 from subtx_toy.results.one_step_table import by_start, over_student_lr
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.one_step import OneStepConfig

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from subtx_toy.figures import style
-from subtx_toy.figures.files import save
 from subtx_toy.figures.points import draw_points, fill_panel
+from subtx_toy.figures.style import save
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.tables.comparison_tables import Checked, read_checked

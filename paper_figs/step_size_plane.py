@@ -13,7 +13,7 @@ import numpy as np
 from subtx_toy.certify.description import describe
 from subtx_toy.certify.search import path_of
 from subtx_toy.claims.instance import given
-from subtx_toy.figures.files import save
+from subtx_toy.figures.style import save
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.plane import draw_plane

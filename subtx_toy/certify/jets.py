@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from subtx_toy.certify.activations import Series
 from subtx_toy.certify.balls import Ball
 from subtx_toy.certify.balls.ball import tighter
 from subtx_toy.certify.balls.rounding import down, up
-from subtx_toy.certify.series import Series
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from subtx_toy.certify.activations import Series, softmax
 from subtx_toy.certify.balls import Ball
 from subtx_toy.certify.balls.ball import zeros
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, divided, from_terms, taylor
 from subtx_toy.certify.ray import START, OutputRay
-from subtx_toy.certify.series import Series, softmax
 from subtx_toy.certify.student import StudentStep
 
 

@@ -6,14 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from subtx_toy.certify.activations import ACTIVATIONS
+from subtx_toy.certify.activations import ACTIVATIONS, Series, log_sum_exp, square_term
 from subtx_toy.certify.balls import Ball, dot
 from subtx_toy.certify.balls.ball import stack, zeros
 from subtx_toy.certify.balls.rounding import up
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, from_terms
 from subtx_toy.certify.ray import refuse_kinks
-from subtx_toy.certify.series import Series, log_sum_exp, square_term
 
 
 class StudentStep:

@@ -87,7 +87,7 @@ def run(
         click.echo(found.table)
         click.echo(f"records: {found.store}")
     if target is not None and found.has_figure:  # after the numbers, which a full disk must not hide
-        from subtx_toy.figures.files import save
+        from subtx_toy.figures.style import save
 
         save(found.plot(), target)
         if not as_json:

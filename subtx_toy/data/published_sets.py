@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from subtx_toy.data import wheel
-from subtx_toy.data.published import PublishedSet, files_of
-from subtx_toy.data.sources import mirror, system_folder
+from subtx_toy.data.published import PublishedSet, files_of, mirror, system_folder
 
 # 70,000 handwritten digits: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998), "Gradient-based learning applied to
 # document recognition", Proceedings of the IEEE 86(11).

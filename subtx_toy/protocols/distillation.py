@@ -21,11 +21,10 @@ from subtx_toy.problem.model import HiddenModel
 from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.training.inputs import PoolSettings, distillation_inputs
+from subtx_toy.training.inputs import PoolSettings, Targets, distillation_inputs
 from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
 from subtx_toy.training.phase import HeldOut, run_phase
 from subtx_toy.training.representations import measure_representations
-from subtx_toy.training.targets import Targets
 from subtx_toy.training.teacher import Teacher, TeacherCache, train_teacher
 from subtx_toy.training.trainers import Setup, Trainer, TrainerFactory, fastest_trainer
 

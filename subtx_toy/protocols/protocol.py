@@ -115,7 +115,7 @@ def _numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Measureme
 
 
 def _draw_numbers(summary: NumbersSummary) -> Figure:
-    from subtx_toy.figures.numbers import draw_number_arms
+    from subtx_toy.figures.arms import draw_number_arms
 
     return draw_number_arms(summary.arms, trait=summary.config.trait, dataset=summary.config.dataset_title)
 

@@ -11,7 +11,7 @@ import pytest
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
 from subtx_toy.figures.arms import draw_arms
-from subtx_toy.figures.files import save
+from subtx_toy.figures.style import save
 from subtx_toy.results.comparison import compare
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import ARMS

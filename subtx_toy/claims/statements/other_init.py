@@ -16,7 +16,7 @@ from subtx_toy.problem.initialisations import initialise
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.theory.other_init import probability_of_negative_alignment, unshared_update
+from subtx_toy.theory.step_predictions import probability_of_negative_alignment, unshared_update
 from subtx_toy.tolerances import CONTROL_ORDER, Z_BOUND
 from subtx_toy.training.gradient_step import student_updates
 

@@ -14,7 +14,7 @@ from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, SEEN, SMOOTH
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss, cross_entropy
-from subtx_toy.theory.other_init import probability_of_right_sign
+from subtx_toy.theory.step_predictions import probability_of_right_sign
 from subtx_toy.tolerances import TERMS_ROUNDING, Z_BOUND
 
 _NUM_DRAWS = 400

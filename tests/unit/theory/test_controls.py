@@ -14,7 +14,7 @@ from subtx_toy.problem.losses import sample_labels, sampled_cross_entropy
 from subtx_toy.seeding import generator
 from subtx_toy.theory.curvature import curvature
 from subtx_toy.theory.linearization import base_outputs, jacobian_product
-from subtx_toy.theory.other_init import (
+from subtx_toy.theory.step_predictions import (
     labels_needed,
     predicted_perturbed_update,
     probability_of_negative_alignment,

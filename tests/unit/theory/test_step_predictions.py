@@ -19,7 +19,7 @@ from subtx_toy.theory.alignment import exact_alignment
 from subtx_toy.theory.cosine import lambda_max
 from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_vector_product
 from subtx_toy.theory.linearization import jacobian_product, transposed_jacobian_product
-from subtx_toy.theory.other_init import unshared_update
+from subtx_toy.theory.step_predictions import unshared_update
 from subtx_toy.tolerances import CONTROL_ORDER
 from subtx_toy.training.gradient_step import observe, student_step
 from tests.reference.assertions import Product, assert_remainder_is_second_order, remainder_order

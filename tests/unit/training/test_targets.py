@@ -15,9 +15,8 @@ from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA
-from subtx_toy.training import targets as targets_module
-from subtx_toy.training.inputs import FreshNoise, InputPool, Inputs
-from subtx_toy.training.targets import Targets
+from subtx_toy.training import inputs as targets_module
+from subtx_toy.training.inputs import FreshNoise, InputPool, Inputs, Targets
 from subtx_toy.training.trainers import StackTrainer
 from tests.reference.closeness import assert_close
 from tests.reference.setups import plain_setup

@@ -10,7 +10,7 @@ from subtx_toy.claims.statements import other_init
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.theory.other_init import unshared_update
+from subtx_toy.theory.step_predictions import unshared_update
 from tests.reference.planted import GENERIC, judge_all, outcome_of, seeds, spec_of
 
 
