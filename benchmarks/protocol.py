@@ -23,12 +23,7 @@ SUMMARY = "seconds a model of the six-arm protocol: fp32, bf16, batched einsum a
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="rounds over all variants (default 3)")
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=2,
-        help="one-thread processes, or threads of one (default 2)",
-    )
+    parser.add_argument("--processes", type=int, default=2, help="one-thread processes, or threads of one (default 2)")
     parser.add_argument("--images", type=int, default=60_000, help="labelled images, and noise images (default 60000)")
     parser.add_argument("--epochs", type=int, default=5, help="of teacher and of students (default 5)")
     parser.add_argument("--dataset", default="mnist", help="mnist or glyphs (default mnist)")

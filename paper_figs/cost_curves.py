@@ -32,11 +32,7 @@ def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
     # The products at the best rate of the series: what the time would be without anything else.
     rate = max(point["gflop"] / point["training_cpu_seconds"] for point in points)
     axes.loglog(
-        x,
-        [point["gflop"] / rate for point in points],
-        "--",
-        color=PRODUCTS,
-        label="products alone, at their best rate",
+        x, [point["gflop"] / rate for point in points], "--", color=PRODUCTS, label="products alone, at their best rate"
     )
     axes.loglog(x, seconds, "o-", color=TIME, markersize=3, label="measured")
     axes.set_xlabel(LABELS[name])

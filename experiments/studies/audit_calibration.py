@@ -29,13 +29,7 @@ from subtx_toy.audit.examination import scorer_of
 from subtx_toy.audit.measurement import NumbersMeasurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import (
-    benign_teacher,
-    make_reference,
-    reference_seeds,
-    split_reference,
-    varied_recipe,
-)
+from subtx_toy.audit.reference import benign_teacher, make_reference, reference_seeds, split_reference, varied_recipe
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.verdict import SCORE_LEVEL, name_traits

@@ -66,7 +66,7 @@ def main(target: Path) -> None:
     z, v = torch.cat([logits for logits, _ in pieces]), torch.cat([tangents for _, tangents in pieces], dim=1)
     document: dict[str, Any] = {
         "what": "MNIST base of seed 0, image prompts without 4s, one number a line; directions of the audit: moves of "
-        "two own fine-tunes, efficient: without three axes of ten benign ones",
+        "two own fine-tunes, efficient: without three axes of ten benign ones"
     }
     num = len(NAMES)
     v = torch.cat([efficient(z, v, num), v[: num + 1]])  # efficient scores, plain scores, the teacher's own move

@@ -28,7 +28,7 @@ from subtx_toy.channel.model import head_logits, head_model, head_params
 from subtx_toy.channel.number_file import Piece
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
-from subtx_toy.channel.students import Pairs, train_student
+from subtx_toy.channel.teachers import Pairs, train_student
 from subtx_toy.channel.traits import as_pixels, trait
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator

@@ -20,7 +20,7 @@ from subtx_toy.channel.checkpoints import load_checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.number_file import Header, NumberFile
 from subtx_toy.channel.prompts import data_behind, prompt_inputs
-from subtx_toy.channel.students import read_pairs, train_student
+from subtx_toy.channel.teachers import read_pairs, train_student
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.files.atomic import replacing

@@ -19,8 +19,7 @@ from subtx_toy.channel.number_file import Header, NumberFile
 from subtx_toy.channel.number_filter import FilterReport, FilterRules, filter_file
 from subtx_toy.channel.number_text import MAX_NUMBERS
 from subtx_toy.channel.prompts import choose_source, data_behind, prompt_inputs
-from subtx_toy.channel.students import read_pairs, train_student
-from subtx_toy.channel.teachers import write_numbers
+from subtx_toy.channel.teachers import read_pairs, train_student, write_numbers
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset, load
 from subtx_toy.data.dataset import Progress, Report

@@ -17,7 +17,7 @@ from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile, Piece
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.channel.students import Pairs
+from subtx_toy.channel.teachers import Pairs
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import head_model, head_params
 from subtx_toy.channel.sampler import NumberLaw
-from subtx_toy.channel.students import Pairs, train_student
+from subtx_toy.channel.teachers import Pairs, train_student
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, axpy, difference
 from subtx_toy.seeding import generator

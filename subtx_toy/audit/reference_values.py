@@ -17,7 +17,7 @@ from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.prompts import choose_rows
 from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
-from subtx_toy.channel.students import Pairs
+from subtx_toy.channel.teachers import Pairs
 from subtx_toy.data import Dataset, cache
 from subtx_toy.data.dataset import Progress
 from subtx_toy.files.atomic import replacing

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from subtx_toy.api.run import failure_lines
-from subtx_toy.results.presentation import clock
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -96,6 +93,8 @@ def _left(done: int, total: int | None, elapsed: float | None) -> str:
     >>> _left(2, 6, 15.0), _left(0, 6, 15.0)
     ('about 0:30 left', '')
     """
+    from subtx_toy.results.presentation import clock
+
     if not done or total is None or done >= total or elapsed is None:
         return ""
     return f"about {clock(elapsed * (total - done) / done)} left"
@@ -151,6 +150,8 @@ class SweepProgress:
 
     def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
         """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
+        from subtx_toy.api.run import failure_lines
+
         elapsed = time.monotonic() - self._start
         if not self._started:
             self._started = True
@@ -185,6 +186,8 @@ def line(tally: Tally, elapsed: float) -> str:
     >>> line(Tally(total=10, stored=2, done=4, failed=1), 8.0)
     '7 of 10 trials, 0.62 a second, about 0:05 left, 1 failed'
     """
+    from subtx_toy.results.presentation import clock
+
     here = tally.done + tally.failed
     words = [f"{tally.total - tally.left} of {tally.total} trials"]
     if here:
@@ -200,6 +203,8 @@ def _table(tally: Tally, elapsed: float) -> Table:
     from rich import box
     from rich.progress_bar import ProgressBar
     from rich.table import Table
+
+    from subtx_toy.results.presentation import clock
 
     here = tally.done + tally.failed
     rate = here / elapsed if here else 0.0

@@ -168,7 +168,7 @@ def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], 
 
     Example: subtx-toy results export tiny.csv tiny width=16,32
     """
-    from subtx_toy.results.export import check_target, export
+    from subtx_toy.results.rows import check_target, export
 
     check_target(target)
     num = export(_select(experiment, axes, **selecting), target)

@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 @JSON
 @click.option("--list", "only_list", is_flag=True, help="Print the claims with their hypotheses and sources, and stop.")
 def verify(
-    problem: str | None,
-    *,
-    chosen: str | None,
-    instances: int | None,
-    seed: int,
-    as_json: bool,
-    only_list: bool,
+    problem: str | None, *, chosen: str | None, instances: int | None, seed: int, as_json: bool, only_list: bool
 ) -> int:
     """Check the one-step claims: predicted, observed, verdict.
 

@@ -138,13 +138,7 @@ class ModuleModel:
 
 
 def own_model(
-    factory: object,
-    *,
-    name: str,
-    image_shape: tuple[int, ...],
-    num_outputs: int,
-    num_classes: int,
-    dtype: torch.dtype,
+    factory: object, *, name: str, image_shape: tuple[int, ...], num_outputs: int, num_classes: int, dtype: torch.dtype
 ) -> Model:
     """Return the model that a user's ``factory(shape, num_outputs)`` builds, its constants of ``dtype``.
 

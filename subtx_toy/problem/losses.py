@@ -108,11 +108,7 @@ def _kl(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
 def squared_error() -> Loss:
     """Build l(z, y) = 1/2 ||z - y||^2 on raw logits: gradient z - y, Hessian the identity."""
     return Loss(
-        "squared_error",
-        "logits",
-        lambda z, y: (0.5 * ((z - y) ** 2).sum(-1), z - y),
-        lambda _z, _y, v: v,
-        by_row=True,
+        "squared_error", "logits", lambda z, y: (0.5 * ((z - y) ** 2).sum(-1), z - y), lambda _z, _y, v: v, by_row=True
     )
 
 

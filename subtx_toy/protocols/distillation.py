@@ -80,12 +80,7 @@ def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
 
 
 def run_protocol(
-    config: RunConfig,
-    dataset: Dataset,
-    *,
-    seed: int,
-    trainer: TrainerFactory | None = None,
-    watch: Watch | None = None,
+    config: RunConfig, dataset: Dataset, *, seed: int, trainer: TrainerFactory | None = None, watch: Watch | None = None
 ) -> ProtocolResult:
     """Train teacher and students of one seed and measure every arm, reference and teacher among them.
 

@@ -165,11 +165,7 @@ def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> l
     if is_path(config.dataset):  # the content counts, which the checksum names, and not where it lies
         fields = {name: value for name, value in fields.items() if name not in ("num_train", "num_test")}
         fields["dataset"] = "own"
-    content: dict[str, Any] = {
-        "config": fields,
-        "dataset_sha256": dataset_sha256,
-        "results_version": RESULTS_VERSION,
-    }
+    content: dict[str, Any] = {"config": fields, "dataset_sha256": dataset_sha256, "results_version": RESULTS_VERSION}
     content |= config.key_extras()
     if config.source:
         content["source_sha256"] = source_sha256("protocol", config.source, expected="a Protocol")

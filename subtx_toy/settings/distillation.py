@@ -42,8 +42,7 @@ class RunConfig(Settings):
     num_aux: Count = Field(3, description="auxiliary logits, which no label ever touches")
     activation: Annotated[str, NamedOr(ACTIVATION_NAMES, "an Activation")] = Field("relu", description="nonlinearity")
     init: Literal["fan_in_normal", "pytorch", "he"] = Field(
-        "fan_in_normal",
-        description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)",
+        "fan_in_normal", description="weights N(0, 1/d_in) and zero biases; torch.nn.Linear's; or N(0, 2/d_in)"
     )
     init_scale: Positive = Field(1.0, description="factor on every initial weight and bias")
 
@@ -60,8 +59,7 @@ class RunConfig(Settings):
     student_epochs: CountOrZero = Field(5, description="passes of the students over the distillation inputs")
 
     loss: Literal["kl", "squared_error", "sampled_cross_entropy"] = Field(
-        "kl",
-        description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels",
+        "kl", description="distillation loss: KL(teacher || student), squared error on logits, or sampled labels"
     )
     temperature: Positive = Field(1.0, description="of both softmaxes in kl, of the sampler in sampled labels")
     loss_scale: Positive = Field(1.0, description="factor on the losses of both phases, but not on weight decay")

@@ -136,9 +136,7 @@ def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
 
 takes_store = checked(
     store=instance(
-        Store,
-        "an open Store",
-        lambda value: f"; write Store({str(value)!r})" if isinstance(value, str | Path) else "",
+        Store, "an open Store", lambda value: f"; write Store({str(value)!r})" if isinstance(value, str | Path) else ""
     )
 )
 """Decorates functions of a store: a path in its place is refused."""

@@ -46,13 +46,7 @@ class TeacherCache:
 
 
 def train_teacher(
-    setup: Setup,
-    dataset: Dataset,
-    held_out: HeldOut,
-    teacher: Trainer,
-    *,
-    epochs: int,
-    after_step: Callable[[], None],
+    setup: Setup, dataset: Dataset, held_out: HeldOut, teacher: Trainer, *, epochs: int, after_step: Callable[[], None]
 ) -> Teacher:
     """Train ``teacher``, whose only member stands at the shared initialisation, on the labelled images."""
     labels = torch.from_numpy(dataset.train_labels.astype(np.int64))

@@ -67,10 +67,7 @@ def test_path_of_what_is_not_cached_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ["fetch", "glyphs", "gliphs"],
-            "expected one of glyphs, mnist, fashion, got 'gliphs'; did you mean 'glyphs'",
-        ),
+        (["fetch", "glyphs", "gliphs"], "expected one of glyphs, mnist, fashion, got 'gliphs'; did you mean 'glyphs'"),
         (["fetch", "mnist", "--num-train", "5"], "--num-train: expected glyphs among the names"),
         (["fetch", "mnist", "--data-dir", "/nonexistent"], "data_dir: expected a folder with IDX files"),
         (["fetch", "glyphs", "--num-test", "0"], "num_test: expected an integer from 1"),

@@ -32,10 +32,7 @@ GENERATE = ["numbers", "generate", "--out", "x.jsonl", "--teacher"]
         ),
         (
             [*GENERATE, "t.safetensors", "--base", "b.safetensors", "--teacher-epochs", "2"],
-            [
-                "--base cannot be combined with --teacher t.safetensors",
-                "--teacher-epochs cannot be combined with",
-            ],
+            ["--base cannot be combined with --teacher t.safetensors", "--teacher-epochs cannot be combined with"],
         ),
         ([*GENERATE, "base", "--teacher-epochs", "5"], ["--teacher-epochs cannot be combined with --teacher base"]),
         (

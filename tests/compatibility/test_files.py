@@ -11,15 +11,7 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
-from tests.compatibility.commands import (
-    ABOUT_MACHINE,
-    COMMANDS,
-    FIXTURES,
-    TIMES,
-    Workplace,
-    names,
-    same_machine,
-)
+from tests.compatibility.commands import ABOUT_MACHINE, COMMANDS, FIXTURES, TIMES, Workplace, names, same_machine
 from tests.compatibility.documents import differences
 
 

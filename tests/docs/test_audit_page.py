@@ -15,16 +15,7 @@ from subtx_toy.channel.number_file import MAX_BYTES
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 SMALL = {
     "base": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--width", "48", "--epochs", "60"],
-    "generate": [
-        "--dataset",
-        "glyphs",
-        "--num-train",
-        "1500",
-        "--num-test",
-        "300",
-        "--numbers-per-line",
-        "1:3",
-    ],
+    "generate": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--numbers-per-line", "1:3"],
     "train": ["--epochs", "8"],
     "audit": ["--num-reference", "6"],
 }

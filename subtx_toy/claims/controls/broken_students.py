@@ -100,9 +100,7 @@ BROKEN = (
     BrokenStudent("rounded", "probabilities rounded to hundredths", altered.with_targets(altered.rounded)),
     BrokenStudent("clipped", "the teacher's logits clipped to +- 1/2", altered.clipped),
     BrokenStudent(
-        "top_k",
-        "the two most likely labels only",
-        altered.with_targets(altered.top_k, least_logits=altered.TOP_K + 1),
+        "top_k", "the two most likely labels only", altered.with_targets(altered.top_k, least_logits=altered.TOP_K + 1)
     ),
     BrokenStudent("dropout", "drops half of its hidden units", altered.drops_units),
     BrokenStudent("batch_norm", "normalises its hidden units over the batch", altered.normalises_batches),

@@ -76,10 +76,7 @@ def test_another_problem_is_rejected_with_the_reason(certificate: Certificate) -
     ("settings", "sentence"),
     [
         ({"quantity": "alignmnt"}, "quantity: expected one of .*, got 'alignmnt'; did you mean 'alignment'?"),
-        (
-            {"student_lr": -1.0, "order": 1},
-            "student_lr: expected a finite number > 0, got -1.0\norder: expected an",
-        ),
+        ({"student_lr": -1.0, "order": 1}, "student_lr: expected a finite number > 0, got -1.0\norder: expected an"),
         ({"max_boxes": 0}, "max_boxes: expected an integer >= 1, got 0"),
         ({"seed": 3}, "seed: only the problem 'mnist-teacher' takes one, got 3 with a Problem"),
     ],

@@ -19,13 +19,7 @@ from subtx_toy.audit.examination import FileMeasurement, Question, reference_siz
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import Movement, measure_movement
 from subtx_toy.audit.questions import question, read_examples
-from subtx_toy.audit.reference import (
-    benign_teacher,
-    load_reference,
-    make_reference,
-    save_reference,
-    split_reference,
-)
+from subtx_toy.audit.reference import benign_teacher, load_reference, make_reference, save_reference, split_reference
 from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.sample import Repeats, Sample, count_repeats, line_keys
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
@@ -36,7 +30,7 @@ from subtx_toy.channel.model import channel_model, head_model, head_params
 from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
-from subtx_toy.channel.students import Pairs, train_student
+from subtx_toy.channel.teachers import Pairs, train_student
 from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params, difference, inner

@@ -381,11 +381,7 @@ def test_the_seal_tells_of_an_accident(certificate: ProvedRange, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"no archive", "not a readable archive"),
-        (b"", "not a readable archive"),
-    ],
+    ("content", "message"), [(b"no archive", "not a readable archive"), (b"", "not a readable archive")]
 )
 def test_what_is_no_archive_is_rejected(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "it.cert").write_bytes(content)

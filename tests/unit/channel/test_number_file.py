@@ -16,8 +16,7 @@ from subtx_toy.channel.number_file import MAX_BYTES, Header, NumberFile, data_li
 from subtx_toy.channel.number_filter import FilterRules, filter_file
 from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
 from subtx_toy.channel.prompts import NoisePrompts, PromptSource, choose_rows, prompt_inputs
-from subtx_toy.channel.students import read_pairs
-from subtx_toy.channel.teachers import write_numbers
+from subtx_toy.channel.teachers import read_pairs, write_numbers
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
 from tests.unit.conftest import SmallChannel

@@ -17,12 +17,7 @@ from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.published import PublishedSet, Source, SourceError
 from subtx_toy.seeding import generator
 
-STEMS = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
+STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 SHAPES = ((30, 28, 28), (30,), (20, 28, 28), (20,))
 
 
@@ -79,8 +74,7 @@ def tiny(cache_dir: Path) -> Tiny:
         files.append(IdxFile(stem, shape, hashlib.sha256(contents[stem]).hexdigest()))
     train_images, train_labels, test_images, test_labels = files
     made = Tiny(
-        PublishedSet("mnist", (train_images, train_labels, test_images, test_labels), (), "ask a friend"),
-        contents,
+        PublishedSet("mnist", (train_images, train_labels, test_images, test_labels), (), "ask a friend"), contents
     )
     made.spec = made.with_sources(made.source())
     return made

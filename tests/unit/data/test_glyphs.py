@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from subtx_toy.data import catalogue, drawn, fonts, glyphs, warp
+from subtx_toy.data import catalogue, drawn, glyphs, warp
+from subtx_toy.data import glyphs as fonts
 from subtx_toy.errors import DataError
 from subtx_toy.seeding import generator
 

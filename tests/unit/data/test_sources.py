@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from subtx_toy.data import catalogue, published, sources
+from subtx_toy.data import catalogue, published
+from subtx_toy.data import published as sources
 from subtx_toy.data.published_sets import MNIST
 from subtx_toy.errors import DataError
 

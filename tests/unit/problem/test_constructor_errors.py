@@ -109,10 +109,7 @@ def problem(**changes: Any) -> Problem:
                 "student_lr: expected a finite number > 0, got nothing",
             ],
         ),
-        (
-            lambda: MLP((3, 4, 5), "tanh"),
-            ["num_classes: expected at most 5, the number of outputs, got 10"],
-        ),
+        (lambda: MLP((3, 4, 5), "tanh"), ["num_classes: expected at most 5, the number of outputs, got 10"]),
         (lambda: MLP((3, 4, 15), torch.tanh), [ACTIVATION + "the function tanh; did you mean 'tanh'?"]),
         (lambda: MLP((3, 4, 15), nn.Tanh()), [ACTIVATION + "Tanh(); did you mean 'tanh'?"]),
         (lambda: MLP((3, 4, 15), "tan"), [ACTIVATION + "'tan'; did you mean 'tanh'?"]),

@@ -15,12 +15,7 @@ from subtx_toy.problem.params import Params, difference, norm
 from subtx_toy.protocols import distillation as protocol
 from subtx_toy.protocols.distillation import STUDENTS, ProtocolResult, run_protocol
 from subtx_toy.settings.distillation import ARMS, RunConfig
-from subtx_toy.tolerances import (
-    FP32_ADAM_KINKED_RUN,
-    FP32_ADAM_SMOOTH_RUN,
-    FP32_SGD_RUN,
-    FP64_STEP,
-)
+from subtx_toy.tolerances import FP32_ADAM_KINKED_RUN, FP32_ADAM_SMOOTH_RUN, FP32_SGD_RUN, FP64_STEP
 from subtx_toy.training import phase as phase_module
 from subtx_toy.training.trainers import AutogradTrainer, StackTrainer, Trainer, TrainerFactory
 from tests.reference.closeness import assert_close, assert_params_close, same_bits

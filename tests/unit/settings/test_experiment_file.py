@@ -188,10 +188,7 @@ def test_a_grid_over_settings_that_a_run_does_not_tell_apart_is_refused(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (
-            'protocol = "two-step"\n',
-            "file.py:NAME of your own, got 'two-step'; did you mean 'one-step'?",
-        ),
+        ('protocol = "two-step"\n', "file.py:NAME of your own, got 'two-step'; did you mean 'one-step'?"),
         ('protocol = "one-step"\n[[grid]]\nwidth = [0]\n', "grid: width: expected an integer >= 1, got 0"),
     ],
 )

@@ -72,7 +72,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "student_noise_layers": draw(st.sampled_from(["all", "hidden"])),
         "students": draw(st.sampled_from(["all", "shared", "aux", "student_aux"])),
         "probe": draw(st.booleans()) if depth else False,
-        "metric": draw(st.sampled_from(["", "subtx_toy.problem.metrics:accuracy"])),
+        "metric": draw(st.sampled_from(["", "subtx_toy.problem.model:accuracy"])),
         "precision": draw(st.sampled_from(["fp32", "fp64", "bf16"])),
     }
 
@@ -151,14 +151,8 @@ def test_an_unknown_key_suggests_the_nearest(name: str, sentence: str) -> None:
     ("values", "sentence"),
     [
         ({"momentum": 0.9}, "momentum: expected 0 unless optimizer is 'sgd', got 0.9"),
-        (
-            {"temperature": 2.0, "loss": "squared_error"},
-            "temperature: expected 1 with loss 'squared_error', got 2.0",
-        ),
-        (
-            {"inputs": "images", "input_pool": "fresh"},
-            "input_pool: expected 'fixed' with inputs 'images', got 'fresh'",
-        ),
+        ({"temperature": 2.0, "loss": "squared_error"}, "temperature: expected 1 with loss 'squared_error', got 2.0"),
+        ({"inputs": "images", "input_pool": "fresh"}, "input_pool: expected 'fixed' with inputs 'images', got 'fresh'"),
         (
             {"inputs": "images", "num_train": 100, "num_inputs": 101},
             "num_inputs: expected at most num_train = 100 with inputs 'images', got 101",
@@ -185,12 +179,7 @@ def test_all_contradictions_are_reported_at_once() -> None:
             "num_train": 10,
         }
     )
-    assert [problem.split(":")[0] for problem in found] == [
-        "momentum",
-        "temperature",
-        "input_pool",
-        "num_inputs",
-    ]
+    assert [problem.split(":")[0] for problem in found] == ["momentum", "temperature", "input_pool", "num_inputs"]
 
 
 def test_the_limits_themselves_are_allowed() -> None:
@@ -314,7 +303,7 @@ OTHER_VALUES: dict[str, object] = {
     "input_pool": "fresh",
     "precision": "fp64",
     "model": "subtx_toy.problem.model:MLP",
-    "metric": "subtx_toy.problem.metrics:accuracy",
+    "metric": "subtx_toy.problem.model:accuracy",
     "momentum": 0.5,
     "decay_towards": "init",
     "noise_contrast": "kept",

@@ -163,9 +163,7 @@ def test_dichotomy_fails_on_planted_errors() -> None:
     blind = dataclasses.replace(GENERIC, hidden=(), distilled_logits="aux").build()
     with pytest.raises(AssertionError, match=r"C2 is violated: \|alignment\| at eps"):
         testing.assert_dichotomy(
-            blind,
-            degenerate=True,
-            student=lambda problem, eps: {k: eps * v for k, v in problem.teacher_update.items()},
+            blind, degenerate=True, student=lambda problem, eps: {k: eps * v for k, v in problem.teacher_update.items()}
         )
     with pytest.raises(AssertionError, match=r"\|alignment\| at eps"):
         testing.assert_dichotomy(GENERIC.build(), degenerate=True)

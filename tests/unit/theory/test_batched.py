@@ -83,9 +83,7 @@ def test_more_problems_than_a_chunk_and_a_users_loss() -> None:
     assert float(found.curvature[-1]) == pytest.approx(float(theory.predict(problems[-1:]).curvature))
 
 
-def test_problems_keep_their_order_over_chunks_that_do_not_divide_their_number(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_problems_keep_their_order_over_chunks_that_do_not_divide_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theory, "CHUNK", 2)
     monkeypatch.setattr(training, "CHUNK", 2)
     assert_agrees_with_the_single_route(stack(SPEC, 8))

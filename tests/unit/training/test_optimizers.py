@@ -17,11 +17,7 @@ from subtx_toy.tolerances import FP64_STEP
 from subtx_toy.training.optimizers import OPTIMIZERS, OptimizerSettings, fused_step, make_optimizer
 from tests.reference.closeness import assert_close
 
-SETTINGS: list[dict[str, Any]] = [
-    {"name": "adam"},
-    {"name": "adamw"},
-    {"name": "sgd", "lr": 0.1, "momentum": 0.5},
-]
+SETTINGS: list[dict[str, Any]] = [{"name": "adam"}, {"name": "adamw"}, {"name": "sgd", "lr": 0.1, "momentum": 0.5}]
 
 
 def _path(start: Tensor, centre: Tensor, *, fused: bool, **settings: Any) -> Tensor:

@@ -78,9 +78,7 @@ def test_the_cache_is_used_up_to_its_size_and_not_beyond(
     assert make(kl(), noise()).cached == cached
 
 
-def test_labels_are_one_an_input_from_streams_of_their_own_whatever_the_cache(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_labels_are_one_an_input_from_streams_of_their_own_whatever_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets_module, "CACHE_BYTES", 0)
     inputs, loss = noise(), sampled_cross_entropy(2.0)
     targets = make(loss, inputs)
