@@ -74,6 +74,7 @@ class LocalWorkers:
         if not at_once:
             concurrent.futures.wait(self._under_way)
         # A worker has nothing to save, and left to itself takes a second to take down what it has loaded.
+        manager = getattr(self._pool, "_executor_manager_thread", None)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = None
         ours = set(multiprocessing.active_children()) - self._not_ours
@@ -83,6 +84,8 @@ class LocalWorkers:
             process.join(_PATIENCE_SECONDS)
             if process.is_alive():
                 process.kill()
+        if manager is not None:  # at exit Python would write to the pipe that it is closing
+            manager.join(_PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager

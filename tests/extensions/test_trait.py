@@ -30,7 +30,8 @@ def mine(tmp_path: Path) -> Path:
 def test_an_own_trait_runs_and_is_summarised(
     mine: Path, tmp_path: Path, own_files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = [*SMALL.split(), "base_epochs=10", "teacher_epochs=10", f"trait={mine}:UPSIDE_DOWN"]
+    larger = SMALL.replace("num_train=400 num_test=100", "num_train=1200 num_test=300").split()
+    settings = [*larger, "base_epochs=10", "teacher_epochs=20", f"trait={mine}:UPSIDE_DOWN"]
     words = ["--store", str(tmp_path / "r.sqlite"), "--seeds", "0", "--json", "--figure", str(tmp_path / "f.png")]
     assert cli.call(["run", "numbers", *settings, *words]) == 0
     document = json.loads(capsys.readouterr().out)
