@@ -8,35 +8,34 @@ import numpy as np
 import pytest
 
 from subtx_toy.data import catalogue, drawn, glyphs, warp
-from subtx_toy.data import glyphs as fonts
 from subtx_toy.errors import DataError
 from subtx_toy.seeding import generator
 
 
 def test_test_fonts_are_never_seen_in_training() -> None:
-    assert not set(fonts.TRAIN_FONTS) & set(fonts.TEST_FONTS)
-    assert len({*fonts.TRAIN_FONTS, *fonts.TEST_FONTS}) == 22
+    assert not set(glyphs.TRAIN_FONTS) & set(glyphs.TEST_FONTS)
+    assert len({*glyphs.TRAIN_FONTS, *glyphs.TEST_FONTS}) == 22
     families = {"DejaVuSans-", "DejaVuSansMono", "DejaVuSerif", "STIX", "cm"}
-    assert all(any(font.startswith(family) for font in fonts.TEST_FONTS) for family in families)
+    assert all(any(font.startswith(family) for font in glyphs.TEST_FONTS) for family in families)
 
 
 def test_each_split_is_drawn_with_its_own_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[str] = []
-    original = fonts.outlines
+    original = glyphs.outlines
 
     def watched(font: str) -> tuple[np.ndarray, float]:
         used.append(font)
         return original(font)
 
-    monkeypatch.setattr(fonts, "outlines", watched)
+    monkeypatch.setattr(glyphs, "outlines", watched)
     glyphs._outlines.cache_clear()
     glyphs.render("test", 1)
-    assert tuple(used) == fonts.TEST_FONTS
+    assert tuple(used) == glyphs.TEST_FONTS
 
 
-@pytest.mark.parametrize("font", [*fonts.TRAIN_FONTS, *fonts.TEST_FONTS])
+@pytest.mark.parametrize("font", [*glyphs.TRAIN_FONTS, *glyphs.TEST_FONTS])
 def test_every_font_has_ten_different_digits(font: str) -> None:
-    fields, half_stroke = fonts.outlines(font)
+    fields, half_stroke = glyphs.outlines(font)
     assert len({(field > 0).tobytes() for field in fields}) == 10
     assert 0.5 < half_stroke < 4  # pixels
     assert (fields[:, [0, -1]] < 0).all()  # no digit touches the edge of its canvas
@@ -44,8 +43,8 @@ def test_every_font_has_ten_different_digits(font: str) -> None:
 
 
 def test_distance_to_the_outline_changes_by_one_a_pixel() -> None:
-    fields, _ = fonts.outlines("DejaVuSans")
-    step = np.abs(np.diff(fields, axis=1)) * fonts.OVERSAMPLE
+    fields, _ = glyphs.outlines("DejaVuSans")
+    step = np.abs(np.diff(fields, axis=1)) * glyphs.OVERSAMPLE
     # 2 across an outline, where the distance to the other side jumps from -1 to 1 sample
     assert step.max() <= 2 + 1e-5
 
@@ -152,7 +151,7 @@ def test_another_version_of_a_library_has_a_folder_of_its_own(monkeypatch: pytes
 
 
 def test_a_font_that_is_missing_is_named(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "TEST_FONTS", ("NoSuchFont",))
+    monkeypatch.setattr(glyphs, "TEST_FONTS", ("NoSuchFont",))
     with pytest.raises(DataError, match=r"does not ship the font NoSuchFont\.ttf"):
         catalogue.load("glyphs", num_train=1, num_test=1)
     assert list((cache_dir / "glyphs").iterdir()) == []

