@@ -1,55 +1,149 @@
-"""Files that are there whole or not at all."""
+"""The one door for files out: a file is there whole or not at all, and what is no file is never replaced by one."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import gzip
 import os
+import secrets
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.descriptors import own_descriptor
+
+READER_SECONDS = 10.0
+"""How long a named pipe is given to find a reader."""
+
+
+class _Target(NamedTuple):
+    """Where a path leads: a regular file that was ``found`` or none yet, or something to write to directly."""
+
+    path: Path
+    found: os.stat_result | None = None
+    direct: bool = False
+    descriptor: int | None = None
 
 
 def check_writable(path: Path, *, what: str) -> None:
     """Find out before some work whether ``replacing`` could write ``path``; an error names the option ``what``."""
     try:
-        if path.is_dir():
-            raise InputError(f"{what}: expected the name of a file, got the folder {str(path)!r}")
-        # the mode of a folder does not tell, least of all to root
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
+        target = _target(path, what)
+        if not target.direct:  # the mode of a folder does not tell, least of all to root
+            descriptor, temporary = _temporary(target.path)
+            os.close(descriptor)
+            temporary.unlink()
     except OSError as error:
-        raise InputError(f"{what}: cannot write {str(path)!r}: {error.strerror}") from None
+        raise _unwritable(path, what, error) from None
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, what: str = "", compressed: bool = False) -> Iterator[IO[bytes]]:
-    """Open a temporary file next to ``path``, by gzip if ``compressed``, and rename it to ``path`` when all went well.
+    """Open a temporary file, by gzip if ``compressed``, and put it in the place of ``path`` when all went well.
 
-    A file that was there stays if the new one cannot be written; the error names the option or kind of file ``what``.
+    A link stays, what it leads to is replaced. A file that was there stays if the new one cannot be written, and
+    keeps its mode if it can; a new file has the mode that the umask leaves. Pipes, terminals and /dev/null are written
+    to, at the end; other devices are refused. An error names the option or kind of file ``what``.
     """
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            if compressed:
-                # without a name and a time inside, so that the same content gives the same bytes
-                with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-                    yield packed  # type: ignore[misc]  # a binary file in all that is used of it
-            else:
-                yield file
+        target = _target(path, what)
+        if target.direct:
+            with tempfile.TemporaryFile() as file:
+                yield from _filled(file, compressed)
+                file.seek(0)
+                with _opened(target) as out:
+                    shutil.copyfileobj(file, out)
+            return
+        descriptor, temporary = _temporary(target.path)
+        with open(descriptor, "w+b") as file:
+            yield from _filled(file, compressed)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # temporary files are private, results are not
-        os.replace(temporary, path)
+            if target.found is not None:
+                with contextlib.suppress(OSError):  # only root can give a file to its owner
+                    os.fchown(file.fileno(), target.found.st_uid, target.found.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(target.found.st_mode))
+        os.replace(temporary, target.path)
         temporary = None
     except OSError as error:
-        reason = error.strerror or error
-        told = f"{what}: cannot write {path}: {reason}" if what else f"{path}: cannot be written: {reason}"
-        raise InputError(told) from None
+        raise _unwritable(path, what, error) from None
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def _filled(file: IO[bytes], compressed: bool) -> Iterator[IO[bytes]]:
+    """Yield what the content is written to."""
+    if not compressed:
+        yield file
+        return
+    # without a name and a time inside, so that the same content gives the same bytes
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+        yield packed  # type: ignore[misc]  # a binary file in all that is used of it
+
+
+def _target(path: Path, what: str) -> _Target:
+    """Return where ``path`` leads; OSError or InputError if nothing can be written there."""
+    option = f"{what}: " if what else ""
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "a name cannot hold a null byte")
+    descriptor = own_descriptor(path)
+    if descriptor is not None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise InputError(f"{option}cannot write {str(path)!r}: it is open for reading")
+        return _Target(path, direct=True, descriptor=descriptor)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return _Target(Path(os.path.realpath(path)))
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{option}expected the name of a file, got the folder {str(path)!r}")
+    if not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    if stat.S_ISREG(found.st_mode):
+        return _Target(Path(os.path.realpath(path)), found)
+    if stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode):
+        return _Target(path, direct=True)
+    kind = "a block device" if stat.S_ISBLK(found.st_mode) else "a socket"
+    raise InputError(f"{option}expected the name of a file, got {kind}: {str(path)!r}")
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """Make a file next to ``path``, with the mode that the umask leaves; return it open, and its name."""
+    temporary = path.parent / f".subtx-toy-{secrets.token_hex(8)}"
+    os.stat(path.parent)  # its error is that of the folder
+    if len(os.fsencode(path.name)) > os.pathconf(path.parent, "PC_NAME_MAX"):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary
+
+
+def _opened(target: _Target) -> IO[bytes]:
+    """Open what is written to directly; a named pipe has to find a reader."""
+    if target.descriptor is not None:
+        return open(os.dup(target.descriptor), "wb")
+    end = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(target.path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # the error where nobody reads
+                raise
+            if time.monotonic() > end:
+                raise OSError(errno.ENXIO, f"nobody has read from this pipe for {READER_SECONDS:g} seconds") from None
+            time.sleep(0.02)
+    os.set_blocking(descriptor, True)
+    return open(descriptor, "wb")
+
+
+def _unwritable(path: Path, what: str, error: OSError) -> InputError:
+    option = f"{what}: " if what else ""
+    return InputError(f"{option}cannot write {str(path)!r}: {error.strerror or error}")
