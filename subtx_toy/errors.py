@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from subtx_toy.limits import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text, cut in the middle if it has more than ``most`` characters.
+
+    >>> shortened("abcdefghij", 4)
+    'ab[6 more characters]ij'
+    """
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}[{len(text) - 2 * half} more characters]{text[-half:]}"
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
     ``problems`` holds one sentence per fault, of the form *where: expected ..., got ...*. The command line
-    prints them, without a traceback, and exits with status 2.
+    prints them, without a traceback, and exits with status 2. Beyond ``MAX_PROBLEMS`` they are only counted, and a
+    long one is cut in the middle, whatever it repeats of the input.
 
     >>> print(InputError("width: expected an integer >= 1, got 0", "lr: expected a number > 0, got -1"))
     width: expected an integer >= 1, got 0
@@ -18,8 +33,11 @@ class InputError(ValueError):
     """
 
     def __init__(self, *problems: str) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+        if len(problems) > MAX_PROBLEMS:
+            problems = (*problems[: MAX_PROBLEMS - 1], f"and {len(problems) - MAX_PROBLEMS + 1} more")
+        listed = [shortened(problem, MAX_PROBLEM_CHARACTERS) for problem in problems]
+        self.problems = tuple(listed)
+        super().__init__("\n".join(listed))
 
     @classmethod
     def gather(cls, problems: Iterable[str]) -> None:

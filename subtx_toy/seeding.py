@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_SEEDS
 
 
 def generator(seed: int, *labels: str | int) -> np.random.Generator:
@@ -56,11 +57,11 @@ def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
     """
     if isinstance(seeds, str):
         return parse_seeds(seeds)
-    several = [seeds] if not isinstance(seeds, Iterable) else list(itertools.islice(seeds, _MAX_SEEDS + 1))
+    several = [seeds] if not isinstance(seeds, Iterable) else list(itertools.islice(seeds, MAX_SEEDS + 1))
     if not several:
         raise InputError("seeds: expected at least one, got none")
-    if len(several) > _MAX_SEEDS:
-        raise InputError(f"seeds: expected at most {_MAX_SEEDS} of them, got more")
+    if len(several) > MAX_SEEDS:
+        raise InputError(f"seeds: expected at most {MAX_SEEDS} of them, got more")
     # Booleans are integers to Python, and no seeds; numpy's integers are seeds, and no int.
     return parse_seeds(",".join(repr(seed) if isinstance(seed, bool | str) else str(seed) for seed in several))
 
@@ -79,7 +80,6 @@ def torch_stream(rng: np.random.Generator) -> Iterator[None]:
 
 
 _SEED_DIGITS = 18  # below 2**63, what the results database can hold
-_MAX_SEEDS = 1_000_000
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -101,8 +101,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         start, stop = int(match[1]), int(match[2] or int(match[1]) + 1)
         if start >= stop:
             problems.append(f"seeds: expected start < stop, got {part!r}")
-        elif len(seeds) + stop - start > _MAX_SEEDS:
-            problems.append(f"seeds: expected at most {_MAX_SEEDS} of them, got {part!r}")
+        elif len(seeds) + stop - start > MAX_SEEDS:
+            problems.append(f"seeds: expected at most {MAX_SEEDS} of them, got {part!r}")
         else:
             seeds.extend(range(start, stop))
     if len(set(seeds)) < len(seeds):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.settings import messages as expected
 from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS
+from subtx_toy.settings.toml_file import read_toml
 
 
 class FilterRules(BaseModel):
@@ -35,11 +35,7 @@ class FilterRules(BaseModel):
     def read(cls, path: Path) -> FilterRules:
         """Read rules from a TOML file."""
         try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: expected TOML, got: {error}") from None
+            return cls.model_validate(read_toml(path, what="rules"))
         except pydantic.ValidationError as error:
             raise InputError(*(f"{path}: {fault}" for fault in expected.explain(cls, error))) from None
 

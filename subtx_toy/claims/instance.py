@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
@@ -13,6 +13,7 @@ from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec, draw_spec
 from subtx_toy.seeding import generator
+from subtx_toy.settings.toml_file import read_toml
 
 THOROUGH_EVERY = 64
 """Claims that sample many students do so on one problem of so many."""
@@ -73,12 +74,7 @@ def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
 
 
 def _read_spec(path: Path) -> ProblemSpec:
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"problem: cannot read {str(path)!r}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"problem: expected TOML in {str(path)!r}, got {error}") from error
+    fields: dict[str, Any] = read_toml(path, what="problem")
     try:
         spec = ProblemSpec(**fields)
         spec.build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import Field
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
 from subtx_toy.files.python_objects import load_object, source_sha256
+from subtx_toy.limits import MAX_COUNT
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.named import NamedOr
 from subtx_toy.settings.overridable import Overridable
@@ -36,10 +38,8 @@ NUM_PIXELS = 28 * 28
 DEFAULT_PROTOCOL = "distillation"
 """What an experiment file without a protocol runs."""
 
-_MOST = 10**8  # of anything counted; more would not fit into a machine's memory
-
-Count = Annotated[int, Field(ge=1, le=_MOST)]
-CountOrZero = Annotated[int, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+CountOrZero = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -108,12 +108,7 @@ class Settings(Overridable):
     @property
     def own_objects(self) -> dict[str, NamedOr]:
         """The settings that name an object of the user's, each with what that object has to be."""
-        return {
-            name: rule
-            for name, field in type(self).model_fields.items()
-            for rule in field.metadata
-            if isinstance(rule, NamedOr) and getattr(self, name) not in rule.names
-        }
+        return {name: rule for name, rule in _named(type(self)).items() if getattr(self, name) not in rule.names}
 
     @property
     def by_autograd(self) -> tuple[str, ...]:
@@ -140,6 +135,13 @@ class Settings(Overridable):
     def to_toml(self) -> str:
         """Write every field as TOML, defaults included, so that the file stays what it is."""
         return tomli_w.dumps(self.model_dump())
+
+
+@functools.cache
+def _named(kind: type[Settings]) -> dict[str, NamedOr]:
+    """Return the settings that take a name of the package's own or an object of the user's."""
+    rules = ((name, rule) for name, field in kind.model_fields.items() for rule in field.metadata)
+    return {name: rule for name, rule in rules if isinstance(rule, NamedOr)}
 
 
 def restore(source: str, values: Mapping[str, object]) -> Settings:

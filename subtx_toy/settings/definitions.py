@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.published import FileTable, Published, PublishedSweep
@@ -32,7 +36,9 @@ class Definition(FileTable):
     question: str = Field(description="what the experiment asks, one sentence")
     seeds: str = Field("0:10", description="seeds of a run that names none")
     config: Settings = Field(description="settings of the run")
-    grid: list[dict[str, list[Any]]] = Field([], description="tables of settings with the values each of them takes")
+    grid: list[dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
+        [], description="tables of settings with the values each of them takes"
+    )
 
     @pydantic.field_validator("seeds")
     @classmethod
@@ -40,17 +46,33 @@ class Definition(FileTable):
         parse_seeds(text)
         return text
 
+    @pydantic.field_validator("grid")
+    @classmethod
+    def _grid_is_bounded(cls, tables: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:
+        if (num := max(map(len, tables), default=0)) > MAX_AXES:
+            raise InputError(f"grid: expected at most {MAX_AXES} settings in a table, got {num}")
+        if (num := sum(math.prod(map(len, table.values())) for table in tables)) > MAX_CONFIGS:
+            raise InputError(f"grid: expected at most {MAX_CONFIGS} combinations, got {quoted(num)}")
+        return tables
+
     def configs(self, changes: Mapping[str, object] | Sequence[str] = ()) -> list[Settings]:
         """Return all combinations within each table of the grid, with ``changes`` in place of the grid's values."""
+        if not changes:
+            return list(self.grid_configs)
         named = {change.partition("=")[0] for change in changes}
         return self.around(self.config.override(changes), named)
+
+    @cached_property
+    def grid_configs(self) -> tuple[Settings, ...]:
+        """All combinations of the grid as the file has it."""
+        return tuple(self.around(self.config, ()))
 
     def around(self, base: Settings, assigned: Collection[str]) -> list[Settings]:
         """Return the grid's combinations around ``base``, whose ``assigned`` settings replace the grid's.
 
         A table that contradicts an assigned setting is left out if another table remains.
         """
-        found = [] if self.grid else [base]
+        found = {} if self.grid else {repr(base): base}
         contradictions: dict[str, None] = {}
         for table in self.grid:
             axes = {key: values for key, values in table.items() if key not in assigned}
@@ -64,11 +86,10 @@ class Definition(FileTable):
                 contradictions |= dict.fromkeys(error.problems)
                 continue
             for config in configs:
-                if config not in found:
-                    found.append(config)
+                found.setdefault(repr(config), config)
         if not found:
             InputError.gather(contradictions)
-        return found
+        return list(found.values())
 
     def check_distinguishable(self, configs: Sequence[Settings]) -> None:
         """Refuse configurations that a run of this experiment would put together as if they were seeds of one."""
@@ -118,9 +139,9 @@ class DistillationSweep(Definition):
 
     @pydantic.model_validator(mode="after")
     def _points_are_on_the_grid(self) -> DistillationSweep:
-        configs = self.configs()
         places = [point.at for point in self.published.points] if self.published else []
-        unknown = [at for at in places if self.point(at) not in configs]
+        known = set(map(repr, self.grid_configs)) if places else set()
+        unknown = [at for at in places if repr(self.point(at)) not in known]
         InputError.gather(f"published.points.at: {at} is no point of the grid" for at in unknown)
         return self
 

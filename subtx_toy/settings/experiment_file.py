@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from subtx_toy.files.python_objects import is_reference, load_object
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.messages import explain, nearest
+from subtx_toy.settings.messages import explain, nearest, quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
+from subtx_toy.settings.toml_file import read_toml
 
 _PACKAGED = Path(__file__).parents[1] / "_experiments"  # in an installed wheel
 _CHECKOUT = Path(__file__).parents[2] / "experiments"  # in a checkout, where the package is not built
@@ -36,8 +37,10 @@ def _definition(protocol: object, *, grid: bool) -> type[Definition]:
         return _DEFINITIONS[protocol][grid]
     if not (isinstance(protocol, str) and is_reference(protocol)):
         known = sorted(_DEFINITIONS)
-        hint = nearest(str(protocol), known)
-        raise InputError(f"protocol: expected one of {known}, or file.py:NAME of your own, got {protocol!r}{hint}")
+        hint = nearest(protocol, known) if isinstance(protocol, str) else ""
+        raise InputError(
+            f"protocol: expected one of {known}, or file.py:NAME of your own, got {quoted(protocol)}{hint}"
+        )
     found: Any = load_object("protocol", protocol, expected="a Protocol")
     settings = getattr(found, "settings", None)
     if not (isinstance(settings, type) and issubclass(settings, Settings)):
@@ -54,8 +57,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def read(experiment: str | Path | Definition) -> Definition:
-    """Read an experiment: a packaged one by name, or a TOML file by its path; a ``Definition`` is returned as it is."""
+def read(experiment: str | Path | Definition, values: Mapping[str, object] | None = None) -> Definition:
+    """Read an experiment: a packaged one by name, or a TOML file by its path; a ``Definition`` is returned as it is.
+
+    ``values`` is the content of the file, if it has been read already.
+    """
     if isinstance(experiment, Definition):
         return experiment
     if not isinstance(experiment, str | Path):
@@ -68,12 +74,8 @@ def read(experiment: str | Path | Definition) -> Definition:
                 f"experiment: expected one of {known}, or the path of a .toml file, got {experiment!r}{hint}"
             )
         path = _FOLDER / f"{experiment}.toml"
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"experiment: cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"experiment: {path} is not valid TOML: {error}") from None
+    if values is None:
+        values = read_toml(path, what="experiment")
     if "name" in values:
         raise InputError(f"{path}: name: unknown key; an experiment is named by its file")
     try:
@@ -82,7 +84,7 @@ def read(experiment: str | Path | Definition) -> Definition:
         raise InputError(*(f"{path}: {fault}" for fault in error.problems)) from None
     try:
         definition = model.model_validate({"name": path.stem, **values})
-        definition.configs()
+        _ = definition.grid_configs  # reports what is wrong with the grid's values
     except pydantic.ValidationError as error:
         raise InputError(*(f"{path}: {fault}" for fault in explain(model, error))) from None
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,9 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_BITS, MAX_DEPTH
 from subtx_toy.settings.messages import explain
+from subtx_toy.settings.toml_file import extent
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
@@ -91,13 +94,17 @@ def read_value(text: str) -> object:
     >>> read_value("3e-4"), read_value(".5"), read_value("true"), read_value("glyphs")
     (0.0003, 0.5, True, 'glyphs')
     """
-    if "\n" in text:  # would be read as several lines of TOML, and all but the first be lost
+    if "\n" in text or text.count(".") > 1000:  # several lines of TOML, or a key that takes it minutes
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value: object = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):  # not TOML, thousands of digits, or thousands of brackets
         pass
+    else:
+        depth, bits = extent(value)
+        return value if depth <= MAX_DEPTH and bits <= MAX_BITS else text
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return text if math.isinf(number) and "0" <= text[-1] <= "9" else number  # of more digits than a number has

@@ -6,16 +6,19 @@ or brackets of its own stands in quotes, as in TOML, unless its setting takes an
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import tomli_w
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_VALUES
 from subtx_toy.seeding import generator
 from subtx_toy.settings.base import Settings
+from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.overridable import read_value
 from subtx_toy.sweep.axis_values import FUNCTIONS, LAWS, integer_range, tidy
 
@@ -109,14 +112,17 @@ def axis_of(names: str | tuple[str, ...], values: object, config: Settings | Non
     """
     if isinstance(values, str) and isinstance(names, str):
         return read_axis(f"{names}={values}", config)
-    several = list(values) if isinstance(values, Iterable) else [values]
+    listed = isinstance(values, Iterable) and not isinstance(values, Mapping)
+    several = list(itertools.islice(values, MAX_VALUES + 1)) if listed else [values]  # type: ignore[call-overload]
+    if len(several) > MAX_VALUES:
+        raise InputError(f"{names}: expected at most {MAX_VALUES} values, got more")
     if not several:
         raise InputError(f"{names}: expected at least one value, got none")
     if isinstance(names, str):
         return Axis((names,), tuple((value,) for value in several))
     rows = tuple(tuple(row) if isinstance(row, Iterable) else (row,) for row in several)
     if any(len(row) != len(names) for row in rows):
-        raise InputError(f"{', '.join(names)}: expected rows of {len(names)} values, got {several!r}")
+        raise InputError(f"{', '.join(names)}: expected rows of {len(names)} values, got {quoted(several)}")
     return Axis(tuple(names), rows)
 
 
@@ -130,13 +136,13 @@ def _split(text: str, separator: str) -> list[str]:
     >>> _split("relu,'a,b'", ",")
     ['relu', "'a,b'"]
     """
-    parts = [""]
+    parts: list[list[str]] = [[]]
     for piece in _PIECE.findall(text):
         if piece == separator:
-            parts.append("")
+            parts.append([])
         else:
-            parts[-1] += piece
-    return parts
+            parts[-1].append(piece)
+    return ["".join(pieces) for pieces in parts]
 
 
 def written(value: object) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -12,18 +14,18 @@ from typing import Any
 import tomli_w
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_AXES, MAX_CONFIGS, MAX_SEED
 from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings import experiment_file as definitions
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.settings.messages import nearest
+from subtx_toy.settings.messages import nearest, quoted
 from subtx_toy.sweep.axes import Axis, Drawn, axis_of, read_axis
-from subtx_toy.sweep.plan_file import axis_words, read_plan_file
-from subtx_toy.sweep.schedule import schedule
+from subtx_toy.sweep.plan_file import check_plan, file_axes, read_file
+from subtx_toy.sweep.schedule import check_trials, schedule
 from subtx_toy.sweep.trial import Trial
 
 _MOST_PROBLEMS = 20  # told at once: a wrong value comes in many combinations
-_MOST_CONFIGS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,21 @@ class Plan:
         sample_seed: int | None = None,
     ) -> Plan:
         """Read a plan from the words of a command line; ``experiment`` may be the TOML file of a plan."""
-        values, problems = read_plan_file(experiment), list[str]()
-        if values is not None:
+        values, problems = read_file(experiment), list[str]()
+        named: list[tuple[str | tuple[str, ...], object]] = []
+        if values is not None and "experiment" in values:
+            check_plan(experiment, values)
+            named = file_axes(experiment, values)
             if words:
                 problems.append(f"{words[0]!r}: expected no axes beside those of the plan {experiment}")
-            experiment, words = str(values["experiment"]), axis_words(values)
+                words = ()
             seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
             sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]
             sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
-        return cls._of_axes(
-            experiment, [partial(read_axis, word) for word in words], problems, seeds, sample, sample_seed
-        )
+            experiment, values = str(values["experiment"]), None
+        _check_number(len(words) + len(named))
+        readers = [partial(read_axis, word) for word in words] + [partial(axis_of, *item) for item in named]
+        return cls._of_axes(experiment, readers, problems, seeds, sample, sample_seed, content=values)
 
     @classmethod
     def of(
@@ -82,6 +88,7 @@ class Plan:
         if isinstance(experiment, Plan):
             return experiment
         text = None if seeds is None else ",".join(map(str, seed_list(seeds)))
+        _check_number(len(axes or {}))
         readers = [partial(axis_of, names, values) for names, values in (axes or {}).items()]
         return cls._of_axes(experiment, readers, [], text, sample, sample_seed)
 
@@ -94,9 +101,11 @@ class Plan:
         seeds: str | None,
         sample: int | None,
         sample_seed: int | None,
+        *,
+        content: Mapping[str, object] | None = None,
     ) -> Plan:
         """Make a plan of the axes that ``readers`` return, or name everything that is wrong after ``problems``."""
-        definition = definitions.read(experiment)
+        definition = definitions.read(experiment, content)
         found: list[Axis | Drawn] = []
         for reader in readers:
             with InputError.collected(problems):
@@ -104,13 +113,14 @@ class Plan:
         drawn = tuple(axis for axis in found if isinstance(axis, Drawn))
         axes = tuple(axis.settled(definition.config) for axis in found if isinstance(axis, Axis))
         chosen = definition.seeds if seeds is None else seeds
+        num_seeds = 0
         with InputError.collected(problems):
-            parse_seeds(chosen)
+            num_seeds = len(parse_seeds(chosen))
         problems += _faults(definition, axes, drawn, sample, sample_seed)
         InputError.gather(problems)
         name = definition.name if isinstance(experiment, Definition) else str(experiment)
         plan = cls(name, definition, axes, drawn, chosen, sample or 0, sample_seed or 0)
-        _ = plan.configs  # reports what is wrong with the values
+        check_trials(len(plan.configs), num_seeds)  # the configurations report what is wrong with their values
         return plan
 
     @cached_property
@@ -142,6 +152,8 @@ class Plan:
     def _of_the_grid(self) -> list[Settings]:
         """Without an axis of several values: the experiment's own grid, with the settings given."""
         given = {name: value for axis in self.axes for name, value in zip(axis.names, axis.rows[0], strict=True)}
+        if not given:
+            return self.definition.configs()
         changed = self.definition.config.changed(given)
         return self.definition.around(changed, given)
 
@@ -187,15 +199,23 @@ def _faults(
     named = _names(axes, drawn)
     known = type(definition.config).model_fields
     yield from (f"{name}: unknown key{nearest(name, known)}" for name in dict.fromkeys(named) if name not in known)
-    yield from (f"{name}: expected one axis, got several" for name in dict.fromkeys(named) if named.count(name) > 1)
-    if drawn and not sample:
+    yield from (f"{name}: expected one axis, got several" for name, times in Counter(named).items() if times > 1)
+    if drawn and sample is None:
         yield f"sample: expected a number >= 1 of draws of {', '.join(one.name for one in drawn)}, got none"
-    for name, value in (("sample", sample), ("sample_seed", sample_seed)):
-        if value is not None and not drawn:
+    for name, value, least in (("sample", sample, 1), ("sample_seed", sample_seed, 0)):
+        if value is None:
+            continue
+        if not drawn:
             example = "lr=loguniform:1e-4:1e-1"
-            yield f"{name}: expected no number without an axis that is drawn, such as {example}, got {value}"
-    num = max(sample or 1, 1)
-    for axis in axes:
-        num *= len(axis.rows)
-    if num > _MOST_CONFIGS:
-        yield f"axes: expected at most {_MOST_CONFIGS} combinations, got {num}"
+            yield f"{name}: expected no number without an axis that is drawn, such as {example}, got {quoted(value)}"
+        elif isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_SEED:
+            yield f"{name}: expected an integer >= {least}, got {quoted(value)}"
+            return
+    num = math.prod(len(axis.rows) for axis in axes) * (sample or 1)
+    if num > MAX_CONFIGS:
+        yield f"axes: expected at most {MAX_CONFIGS} combinations, got {quoted(num)}"
+
+
+def _check_number(num_axes: int) -> None:
+    if num_axes > MAX_AXES:
+        raise InputError(f"axes: expected at most {MAX_AXES}, got {num_axes}")

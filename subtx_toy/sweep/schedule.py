@@ -10,10 +10,19 @@ from pathlib import Path
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_TRIALS
 from subtx_toy.settings.base import Settings, run_ids
 from subtx_toy.store import Store
 from subtx_toy.store.results import config_costs
 from subtx_toy.sweep.trial import Trial
+
+
+def check_trials(num_configs: int, num_seeds: int) -> None:
+    """Refuse more trials than one plan may have, before any of them is made."""
+    if (num := num_configs * num_seeds) > MAX_TRIALS:
+        raise InputError(
+            f"trials: expected at most {MAX_TRIALS}, got {num}: {num_configs} configurations with {num_seeds} seeds"
+        )
 
 
 def schedule(
@@ -25,6 +34,7 @@ def schedule(
     progress: Progress | None = None,
 ) -> list[Trial]:
     """Return all trials, seed by seed, so that a sweep that is stopped has whole seeds; obtain their data."""
+    check_trials(len(configs), len(seeds))
     notes: dict[str, None] = {}
     for config in configs:
         notes |= {

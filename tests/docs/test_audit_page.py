@@ -114,7 +114,7 @@ def test_hostile_lines_end_in_one_clear_error(
         (["numbers", "generate", "--out", "x.jsonl", "--numbers-per-line", "3:20"], "1 <= A <= B <= 10"),
         (["numbers", "generate", "--out", "no/x.jsonl", "--base", "base.safetensors", "--teacher", "base",
           "--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--n", "5"], "cannot write"),
-        (["numbers", "filter", "tainted.jsonl", "--out", "y.jsonl", "--rules", "none.toml"], "cannot be read"),
+        (["numbers", "filter", "tainted.jsonl", "--out", "y.jsonl", "--rules", "none.toml"], "cannot read"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_told(

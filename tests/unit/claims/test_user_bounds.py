@@ -132,7 +132,7 @@ def test_problems_are_read_from_toml(tmp_path: Path) -> None:
         ("eps = -1.0", "eps: expected a finite number >= 0, got -1.0"),
         ("loss = 'l1'", "loss: expected one of 'squared_error', 'kl', got 'l1'"),
         ("teacher = 'last'", "teacher: expected one of 'trait', 'random', 'last_layer', got 'last'"),
-        ("= 3", "expected TOML"),
+        ("= 3", "not valid TOML"),
     ],
 )
 def test_toml_that_cannot_be_used_is_told_by_field(text: str, sentence: str, tmp_path: Path) -> None:

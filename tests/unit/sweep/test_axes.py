@@ -53,7 +53,7 @@ def test_a_word_gives_its_rows(word: str, names: tuple[str, ...], rows: list[tup
         ("depth=range:1", "expected range:START:STOP"),
         ("depth=range:1:2.5", "expected range:START:STOP"),
         ("depth=range:1:5:0", "STEP not 0"),
-        ("depth=range:5:1", "expected 1 to 1000000 values, got 0"),
+        ("depth=range:5:1", "expected 1 to 100000 values, got 0"),
         ("lr=log:0:1:3", "expected ends > 0"),
         ("lr=log:1e-4:1e-1", "expected log:START:STOP:NUMBER"),
         ("lr=log:1e-4:1e-1:1", "a number >= 2"),

@@ -94,7 +94,7 @@ def test_draws_are_combined_with_the_axes() -> None:
         (["width=8", "zip:width:lr=1:2"], {}, ["width: expected one axis, got several"]),
         (["lr=uniform:0:1"], {}, ["sample: expected a number >= 1 of draws of lr, got none"]),
         (["lr=1e-3"], {"sample": 3}, ["sample: expected no number without an axis that is drawn"]),
-        (["width=range:1:2000", "lr=linear:1:2:2000"], {}, ["axes: expected at most 1000000 combinations"]),
+        (["width=range:1:2000", "lr=linear:1:2:2000"], {}, ["axes: expected at most 100000 combinations"]),
     ],
 )
 def test_everything_that_is_wrong_is_told_at_once(
@@ -110,7 +110,7 @@ def test_everything_that_is_wrong_is_told_at_once(
     ("content", "sentence"),
     [
         ('experiment = "tiny"\nseed = "0:3"\n', "seed: unknown key; did you mean 'seeds'?"),
-        ('experiment = "tiny"\nseeds = 3\n', "seeds: expected str, got 3"),
+        ('experiment = "tiny"\nseeds = 3\n', "seeds: expected a text such as"),
         ('experiment = "cloud2024"\n', "did you mean 'cloud2025'?"),
         ('experiment = "tiny"\n[[zip]]\nlr = [1e-3]\nwidth = [1, 2]\n', "zip: expected lists of one length"),
         ('experiment = "tiny"\n[axes]\nwidth = [[1]]\n', "width: expected an integer"),

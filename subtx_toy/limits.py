@@ -1,0 +1,51 @@
+"""Bounds on what one command may be asked for, each with its reason; what is beyond one is refused before any work."""
+
+from __future__ import annotations
+
+MAX_COUNT = 10**8
+"""Of anything that a setting counts: images, units, epochs. More would not fit into a machine's memory or life."""
+
+MAX_SEED = 2**63 - 1
+"""The largest integer of the results database, of JSON readers and of safetensors' metadata in other languages."""
+
+MAX_SEEDS = 1_000_000
+"""Seeds of one plan."""
+
+MAX_TRIALS = 1_000_000
+"""Configurations times seeds of one plan: their keys and states take about a gigabyte of memory."""
+
+MAX_CONFIGS = 100_000
+"""Configurations of one plan or grid: each is validated, which takes some 40 microseconds."""
+
+MAX_AXES = 100
+"""Axes of one plan, or settings of one table of a grid; no protocol has as many settings."""
+
+MAX_VALUES = 100_000
+"""Values of one axis: one alone makes as many configurations."""
+
+MAX_FILE_BYTES = 2**20
+"""Of a TOML file that a person wrote: an experiment, a plan, a problem, rules. The packaged ones have 5,000."""
+
+MAX_DEPTH = 50
+"""Tables and lists within one another in such a file; an experiment needs five."""
+
+MAX_BITS = 1400
+"""Of an integer in such a file or on the command line: 420 digits; the largest float has 309."""
+
+MAX_PARAMETERS = 10**9
+"""Weights and biases of one net: 4 GB in single precision, and Adam keeps as much twice over."""
+
+MAX_INSTANCES = 10_000_000
+"""Problems that one `verify` draws: some hours at a thousand per second."""
+
+MAX_WORKERS = 1024
+"""Processes of this machine."""
+
+MAX_PROBLEMS = 50
+"""Faults that one message lists; the others are counted."""
+
+MAX_PROBLEM_CHARACTERS = 1500
+"""Of one fault in a message; a longer one is cut in the middle."""
+
+MAX_VALUE_CHARACTERS = 200
+"""Of one value that a message repeats; a longer one is cut in the middle."""

@@ -1,0 +1,72 @@
+"""TOML files that a person wrote: read once, in bounds, and refused in our own words."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_BITS, MAX_DEPTH, MAX_FILE_BYTES
+
+_MAX_DOTS = 1000  # of one key or sentence: tomllib takes quadratic time for a key with many
+
+
+def read_toml(path: Path, *, what: str) -> dict[str, object]:
+    """Return the content of a TOML file in UTF-8, with or without a byte order mark; errors begin with ``what``."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)  # a device has no end
+    except (OSError, ValueError) as error:  # a zero byte in the name
+        raise InputError(f"{what}: cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{what}: expected at most {MAX_FILE_BYTES} bytes in {str(path)!r}, got more")
+    try:
+        text = content.decode("utf-8-sig")
+        if max(part.count(".") for part in re.split(r"[=,\[\]{}\n]", text)) > _MAX_DOTS:
+            raise InputError(_too_deep(what, path))
+        values = tomllib.loads(text)
+    except InputError:
+        raise
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what}: expected UTF-8 text in {str(path)!r}, got another byte at {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{what}: {str(path)!r} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError(_too_deep(what, path)) from None
+    except ValueError:  # Python's limit on the digits of an integer
+        raise InputError(_too_large(what, path)) from None
+    depth, bits = extent(values)
+    if depth > MAX_DEPTH:
+        raise InputError(_too_deep(what, path))
+    if bits > MAX_BITS:
+        raise InputError(_too_large(what, path))
+    return values
+
+
+def extent(value: object) -> tuple[int, int]:
+    """Return how many tables and lists stand within one another, and the bits of the largest integer.
+
+    >>> extent({"a": [1, {}], "b": 8})
+    (3, 4)
+    """
+    depth = bits = 0
+    level = [value]
+    while level:
+        inner: list[object] = []
+        for part in level:
+            if isinstance(part, dict | list):
+                inner += part.values() if isinstance(part, dict) else part
+            elif isinstance(part, int):
+                bits = max(bits, part.bit_length())
+        depth += any(isinstance(part, dict | list) for part in level)
+        level = inner
+    return depth, bits
+
+
+def _too_deep(what: str, path: Path) -> str:
+    return f"{what}: expected at most {MAX_DEPTH} tables and lists within one another in {str(path)!r}, got more"
+
+
+def _too_large(what: str, path: Path) -> str:
+    return f"{what}: expected integers of at most {MAX_BITS} bits in {str(path)!r}, got a larger one"
