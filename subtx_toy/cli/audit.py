@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import rich_click as click
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
+from subtx_toy.files.json_text import json_text
 
 _DOES_NOT_APPLY = 3
 
@@ -58,7 +58,7 @@ def audit(*, fail_on: str | None, html: Path | None, as_json: bool, **options: A
         raise InputError("--num-reference cannot be combined with --reference")
     with working() as display:
         found = audit_file(**options, **display)
-    click.echo(json.dumps(found.document(), indent=2, allow_nan=False) if as_json else found)
+    click.echo(json_text(found.document()) if as_json else found)
     if html is not None:  # after the verdict, which a full disk must not hide
         found.save_page(html)
         if not as_json:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import FILE, JSON, writable
+from subtx_toy.files.json_text import json_text
 
 _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 
@@ -49,7 +49,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     if written is not None:
         found.save(written)
     if as_json:
-        click.echo(json.dumps({**found.document(), "out": str(written) if written else None}))
+        click.echo(json_text({**found.document(), "out": str(written) if written else None}, indent=None))
     else:
         click.echo(repr(found))
         if written is not None:
@@ -83,7 +83,7 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     with working() as display:
         found = prove_again(certificate, problem=problem, **given, **display)
     if as_json:
-        click.echo(json.dumps(found.document()))
+        click.echo(json_text(found.document(), indent=None))
     else:
         click.echo(repr(found), err=not found)
     return 0 if found else 1

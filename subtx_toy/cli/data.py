@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import JSON, PATH
+from subtx_toy.files.json_text import json_text
 
 _NUM_TRAIN = click.option("--num-train", type=int, metavar="N", help="Training images, for glyphs (default 60000).")
 _NUM_TEST = click.option("--num-test", type=int, metavar="N", help="Test images, for glyphs (default 10000).")
@@ -40,7 +40,7 @@ def list_command(*, as_json: bool) -> None:
     found = catalogue.entries()
     if as_json:
         rows = [{**vars(entry), "path": str(entry.path)} for entry in found]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
         return
     for entry in found:
         click.echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import rich_click as click
 
 from subtx_toy.cli.options import JSON, PATH, STORE
+from subtx_toy.files.json_text import json_text
 
 
 @click.command("doctor", short_help="Check this machine, the data sets and the store.")
@@ -35,7 +35,7 @@ def doctor(*, store: Path | None, target: Path | None, as_json: bool) -> int:
         click.echo(f"copied {path} to {target}", err=True)
     findings = list(examine(path))
     if as_json:
-        click.echo(json.dumps({"findings": [asdict(one) for one in findings]}, indent=2))
+        click.echo(json_text({"findings": [asdict(one) for one in findings]}))
     else:
         for one in findings:
             click.echo(f"{one.state:<6}{one.name:<14}{one.text}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import rich_click as click
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
 from subtx_toy.errors import InputError
+from subtx_toy.files.json_text import json_text
 
 
 @click.group("numbers")
@@ -147,7 +147,7 @@ def filter_command(*, file: Path, out: Path, rules: Path | None, as_json: bool) 
     from subtx_toy.api.numbers import filter
 
     report = filter(file, out, rules=rules)
-    click.echo(json.dumps({**vars(report), "out": str(out)}, indent=2) if as_json else f"{out}: {report}")
+    click.echo(json_text({**vars(report), "out": str(out)}) if as_json else f"{out}: {report}")
 
 
 @numbers.command("train")
@@ -168,7 +168,7 @@ def train_command(*, as_json: bool, **options: Any) -> None:
 
     with working() as display:
         report = train(**options, **display)
-    click.echo(json.dumps(report.document(), indent=2) if as_json else report)
+    click.echo(json_text(report.document()) if as_json else report)
 
 
 def _refuse_ignored(teacher: str, base: Path | None) -> None:

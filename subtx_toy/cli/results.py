@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.options import JSON, PATH, STORE, options, plan_options
+from subtx_toy.files.json_text import json_text, not_finite
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell
@@ -83,7 +83,7 @@ def list_command(*, store: Path | None, as_json: bool) -> None:
     with _open(store) as opened:
         found, path = overview(opened), opened.path
     if as_json:
-        click.echo(json.dumps({"store": str(path), "stored": found.stored, "trials": found.trials}, indent=2))
+        click.echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials}))
         return
     header = ["protocol", "dataset", "results version", "configurations", "trials", "last finished"]
     rows = []
@@ -130,7 +130,7 @@ def summary_command(
     cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
     if as_json:
         document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        click.echo(json_text(document))
         return
     click.echo(_table(cells) if cells else "no such trials are stored")
 
@@ -181,6 +181,8 @@ def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], 
 def show_command(run_id: str, *, store: Path | None) -> None:
     """Print one record as JSON, or the state and the traceback of a trial that is not finished.
 
+    Where a number is nan or infinity, JSON has null; not_finite then says which it is.
+
     RUN is the content key, or its beginning.
 
     Example: subtx-toy results show 855da03b
@@ -196,12 +198,14 @@ def show_command(run_id: str, *, store: Path | None) -> None:
         (key,) = found
         record = opened.get([key]).get(key)
         if record is not None:
-            click.echo(json.dumps(asdict(record), indent=2))
+            content = asdict(record)
+            odd = not_finite(content)
+            click.echo(json_text(content | ({"not_finite": odd} if odd else {})))
             return
         known = entry(opened, key)
         assert known is not None
         trial, state = known
         content = {**asdict(trial), "state": state, "error": failure(opened, key)}
-    click.echo(json.dumps({name: value for name, value in content.items() if value is not None}, indent=2))
+    click.echo(json_text({name: value for name, value in content.items() if value is not None}))
     if content["error"] is not None:
         click.echo(content["error"], err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
+from subtx_toy.files.json_text import json_text
 
 if TYPE_CHECKING:
     from subtx_toy.settings.definitions import Definition
@@ -82,7 +82,7 @@ def run(
             "seconds": round(time.perf_counter() - start, 3),
             "figure": None if target is None else str(target),
         }
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        click.echo(json_text(document))
     else:
         click.echo(found.table)
         click.echo(f"records: {found.store}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import rich_click as click
 
 from subtx_toy.cli.display import Display, interruptible
 from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
+from subtx_toy.files.json_text import json_text
 
 
 @click.command(short_help="Run an experiment over axes and seeds; resumes.")
@@ -74,10 +74,10 @@ def sweep(
         if dry_run:
             chosen = {name: options[name] for name in ("workers", "retry_failed", "store", "data_dir")}
             listed = api.preview(plan, **chosen, **news)
-            click.echo(json.dumps(listed.document(), indent=2) if as_json else f"{listed.table}\n{listed.conclusion}")
+            click.echo(json_text(listed.document()) if as_json else f"{listed.table}\n{listed.conclusion}")
             return 0
         progress = SweepProgress(display)
         done = api.sweep(plan, **options, **news, watch=progress)
         progress.finish(done.tally)
-    click.echo(json.dumps(done.document(), indent=2) if as_json else f"records: {done.store}")
+    click.echo(json_text(done.document()) if as_json else f"records: {done.store}")
     return 0 if done.complete else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.options import JSON
+from subtx_toy.files.json_text import json_text
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim
@@ -52,7 +52,7 @@ def verify(
     with working() as display:
         found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display["progress"])
     if as_json:
-        click.echo(json.dumps(found.document(), indent=2, allow_nan=False))
+        click.echo(json_text(found.document()))
     else:
         click.echo(found.table)
         if found.violations:
@@ -72,7 +72,7 @@ def _print_list(claims: Sequence[Claim], *, as_json: bool) -> None:
         for one in claims
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows))
         return
     for row in rows:
         click.echo(f"{row['id']}: {row['statement']}")
