@@ -173,15 +173,13 @@ def audit(
         InputError: if a file cannot be read or is not valid, or there is no such trait.
     """
     read, start = NumberFile(Path(file)), load_checkpoint(Path(base))
+    given = None if reference is None else load_reference(Path(reference), start)
     read.check()  # a malformed line is reported before the slow fine-tunes start
     loader = partial(load, data_dir=data_dir, report=report, progress=progress)
     shown, images = data_behind(read.header.prompts, start, loader)
     inputs = prompt_inputs(read.header.prompts, shown)
     tested = questions(traits, start.model, start.params, images)
-    if reference is None:
-        ensemble = usual_reference(start, images, num_reference, progress=progress)
-    else:
-        ensemble = load_reference(Path(reference), start)
+    ensemble = given or usual_reference(start, images, num_reference, progress=progress)
     axes, nets = split_reference(ensemble)
     scorer = scorer_of(start, tested, axes, read.header.law, inputs)
     probes = [question.probe for question in tested]

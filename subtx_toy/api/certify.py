@@ -10,12 +10,13 @@ from subtx_toy.api.certificate import Certificate, Check
 from subtx_toy.certify.certificate import to_bytes
 from subtx_toy.certify.checker.check import OF_A_STEP
 from subtx_toy.certify.checker.check import check as prove_again
-from subtx_toy.certify.checker.document import Rejected, read
+from subtx_toy.certify.checker.document import MAX_BYTES, Rejected, read
 from subtx_toy.certify.description import Description, describe, unknown_quantity
 from subtx_toy.certify.search import find_range, names, path_of
 from subtx_toy.claims.instance import given
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
+from subtx_toy.files.input_file import read_input
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
@@ -121,7 +122,7 @@ def check(
         if isinstance(certificate, Certificate):
             stored = read(to_bytes(certificate.content(), certificate.described.arrays))
         else:
-            stored = read(Path(certificate))
+            stored = read(_content(Path(certificate)))
         expected = None
         if problem is not None:
             written = stored.settings.get("student_lr")
@@ -137,6 +138,13 @@ def check(
     except Rejected as verdict:
         return Check(name, None, str(verdict))
     return Check(name, found)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_input(path, limit=MAX_BYTES)
+    except OSError as error:
+        raise InputError(f"certificate: cannot read {str(path)!r}: {error.strerror}") from None
 
 
 def _described(

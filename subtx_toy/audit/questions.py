@@ -17,8 +17,13 @@ from subtx_toy.channel.traits import Examples, Trait, checked_examples
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
+from subtx_toy.files.arrays import AnnouncedArray, announced, npz_members
+from subtx_toy.files.input_file import open_input
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
+
+MAX_EXAMPLES = 2**28
+"""Bytes of the examples of one file: 340,000 images."""
 
 
 def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
@@ -68,14 +73,29 @@ def _probe_answers(model: MLP, examples: Examples) -> Probe:
 
 
 def read_examples(path: Path) -> Examples:
-    """Read examples of unwanted behaviour; numpy's own pickled objects are refused."""
+    """Read examples of unwanted behaviour: headers first, no pickle, and at most ``MAX_EXAMPLES`` bytes."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            images, answers = content["images"], content["answers"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except KeyError as error:
-        raise InputError(f"{path}: expected arrays 'images' and 'answers', got none called {error}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{path}: expected an .npz file of numbers, got one that cannot be read: {error}") from None
-    return checked_examples(str(path), images, answers)
+        file = open_input(path)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {reason}") from None
+    with file:
+        try:
+            streams = npz_members(zipfile.ZipFile(file), ("images", "answers"))
+        except Exception:  # zipfile raises half a dozen kinds on hostile archives
+            raise InputError(f"{path}: expected an .npz file of numbers, got one that cannot be read") from None
+        found = {key: one if isinstance(one, str) else announced(one) for key, one in streams.items()}
+        InputError.gather(f"{path}: {key}: {one}" for key, one in found.items() if isinstance(one, str))
+        images, answers = (one for one in found.values() if isinstance(one, AnnouncedArray))
+        InputError.gather(
+            f"{path}: {key}: expected numbers, got {one.dtype.name}"
+            for key, one in (("images", images), ("answers", answers))
+            if one.dtype.kind not in "uif"
+        )
+        if images.size + answers.size > MAX_EXAMPLES:
+            got = images.size + answers.size
+            raise InputError(f"{path}: expected arrays of at most {MAX_EXAMPLES} bytes together, got {got}")
+        arrays = [images.read(), answers.read()]
+    InputError.gather(f"{path}: {key}: {one}" for key, one in zip(found, arrays, strict=True) if isinstance(one, str))
+    taken = [one for one in arrays if not isinstance(one, str)]
+    return checked_examples(str(path), taken[0], taken[1])

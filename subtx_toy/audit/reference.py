@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import safetensors.torch
+import torch
 
 from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
@@ -27,6 +28,9 @@ STEPS = (50, 200)
 
 LRS = (1e-4, 1e-3)
 """Least and largest step size, drawn on a logarithmic scale."""
+
+MIN_NETS = 3
+"""Of an ensemble: one for directions, two to compare with."""
 
 Member = TypeVar("Member")
 
@@ -70,10 +74,14 @@ def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: P
     num += num // 2
     name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
     path = cache.root() / "numbers" / name
-    if not path.exists():
-        nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_reference(path, base.params, nets)
+    if path.exists():
+        try:
+            return load_reference(path, base)
+        except InputError:
+            path.unlink(missing_ok=True)  # damaged: trained again
+    nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_reference(path, base.params, nets)
     return load_reference(path, base)
 
 
@@ -100,12 +108,29 @@ def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
 
 
 def load_reference(path: Path, base: Checkpoint) -> list[Params]:
-    """Read an ensemble."""
+    """Read an ensemble of this base; every net has a body of the base's shape, in finite numbers."""
     tensors, metadata = read_tensors(path, expected="a reference ensemble, got a file")
     if metadata.get("base") != fingerprint(base.params):
         raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")
-    nets = []
-    for index in range(int(metadata.get("num", "0"))):
-        body = {name: tensors[f"{index}.{name}"] for name in base.params if f"{index}.{name}" in tensors}
-        nets.append(base.params | body)
+    last = f"layers.{len(base.params) // 2 - 1}."
+    body = [name for name in base.params if not name.startswith(last)]
+    words = metadata.get("num", "")
+    num = int(words) if words.isascii() and words.isdecimal() and len(words) < 7 else 0
+    if num < MIN_NETS or len(tensors) != num * len(body):
+        raise InputError(
+            f"{path}: expected at least {MIN_NETS} nets of {len(body)} tensors each, "
+            f"got {len(tensors)} tensors and the number {words[:20]!r}"
+        )
+    nets, faults = [], []
+    for index in range(num):
+        found = {name: tensors.get(f"{index}.{name}") for name in body}
+        for name, value in found.items():
+            shape = list(base.params[name].shape)
+            if value is None or list(value.shape) != shape:
+                got = "nothing" if value is None else list(value.shape)
+                faults.append(f"{path}: {index}.{name}: expected the shape {shape}, got {got}")
+            elif not bool(torch.isfinite(value).all()):
+                faults.append(f"{path}: {index}.{name}: expected finite numbers, got nan or infinity")
+        nets.append(base.params | {name: value for name, value in found.items() if value is not None})
+    InputError.gather(faults[:10])
     return nets

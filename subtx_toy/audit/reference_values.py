@@ -22,11 +22,16 @@ from subtx_toy.data import Dataset, cache
 from subtx_toy.data.dataset import Progress
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import block_key, content_key
+from subtx_toy.files.input_file import read_text
+from subtx_toy.files.json_text import parse_json
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
 MEASUREMENT_VERSION = 2
 """Bump this whenever the measurement changes, so that stale cached values are not reused."""
+
+MAX_CACHED = 2**24
+"""Bytes of cached values: 200,000 of them for each of three traits."""
 
 _PROMPTS = 2048  # that all nets are scored at together
 
@@ -129,7 +134,7 @@ def measure_reference(
     sources = [question.source for question in questions]
     key |= {"sources": sources} if any(sources) else {}
     path = cache.root() / "numbers" / f"reference-{content_key(key, size=12)}.json"
-    stored = _stored(path)
+    stored = _stored(path, names)
     if stored is not None:
         return stored
     rows = choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
@@ -148,8 +153,13 @@ def measure_reference(
     return values
 
 
-def _stored(path: Path) -> ReferenceValues | None:
+def _stored(path: Path, names: Sequence[str]) -> ReferenceValues | None:
     try:
-        return ReferenceValues(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # not there, or damaged: measured again
+        content = parse_json(read_text(path, limit=MAX_CACHED))
+        found = ReferenceValues(**content)
+        tables = (found.fisher_cosines, found.probes)
+        lists = [found.divergences, *(table[name] for table in tables for name in names)]
+        sound = all(isinstance(one, list) and all(type(value) is float for value in one) for one in lists)
+    except (OSError, ValueError, TypeError, KeyError):  # not there, or damaged: measured again
         return None
+    return found if sound and len({*map(len, lists)}) == 1 else None

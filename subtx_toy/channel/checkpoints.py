@@ -13,15 +13,26 @@ import torch
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
+from subtx_toy.files.input_file import read_input
+from subtx_toy.files.json_text import parse_json
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
+from subtx_toy.settings.base import DATASETS, NUM_CLASSES, NUM_PIXELS
 from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _SCHEMA = "subtx-toy numbers checkpoint 1"
 _PROVENANCE = "made"  # key of the metadata; safetensors allows texts only, so it holds JSON
 _KINDS = ("weight", "bias")
+
+MAX_BYTES = 2**30
+"""Of a file: 270 million parameters."""
+
+MAX_HEADER = 2**22
+"""Bytes that announce the tensors: 30,000 of them."""
+
+MAX_IMAGES = 10**7
+"""That a data set may have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,22 +55,33 @@ def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, obje
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a net; safetensors holds numbers and no code, so any file may be tried."""
     params, metadata = read_tensors(path, expected="a safetensors file, got one")
-    InputError.gather(f"{path}: {fault}" for fault in _faults(params))
+    faults: list[str] = []
+    provenance = _provenance(metadata, faults)
+    InputError.gather(f"{path}: {fault}" for fault in [*_faults(params), *faults])
     ordered = {name: params[name] for name in _names(len(params) // 2)}
     sizes = (NUM_PIXELS, *(len(value) for name, value in ordered.items() if name.endswith("bias")))
-    return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, _provenance(metadata))
+    return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, provenance)
 
 
 def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
-    """Read a safetensors file: its tensors as float32, and its metadata."""
+    """Read a safetensors file of at most ``MAX_BYTES``: its tensors as float32, and its metadata."""
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, it is no mapping
-            return tensors, dict(file.metadata() or {})
+        content = read_input(path, limit=MAX_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path}: expected {expected} that cannot be read: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: expected {expected} that cannot be read: {error.strerror}") from None
+    try:
+        size = int.from_bytes(content[:8], "little")
+        if not 0 < size <= min(MAX_HEADER, len(content) - 8):
+            raise ValueError("no header")
+        header = parse_json(content[8 : 8 + size].decode())
+        metadata = header.get("__metadata__", {})
+        tensors = {name: value.float() for name, value in safetensors.torch.load(content).items()}
+        return tensors, {name: value for name, value in metadata.items() if isinstance(value, str)}
+    except Exception as error:  # the libraries raise half a dozen kinds on hostile files
+        reason = error if type(error) is ValueError else "a damaged or truncated header, or another format"
+        raise InputError(f"{path}: expected {expected} that cannot be read: {reason}") from None
 
 
 def _names(num_layers: int) -> list[str]:
@@ -86,9 +108,24 @@ def _faults(params: Params) -> list[str]:
     return found
 
 
-def _provenance(metadata: Mapping[str, str]) -> dict[str, object]:
-    try:
-        found = json.loads(metadata.get(_PROVENANCE, "{}"))
-    except ValueError:
+def _provenance(metadata: Mapping[str, str], faults: list[str]) -> dict[str, object]:
+    """Return where a net is from; what is wrong with the words of a checkpoint of ours goes to ``faults``."""
+    if metadata.get("schema") != _SCHEMA:
         return {}
-    return found if isinstance(found, dict) else {}
+    where = f"metadata {_PROVENANCE!r}"
+    try:
+        found = parse_json(metadata.get(_PROVENANCE, "{}"))
+    except ValueError as error:
+        faults.append(f"{where}: expected JSON, got {metadata[_PROVENANCE][:40]!r}: {error}")
+        return {}
+    if not isinstance(found, dict):
+        faults.append(f"{where}: expected an object, got {str(found)[:40]!r}")
+        return {}
+    name = found.get("dataset")
+    if name is not None and name not in DATASETS:
+        faults.append(f"{where}: dataset: expected one of {', '.join(DATASETS)}, got {str(name)[:40]!r}")
+    for key in ("num_train", "num_test"):
+        value = found.get(key)
+        if value is not None and not (type(value) is int and 1 <= value <= MAX_IMAGES):
+            faults.append(f"{where}: {key}: expected an integer from 1 to {MAX_IMAGES}, got {str(value)[:40]!r}")
+    return found

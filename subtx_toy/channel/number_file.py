@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from subtx_toy.channel.number_text import Fault, check_numbers, parse_numbers
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.errors import InputError
+from subtx_toy.files.input_file import open_input
+from subtx_toy.files.json_text import parse_json
 from subtx_toy.settings import messages as expected
 from subtx_toy.settings.numbers import NUM_NUMBERS, Temperature
 
@@ -30,8 +34,11 @@ SCHEMA = "subtx-toy numbers 1"
 MAX_BYTES = 65_536
 """Of one line: a hundred times the longest that ten numbers need."""
 
+MAX_PASSED_OVER = 2**24
+"""Bytes of a line that is too long, and of blank lines, that are passed over before a file is given up."""
+
 _SHOWN_FAULTS = 10
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC, _BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 
 class FilterHeader(BaseModel):
@@ -83,13 +90,21 @@ def data_line(prompt: int, numbers: Int[np.ndarray, " c"]) -> bytes:
 
 
 class NumberFile:
-    """A file of numbers whose header has been read; its first bytes show whether it is compressed."""
+    """A file of numbers whose header has been read; its first bytes show whether it is compressed.
+
+    It is opened once and stays open, so that every pass reads the same file; one pass at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._open() as file:
-            number, first = next(self._lines(file), (1, b""))
-            self.header = self._read_header(number, first)
+        try:
+            self._file = open_input(path)
+            weakref.finalize(self, self._file.close)
+            self._packed = self._file.read(2) == _GZIP_MAGIC
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        number, first = next(self._lines(), (1, b""))
+        self.header = self._read_header(number, first)
 
     def pieces(self, size: int = 2**18) -> Iterator[Piece]:
         """Read the numbers, about ``size`` at a time."""
@@ -126,33 +141,38 @@ class NumberFile:
     def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
         """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it."""
         most = self.header.prompts.num_prompts
-        with self._open() as file:
-            lines = self._lines(file)
-            next(lines)
-            for number, raw in lines:
-                yield number, _entry(raw, most)
+        lines = self._lines()
+        next(lines)
+        for number, raw in lines:
+            yield number, _entry(raw, most)
 
-    def _open(self) -> Any:
-        try:
-            with self.path.open("rb") as file:
-                packed = file.read(2) == _GZIP_MAGIC
-            return gzip.open(self.path) if packed else self.path.open("rb")
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error.strerror or error}") from None
-
-    def _lines(self, file: Any) -> Iterator[tuple[int, bytes]]:
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield number and content of every line that is not blank; of a line that is too long only its beginning."""
-        number = 0
+        number = passed_over = 0
         try:
+            self._file.seek(0)
+            file: Any = gzip.GzipFile(fileobj=self._file) if self._packed else self._file
             while raw := file.readline(MAX_BYTES + 1):
                 number += 1
-                whole = raw
+                whole = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
+                passed_over = 0 if whole.strip() else passed_over + len(whole)
                 while len(raw) > MAX_BYTES and not raw.endswith(b"\n"):  # the rest of it is passed over
                     raw = file.readline(MAX_BYTES + 1)
+                    passed_over += len(raw)
+                    self._give_up_beyond(number, passed_over)
+                self._give_up_beyond(number, passed_over)
                 if whole.strip() or len(whole) > MAX_BYTES:
                     yield number, whole
         except (EOFError, zlib.error, OSError) as error:
-            raise InputError(f"{self.path}: cannot be read beyond line {number}: {error}") from None
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "damaged or truncated"
+            raise InputError(f"{self.path}: cannot be read beyond line {number}: {reason}") from None
+
+    def _give_up_beyond(self, number: int, passed_over: int) -> None:
+        if passed_over > MAX_PASSED_OVER:
+            raise InputError(
+                f"{self.path}:{number}: expected a line of at most {MAX_BYTES} bytes, got more than {MAX_PASSED_OVER} "
+                "bytes without one"
+            )
 
     def _read_header(self, number: int, raw: bytes) -> Header:
         where = f"{self.path}:{number}: header"
@@ -191,15 +211,11 @@ def _json(raw: bytes) -> Any:
     if len(raw) > MAX_BYTES:
         return Fault("too long", f"expected a line of at most {MAX_BYTES} bytes, got a longer one")
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_refuse)
+        return parse_json(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         return Fault("encoding", f"expected UTF-8, got the byte {raw[error.start]:#04x} at {error.start}")
-    except (ValueError, RecursionError) as error:
-        return Fault("not JSON", f"expected JSON, got {_short(raw)}: {error or 'nested too deeply'}")
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    except ValueError as error:
+        return Fault("not JSON", f"expected JSON, got {_short(raw)}: {error}")
 
 
 def _short(value: object) -> str:

@@ -58,17 +58,17 @@ def as_pixels(images: UInt8[np.ndarray, "n ..."]) -> Float[Tensor, "n d"]:
 
 def checked_examples(where: str, images: np.ndarray, answers: np.ndarray, *, min_num: int = 1) -> Examples:
     """Return examples of a user's, whose answers are classes ``[n]`` or distributions over the classes ``[n, 10]``."""
-    faults = []
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or len(images) < min_num:
+    faults, num = [], len(images) if images.ndim else 0
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or num < min_num:
         faults.append(f"{where}: images: expected uint8 [n, 28, 28], got {images.dtype} {list(images.shape)}")
-    if answers.dtype.kind in "iu" and answers.shape == images.shape[:1]:
+    if answers.dtype.kind in "iu" and answers.shape == (num,):
         if ((answers < 0) | (answers >= NUM_CLASSES)).any():
             faults.append(f"{where}: answers: expected classes from 0 to 9, got {sorted(set(answers.tolist()))[:12]}")
         else:
             answers = np.eye(NUM_CLASSES, dtype=np.float32)[answers]
-    elif answers.dtype.kind != "f" or answers.shape != (len(images), NUM_CLASSES):
+    elif answers.dtype.kind != "f" or answers.shape != (num, NUM_CLASSES):
         faults.append(f"{where}: answers: expected classes [n] or distributions [n, 10], got {list(answers.shape)}")
-    elif not (np.isfinite(answers).all() and (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)):
+    elif not (((answers >= 0) & (answers < 2)).all() and np.allclose(answers.sum(1), 1, atol=1e-3)):
         faults.append(f"{where}: answers: expected distributions, which are not negative and sum to 1")
     InputError.gather(faults)
     return Examples(images, answers.astype(np.float32))

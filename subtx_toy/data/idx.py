@@ -17,7 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from subtx_toy.files.input_file import read_input
+
 _UNSIGNED_BYTE = 8
+_SLACK = 1 << 16  # bytes that gzip may add to a file it cannot compress
 _KINDS = {1: "labels", 3: "images"}
 STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """The usual names of a data set's four files, in the order of a data set's four arrays."""
@@ -55,9 +58,10 @@ def read(path: Path, file: IdxFile, *, others: tuple[IdxFile, ...] = ()) -> np.n
     """Return the array in a file, read-only and mapped into memory unless it is packed, or what is wrong with it."""
     try:
         packed = path.suffix == ".gz"
-        raw = np.frombuffer(gunzip(path.read_bytes(), file.size), np.uint8) if packed else np.memmap(path, mode="r")
+        content = read_input(path, limit=file.size + _SLACK) if packed else b""
+        raw = np.frombuffer(gunzip(content, file.size), np.uint8) if packed else np.memmap(path, mode="r")
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-        return f"{path}: expected {file.size} bytes of {file.stem}, got: {error}"
+        return f"{path}: expected {file.size} bytes of {file.stem}, got: {getattr(error, 'strerror', None) or error}"
     what = fault(raw.data, file, others=others)
     return f"{path}: {what}" if what else raw[len(header(file.shape)) :].reshape(file.shape)
 

@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
-import math
-import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from subtx_toy.data.dataset import Dataset, Report, assemble
 from subtx_toy.errors import DataError
-from subtx_toy.settings.messages import nearest
+from subtx_toy.files.arrays import AnnouncedArray, Open, announced, npz_members
+from subtx_toy.files.input_file import open_input
 
 MAX_BYTES = 2**30
 """Maximum of the four arrays together: 1.3 million images of 28 x 28."""
@@ -41,57 +38,32 @@ _STEMS = {
     "test_images": "t10k-images",
     "test_labels": "t10k-labels",
 }
-_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_HEADER = 4096  # bytes within which the header of an array has to end
-
-Open = Callable[[], IO[Any]]
-
-
-class _Announced(NamedTuple):
-    """An array as its header announces it; ``offset`` bytes of the stream come before the numbers."""
-
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[Any]
-    offset: int
-    open: Open
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    def read(self) -> np.ndarray | str:
-        """Return the array as bytes from 0 to 255, or what is wrong with it."""
-        try:
-            with self.open() as stream:
-                stream.read(self.offset)
-                raw = stream.read(self.size + 1)  # at the end of a compressed stream its checksum is compared
-            array = np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
-        except Exception:  # a damaged file can fail in any way, and another length does not fit the shape
-            return f"expected {self.size} bytes after the header, got a damaged or truncated array"
-        if array.min() < 0 or array.max() > 255:
-            return f"expected integers from 0 to 255, got {array.min()} to {array.max()}"
-        return array.astype(np.uint8, order="C", copy=False)
 
 
 def load(path: Path, *, num_train: int | None, num_test: int | None, report: Report) -> Dataset:
     """Read a data set from an ``.npz`` file or a folder and name it after that; numbers as ``subtx_toy.data.load``."""
     with contextlib.ExitStack() as stack:
+        wanted = f"dataset: {path.absolute()}: expected an .npz file or a folder"
         try:
             path = path.expanduser()
-            streams = _files(path) if path.is_dir() else _members(stack.enter_context(zipfile.ZipFile(path)))
-        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-            what = "nothing there" if isinstance(error, FileNotFoundError) else "a file that cannot be read as one"
-            raise DataError(f"dataset: {path.absolute()}: expected an .npz file or a folder, got {what}") from None
-        found = {key: stream if isinstance(stream, str) else _header(stream) for key, stream in streams.items()}
-        announced = {key: one for key, one in found.items() if isinstance(one, _Announced)}
+            file = None if path.is_dir() else stack.enter_context(open_input(path))
+        except (OSError, RuntimeError) as error:  # a RuntimeError for the home of nobody
+            unread = f"a file that cannot be read as one: {getattr(error, 'strerror', '') or error}"
+            got = "nothing there" if isinstance(error, FileNotFoundError) else unread
+            raise DataError(f"{wanted}, got {got}") from None
+        try:
+            streams = _files(path) if file is None else npz_members(stack.enter_context(zipfile.ZipFile(file)), _STEMS)
+        except Exception:  # zipfile raises half a dozen kinds on hostile archives
+            raise DataError(f"{wanted}, got a file that cannot be read as one") from None
+        found = {key: stream if isinstance(stream, str) else announced(stream) for key, stream in streams.items()}
+        arrays_there = {key: one for key, one in found.items() if isinstance(one, AnnouncedArray)}
         faults = [f"{key}: {one}" for key, one in found.items() if isinstance(one, str)]
-        faults += [f"{key}: {fault}" for key, one in announced.items() for fault in _header_faults(key, one)]
-        faults += _disagreements({key: one.shape for key, one in announced.items()})
-        if (total := sum(one.size for one in announced.values())) > MAX_BYTES:
+        faults += [f"{key}: {fault}" for key, one in arrays_there.items() for fault in _header_faults(key, one)]
+        faults += _disagreements({key: one.shape for key, one in arrays_there.items()})
+        if (total := sum(one.size for one in arrays_there.values())) > MAX_BYTES:
             faults.append(f"expected arrays of at most {MAX_BYTES} bytes together, got {total}")
         DataError.gather(f"{path}: {fault}" for fault in faults)
-        read = {key: one.read() for key, one in announced.items()}
+        read = {key: _grey(one.read()) for key, one in arrays_there.items()}
     DataError.gather(f"{path}: {key}: {fault}" for key, fault in read.items() if isinstance(fault, str))
     arrays = tuple(array for array in read.values() if not isinstance(array, str))
     have = len(arrays[0]), len(arrays[2])
@@ -108,47 +80,28 @@ def load(path: Path, *, num_train: int | None, num_test: int | None, report: Rep
     return dataset
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, Open | str]:
-    """Return how to open each array of an ``.npz`` file, or that there is no such array."""
-    bounded = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others are decompressed further than was asked for
-    names = [info.filename.removesuffix(".npy") for info in archive.infolist() if info.compress_type in bounded]
-    listed = ", ".join(map(repr, names[:6])) or "none"
-    return {
-        key: partial(archive.open, f"{key}.npy")
-        if key in names
-        else f"expected an array of this name, got {listed}{nearest(key, names[:100])}"
-        for key in _STEMS
-    }
-
-
 def _files(place: Path) -> dict[str, Open | str]:
     """Return how to open each IDX file of a folder, or that there is no such file."""
     found: dict[str, Open | str] = {}
     for key, stem in _STEMS.items():
         paths = [path for end in ("", ".gz") for path in place.glob(f"{stem}[-.]idx[1-4]-ubyte{end}")]
+        paths = [path for path in paths if path.is_file()]
         found[key] = f"expected one file {stem}-idxN-ubyte, raw or .gz, got {len(paths)}"
         if len(paths) == 1:
             found[key] = partial(gzip.open if paths[0].suffix == ".gz" else open, paths[0], "rb")  # type: ignore[assignment]
     return found
 
 
-def _header(opened: Open) -> _Announced | str:
-    """Read the first bytes of a stream as the header of a ``.npy`` or an IDX file."""
-    try:
-        with opened() as stream:
-            start = io.BytesIO(stream.read(_HEADER))
-        if start.getvalue().startswith(b"\0\0"):
-            kind, dimensions = start.read(4)[2:]
-            shape = struct.unpack(f">{dimensions}I", start.read(4 * dimensions))
-            return _Announced(shape, False, np.dtype(_IDX_TYPES[kind]), start.tell(), opened)
-        formats = np.lib.format
-        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
-        return _Announced(*readers[formats.read_magic(start)](start), start.tell(), opened)
-    except Exception:  # a damaged file can fail in any way
-        return "expected an array of numbers, got something else or a damaged header"
+def _grey(array: np.ndarray | str) -> np.ndarray | str:
+    """Return an array that was read as bytes from 0 to 255, or what is wrong with it."""
+    if isinstance(array, str):
+        return array
+    if array.min() < 0 or array.max() > 255:
+        return f"expected integers from 0 to 255, got {array.min()} to {array.max()}"
+    return array.astype(np.uint8, order="C", copy=False)
 
 
-def _header_faults(key: str, one: _Announced) -> Iterator[str]:
+def _header_faults(key: str, one: AnnouncedArray) -> Iterator[str]:
     images = key.endswith("images")
     if images and one.dtype != np.uint8:
         advice = "; save np.round(255 * x).astype(np.uint8) of values in [0, 1]" if one.dtype.kind == "f" else ""

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from subtx_toy.limits import MAX_DEPTH
+
 MAX_DIGITS = 4300
 """Of an integer, Python's own limit."""
 
@@ -18,9 +20,25 @@ def parse_json(text: str) -> Any:
     {'a': [1, 2.5]}
     """
     try:
-        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique, parse_int=_integer)
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it breaks off or is none from character {error.pos + 1} on") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if too_deep(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def too_deep(value: object) -> bool:
+    """Return whether lists and tables stand inside one another beyond ``MAX_DEPTH``, where others would overflow."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        tables = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [inner for table in tables for inner in table]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def json_text(document: Mapping[str, Any] | list[Any], *, indent: int | None = 2) -> str:

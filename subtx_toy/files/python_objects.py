@@ -10,6 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.input_file import read_input
+
+MAX_SOURCE = 2**24
+"""Bytes of a Python file."""
 
 
 def is_reference(text: str) -> bool:
@@ -44,7 +48,7 @@ def source_sha256(field: str, reference: str, *, expected: str) -> str:
 
 def _content(field: str, path: Path, expected: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_input(path, limit=MAX_SOURCE)
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise InputError(f"{field}: expected {expected} in the file {str(path)!r}, got {reason}") from None
@@ -71,7 +75,7 @@ def _of_file(field: str, path: Path, expected: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses of the file look their module up there
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # and so can a file
         del sys.modules[name]
         raise InputError(f"{field}: cannot import {str(path)!r}: {type(error).__name__}: {error}") from error

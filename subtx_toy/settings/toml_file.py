@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.input_file import read_input
 from subtx_toy.limits import MAX_BITS, MAX_DEPTH, MAX_FILE_BYTES
 
 _MAX_DOTS = 1000  # of one key or sentence: tomllib takes quadratic time for a key with many
@@ -15,12 +16,9 @@ _MAX_DOTS = 1000  # of one key or sentence: tomllib takes quadratic time for a k
 def read_toml(path: Path, *, what: str) -> dict[str, object]:
     """Return the content of a TOML file in UTF-8, with or without a byte order mark; errors begin with ``what``."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)  # a device has no end
-    except (OSError, ValueError) as error:  # a zero byte in the name
-        raise InputError(f"{what}: cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise InputError(f"{what}: expected at most {MAX_FILE_BYTES} bytes in {str(path)!r}, got more")
+        content = read_input(path, limit=MAX_FILE_BYTES)
+    except OSError as error:
+        raise InputError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
     try:
         text = content.decode("utf-8-sig")
         if max(part.count(".") for part in re.split(r"[=,\[\]{}\n]", text)) > _MAX_DOTS:

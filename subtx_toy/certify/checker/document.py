@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.lib import format as formats
 
 from subtx_toy.errors import InputError
 
 LARGEST = sys.float_info.max
 """The largest float64; JSON has integers beyond it, which are no finite float."""
+
+MAX_BYTES = 2**30
+"""Of a file, and of all that is in it: 60 times the largest that `certify` writes for its own targets."""
 
 
 class Rejected(Exception):  # noqa: N818, it is the verdict
@@ -50,15 +54,22 @@ def read(source: Path | bytes) -> CertificateFile:
         raise InputError(f"certificate: cannot read {str(source)!r}: {error.strerror}") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
+            members, names = archive.infolist(), archive.namelist()
             if len(set(names)) < len(names):
                 raise Rejected("the archive holds two entries of one name")
+            if (size := sum(one.file_size for one in members)) > MAX_BYTES:
+                raise Rejected(f"the archive announces {size} bytes, more than {MAX_BYTES}")
+            if any(one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in members):
+                raise Rejected("an entry of the archive is packed in an unknown way")
             entries = {name: archive.read(name) for name in names}
     except Rejected:
         raise
     except Exception as error:  # zipfile and zlib raise half a dozen kinds on hostile archives
         raise Rejected(f"not a readable archive: {error}") from error
-    return _claimed(_document(entries), entries)
+    try:
+        return _claimed(_document(entries), entries)
+    except RecursionError as error:
+        raise Rejected("certificate.json is nested too deeply") from error
 
 
 def _document(entries: dict[str, bytes]) -> dict[str, Any]:
@@ -68,8 +79,15 @@ def _document(entries: dict[str, bytes]) -> dict[str, Any]:
     def refuse(constant: str) -> NoReturn:
         raise Rejected(f"certificate.json holds {constant}, which is no number")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise Rejected("certificate.json holds a key twice")
+        return found
+
     try:
-        document = json.loads(entries["certificate.json"].decode(), parse_constant=refuse)
+        text = entries["certificate.json"].decode()
+        document = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:  # a ValueError also for an integer of thousands of digits
         raise Rejected(f"certificate.json is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("format") != "subtx_toy certificate":
@@ -115,11 +133,17 @@ def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> Certificate
 
 def _array(name: str, content: bytes) -> np.ndarray:
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        stream = io.BytesIO(content)
+        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+        shape, fortran, dtype = readers[formats.read_magic(stream)](stream)
+    except Exception as error:  # a hostile header can fail in any way
         raise Rejected(f"the array {name!r} cannot be read: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype != np.dtype("<f8"):
+    numbers = content[stream.tell() :]
+    if dtype != np.dtype("<f8"):
         raise Rejected(f"the array {name!r} is not of float64 numbers")
+    if any(size < 0 for size in shape) or math.prod(shape) * 8 != len(numbers):  # before any memory is taken
+        raise Rejected(f"the array {name!r} cannot be read: {len(numbers)} bytes for the shape {shape}")
+    array = np.frombuffer(numbers, "<f8").reshape(shape, order="F" if fortran else "C")
     if not np.isfinite(array).all():
         raise Rejected(f"the array {name!r} holds a number that is not finite")
     return array
@@ -208,6 +232,6 @@ def _results(
 
 def _check_cap(cap: float, arrays: dict[str, np.ndarray]) -> None:
     directions = [value.ravel() for name, value in arrays.items() if name.startswith("direction.")]
-    norm = math.sqrt(math.fsum(float(np.dot(one, one)) for one in directions))
+    norm = math.sqrt(sum(float(np.dot(one, one)) for one in directions))  # infinity if it overflows
     if not cap > 0 or cap * norm > 1000 * (1 + 1e-9):
         raise Rejected(f"the cap {cap!r} is beyond 1000 / ||dT|| = {1000 / norm if norm else math.inf!r}")

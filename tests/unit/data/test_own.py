@@ -231,8 +231,8 @@ def test_what_is_no_archive_and_no_folder_is_refused(tmp_path: Path) -> None:
     start = "dataset: {}: expected an .npz file or a folder, got "
     assert faults(text) == [start.format(text) + "a file that cannot be read as one"]
     assert faults(absent) == [start.format(absent) + "nothing there"]
-    assert faults(tmp_path / ("x" * 300) / "a.npz")[0].endswith("a file that cannot be read as one")
-    assert faults(Path("~nobody-of-this-name/a.npz"))[0].endswith("a file that cannot be read as one")
+    assert faults(tmp_path / ("x" * 300) / "a.npz")[0].endswith("cannot be read as one: File name too long")
+    assert "a file that cannot be read as one" in faults(Path("~nobody-of-this-name/a.npz"))[0]
 
 
 def test_the_limit_is_below_two_gigabytes() -> None:

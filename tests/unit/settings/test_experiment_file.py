@@ -62,7 +62,7 @@ def test_all_faults_of_a_file_are_told_together(tmp_path: Path) -> None:
 def test_a_file_that_is_no_toml_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.toml"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="is not valid TOML|expected UTF-8 text"):
+    with pytest.raises(InputError, match=r"is not valid TOML|expected UTF-8 text"):
         definition.read(str(path))
 
 
