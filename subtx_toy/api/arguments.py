@@ -6,6 +6,7 @@ from pathlib import Path
 
 from subtx_toy.errors import InputError
 from subtx_toy.store import default_path
+from subtx_toy.store.place import file_path
 from subtx_toy.sweep.threads import processors
 
 
@@ -18,7 +19,7 @@ def path_of(field: str, path: object) -> Path:
 
 def store_path(store: str | Path | None) -> Path:
     """Return the path of a results file, by default the user's own."""
-    return default_path() if store is None else path_of("store", store)
+    return default_path() if store is None else file_path(store if isinstance(store, str) else path_of("store", store))
 
 
 def data_folder(data_dir: str | Path | None) -> Path | None:
@@ -33,3 +34,16 @@ def num_workers(workers: int | None) -> int:
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers: expected an integer >= 1, got {workers!r}")
     return workers
+
+
+MAX_SECONDS = 1e9
+"""About thirty years; a timer takes no more."""
+
+
+def seconds(field: str, value: float | None) -> float | None:
+    """Return a number of seconds, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_SECONDS:
+        raise InputError(f"{field}: expected seconds > 0 and <= {MAX_SECONDS:g}, got {value!r}")
+    return float(value)

@@ -114,6 +114,7 @@ class TrialLines:
         self._report, self._progress = report, progress
         self._total, self._done, self._tally = 0, 0, Tally(0)
         self._failures: set[str] = set()
+        self._others: set[object] = set()
 
     def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
         """Report some outcomes; the first call comes before any trial has run."""
@@ -122,6 +123,8 @@ class TrialLines:
             if tally.stored:
                 self._report(f"{tally.stored} of {tally.total} trials are stored already")
         self._tally = tally
+        for line in waiting_lines(tally, self._others):
+            self._report(line)
         if not self._total:
             return
         for outcome in outcomes:
@@ -152,6 +155,13 @@ def failure_lines(outcome: TrialOutcome, name: str, known: set[str]) -> list[str
         known.add(where)
         lines.append(where)
     return lines
+
+
+def waiting_lines(tally: Tally, known: set[object]) -> list[str]:
+    """Say who is waited for, each other coordinator once and again when its state changes."""
+    new = [one for one in tally.waiting_for if (one.host, one.pid, one.state) not in known]
+    known.update((one.host, one.pid, one.state) for one in new)
+    return [f"waiting for {one}" for one in new]
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.arguments import data_folder, num_workers, store_path
+from subtx_toy.api.arguments import data_folder, num_workers, seconds, store_path
 from subtx_toy.api.sweep_result import Preview, Sweep
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.store import Store
+from subtx_toy.store.inspection import is_results
 from subtx_toy.store.trials import states
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.plan import Plan
@@ -39,6 +41,7 @@ def sweep(
     scheduler: str | None = None,
     retry_failed: bool = False,
     max_failures: int | None = None,
+    trial_timeout: float | None = None,
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
@@ -59,6 +62,7 @@ def sweep(
         scheduler: address of a running Dask scheduler; implies ``"dask"``.
         retry_failed: whether trials that failed in an earlier session run again.
         max_failures: stop after so many failed trials; the others stay pending.
+        trial_timeout: seconds after which a trial is ended, and has failed.
         store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with one line for each data set that is obtained.
@@ -67,15 +71,17 @@ def sweep(
 
     Raises:
         InputError: naming everything that is wrong with the plan.
-        StoreError: if the store cannot be written.
+        StoreError: if the store cannot be written, or its file is taken away; the message names the file in which its
+            records are then.
         WorkerError: if the workers are gone, or are not fit.
 
     Example:
         ``st.sweep("cloud2025", {"width": [64, 128]}, seeds=range(5))``
     """
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
+    num, path, timeout = num_workers(workers), store_path(store), seconds("trial_timeout", trial_timeout)
     trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
-    num, path = num_workers(workers), store_path(store)
+    trials = [replace(trial, timeout=timeout) for trial in trials]
 
     def open_workers() -> Workers:
         if engine == "dask" or scheduler is not None:
@@ -118,9 +124,9 @@ def preview(
         InputError: naming everything that is wrong with the plan.
     """
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
-    trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
     path = store_path(store)
-    with Store(path) if path.exists() else nullcontext() as opened:
+    trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
+    with Store(path, read_only=True) if is_results(path) else nullcontext() as opened:
         known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
         state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
         settled = ("done",) if retry_failed else ("done", "failed")

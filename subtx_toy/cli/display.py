@@ -147,10 +147,11 @@ class SweepProgress:
         self._start = self._last_line = time.monotonic()
         self._started = False
         self._failures: set[str] = set()
+        self._others: set[object] = set()
 
     def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
         """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
-        from subtx_toy.api.run import failure_lines
+        from subtx_toy.api.run import failure_lines, waiting_lines
 
         elapsed = time.monotonic() - self._start
         if not self._started:
@@ -162,6 +163,8 @@ class SweepProgress:
         elif not self._display.is_terminal and time.monotonic() - self._last_line > _LINE_SECONDS:
             self._last_line = time.monotonic()
             self._display.report(line(tally, elapsed))
+        for text in waiting_lines(tally, self._others):
+            self._display.report(text)
         for outcome in outcomes:
             name = f"trial {outcome.trial.run_id[:12]}, seed {outcome.trial.seed}"
             for text in failure_lines(outcome, name, self._failures):

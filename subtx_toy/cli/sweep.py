@@ -20,6 +20,7 @@ from subtx_toy.files.json_text import json_text
 @click.option("--retry-failed", is_flag=True, help="Run again what failed in an earlier session.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed trial.")
 @click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop after N failed trials.")
+@click.option("--trial-timeout", type=float, metavar="SECONDS", help="End a trial after so long; it has failed.")
 @WORKERS
 @click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler that runs, tcp://HOST:PORT. Implies dask.")

@@ -179,10 +179,8 @@ def columns(selection: Selection) -> dict[str, list[object]]:
 
 
 def existing(path: Path) -> Store:
-    """Open a store that is there, and make none."""
-    if not path.exists():
-        raise InputError(f"store: expected a results database, got none at {path}")
-    return Store(path)
+    """Open a store that is there to be read, and make none."""
+    return Store(path, read_only=True)
 
 
 ENDINGS = (".parquet", ".csv")

@@ -4,7 +4,7 @@ The journal is a write-ahead log, so readers and a writer do not wait for each o
 transaction: after a crash or ``kill -9`` a trial is there whole or not at all.
 """
 
-from subtx_toy.store.connection import default_path
+from subtx_toy.store.place import default_path
 from subtx_toy.store.records import Store
 
 __all__ = ["Store", "default_path"]

@@ -7,74 +7,107 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
-from subtx_toy.errors import StoreError
-from subtx_toy.store.connection import prepare_folder
+from subtx_toy.errors import InputError, StoreError
+from subtx_toy.store.place import file_path, prepare_folder, status
 from subtx_toy.store.record import RunRecord
-from subtx_toy.store.schema import STORE_SCHEMA
+from subtx_toy.store.records import Store
+from subtx_toy.store.results import config_costs, results, stored_by_config, trials_by_state
 
 _MAX_FAULTS = 10  # reported of one kind
 
 
 def backup(path: Path, target: Path) -> None:
-    """Copy a database, while others may read and write it; the copy is whole or not there at all."""
-    prepare_folder(target)
-    try:
-        if target.exists() and path.exists() and target.samefile(path):  # whoever has it open would write to no file
-            raise StoreError(f"store: expected another file to copy {path} to, got the same one, {target}")
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            temporary = Path(folder) / target.name
-            with _opened(path, "mode=ro") as source, _opened(temporary, "mode=rwc") as copy:
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing next to it
-            temporary.replace(target)
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
+    """Copy a database, while others may read and write it; the copy is whole or not there at all.
+
+    Raises:
+        StoreError: if there is no results database at ``path``, or the copy cannot be made.
+    """
+    target = file_path(target)
+    with contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(Store(path, read_only=True)).connection.sqlite
+        except StoreError as error:
+            raise StoreError(f"store: cannot copy {path} to {target}: {str(error).removeprefix('store: ')}") from None
+        prepare_folder(target)
+        try:
+            if status(target) is not None and target.samefile(path):  # whoever has it open would write to no file
+                raise StoreError(f"store: expected another file to copy {path} to, got the same one, {target}")
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+                temporary = Path(folder) / target.name
+                with contextlib.closing(sqlite3.connect(temporary)) as copy:
+                    source.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing next to it
+                temporary.replace(target)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
 
 
 def faults(path: Path) -> list[str]:
-    """Return what is wrong with a database, one sentence per fault; nothing if it is sound."""
-    try:
-        with _opened(path, "mode=ro") as connection:
-            return list(_faults(connection))
-    except sqlite3.Error as error:
-        raise StoreError(f"store: cannot read {path}: {error}") from None
+    """Return what is wrong with a database, one sentence per fault; nothing if every command can use it.
+
+    Raises:
+        StoreError: if the file cannot be read at all.
+    """
+    with Store(path, read_only=True) as store:
+        found = list(_faults_of_the_file(store))
+        return found or list(_faults_of_the_content(store))
 
 
-def _faults(connection: sqlite3.Connection) -> Iterator[str]:
-    execute = connection.execute
-    found = [row[0] for row in execute(f"PRAGMA integrity_check({_MAX_FAULTS})")]
+def _faults_of_the_file(store: Store) -> Iterator[str]:
+    rows = store.connection.rows
+    found = [row[0] for row in rows(f"PRAGMA integrity_check({_MAX_FAULTS})")]
     if found != ["ok"]:
         yield from (f"file: {fault}" for fault in found)
         return
-    tables = {row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if "runs" not in tables:
-        yield "file: expected a results database, got another SQLite file"
-        return
-    orphans = execute("PRAGMA foreign_key_check").fetchmany(_MAX_FAULTS)
+    orphans = rows("PRAGMA foreign_key_check")[:_MAX_FAULTS]
     yield from (f"{table}: row {row} belongs to no {parent}" for table, row, parent, _ in orphans)
-    version = execute("PRAGMA user_version").fetchone()[0]
-    if version > STORE_SCHEMA:
-        yield f"schema: expected {STORE_SCHEMA} or lower, got {version}: written by a later version of subtx-toy"
-    damaged = [key for key, text in execute("SELECT run_id, record FROM runs") if not _is_record(text)]
-    yield from (f"record {key}: damaged" for key in damaged[:_MAX_FAULTS])
+
+
+def _faults_of_the_content(store: Store) -> Iterator[str]:
+    rows = store.connection.rows
+    lost = (
+        "SELECT run_id FROM trials WHERE state = 'done' AND NOT EXISTS "
+        "(SELECT 1 FROM runs WHERE runs.run_id = trials.run_id) LIMIT ?"
+    )
+    yield from (f"trial {row[0]}: done without a record; it runs again" for row in rows(lost, _MAX_FAULTS))
+    damaged: list[str] = []
+    for read in (_records, _series, _trials, config_costs, results, stored_by_config, trials_by_state):
+        with InputError.collected(damaged):
+            found = read(store)
+            damaged += [fault for fault in found if isinstance(fault, str)]
+    prefix = f"store: {store.path} is damaged: the "
+    yield from (fault.removeprefix(prefix).partition("; to check all of it")[0] for fault in damaged[:_MAX_FAULTS])
     if len(damaged) > _MAX_FAULTS:
         yield f"records: {len(damaged)} damaged in all"
-    if version == STORE_SCHEMA:
-        lost = "SELECT run_id FROM trials LEFT JOIN runs USING (run_id) WHERE state = 'done' AND record IS NULL LIMIT ?"
-        yield from (f"trial {row[0]}: done without a record" for row in execute(lost, (_MAX_FAULTS,)))
 
 
-def _is_record(text: str) -> bool:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return False
-    # The series are in a table of their own, and a field that is newer than the record has a default.
-    return isinstance(content, dict) and content.keys() <= {field.name for field in fields(RunRecord)}
+def _records(store: Store) -> Iterator[str]:
+    for key, text, metrics in store.connection.each(
+        "SELECT run_id, record, metrics FROM runs LEFT JOIN results USING (run_id)"
+    ):
+        try:
+            record = RunRecord(**json.loads(text))
+            sound = record.run_id == key and not record.misfits()
+        except (ValueError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            yield f"record {key}: damaged"
+        elif metrics is not None and json.dumps(record.metrics) != metrics:
+            yield f"record {key}: its metrics differ from those in the index of results"
 
 
-def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
-    return contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True))
+def _series(store: Store) -> Iterator[str]:
+    for key, name in store.connection.each("SELECT run_id, name FROM series WHERE length(data) % 4"):
+        yield f"record {key}: its series {name!r} is damaged"
+
+
+def _trials(store: Store) -> Iterator[str]:
+    for key, text, *_texts in store.connection.each("SELECT run_id, config, experiment, error, owner FROM trials"):
+        try:
+            sound = isinstance(json.loads(text), dict)
+        except (ValueError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            yield f"trial {key}: damaged"

@@ -49,6 +49,20 @@ class RunRecord:
     series: dict[str, list[float]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
+    def misfits(self) -> list[str]:
+        """Return the fields whose values no record has, as they come out of a damaged file."""
+        texts = {"run_id": self.run_id, "dataset_sha256": self.dataset_sha256}
+        integers = {"results_version": self.results_version, "seed": self.seed, "schema_version": self.schema_version}
+        tables = {"config": self.config, "versions": self.versions, "metrics": self.metrics}
+        names = ("wall_seconds", "cpu_seconds", "training_cpu_seconds", "peak_rss_mib")
+        numbers = {name: getattr(self, name) for name in names}
+        if isinstance(self.metrics, dict):
+            numbers |= self.metrics
+        found = [name for name, value in texts.items() if not isinstance(value, str)]
+        found += [name for name, value in integers.items() if type(value) is not int]
+        found += [name for name, value in tables.items() if not isinstance(value, dict)]
+        return found + [name for name, value in numbers.items() if type(value) not in (int, float)]
+
     @property
     def accuracies(self) -> dict[str, float]:
         """The final accuracies by arm; empty for protocols without arms."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from subtx_toy.errors import StoreError
+from subtx_toy.errors import InputError, StoreError
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
-from subtx_toy.store.connection import Connection, prepare_folder
+from subtx_toy.store.connection import Connection
+from subtx_toy.store.inspection import damaged
+from subtx_toy.store.place import file_path
 from subtx_toy.store.record import RunRecord
+from subtx_toy.store.rescue import rescue
 from subtx_toy.store.schema import index_result
+
+_OF_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+_MAX_IN_MEMORY = 1000  # of the records written last, in case the file is overwritten
 
 
 @checked(path=instance(str | Path, "the path of a results database"))
@@ -25,16 +33,19 @@ class Store:
 
     Args:
         path: the file, made with its folder when it does not exist, and brought to the present schema when it is older.
+        read_only: whether it is only read; then the file has to exist, and need not be one that this process may write.
 
     Raises:
-        StoreError: if the file cannot be made or written, is no results database, was written by a later version of
-            the package, or lies on a network file system, where SQLite's locks do not hold.
+        StoreError: if the file cannot be made or written, is no results database, is damaged, was written by a later
+            version of the package, or lies on a network file system, where SQLite's locks do not hold. A file that is
+            refused is left as it is, byte for byte.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        prepare_folder(self.path)
-        self.connection = Connection(self.path)
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        self.path = file_path(path)
+        self._in_hand: list[RunRecord] = []
+        self._latest: deque[RunRecord] = deque(maxlen=_MAX_IN_MEMORY)
+        self.connection = Connection(self.path, read_only=read_only, rescue=self._rescue)
 
     def add(self, record: RunRecord) -> bool:
         """Write one finished trial; return whether it was new. A trial that is there already is left as it is.
@@ -46,8 +57,19 @@ class Store:
 
     def add_all(self, records: Iterable[RunRecord]) -> int:
         """Write finished trials in one transaction, as ``add``; return how many were new."""
+        self._in_hand = list(records)
         with self.connection.transaction() as connection:
-            return sum([_insert(connection, record) for record in records])
+            num = sum([_insert(connection, record) for record in self._in_hand])
+        self._latest += self._in_hand
+        self._in_hand = []
+        return num
+
+    def _rescue(self, is_readable: bool) -> str:
+        def insert(connection: sqlite3.Connection) -> None:
+            for record in (*self._latest, *self._in_hand):
+                _insert(connection, record)
+
+        return rescue(self.path, self.connection.sqlite if is_readable else None, insert)
 
     def get(self, run_ids: Sequence[str]) -> dict[str, RunRecord]:
         """Return the records there are of these keys.
@@ -104,19 +126,36 @@ class Store:
         rows = self.connection.rows("SELECT name, data FROM series WHERE run_id = ? ORDER BY name", key)
         try:
             series = {name: np.frombuffer(data, "<f4").tolist() for name, data in rows}
-            return RunRecord(**json.loads(text), series=series)
+            record = RunRecord(**json.loads(text), series=series)
         except (ValueError, TypeError) as error:
-            raise StoreError(f"store: the record {key} in {self.path} is damaged: {error}") from None
+            raise damaged(self.path, f"the record {key}: {error}") from None
+        if faulty := [*record.misfits(), *(["run_id"] if record.run_id != key else [])]:
+            raise damaged(self.path, f"the record {key}: {faulty[0]}")
+        return record
 
     def close(self) -> None:
         """Close the file."""
-        self.connection.sqlite.close()
+        self.connection.close()
 
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if self._latest and not isinstance(error, Exception):  # also after an interrupt, which keeps what is stored
+                self.connection.check_in_place()
+        finally:
+            self.close()
+        if isinstance(error, _OF_DAMAGE) and not isinstance(error, InputError):
+            self._explain(error)
+
+    def _explain(self, error: Exception) -> None:
+        """Find out whether what went wrong with the content of this store is due to damage."""
+        from subtx_toy.store.maintenance import faults
+
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if found := faults(self.path):
+                raise damaged(self.path, found[0]) from error
 
 
 def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
@@ -127,7 +166,7 @@ def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
     inserted = bool(connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row).rowcount)
     if inserted:
         blobs = [(record.run_id, name, np.asarray(values, "<f4").tobytes()) for name, values in series.items()]
-        connection.executemany("INSERT INTO series VALUES (?, ?, ?)", blobs)
+        connection.executemany("INSERT OR REPLACE INTO series VALUES (?, ?, ?)", blobs)
         index_result(connection, record.run_id, content)
     done = "UPDATE trials SET state = 'done', owner = NULL, error = NULL, changed_at = ? WHERE run_id = ?"
     connection.execute(done, (now, record.run_id))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from subtx_toy.store.inspection import damaged
 from subtx_toy.store.records import Store, takes_store
 
 
@@ -25,25 +26,37 @@ class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand o
         return self if number == self.config_id else self._replace(config_id=number)
 
 
+_KINDS = (str, int, int, int, str, float, dict)
+_NUMBERS = {int, float}
+
+
 @takes_store
 def configs(store: Store) -> dict[int, dict[str, Any]]:
-    """Return the settings of the stored trials by their number, as they were written."""
+    """Return the settings of the stored trials by their number, as they were written.
+
+    Raises:
+        StoreError: if the file is damaged; so do the other functions of this module.
+    """
     store.connection.catch_up()
     rows = store.connection.rows("SELECT id, config FROM configs ORDER BY id")
-    return {number: json.loads(text) for number, text in rows}
+    return {number: _table(store, f"configuration {number}", text) for number, text in rows}
 
 
 @takes_store
 def results(store: Store) -> Iterator[Result]:
-    """Yield the final metrics of every trial, by settings and seed."""
+    """Yield the final metrics of every trial that has a record, by settings and seed."""
     store.connection.catch_up()
     query = (
         "SELECT run_id, config_id, seed, results_version, dataset_sha256, cpu_seconds, metrics FROM results "
+        "WHERE EXISTS (SELECT 1 FROM runs WHERE runs.run_id = results.run_id) "
         "ORDER BY config_id, results_version, seed"
     )
-    with store.connection.explained():
-        for run_id, number, seed, version, sha256, seconds, metrics in store.connection.sqlite.execute(query):
-            yield Result(run_id, number, seed, version, sha256, seconds, json.loads(metrics))
+    for run_id, number, seed, version, sha256, seconds, metrics in store.connection.each(query):
+        values = _table(store, f"result {run_id}", metrics)
+        row = (run_id, number, seed, version, sha256, seconds, values)
+        if tuple(map(type, row)) != _KINDS or not _NUMBERS.issuperset(map(type, values.values())):
+            raise damaged(store.path, f"the result {run_id!r} is none")
+        yield Result(*row)
 
 
 @takes_store
@@ -51,7 +64,10 @@ def config_costs(store: Store) -> list[tuple[dict[str, Any], float, int]]:
     """Return the CPU seconds and the number of the trials of each configuration, with its settings."""
     found = configs(store)
     query = "SELECT config_id, sum(cpu_seconds), count(*) FROM results GROUP BY config_id"
-    return [(found[number], seconds, num) for number, seconds, num in store.connection.rows(query)]
+    rows = store.connection.rows(query)
+    if lost := [number for number, *_ in rows if number not in found]:
+        raise damaged(store.path, f"configuration {lost[0]} is missing")
+    return [(found[number], seconds, num) for number, seconds, num in rows]
 
 
 @takes_store
@@ -62,11 +78,32 @@ def stored_by_config(store: Store) -> list[tuple[int, str, int, int, float]]:
         "SELECT config_id, dataset, runs.results_version, count(*), max(finished_at) "
         "FROM results JOIN runs USING (run_id) GROUP BY config_id, dataset, runs.results_version"
     )
-    return store.connection.rows(query)
+    rows = store.connection.rows(query)
+    for row in rows:
+        if tuple(map(type, row)) != (int, str, int, int, float):
+            raise damaged(store.path, f"the record of configuration {row[0]!r} is none")
+    return rows
 
 
 @takes_store
 def trials_by_state(store: Store) -> list[tuple[str, str, int]]:
-    """Return (experiment, state, number) of the trials that were ever planned here."""
-    query = "SELECT experiment, state, count(*) FROM trials GROUP BY experiment, state ORDER BY experiment"
+    """Return (experiment, state, number) of the trials that were ever planned here.
+
+    A trial whose record is gone is pending: it runs again.
+    """
+    query = (
+        "SELECT experiment, CASE WHEN state = 'done' AND NOT EXISTS "
+        "(SELECT 1 FROM runs WHERE runs.run_id = trials.run_id) THEN 'pending' ELSE state END AS now, count(*) "
+        "FROM trials GROUP BY experiment, now ORDER BY experiment"
+    )
     return store.connection.rows(query)
+
+
+def _table(store: Store, what: str, text: object) -> dict[str, Any]:
+    try:
+        content = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise damaged(store.path, f"the {what} cannot be read")
+    return content

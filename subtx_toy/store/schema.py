@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-
-from subtx_toy.errors import StoreError
+import uuid
 
 STORE_SCHEMA = 2
 """Of the database. 1: finished trials. 2: the states of trials, and an index of results for summaries."""
+
+TABLES_OF_SCHEMA_1 = ("runs", "series")
+
+APPLICATION = 0x5354
+"""High half of the application id in the file's header, which marks it as ours; the low half tells stores apart."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -63,22 +67,20 @@ CREATE TABLE IF NOT EXISTS coordinators (
 """
 
 
-def prepare(connection: sqlite3.Connection, name: str) -> None:
-    """Make the tables that ``connection`` lacks, inside the caller's transaction, and index every record."""
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that a database lacks."""
+    for statement in _TABLES.strip().rstrip(";").split(";\n"):
+        connection.execute(statement)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Bring a database that is ours, or new, to the present schema, inside the caller's transaction."""
     execute = connection.execute
-    found = execute("PRAGMA user_version").fetchone()[0]
-    tables = {row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if found > STORE_SCHEMA:
-        raise StoreError(
-            f"store: expected schema version {STORE_SCHEMA} or lower, got {found} in {name}; "
-            "it was written by a later version of subtx-toy"
-        )
-    if tables and "runs" not in tables:
-        raise StoreError(f"store: expected a results database, got another SQLite file, {name}")
-    if found < STORE_SCHEMA:
-        for statement in _TABLES.strip().rstrip(";").split(";\n"):
-            execute(statement)
+    if execute("PRAGMA user_version").fetchone()[0] < STORE_SCHEMA:
+        make_tables(connection)
     execute(f"PRAGMA user_version = {STORE_SCHEMA}")  # always, to find out whether the file can be written
+    if not execute("PRAGMA application_id").fetchone()[0]:
+        execute(f"PRAGMA application_id = {APPLICATION << 16 | uuid.uuid4().int & 0xFFFF}")
     if unindexed(connection):
         missing = "SELECT runs.run_id, record FROM runs LEFT JOIN results USING (run_id) WHERE results.run_id IS NULL"
         for run_id, record in execute(missing).fetchall():
@@ -90,7 +92,7 @@ def prepare(connection: sqlite3.Connection, name: str) -> None:
 
 def unindexed(connection: sqlite3.Connection) -> int:
     """Return how many records are not indexed: those of an earlier version, and damaged ones."""
-    counts = "SELECT (SELECT count(*) FROM runs) - (SELECT count(*) FROM results)"
+    counts = "SELECT max(0, (SELECT count(*) FROM runs) - (SELECT count(*) FROM results))"
     return int(connection.execute(counts).fetchone()[0])
 
 
@@ -99,5 +101,5 @@ def index_result(connection: sqlite3.Connection, run_id: str, content: dict[str,
     config, metrics = json.dumps(content["config"]), json.dumps(content["metrics"])
     numbers = [content[name] for name in ("seed", "results_version", "dataset_sha256", "cpu_seconds")]
     connection.execute("INSERT OR IGNORE INTO configs (config) VALUES (?)", (config,))
-    insert = "INSERT INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?"
+    insert = "INSERT OR REPLACE INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?"
     connection.execute(insert, (run_id, *numbers, metrics, config))

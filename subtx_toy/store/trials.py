@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from subtx_toy.store.coordinators import Coordinator, register, remove_dead
+from subtx_toy.store.coordinators import Coordinator, Holder, Seen, holders, register, remove_dead
+from subtx_toy.store.inspection import damaged
 from subtx_toy.store.records import Store, takes_store
 
 BEAT_SECONDS = 5.0  # between heartbeats: a dozen of them in a lease
@@ -29,9 +30,16 @@ class Entry:
 
 @takes_store
 def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
-    """Return the state of each of the keys that the store knows: pending, running, done or failed."""
+    """Return the state of each of the keys that the store knows: pending, running, done or failed.
+
+    Done is what has a record: where that is gone, the trial is pending.
+    """
     query = "SELECT run_id, state FROM trials WHERE run_id IN (SELECT value FROM json_each(?))"
-    return dict(store.connection.rows(query, json.dumps(list(run_ids)))) | dict.fromkeys(store.stored(run_ids), "done")
+    planned = {
+        run_id: "pending" if state == "done" else state
+        for run_id, state in store.connection.rows(query, json.dumps(list(run_ids)))
+    }
+    return planned | dict.fromkeys(store.stored(run_ids), "done")
 
 
 @takes_store
@@ -43,10 +51,13 @@ def failure(store: Store, run_id: str) -> str | None:
 
 @takes_store
 def entry(store: Store, run_id: str) -> tuple[Entry, str] | None:
-    """Return a trial with its state, or None if it was never planned here."""
+    """Return a trial without a record and its state, or None if it was never planned here."""
     query = "SELECT run_id, experiment, seed, config, state FROM trials WHERE run_id = ?"
     for key, experiment, seed, config, state in store.connection.rows(query, run_id):
-        return Entry(key, experiment, seed, json.loads(config)), state
+        try:
+            return Entry(key, experiment, seed, json.loads(config)), "pending" if state == "done" else state
+        except (ValueError, TypeError, RecursionError) as error:
+            raise damaged(store.path, f"the trial {key}: {error}") from None
     return None
 
 
@@ -54,19 +65,30 @@ class Leases:
     """The trials that one coordinator runs; ``close`` it, so that others need not wait for what is left."""
 
     def __init__(self, store: Store, *, coordinator: Coordinator | None = None) -> None:
-        self._transaction = store.connection.transaction
+        self._connection, self._transaction = store.connection, store.connection.transaction
         self._me = coordinator or Coordinator.this_process()
-        self._last_beat = 0.0
+        self._last_beat, self._seen = 0.0, Seen()
         self.beat()
 
     def beat(self) -> None:
-        """Say that this coordinator lives, every few seconds however often it is called."""
+        """Say that this coordinator lives, every few seconds however often it is called.
+
+        Raises:
+            StoreError: if the file of the store was taken away; this is looked at every time.
+        """
+        self._connection.check_in_place()
         if time.monotonic() - self._last_beat < BEAT_SECONDS and self._last_beat:
             return
         with self._transaction() as connection:
             register(connection, self._me)
-            remove_dead(connection)
+            remove_dead(connection, self._seen)
         self._last_beat = time.monotonic()
+
+    def others(self) -> tuple[Holder, ...]:
+        """Return who else runs trials of this store now."""
+        with self._connection.explained():
+            found = holders(self._connection.sqlite)
+        return tuple(holder for owner, holder in found.items() if owner != self._me.owner)
 
     def enter(self, entries: Sequence[Entry], *, retry_failed: bool) -> None:
         """Make trials pending that are not known yet, and with ``retry_failed`` those that failed."""
@@ -85,7 +107,8 @@ class Leases:
         """Take the pending ones of some trials; return the state of each, ``claimed`` or what others made of it."""
         mine = (
             "UPDATE trials SET state = 'running', owner = ?, changed_at = ? "
-            "WHERE run_id = ? AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)"
+            "WHERE run_id = ? AND state IN ('pending', 'done') "
+            "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = trials.run_id)"
         )
         other = (
             "SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE run_id = ?) THEN 'done' ELSE state END "
@@ -94,10 +117,10 @@ class Leases:
         found = {}
         with self._transaction() as connection:
             for run_id in run_ids:
-                if connection.execute(mine, (self._me.owner, time.time(), run_id, run_id)).rowcount:
+                if connection.execute(mine, (self._me.owner, time.time(), run_id)).rowcount:
                     found[run_id] = "claimed"
                 else:
-                    found[run_id] = connection.execute(other, (run_id, run_id)).fetchone()[0]
+                    found[run_id] = next((state for (state,) in connection.execute(other, (run_id, run_id))), "lost")
         return found
 
     def fail(self, errors: Mapping[str, str]) -> None:

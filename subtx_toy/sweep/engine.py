@@ -10,13 +10,16 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol, runtime_checkable
 
+from subtx_toy.sweep.time_limit import overdue
 from subtx_toy.sweep.trial import Trial, TrialOutcome
-from subtx_toy.sweep.workers import Workers
+from subtx_toy.sweep.workers import LocalWorkers, Workers
 
 _BATCH_SECONDS = 0.3  # minimum work of a batch: handing one over and storing it takes some milliseconds
 _TICK_SECONDS = 0.5  # between looks at a supply that has nothing to give now
 _MAX_TRIALS = 256  # per batch, however short they are
-_DIED = "its worker process died, with other trials beside it and again alone (out of memory?)"
+_GRACE_SECONDS = (
+    30.0  # beyond the time limit of its trials, until a batch's worker is ended; it may have to start first
+)
 
 
 @runtime_checkable
@@ -37,10 +40,12 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
     """Run what ``supply`` gives, and yield outcomes as they come; an empty list after half a second without any.
 
     Every trial draws from streams of its own, so records do not depend on workers, batches or order. If a worker dies,
-    the trials that were under way run again, each alone, which shows the one that kills its worker. Leaving the
-    iterator early, by an error or by Ctrl-C, stops the workers at once.
+    the trials that were under way run again, each alone, which shows the one that kills its worker. A worker on this
+    machine that does not end a trial after its time limit is ended. Leaving the iterator early, by an error or by
+    Ctrl-C, stops the workers at once.
     """
     running: dict[Future[list[TrialOutcome]], Sequence[Trial]] = {}
+    deadlines: dict[Future[list[TrialOutcome]], float] = {}
     suspects: deque[Trial] = deque()  # were under way when a worker died
     suspected: Future[list[TrialOutcome]] | None = None  # runs alone: if its worker dies, it is to blame
     size, at_an_end = _BatchSize(workers.num), False
@@ -51,11 +56,12 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                 batch = supply.take(size.next(supply.left()))
                 if not batch:
                     break
-                running[_submit(batch, workers)] = batch
+                future = _submit(batch, workers)
+                running[future], deadlines[future] = batch, _deadline(batch, workers)
             if suspects and not running:
                 alone = [suspects.popleft()]
                 suspected = _submit(alone, workers)
-                running[suspected] = alone
+                running[suspected], deadlines[suspected] = alone, _deadline(alone, workers)
             if not running:
                 if not supply.left():
                     at_an_end = True
@@ -66,6 +72,16 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
             done, _ = concurrent.futures.wait(running, _TICK_SECONDS, concurrent.futures.FIRST_COMPLETED)
             if not done:
                 yield []
+                late = next((future for future in running if deadlines[future] < time.monotonic()), None)
+                if late is not None:
+                    workers.recover()
+                    stuck = running.pop(late)
+                    if len(stuck) == 1:
+                        yield [TrialOutcome(stuck[0], None, overdue(stuck[0].timeout or 0.0))]
+                    else:
+                        suspects.extend(stuck)
+                    suspected = None if late is suspected else suspected
+                    done, _ = concurrent.futures.wait(running, _GRACE_SECONDS)  # they ended with it
             for future in done:
                 batch = running.pop(future)
                 error = CancelledError() if future.cancelled() else future.exception()
@@ -75,9 +91,10 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                 elif not workers.died(error):
                     raise error
                 else:
-                    workers.recover()
+                    cause = workers.recover() or ""
                     if future is suspected:
-                        yield [TrialOutcome(batch[0], None, _DIED)]
+                        died = f"its worker process died{cause}, with other trials beside it and again alone"
+                        yield [TrialOutcome(batch[0], None, died)]
                     else:
                         suspects.extend(batch)
                 suspected = None if future is suspected else suspected
@@ -93,6 +110,14 @@ def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[TrialOutcom
             raise
         workers.recover()  # a worker died while it had nothing to do
         return workers.submit(batch)
+
+
+def _deadline(batch: Sequence[Trial], workers: Workers) -> float:
+    """Return when a batch must have ended; one waits for at most another one before it starts."""
+    limits = [trial.timeout for trial in batch if trial.timeout is not None]
+    if len(limits) < len(batch) or not isinstance(workers, LocalWorkers):
+        return math.inf
+    return time.monotonic() + 2 * sum(limits) + _GRACE_SECONDS
 
 
 class _BatchSize:

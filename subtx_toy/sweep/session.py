@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from subtx_toy.errors import StoreError
 from subtx_toy.store import Store
+from subtx_toy.store.coordinators import Holder
 from subtx_toy.store.trials import Entry, Leases, states
 from subtx_toy.sweep.engine import run
 from subtx_toy.sweep.trial import Trial, TrialOutcome
@@ -17,7 +18,10 @@ from subtx_toy.sweep.workers import Workers
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a sweep is, in trials; ``elsewhere`` are those another session on the same store finished meanwhile."""
+    """How far a sweep is, in trials; ``elsewhere`` are those another session on the same store finished meanwhile.
+
+    ``waiting_for`` holds the other coordinators once all that is left is run by them.
+    """
 
     total: int
     stored: int = 0
@@ -25,6 +29,7 @@ class Tally:
     elsewhere: int = 0
     failed: int = 0
     failed_before: int = 0
+    waiting_for: tuple[Holder, ...] = ()
 
     @property
     def left(self) -> int:
@@ -39,6 +44,7 @@ class _Leased:
         self._waiting, self._held = deque(trials), deque[Trial]()
         self._leases = leases
         self.elsewhere = self.failed = 0  # trials that another coordinator finished, or that failed there
+        self.others: tuple[Holder, ...] = ()  # who runs all that is left
 
     def take(self, most: int) -> list[Trial]:
         taken: list[Trial] = []
@@ -57,6 +63,7 @@ class _Leased:
                     self.failed += 1
                 else:
                     self.elsewhere += 1
+        self.others = self._leases.others() if self._held and not self._waiting else ()
         return taken
 
     def left(self) -> int:
@@ -78,7 +85,7 @@ def carry_out(
     """Run the trials that are not stored, and yield how far the sweep is with what has finished and been stored since.
 
     The first tally comes before any trial has run. Trials that other coordinators run on the same store are waited for,
-    and taken over if their coordinator dies. After ``max_failures`` the others stay pending.
+    and taken over if their coordinator dies or stays stopped. After ``max_failures`` the others stay pending.
     """
     known = states(store, [trial.run_id for trial in trials])
     todo, tally = [], Tally(len(trials))
@@ -115,11 +122,14 @@ def carry_out(
                     failed=tally.failed + len(failures),
                     elsewhere=supply.elsewhere,
                     failed_before=failed_before + supply.failed,
+                    waiting_for=supply.others,
                 )
                 yield tally, outcomes
                 if max_failures is not None and tally.failed >= max_failures:
                     return
-            last = replace(tally, elsewhere=supply.elsewhere, failed_before=failed_before + supply.failed)
+            last = replace(
+                tally, elsewhere=supply.elsewhere, failed_before=failed_before + supply.failed, waiting_for=()
+            )
             if last != tally:
                 yield last, []
     finally:

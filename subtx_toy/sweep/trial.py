@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from subtx_toy import __version__
 from subtx_toy.errors import InputError, WorkerError
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
+from subtx_toy.sweep.time_limit import TimeLimitError, limited
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One (configuration, seed) on the data the coordinator read; a worker that reads anything else refuses it."""
+    """One (configuration, seed) on the data the coordinator read; a worker that reads anything else refuses it.
+
+    After ``timeout`` seconds it is ended and has failed.
+    """
 
     run_id: str
     config: Settings
     seed: int
     dataset_sha256: str
     data_dir: Path | None = None
+    timeout: float | None = None
 
     def labelled(self, record: RunRecord) -> RunRecord:
         """Return the stored record of this trial, which may have read the same images from another path."""
@@ -97,9 +102,12 @@ def run_batch(trials: Sequence[Trial], edition: Edition) -> list[TrialOutcome]:
 def _outcome(trial: Trial) -> TrialOutcome:
     started = time.time()
     try:
-        record, error = run_trial(trial), ""
+        with limited(trial.timeout):
+            record, error = run_trial(trial), ""
     except WorkerError:
         raise
+    except TimeLimitError as limit:
+        record, error = None, str(limit)
     except Exception as fault:  # a worker outlives whatever a trial does
         record, error = None, "".join(traceback.format_exception(fault))
     return TrialOutcome(trial, record, error, started, time.time())

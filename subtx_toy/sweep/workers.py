@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -32,8 +33,8 @@ class Workers(Protocol):
     def died(self, error: BaseException) -> bool:
         """Return whether an error says that the worker of a batch died, and not that the batch went wrong."""
 
-    def recover(self) -> None:
-        """Make it possible to go on after a worker died."""
+    def recover(self) -> str | None:
+        """Make it possible to go on after a worker died; may say of what, as " of signal 11 (SIGSEGV)"."""
 
     def close(self, *, at_once: bool) -> None:
         """End the workers: after their work, or ``at_once`` and with it."""
@@ -63,9 +64,11 @@ class LocalWorkers:
         """Return whether the pool is broken, as it is with any of its workers."""
         return isinstance(error, BrokenProcessPool | CancelledError)
 
-    def recover(self) -> None:
-        """Drop the broken pool; the next batch makes a new one."""
+    def recover(self) -> str:
+        """Drop the broken pool, so that the next batch makes a new one; return of what its first worker died."""
+        processes = list((getattr(self._pool, "_processes", None) or {}).values())
         self.close(at_once=True)
+        return _cause([process.exitcode for process in processes])
 
     def close(self, *, at_once: bool) -> None:
         """End the workers: after their work, or ``at_once`` and with it."""
@@ -86,6 +89,23 @@ class LocalWorkers:
                 process.kill()
         if manager is not None:  # at exit Python would write to the pipe that it is closing
             manager.join(_PATIENCE_SECONDS)
+
+
+def _cause(codes: Sequence[int | None]) -> str:
+    """Say of what a pool's processes ended; all but the first are ended by SIGTERM.
+
+    >>> _cause([-15, -11]), _cause([3]), _cause([])
+    (' of signal 11 (SIGSEGV)', ' with exit code 3', '')
+    """
+    known = [code for code in codes if code]
+    code = next((code for code in known if code != -signal.SIGTERM), known[0] if known else 0)
+    if code > 0:
+        return f" with exit code {code}"
+    if code < 0:
+        names = {one.value: one.name for one in signal.Signals}
+        why = ", as the system sends it when memory runs out" if code == -signal.SIGKILL else ""
+        return f" of signal {-code} ({names.get(-code, 'unknown')}{why})"
+    return ""
 
 
 @contextlib.contextmanager
