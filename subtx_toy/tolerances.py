@@ -121,3 +121,7 @@ another order. An update is a difference of outputs of size 1, so its own roundi
 VERIFY_ROUTES = 1e-3
 """Margins and ratios that `verify` prints, between its passes by autograd and those written out by hand: 1e-8 at most
 over twenty problems, but for a margin of C7b, a remainder that is mostly rounding, which differed by 6e-5."""
+
+ADJOINT_POWER = 0.5
+"""Of the machine epsilon: how far w . J v and v . J^T w may differ, relative to |w| |J v|. Rounding is of the order of
+epsilon times the depth; a model whose two modes differ is off by order one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any
@@ -9,14 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.derivatives import jacobian_product, pull_back, traced
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
+from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import Kind, instance, integer, is_real, number
 from subtx_toy.settings.messages import nearest
+from subtx_toy.tolerances import ADJOINT_POWER
 
 _EPS, _STUDENT_LR = number(">= 0"), number("> 0")
+_CUT = "does it use torch.no_grad(), detach() or a backward pass of its own?"
 _LOSSES = ("kl", "squared_error", "reverse_kl", "probability_squared_error", "cosine_distance")
 
 
@@ -121,7 +127,7 @@ def forward_passes(field: str, call: Callable[[], Any]) -> tuple[Tensor | None, 
     try:
         first, second = call(), call()
     except Exception as error:  # a user's model can raise anything
-        return None, [f"model: expected a forward pass on {field}, got {type(error).__name__}: {error}"]
+        return None, [f"model: expected a forward pass on {field}, got {in_short(error)}"]
     if not isinstance(first, Tensor):
         kind = type(first).__name__
         return None, [f"model: expected a tensor on {field}, got a {kind}: pass ModuleFunction(module, output=...)"]
@@ -135,12 +141,42 @@ def forward_passes(field: str, call: Callable[[], Any]) -> tuple[Tensor | None, 
     return first, []
 
 
+def derivatives(name: str, function: Callable[[Params], Tensor], params: Params) -> list[str]:
+    """Take J v and J^T w once, for random v and w, and check that they are of one matrix: w . J v = v . J^T w."""
+    rng = generator(0, "problem", "derivatives")
+
+    def like(value: Tensor) -> Tensor:
+        return torch.from_numpy(rng.standard_normal(tuple(value.shape))).to(value.dtype)
+
+    try:
+        if not traced(function, params)[1].requires_grad:
+            return [f"model: expected derivatives of {name} in its parameters, got outputs without any: {_CUT}"]
+        v = {key: like(value) for key, value in params.items()}
+        outputs, Jv = jacobian_product(function, params, v)
+        w = like(outputs)
+        Jtw = pull_back(function, params)[1](w)
+    except Exception as error:  # a user's model can raise anything
+        return [f"model: expected derivatives of {name} in its parameters, got {in_short(error)}"]
+    forward = [(w.double() * Jv.double()).sum()]
+    backward = [(Jtw[key].double() * v[key].double()).sum() for key in params]
+    sizes = [float(value.double().norm()) for value in (w, Jv)], [float(vectors.norm(one)) for one in (v, Jtw)]
+    gap = abs(float(sum(forward)) - float(sum(backward)))
+    if gap <= torch.finfo(outputs.dtype).eps ** ADJOINT_POWER * max(map(math.prod, sizes)) or not math.isfinite(gap):
+        return []
+    return [f"model: expected one derivative of {name}, got others in forward and in reverse mode: {_CUT}"]
+
+
+def in_short(error: Exception) -> str:
+    """Return an error's kind and the first line of its text."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+
+
 def scalar(field: str, call: Callable[[], Any]) -> list[str]:
     """Check that a loss gives one finite number."""
     try:
         value = call()
     except Exception as error:  # a user's loss can raise anything
-        return [f"{field}: expected a number, got {type(error).__name__}: {error}"]
+        return [f"{field}: expected a number, got {in_short(error)}"]
     if value.dim() != 0:
         return [f"{field}: expected a scalar, got shape {tuple(value.shape)}"]
     return [] if torch.isfinite(value) else [f"{field}: expected a finite number, got {float(value)}"]

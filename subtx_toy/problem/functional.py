@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem import checks
+from subtx_toy.problem.checks import in_short
 from subtx_toy.problem.model import Model, head_columns
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator, torch_stream
@@ -60,7 +62,8 @@ class ModuleFunction:
     """
 
     def __init__(self, module: nn.Module, *, output: Callable[[Any], Tensor] | None = None) -> None:
-        self.module = copy.deepcopy(module)
+        InputError.gather(_without_numbers(module))
+        self.module = _copied(module)
         self.output = output
 
     def parameters(self) -> Params:
@@ -72,14 +75,15 @@ class ModuleFunction:
         """Return the outputs of the module at ``params``: a tensor, if ``output`` picks the right one."""
         named = self.module.named_parameters()
         frozen = {name: value.detach() for name, value in named if not value.requires_grad}
-        constants = frozen | dict(self.module.named_buffers())
+        # copied, so that a module that counts its calls in a buffer leaves it as it is
+        constants = frozen | {name: value.clone() for name, value in self.module.named_buffers()}
         with differentiable_attention():
             raw = torch.func.functional_call(self.module, (params, constants), (inputs,), strict=True)
         return raw if self.output is None else self.output(raw)
 
     def double(self) -> ModuleFunction:
         """Return the same function with parameters and buffers in float64."""
-        return ModuleFunction(copy.deepcopy(self.module).double(), output=self.output)
+        return ModuleFunction(_copied(self.module).double(), output=self.output)
 
     def obstacles(self) -> list[str]:
         """Say what keeps the module from being one fixed function of parameters and single inputs."""
@@ -91,6 +95,29 @@ class ModuleFunction:
         if not self.parameters():
             found.append("model: expected at least one trainable parameter, got none")
         return found
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """Return a deep copy; tensors that the module has computed, as the old weight_norm does, are copied as numbers."""
+    held = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    try:
+        computed = {id(value): value.detach().clone() for value in held if not value.is_leaf}
+        return copy.deepcopy(module, computed)
+    except Exception as error:  # a user's module can hold anything
+        raise InputError(
+            f"model: expected a {type(module).__name__} that can be copied, got {in_short(error)}"
+        ) from error
+
+
+def _without_numbers(module: nn.Module) -> Iterator[str]:
+    """Say which parts have parameters without shapes or without numbers."""
+    for name, part in module.named_modules():
+        where, kind = f"model.{name}".rstrip("."), type(part).__name__
+        for key, value in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)):
+            if is_lazy(value):
+                yield f"{where}.{key}: expected a shape, got an uninitialised {kind}: call the module once on an input"
+            elif value.is_meta:
+                yield f"{where}.{key}: expected numbers, got a {kind} on the meta device: call to_empty() and load them"
 
 
 def _obstacle(part: nn.Module) -> str | None:

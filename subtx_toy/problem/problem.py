@@ -87,8 +87,15 @@ class Problem:
         elif self.trait_loss is None:
             faults.append("trait_loss: expected a trait loss where teacher_update is left out, got None")
         faults += self._check_outputs() if not faults else ()
+        if not faults and not isinstance(model, MLP):
+            module = model.module if isinstance(model, ModuleFunction) else model
+            name = getattr(module, "__name__", type(module).__name__)
+            faults += checks.derivatives(name, self.distilled, params)
         InputError.gather(faults)
-        self._set(teacher_update=update or self._trait_step())
+        try:
+            self._set(teacher_update=update or self._trait_step())
+        except RuntimeError as error:  # of a loss that torch cannot differentiate
+            raise InputError(f"trait_loss: expected a gradient, got {checks.in_short(error)}") from error
         InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
 
     def __repr__(self) -> str:

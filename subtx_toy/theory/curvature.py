@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
+from subtx_toy.problem import derivatives
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.params import Params
@@ -44,12 +45,12 @@ def ggn_operator(problem: Problem) -> Callable[[Float[Tensor, " p"]], Float[Tens
     """Return the product with G on flat vectors ``[p]``; the reverse pass is traced once, for repeated use."""
     problem.require_float64()
     base = problem.base_params
-    outputs, pull_back = torch.func.vjp(problem.distilled, base)[:2]
+    outputs, pull_back = derivatives.pull_back(problem.distilled, base)
 
     def product(vector: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
-        Jv = torch.func.jvp(problem.distilled, (base,), (vectors.unflatten(vector, base),))[1]
+        Jv = derivatives.jacobian_product(problem.distilled, base, vectors.unflatten(vector, base))[1]
         MJv = problem.distillation_loss.hessian_product(outputs, outputs, Jv)
-        (JtMJv,) = pull_back(MJv / len(outputs))
+        JtMJv = pull_back(MJv / len(outputs))
         return vectors.flatten({name: JtMJv[name].detach() for name in base})
 
     return product

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.problem import derivatives
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.functional import Apply
 from subtx_toy.problem.model import FastMLP
@@ -61,8 +62,8 @@ def jacobian_product(problem: Problem, update: Params) -> tuple[Float[Tensor, "n
     problem.require_float64()
     if isinstance(problem.model, FastMLP):
         return perceptron.outputs_and_product(problem, update)
-    outputs, Jv = torch.func.jvp(problem.distilled, (problem.base_params,), (update,))[:2]
-    return outputs.detach(), Jv.detach()
+    outputs, Jv = derivatives.jacobian_product(problem.distilled, problem.base_params, update)
+    return outputs, Jv
 
 
 def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"], *, at: Params | None = None) -> Params:
