@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SHAPES := --jaxtyping-packages=subtx_toy,beartype.beartype
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test thorough lint format typecheck build clean
+.PHONY: help setup demo test shapes thorough lint format typecheck build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -24,8 +25,12 @@ demo: setup  ## reproduce the published MNIST result: 10 seeds, about 5 minutes 
 test: setup  ## run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
+shapes: setup  ## the tests of the routes again, with the annotated shapes of every call checked
+	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=shapes $(BIN)/python -m pytest -q -n auto $(SHAPES) \
+		tests/unit/test_annotations.py tests/unit/problem tests/unit/theory tests/unit/training tests/unit/claims
+
 thorough: setup  ## the tests with 2,000 examples a property, and the slow ones
-	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto --run-slow --timeout=3600
+	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto $(SHAPES) --run-slow --timeout=3600
 
 lint: setup  ## check the style
 	$(BIN)/ruff check

@@ -4,52 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-# BLAS reads these when numpy is loaded. The pytest plugin of jaxtyping loads it before this file, so they serve the
-# processes that tests start; for this one, set them in the shell.
+# BLAS reads these when numpy is loaded. A pytest plugin may load it before this file, so they serve the processes that
+# tests start; for this one, set them in the shell.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 # The plain implementations are imported as ``tests.reference``; importlib mode leaves sys.path alone.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import hypothesis  # noqa: E402
-import jaxtyping  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
 from subtx_toy.data.dataset import Dataset, assemble  # noqa: E402
 from subtx_toy.seeding import generator  # noqa: E402
-from tests.reference.annotations import first_checked  # noqa: E402
 
 torch.set_num_threads(1)
 
 hypothesis.settings.register_profile(
-    "ci", max_examples=50, deadline=None, database=None, derandomize=True, print_blob=True
+    "ci", max_examples=30, deadline=None, database=None, derandomize=True, print_blob=True
 )
+hypothesis.settings.register_profile("shapes", hypothesis.settings.get_profile("ci"), max_examples=5)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None, database=None, print_blob=True)
-_PROFILE = os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci")
-hypothesis.settings.load_profile(_PROFILE)
-
-NUM_CHECKED = 5
-"""Examples of a property whose calls are held against the annotations; the checks cost twice what the calls do."""
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Check the annotations in a property's first examples only, but for the thorough profile."""
-    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
-    if handle is None or _PROFILE == "thorough":
-        return (yield)
-    inner, before = handle.inner_test, jaxtyping.config.jaxtyping_disable
-    handle.inner_test = first_checked(inner, NUM_CHECKED)
-    try:
-        return (yield)
-    finally:
-        handle.inner_test = inner
-        jaxtyping.config.update("jaxtyping_disable", before)
+hypothesis.settings.load_profile(os.environ.get("SUBTX_TOY_HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -195,6 +195,7 @@ def _rearranged(
     return documents
 
 
+@pytest.mark.slow
 def test_the_order_of_the_lines_of_a_long_file_changes_no_verdict(
     folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import Loss, kl, scaled
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.spec import ProblemSpec
+from tests.reference.examples import at_most
 from tests.unit.certify import rational
 
 SMALL = ProblemSpec(
@@ -203,7 +204,7 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
         find_range(describe(SMALL.build(teacher_update=still)))
 
 
-@settings(max_examples=5)
+@at_most(2)
 @given(spec=specs(), quantity=st.sampled_from(["alignment", "every-batch", "distance"]))
 @example(spec=vars(SMALL), quantity="alignment")
 def test_closed_is_at_most_certified_is_at_most_observed_or_there_is_a_reason(

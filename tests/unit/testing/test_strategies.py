@@ -28,13 +28,13 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 T = TypeVar("T")
-FEW = at_most(25)
+FEW = at_most(12)
 
 
 @unchecked()
 def minimal(strategy: st.SearchStrategy[T], condition: Callable[[T], bool] = lambda _: True) -> T:
     """Return the smallest value that meets the condition; raises if a few hundred draws have none."""
-    steady = settings(max_examples=300, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    steady = settings(max_examples=100, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     return find(strategy, condition, settings=steady)
 
 
