@@ -43,7 +43,9 @@ def _look(path: Path) -> bool:
     """Look into the main file alone; where that does not settle it, into a copy with what belongs to it."""
     siblings = _siblings(path)
     if not any(one.name.endswith("-journal") for one in siblings):
-        with _opened(path, "mode=ro&immutable=1") as connection:
+        # Next to a write-ahead log, a main file that seems damaged may have been cut off while it was updated.
+        doubts = (sqlite3.Error, StoreError) if siblings else ()
+        with contextlib.suppress(*doubts), _opened(path, "mode=ro&immutable=1") as connection:
             found = check_contents(connection, path)
             if found or not siblings:
                 return found
