@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from subtx_toy.errors import InputError
+from subtx_toy.files.terminal_text import terminal_text
 from subtx_toy.results.presentation import Table, align
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ class Shown:
     @property
     def table(self) -> str:
         """The tables as plain text."""
-        return "\n\n".join(align(one.header, one.rows) for one in self.tables)
+        return terminal_text("\n\n".join(align(one.header, one.rows) for one in self.tables))
 
     def __repr__(self) -> str:
-        return shortened(f"{self.conclusion}\n{self.table}", whole=f"print({type(self).__name__.lower()}.table)")
+        text = f"{terminal_text(self.conclusion)}\n{self.table}"
+        return shortened(text, whole=f"print({type(self).__name__.lower()}.table)")
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.conclusion)}</p>" + "".join(map(_html, self.tables))

@@ -14,6 +14,7 @@ from typing import Literal
 from subtx_toy.data import catalogue
 from subtx_toy.errors import InputError
 from subtx_toy.store.maintenance import faults
+from subtx_toy.store.place import absolute, can_write, status
 from subtx_toy.store.record import versions
 from subtx_toy.sweep.threads import processors
 
@@ -60,7 +61,12 @@ def _threads() -> Diagnosis:
 
 
 def _data() -> Iterator[Diagnosis]:
-    for entry in catalogue.entries():
+    try:
+        entries = list(catalogue.entries())
+    except OSError as error:
+        yield Diagnosis("data", "fault", f"cannot look into the cache: {error.strerror}, {error.filename}")
+        return
+    for entry in entries:
         state: State = "fine" if entry.state == "cached" else "fault"
         text = f"{entry.state} in {entry.path}"
         if entry.state == "not cached":
@@ -70,8 +76,8 @@ def _data() -> Iterator[Diagnosis]:
 
 
 def _store(path: Path) -> Iterator[Diagnosis]:
-    place = path.parent
-    while not place.exists():
+    place = absolute(path).parent
+    while not os.path.exists(place):  # unlike a Path's, this is False too where nothing may be looked up
         place = place.parent
     free = shutil.disk_usage(place).free / 2**20
     text = f"{free:,.0f} MiB free at {place}"
@@ -79,14 +85,20 @@ def _store(path: Path) -> Iterator[Diagnosis]:
         yield Diagnosis("disk", "fine", text)
     else:
         yield Diagnosis("disk", "fault", f"{text}, less than {_MIN_FREE_MIB}")
-    if not os.access(place, os.W_OK):
-        yield Diagnosis("store", "fault", f"{place} cannot be written")
-    if not path.exists():
-        yield Diagnosis("store", "note", f"none at {path}; the first run makes it")
-        return
-    found = list[str]()
+    found, size = list[str](), 0
     with InputError.collected(found):
-        found += faults(path)
+        size = 0 if (file := status(path)) is None else file.st_size
+        if size:
+            found += faults(path)
     yield from (Diagnosis("store", "fault", fault) for fault in found)
-    if not found:
-        yield Diagnosis("store", "fine", f"sound, {path.stat().st_size / 2**20:,.1f} MiB at {path}")
+    if found:
+        return
+    if size and can_write(path):
+        yield Diagnosis("store", "fine", f"sound, {size / 2**20:,.1f} MiB at {path}")
+    elif size:
+        where = f"{size / 2**20:,.1f} MiB at {path}"
+        yield Diagnosis("store", "note", f"sound, {where}, but read-only for you: name another one for new records")
+    elif os.access(place, os.W_OK | os.X_OK):
+        yield Diagnosis("store", "note", f"none at {path}; the first run makes it")
+    else:
+        yield Diagnosis("store", "fault", f"none at {path}, and {place} cannot be written")

@@ -11,6 +11,7 @@ from subtx_toy.cli.audit import audit
 from subtx_toy.cli.certify import certify, check
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
@@ -54,7 +55,7 @@ def call(arguments: list[str]) -> int:
         status = cli.main(arguments, prog_name="subtx-toy", standalone_mode=False)
     except InputError as error:
         for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+            echo(f"error: {problem}", err=True)
         return BAD_INPUT
     except click.ClickException as error:
         error.show()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.files.terminal_text import terminal_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,7 @@ class Display(AbstractContextManager["Display"]):
 
         self._console = Console(stderr=True, highlight=False)
         self.is_terminal = self._console.is_terminal
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}"))
         times = (TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
         self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self.is_terminal)
         self._tasks: dict[str, TaskID] = {}
@@ -66,6 +68,7 @@ class Display(AbstractContextManager["Display"]):
 
     def report(self, message: str) -> None:
         """Show a line."""
+        message = terminal_text(message)
         if self.is_terminal:
             self._console.print(message, markup=False, soft_wrap=True)
         else:
@@ -73,6 +76,7 @@ class Display(AbstractContextManager["Display"]):
 
     def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
         """Show how far a task is."""
+        task = terminal_text(task)
         amount = _amount(done, total, unit)
         if not self.is_terminal:
             if done == 0 and total:

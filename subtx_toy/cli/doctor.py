@@ -7,6 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON, PATH, STORE
 from subtx_toy.files.json_text import json_text
 
@@ -15,7 +16,7 @@ from subtx_toy.files.json_text import json_text
 @STORE
 @click.option("--backup", "target", metavar="FILE", type=PATH, help="Copy the store to FILE.")
 @JSON
-def doctor(*, store: Path | None, target: Path | None, as_json: bool) -> int:
+def doctor(*, store: str | None, target: Path | None, as_json: bool) -> int:
     """Look at Python, torch, processors, optional packages, data sets, disk and store, and say what would fail.
 
     The store is read through: its pages, its records, and what belongs together. Nothing is changed. --backup copies
@@ -25,18 +26,18 @@ def doctor(*, store: Path | None, target: Path | None, as_json: bool) -> int:
 
     Example: subtx-toy doctor --backup results-copy.sqlite
     """
+    from subtx_toy.api.arguments import store_path
     from subtx_toy.api.doctor import examine
-    from subtx_toy.store import default_path
     from subtx_toy.store.maintenance import backup
 
-    path = store or default_path()
+    path = store_path(store)
     if target is not None:
         backup(path, target)
-        click.echo(f"copied {path} to {target}", err=True)
+        echo(f"copied {path} to {target}", err=True)
     findings = list(examine(path))
     if as_json:
-        click.echo(json_text({"findings": [asdict(one) for one in findings]}))
+        echo(json_text({"findings": [asdict(one) for one in findings]}))
     else:
         for one in findings:
-            click.echo(f"{one.state:<6}{one.name:<14}{one.text}")
+            echo(f"{one.state:<6}{one.name:<14}{one.text}")
     return int(any(one.state == "fault" for one in findings))

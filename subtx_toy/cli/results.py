@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON, PATH, STORE, options, plan_options
 from subtx_toy.files.json_text import json_text, not_finite
 
@@ -32,7 +33,7 @@ _selecting = options(
 )
 
 
-def _open(store: Path | None) -> Store:
+def _open(store: str | None) -> Store:
     from subtx_toy.api.arguments import store_path
     from subtx_toy.results.rows import existing
 
@@ -43,7 +44,7 @@ def _select(
     experiment: str | None,
     axes: tuple[str, ...],
     *,
-    store: Path | None,
+    store: str | None,
     all_versions: bool,
     seeds: str | None,
     **plan: Any,
@@ -62,14 +63,14 @@ def _select(
     wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
     found = stored(wanted, seeds=seeds, store=store, all_versions=all_versions)
     for version, num in sorted(found.left_out.items(), key=str):
-        click.echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
+        echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
     return found
 
 
 @results.command("list")
 @STORE
 @JSON
-def list_command(*, store: Path | None, as_json: bool) -> None:
+def list_command(*, store: str | None, as_json: bool) -> None:
     """Show how many trials are stored, running, pending and failed.
 
     Works while a sweep runs.
@@ -83,7 +84,7 @@ def list_command(*, store: Path | None, as_json: bool) -> None:
     with _open(store) as opened:
         found, path = overview(opened), opened.path
     if as_json:
-        click.echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials}))
+        echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials}))
         return
     header = ["protocol", "dataset", "results version", "configurations", "trials", "last finished"]
     rows = []
@@ -91,12 +92,12 @@ def list_command(*, store: Path | None, as_json: bool) -> None:
         counts = [str(row[name]) for name in ("results_version", "configurations", "trials")]
         finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["last_finished"]))
         rows.append([row["protocol"], dataset_title(row["dataset"]), *counts, finished])
-    click.echo(align(header, rows))
+    echo(align(header, rows))
     if found.trials:
         names = ["done", "running", "pending", "failed"]
         rows = [[row["experiment"], *(str(row[name]) for name in names)] for row in found.trials]
-        click.echo(f"\n{align(['sweep of', *names], rows)}")
-    click.echo(f"store: {path}")
+        echo(f"\n{align(['sweep of', *names], rows)}")
+    echo(f"store: {path}")
 
 
 @results.command("summary")
@@ -130,9 +131,9 @@ def summary_command(
     cells = summarize(selection, metrics=metrics, pool_versions=pool_versions)
     if as_json:
         document = {"cells": [_document(cell) for cell in cells], "left_out": selection.left_out}
-        click.echo(json_text(document))
+        echo(json_text(document))
         return
-    click.echo(_table(cells) if cells else "no such trials are stored")
+    echo(_table(cells) if cells else "no such trials are stored")
 
 
 def _document(cell: Cell) -> dict[str, Any]:
@@ -172,13 +173,13 @@ def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], 
 
     check_target(target)
     num = export(_select(experiment, axes, **selecting), target)
-    click.echo(f"{num} trials: {target}")
+    echo(f"{num} trials: {target}")
 
 
 @results.command("show")
 @click.argument("run_id", metavar="RUN")
 @STORE
-def show_command(run_id: str, *, store: Path | None) -> None:
+def show_command(run_id: str, *, store: str | None) -> None:
     """Print one record as JSON, or the state and the traceback of a trial that is not finished.
 
     Where a number is nan or infinity, JSON has null; not_finite then says which it is.
@@ -188,6 +189,7 @@ def show_command(run_id: str, *, store: Path | None) -> None:
     Example: subtx-toy results show 855da03b
     """
     from subtx_toy.errors import InputError
+    from subtx_toy.store.inspection import damaged
     from subtx_toy.store.trials import entry, failure
 
     with _open(store) as opened:
@@ -200,12 +202,13 @@ def show_command(run_id: str, *, store: Path | None) -> None:
         if record is not None:
             content = asdict(record)
             odd = not_finite(content)
-            click.echo(json_text(content | ({"not_finite": odd} if odd else {})))
+            echo(json_text(content | ({"not_finite": odd} if odd else {})))
             return
         known = entry(opened, key)
-        assert known is not None
+        if known is None:
+            raise damaged(opened.path, f"the trial {key} cannot be read")
         trial, state = known
         content = {**asdict(trial), "state": state, "error": failure(opened, key)}
-    click.echo(json_text({name: value for name, value in content.items() if value is not None}))
+    echo(json_text({name: value for name, value in content.items() if value is not None}))
     if content["error"] is not None:
-        click.echo(content["error"], err=True)
+        echo(content["error"], err=True)

@@ -96,7 +96,11 @@ def trials_by_state(store: Store) -> list[tuple[str, str, int]]:
         "(SELECT 1 FROM runs WHERE runs.run_id = trials.run_id) THEN 'pending' ELSE state END AS now, count(*) "
         "FROM trials GROUP BY experiment, now ORDER BY experiment"
     )
-    return store.connection.rows(query)
+    rows = store.connection.rows(query)
+    for experiment, state, _num in rows:
+        if not isinstance(experiment, str) or state not in ("pending", "running", "done", "failed"):
+            raise damaged(store.path, "the trial of an unknown experiment or state")
+    return rows
 
 
 def _table(store: Store, what: str, text: object) -> dict[str, Any]:

@@ -48,6 +48,6 @@ def quick_record(trial: Trial) -> RunRecord:
 
 
 if __name__ == "__main__":
-    workers.LocalWorkers = QuickWorkers  # type: ignore[misc]
-    engine.LocalWorkers = QuickWorkers  # type: ignore[misc]
+    for module in (workers, engine):
+        vars(module)["LocalWorkers"] = QuickWorkers
     sys.exit(cli.call(sys.argv[1:]))
