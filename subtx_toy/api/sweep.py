@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import data_folder, num_workers, seconds, store_path
 from subtx_toy.api.sweep_result import Preview, Sweep
+from subtx_toy.errors import InputError
 from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.messages import quoted
 from subtx_toy.store import Store
 from subtx_toy.store.inspection import is_results
 from subtx_toy.store.trials import states
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import estimate
+from subtx_toy.sweep.scheduler_address import check_scheduler
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
     from subtx_toy.sweep.trial import TrialOutcome
+
+ENGINES = ("local", "dask")
+"""What runs the trials: processes of this machine, or Dask."""
 
 Axes = Mapping[Any, object]
 Watch = Callable[[Tally, "Sequence[TrialOutcome]"], None]
@@ -78,9 +84,14 @@ def sweep(
     Example:
         ``st.sweep("cloud2025", {"width": [64, 128]}, seeds=range(5))``
     """
+    if engine not in ENGINES:
+        raise InputError(f"engine: expected {' or '.join(map(repr, ENGINES))}, got {quoted(engine)}")
+    if scheduler is not None:
+        check_scheduler(scheduler)
+    num, path, folder = num_workers(workers), store_path(store), data_folder(data_dir)
+    timeout = seconds("trial_timeout", trial_timeout)
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
-    num, path, timeout = num_workers(workers), store_path(store), seconds("trial_timeout", trial_timeout)
-    trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
+    trials = plan.trials(data_dir=folder, report=report, progress=progress)
     trials = [replace(trial, timeout=timeout) for trial in trials]
 
     def open_workers() -> Workers:

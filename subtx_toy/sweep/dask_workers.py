@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import signal
+import socket
+import ssl
+import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from subtx_toy.errors import WorkerError
+from subtx_toy.sweep.dask_cluster import OwnCluster, silence
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 
 _COUNT_SECONDS = 5.0  # between looks at how many workers there are
-_CONNECT_SECONDS = 30.0  # a scheduler answers within milliseconds; a login node may be slow
-
-
-def dask_setup(worker: object) -> None:  # noqa: ARG001, Dask calls this in each worker of an own cluster
-    """Leave interrupts to the coordinator: a terminal sends Ctrl-C to every process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+CONNECT_SECONDS = 30.0
+"""A scheduler answers within milliseconds; a login node may be slow."""
 
 
 class DaskWorkers:
@@ -33,29 +32,71 @@ class DaskWorkers:
                 "engine: expected Dask to be installed, got none; install it with: pip install 'subtx-toy[dask]'"
             ) from None
         self._distributed: Any = distributed
-        for name in ("distributed", "asyncio", "tornado"):  # what they would log of a lost connection, we say in words
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._cluster: Any = None
+        silence()
+        self._own: OwnCluster | None = None
+        self._client: Any = None
         self._num, self._counted = 1, -_COUNT_SECONDS
         self._address = scheduler or "its own scheduler"
         try:
-            if scheduler is None:
-                # Bound to this machine: whoever reaches a scheduler can run code on it.
-                self._cluster = self._distributed.LocalCluster(
-                    n_workers=num,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    memory_limit=0,
-                    silence_logs=logging.ERROR,
-                    preload=[__name__],
-                )
-            self._client = self._distributed.Client(self._cluster or scheduler, timeout=_CONNECT_SECONDS)
-            self._client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-        except (OSError, TimeoutError, ValueError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._open(num, scheduler)
+        except WorkerError:
+            raise
+        except Exception as error:  # Dask and ssl have many, of which none is in words for users
             self.close(at_once=True)
-            raise WorkerError(f"scheduler: cannot use {self._address}: {error or 'no worker has come'}") from None
-        self._executor = self._client.get_executor(pure=False)
+            raise WorkerError(f"scheduler: cannot use {self._address}: {self._reason(error, scheduler)}") from None
+        except BaseException:
+            self.close(at_once=True)
+            raise
+        client: Any = self._client
+        self._executor = client.get_executor(pure=False)
+
+    def _open(self, num: int, scheduler: str | None) -> None:
+        if scheduler is None:
+            self._own = OwnCluster(num)
+            self._client = self._connected(self._own.cluster, security=self._own.security)
+        else:
+            self._client = self._connected(scheduler)
+        self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+
+    def _connected(self, place: Any, **options: Any) -> Any:
+        """Return a client; Dask itself waits without end for a scheduler that accepts and stays silent."""
+        found: Future[Any] = Future()
+
+        def connect() -> None:
+            try:
+                client = self._distributed.Client(place, timeout=CONNECT_SECONDS, set_as_default=False, **options)
+            except BaseException as error:
+                found.set_exception(error)
+            else:
+                found.set_result(client)
+
+        threading.Thread(target=connect, daemon=True).start()
+        return found.result(CONNECT_SECONDS + 1.0)
+
+    def _reason(self, error: Exception, scheduler: str | None) -> str:
+        """Say in our words why there is no cluster."""
+        if scheduler is None:
+            return "its workers did not start; try fewer --workers, or --engine local"
+        if self._client is not None:
+            return f"no worker has come in {CONNECT_SECONDS:g} s"
+        if scheduler.startswith("tls://") and not self._has_certificates():
+            return "tls:// needs certificates, and none are set; see DASK_DISTRIBUTED__COMM__TLS in docs/clusters.md"
+        if isinstance(error, FileNotFoundError | PermissionError | ssl.SSLError):
+            return "the certificates that DASK_DISTRIBUTED__COMM__TLS names cannot be read"
+        if "certificate" in str(error):
+            return "it does not take the certificates that DASK_DISTRIBUTED__COMM__TLS names"
+        try:
+            socket.getaddrinfo(scheduler.rpartition("/")[2].rpartition(":")[0].strip("[]"), None)
+        except (OSError, UnicodeError):
+            return "there is no host of this name"
+        hint = "" if scheduler.startswith("tls://") else ", or it expects tls://"
+        return f"it does not answer in {CONNECT_SECONDS:g} s{hint}"
+
+    def _has_certificates(self) -> bool:
+        found: Any = self._distributed.Security().get_tls_config_for_role("client")
+        return bool(found.get("cert") and found.get("ca_file"))
 
     @property
     def num(self) -> int:
@@ -95,6 +136,7 @@ class DaskWorkers:
 
     def close(self, *, at_once: bool) -> None:  # noqa: ARG002, nothing outlives its client
         """Cancel what is not finished, leave the scheduler, and end an own cluster."""
-        for part in ("_client", "_cluster"):
-            with contextlib.suppress(Exception):  # it may be missing or broken, and is not needed any more
-                getattr(self, part).close(timeout=5)
+        with contextlib.suppress(Exception):  # it may be missing or broken, and is not needed any more
+            self._client.close(timeout=5)
+        if self._own is not None:
+            self._own.close()

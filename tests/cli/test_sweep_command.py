@@ -263,7 +263,7 @@ def test_dask_that_is_missing_or_cannot_be_reached_is_one_error(
     from subtx_toy.sweep import dask_workers
 
     words = ["sweep", *WORDS, "--seeds", "0", "--store", str(store)]
-    monkeypatch.setattr(dask_workers, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(dask_workers, "CONNECT_SECONDS", 0.5)
     code, _, err = _call(capsys, *words, "--scheduler", "tcp://127.0.0.1:1")
     assert (code, "error: scheduler: cannot use tcp://127.0.0.1:1" in err) == (2, True)
     monkeypatch.setitem(sys.modules, "distributed", None)

@@ -1,0 +1,81 @@
+"""A Dask cluster of this machine's own: nobody else can use it, and it ends with the command."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from subtx_toy.errors import WorkerError
+
+_CONFIG: Mapping[str, object] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # what workers log before they have loaded anything of ours
+    "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "1"},
+}
+_LIBRARIES = ("distributed", "asyncio", "tornado")
+
+
+def dask_setup(worker: object) -> None:  # noqa: ARG001, Dask calls this in each worker
+    """Leave interrupts and messages to the coordinator: a terminal sends Ctrl-C to every process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence()
+
+
+def silence() -> None:
+    """Log nothing of Dask's own: what it would say of a lost connection, we say in words."""
+    for name in (*_LIBRARIES, *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _LIBRARIES:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+class OwnCluster:
+    """``num`` workers on 127.0.0.1, without a dashboard; TLS keys that exist in memory only keep other users out."""
+
+    def __init__(self, num: int) -> None:
+        import dask
+        import distributed
+
+        library: Any = distributed  # its functions have no types
+        try:
+            self.security = library.Security.temporary()
+        except ImportError:
+            raise WorkerError(
+                "engine: expected the package cryptography, which keeps other users of this machine out, got none; "
+                "install it with: pip install 'subtx-toy[dask]'"
+            ) from None
+        self._folder = tempfile.TemporaryDirectory(prefix="subtx-toy-dask-", ignore_cleanup_errors=True)
+        self._settings = contextlib.ExitStack()
+        self.cluster: Any = None
+        try:
+            # A worker that is started again later reads the configuration of then.
+            self._settings.enter_context(dask.config.set(_CONFIG))
+            self.cluster = library.LocalCluster(
+                n_workers=num,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=self.security,
+                dashboard_address="127.0.0.1:0",  # without one Dask takes port 8787, which others may have
+                scheduler_kwargs={"dashboard": False},
+                worker_dashboard_address="127.0.0.1:0",
+                local_directory=self._folder.name,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                preload=[__name__],
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End scheduler and workers, and remove what they wrote."""
+        with contextlib.suppress(Exception):  # it may be broken, and is not needed any more
+            if self.cluster is not None:
+                self.cluster.close(timeout=5)
+        self._settings.close()
+        self._folder.cleanup()
