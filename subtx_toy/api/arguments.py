@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_WORKERS
+from subtx_toy.settings.messages import quoted
 from subtx_toy.store import default_path
 from subtx_toy.store.place import file_path
 from subtx_toy.sweep.threads import processors
@@ -31,8 +33,8 @@ def num_workers(workers: int | None) -> int:
     """Return how many processes share the work, by default one for each processor."""
     if workers is None:
         return processors()
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InputError(f"workers: expected an integer >= 1, got {workers!r}")
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
+        raise InputError(f"workers: expected an integer from 1 to {MAX_WORKERS}, got {quoted(workers)}")
     return workers
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import rich_click as click
 
 from subtx_toy import __version__
+from subtx_toy.cli import interrupts, last_words, streams
 from subtx_toy.cli.audit import audit
 from subtx_toy.cli.certify import certify, check
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
-from subtx_toy.cli.echo import echo
 from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
@@ -24,7 +25,7 @@ click.rich_click.TEXT_MARKUP = "ansi"  # brackets in help texts are brackets
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.MAX_WIDTH = 110
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, last_words.BAD_INPUT, interrupts.INTERRUPTED
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,23 +46,32 @@ for _command in (run, sweep, results, doctor, data, verify, certify, check, numb
 
 def main() -> None:
     """Run the command line and exit with its code; a user's error is one message, never a traceback."""
+    interrupts.answer()
+    streams.guard()
     prefer_one_thread()  # before any of the libraries is loaded
-    sys.exit(call(sys.argv[1:]))
+    os.environ.pop("MPLBACKEND", None)  # of the notebook that started this: figures here are files
+    status = call(sys.argv[1:])
+    interrupts.finish()
+    try:
+        streams.flush()
+    except InputError as error:
+        status = last_words.explained(error, sys.argv[1:])
+    sys.exit(status)
 
 
 def call(arguments: list[str]) -> int:
     """Run the command line on ``arguments`` and return its exit code."""
+    interrupts.forget()
     try:
         status = cli.main(arguments, prog_name="subtx-toy", standalone_mode=False)
-    except InputError as error:
-        for problem in error.problems:
-            echo(f"error: {problem}", err=True)
-        return BAD_INPUT
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+    except BaseException as error:
+        # click says Abort for an interrupt, and for an end of file inside some library
+        cause = error.__cause__ or error if isinstance(error, click.Abort) else error
+        if interrupts.came() or isinstance(cause, KeyboardInterrupt | click.Abort):
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        if isinstance(error, SystemExit):
+            raise
+        return last_words.explained(cause, arguments)
     # Without standalone mode click returns the code of ctx.exit(), or what the command returns.
     return status if isinstance(status, int) else OK

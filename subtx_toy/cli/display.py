@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.files.terminal_text import terminal_text
 
 if TYPE_CHECKING:
@@ -114,23 +113,6 @@ def _amount(done: int, total: int | None, unit: str) -> str:
     if unit == "bytes":
         return " of ".join(f"{number / 1e6:.1f}" for number in numbers) + " MB"
     return " of ".join(map(str, numbers)) + f" {unit}"
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does: what is finished is kept, and the exit code is 130."""
-    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
-        yield
-        return
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import rich_click as click
 from click import get_current_context
 
 from subtx_toy.files.atomic import check_writable
+from subtx_toy.limits import MAX_CONFIGS, MAX_SEED, MAX_WORKERS
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -27,10 +28,10 @@ OUT = click.option("--out", required=True, type=FILE, callback=writable, help="F
 STORE = click.option("--store", metavar="PATH", help="Results file. [env: SUBTX_TOY_STORE]")
 DATA_DIR = click.option("--data-dir", type=PATH, help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
 WORKERS = click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes, one thread each. [default: the processors]"
+    "--workers", type=click.IntRange(1, MAX_WORKERS), help="Processes, one thread each. [default: the processors]"
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Names the streams.")
+SEED = click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Names the streams.")
 SEEDS = click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: the experiment's own]")
 TRAIT = click.option(
     "--trait",
@@ -53,8 +54,10 @@ def options(*added: Callable[[CommandT], CommandT]) -> Callable[[CommandT], Comm
 
 plan_options = options(
     SEEDS,
-    click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Draws of the axes drawn at random."),
-    click.option("--sample-seed", type=click.IntRange(min=0), metavar="S", help="Of the draws. [default: 0]"),
+    click.option(
+        "--sample", type=click.IntRange(1, MAX_CONFIGS), metavar="N", help="Draws of the axes drawn at random."
+    ),
+    click.option("--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Of the draws. [default: 0]"),
 )
 """The options of a plan that its words do not hold."""
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from subtx_toy.cli.display import Display, interruptible
+from subtx_toy.cli.display import Display
+from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
 from subtx_toy.files.json_text import json_text
 

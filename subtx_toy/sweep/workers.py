@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,8 +12,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from typing import Protocol, runtime_checkable
 
+from subtx_toy.errors import WorkerError
 from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
 
@@ -51,12 +54,19 @@ class LocalWorkers:
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
-        if self._pool is None:
-            # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
-            context = multiprocessing.get_context("spawn")
-            self._pool = concurrent.futures.ProcessPoolExecutor(self.num, mp_context=context, initializer=start_worker)
-        with _one_thread_each(), _without_main():
-            batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
+        try:
+            if self._pool is None:
+                # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
+                context = multiprocessing.get_context("spawn")
+                self._pool = concurrent.futures.ProcessPoolExecutor(
+                    self.num, mp_context=context, initializer=start_worker
+                )
+            with _one_thread_each(), _without_main(), _uninterrupted():
+                batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
+        except (OSError, ImportError, RuntimeError) as error:  # RuntimeError: no thread can be started
+            if isinstance(error, concurrent.futures.BrokenExecutor):
+                raise
+            raise WorkerError(f"workers: cannot start {self.num} processes: {_missing(error)}") from None
         self._under_way = [*(other for other in self._under_way if not other.done()), batch]
         return batch
 
@@ -106,6 +116,32 @@ def _cause(codes: Sequence[int | None]) -> str:
         why = ", as the system sends it when memory runs out" if code == -signal.SIGKILL else ""
         return f" of signal {-code} ({names.get(-code, 'unknown')}{why})"
     return ""
+
+
+def _missing(error: Exception) -> str:
+    """Say what a process of its own needs and does not get."""
+    number = getattr(error, "errno", None)
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "too many open files; allow more of them with ulimit -n, or use fewer --workers"
+    if number in (errno.EAGAIN, errno.ENOMEM):
+        return f"{os.strerror(number)}; use fewer --workers"
+    if isinstance(error, ImportError) or not os.access("/dev/shm", os.W_OK):
+        return "they need shared memory, and /dev/shm is missing or cannot be written"
+    return str(getattr(error, "strerror", None) or error)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, not even while they load; the coordinator answers for all of them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # what came in the meantime comes now
 
 
 @contextlib.contextmanager

@@ -108,7 +108,7 @@ def test_table_and_figure(
         (["cloud2025", "--seeds", ""], ["seeds: expected integers"]),
         (["cloud2025", "--seeds", "99999999999999999999"], ["seeds: expected at most 18 digits"]),
         (["cloud2025", "--seeds", "0:100000000000"], ["seeds: expected at most 1000000 of them"]),
-        (["cloud2025", "width=" + 5001 * "1"], ["width: expected an integer >= 1 and <= 100000000, got inf"]),
+        (["cloud2025", "width=" + 5001 * "1"], ["width: expected an integer >= 1, got '1111"]),
         (["cloud2025", "width=" + 3000 * "["], ["width: expected an integer"]),
         (["cloud2025", "dataset=glyphs", "num_test=0"], ["num_test: expected an integer >= 1"]),
     ],
