@@ -44,9 +44,15 @@ def generator(seed: int, *labels: str | int) -> np.random.Generator:
         raise ValueError(f"seed: expected an integer >= 0, got {seed}")
     # repr() of a tuple separates the labels without ambiguity: ("a", "b") and ("a, b",) differ.
     name = repr((int(seed), *(label if isinstance(label, str) else int(label) for label in labels))).encode()
-    entropy = int.from_bytes(hashlib.blake2b(name, digest_size=32, person=b"subtx_toy").digest(), "little")
+    entropy = _words(hashlib.blake2b(name, digest_size=32, person=b"subtx_toy").digest())
     # SFC64 is the fastest of numpy's generators here: 60,000 x 784 uniform float32 in .16 s against .65 s of PCG64.
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
+
+
+def _words(digest: bytes) -> np.ndarray | int:
+    # What numpy makes of the integer itself, in half the time; of an integer it leaves out highest words of zero.
+    words = np.frombuffer(digest, "<u4")
+    return words if words[-1] else int.from_bytes(digest, "little")
 
 
 def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:

@@ -81,7 +81,7 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
         return None, "the closed form takes the direction for minus the exact trait gradient, which no float64 array is"
     form = ClosedForm(quantity)
     with np.errstate(all="ignore"):
-        eps = last_holding(lambda eps: form.rate(eps) > 0, halvings=_HALVINGS, cap=cap)
+        eps = last_holding(np.vectorize(lambda eps: form.rate(eps) > 0), halvings=_HALVINGS, cap=cap)
     return eps, "" if eps else "the rate at eps = 0 is not proved positive by norms"
 
 

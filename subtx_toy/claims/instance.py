@@ -21,13 +21,13 @@ THOROUGH_EVERY = 64
 
 @dataclass(frozen=True)
 class Instance:
-    """One problem, text that builds it again, its place among the instances, and its description where it has one.
+    """One problem, text that builds it again if it has no description, its place, and its description.
 
     A smaller problem serves as well as a ``shrinkable`` one, as for drawn ones.
     """
 
     build: Callable[[], Problem]
-    snippet: str
+    text: str
     index: int = 0
     spec: ProblemSpec | None = None
     shrinkable: bool = False
@@ -35,12 +35,19 @@ class Instance:
     @classmethod
     def of(cls, spec: ProblemSpec, *, index: int = 0, shrinkable: bool = False) -> Instance:
         """Wrap a description."""
-        return cls(spec.build_fast if shrinkable else spec.build, spec.snippet(), index, spec, shrinkable)
+        return cls(spec.build_fast if shrinkable else spec.build, "", index, spec, shrinkable)
+
+    @property
+    def snippet(self) -> str:
+        """Text that builds the problem again."""
+        return self.text if self.spec is None else self.spec.snippet()
 
     def evidence(self) -> Evidence:
         """Build the problem and the evidence on it."""
         seed = 0 if self.spec is None else self.spec.seed
-        return Evidence(self.build(), seed=seed, thorough=self.index % THOROUGH_EVERY == 0, snippet=self.snippet)
+        return Evidence(
+            self.build(), seed=seed, thorough=self.index % THOROUGH_EVERY == 0, snippet=lambda: self.snippet
+        )
 
 
 def drawn(num: int, *, seed: int) -> Iterator[Instance]:

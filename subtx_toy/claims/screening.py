@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
-from typing import cast
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.evidence import Evidence, ray_class
-from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.spec import WORDS, ProblemSpec, draw_spec
-from subtx_toy.problem.stack import apply_stacked, perceptron
-from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError, TraitLoss
+from subtx_toy.problem.spec import WORDS, ProblemSpec, built_alike, draw_spec
+from subtx_toy.problem.stack import Array
 from subtx_toy.seeding import generator
 from subtx_toy.theory import perceptron as theory
 from subtx_toy.theory.alignment import AlignmentRay
@@ -41,38 +36,6 @@ def draw_alike(rng: np.random.Generator, num: int) -> list[ProblemSpec]:
         specs.append(copy(first))  # its words and numbers are valid as drawn: ``replace`` would check them again
         specs[-1].__dict__.update(zip(names, row, strict=True))
     return specs
-
-
-def build_alike(specs: Sequence[ProblemSpec]) -> list[Problem]:
-    """Build problems of ``draw_alike``, bit for bit as ``build_fast`` but for gradients of the trait, taken at once."""
-    first = specs[0].build_fast()
-    problems = [first, *(spec.build_fast(like=first) for spec in specs[1:])]
-    if first.is_trait_step:
-        for problem, update in zip(problems, _trait_steps(problems), strict=True):
-            problem.__dict__["teacher_update"] = update
-    return problems
-
-
-@torch.enable_grad()
-def _trait_steps(problems: Sequence[Problem]) -> list[Params]:
-    model, traits = perceptron(problems[0]), [cast(TraitLoss, problem.trait_loss) for problem in problems]
-    leaves = {
-        name: torch.stack([problem.base_params[name] for problem in problems]).requires_grad_()
-        for name in model.param_names
-    }
-    outputs = apply_stacked(model, leaves, torch.stack([trait.inputs for trait in traits])).flatten(0, 1)
-    # A mean over all inputs, of which each problem has the same number.
-    total = len(problems) * _joined([trait.value for trait in traits])(outputs)
-    slopes = torch.autograd.grad(-total, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    return [dict(zip(leaves, row, strict=True)) for row in zip(*slopes, strict=True)]
-
-
-def _joined(values: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
-    first = values[0]
-    if isinstance(first, LabelledCrossEntropy):
-        return replace(first, labels=torch.cat([cast(LabelledCrossEntropy, one).labels for one in values]))
-    assert isinstance(first, TargetedSquaredError)
-    return replace(first, targets=torch.cat([cast(TargetedSquaredError, one).targets for one in values]))
 
 
 class _Stack:
@@ -124,9 +87,8 @@ class StackedEvidence(Evidence):
             self._numbers[eps] = self._stack.updates[1][self._at]
         return super()._alignment_and_norm(eps)
 
-    def update(self, eps: float) -> Float[Tensor, " p"]:
-        """As for any evidence."""
-        return self._stack.updates[0][self._at] if eps == self.problem.eps else super().update(eps)
+    def _update(self, eps: float) -> Array:
+        return self._stack.updates[0][self._at].numpy() if eps == self.problem.eps else super()._update(eps)
 
 
 def screened(num: int, *, seed: int) -> Iterator[tuple[ProblemSpec, Evidence]]:
@@ -137,6 +99,6 @@ def screened(num: int, *, seed: int) -> Iterator[tuple[ProblemSpec, Evidence]]:
     """
     for start in range(0, num, STACK):
         specs = draw_alike(generator(seed, "hunt", start // STACK), STACK)[: num - start]
-        stack = _Stack(build_alike(specs))
+        stack = _Stack(built_alike(specs))
         for at, spec in enumerate(specs):
             yield spec, StackedEvidence(stack, at, seed=spec.seed)

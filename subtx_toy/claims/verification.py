@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -71,7 +72,7 @@ class Summary:
         if judgement.outcome is None:
             return
         ratio, worst = judgement.outcome.ratio, judgement.outcome.worst
-        if judgement.verdict != "undecided" and not np.isnan(ratio):
+        if judgement.verdict != "undecided" and not math.isnan(ratio):
             self.ratios.append(ratio)
         if judgement.verdict == "undecided":
             self.bound = max(self.bound, worst.floor)

@@ -34,12 +34,14 @@ def path_bounds(
     layers: list[LayerNorms],
     limits: ActivationBounds,
     inputs: np.ndarray,
-    eps: float,
+    eps: float | np.ndarray,
     *,
     slack: float,
     slack_of_few: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bound ||z'(s)|| and ||z''(s)|| of the outputs ``[n]`` for s in [0, eps], from the norms ``[n]`` of the inputs.
+
+    Several eps ``[s, 1]`` give bounds ``[s, n]``.
 
     With w = ||W|| + eps ||G|| of a layer, and a, a', a'' bounds on its input:
 

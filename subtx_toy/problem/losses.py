@@ -130,6 +130,17 @@ def _cross_entropy(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor,
     return F.nll_loss(log_q, y, reduction="none"), tempered(gradient - labelled, temperature)
 
 
+def soft_cross_entropy(temperature: float = 1.0) -> Loss:
+    """Build l(z, p) = -sum_j p_j log softmax(z / tau)_j for targets that are probabilities ``[n, k]``."""
+
+    def value_and_gradient(z: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        log_q = _log_softmax(tempered(z, temperature))
+        return -(p * log_q).sum(-1), tempered(log_q.exp() - p, temperature)
+
+    product = partial(_softmax_hessian_product, temperature=temperature)
+    return Loss("soft_cross_entropy", "logits", value_and_gradient, product, temperature, by_row=True)
+
+
 def sampled_cross_entropy(temperature: float = 1.0) -> Loss:
     """Build the cross-entropy on one label an input, sampled from the teacher's softmax at ``temperature``.
 
@@ -148,19 +159,49 @@ def distillation_loss(name: str, *, temperature: float = 1.0) -> Loss:
     raise ValueError(f"loss: expected 'kl', 'squared_error' or 'sampled_cross_entropy', got {name!r}")
 
 
-def scaled(loss: Loss, factor: float) -> Loss:
-    """Return ``factor`` times ``loss``: value, gradient and Hessian. It is another loss, and has a name of its own."""
+@dataclass(frozen=True, eq=False)
+class Multiple:
+    """The value and gradient of a loss times a factor, or times one per input ``[n]``."""
 
-    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradient = loss.value_and_gradient(z, y)
-        return factor * value, factor * gradient
+    loss: Loss
+    factor: float | PerInput
 
+    def __call__(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both."""
+        value, gradient = self.loss.value_and_gradient(z, y)
+        return self.factor * value, self.per_row * gradient
+
+    @property
+    def per_row(self) -> float | Float[Tensor, "n 1"]:
+        """The factor of what has outputs."""
+        return self.factor[:, None] if isinstance(self.factor, Tensor) else self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class OnTargets:
+    """The value and gradient of a loss on other targets: ``change(y)``, of logits ``[..., k]``."""
+
+    loss: Loss
+    change: Callable[[Tensor], Tensor]
+
+    def __call__(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both."""
+        return self.loss.value_and_gradient(z, self.change(y))
+
+
+def scaled(loss: Loss, factor: float | PerInput) -> Loss:
+    """Return ``factor`` times ``loss``: value, gradient and Hessian. It is another loss, and has a name of its own.
+
+    With a factor per input, input n counts ``factor[n]`` times; the mean still divides by n.
+    """
+    multiple = Multiple(loss, factor)
     # Theory has formulas by name for kl and squared error; a multiple of them takes those of any loss.
     return replace(
         loss,
-        name=f"{factor!r} {loss.name}",
-        value_and_gradient=value_and_gradient,
-        hessian_product=lambda z, y, v: factor * loss.hessian_product(z, y, v),
+        name=f"weighted {loss.name}" if isinstance(factor, Tensor) else f"{factor!r} {loss.name}",
+        value_and_gradient=multiple,
+        hessian_product=lambda z, y, v: multiple.per_row * loss.hessian_product(z, y, v),
+        by_row=loss.by_row and not isinstance(factor, Tensor),
     )
 
 

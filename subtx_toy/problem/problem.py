@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from subtx_toy.problem import checks
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.functional import Apply, ModuleFunction
 from subtx_toy.problem.losses import Loss
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.trait_loss import TraitLoss
 from subtx_toy.settings.arguments import checked, described
@@ -111,12 +112,10 @@ class Problem:
         )
 
     @classmethod
-    def trusted(cls, *, update_later: bool = False, **fields: Any) -> Problem:
-        """Take parts that are valid by construction as they are, unchecked; an empty ``teacher_update`` as usual."""
+    def trusted(cls, **fields: Any) -> Problem:
+        """Take parts that are valid by construction as they are, unchecked."""
         problem: Problem = object.__new__(cls)
-        problem._set(**fields)
-        if not (problem.teacher_update or update_later):
-            problem._set(teacher_update=problem._trait_step())
+        problem.__dict__.update(fields)
         return problem
 
     def _set(self, **fields: object) -> None:
@@ -188,8 +187,10 @@ class Problem:
         Computed at first use and kept, so that stacking thousands of problems takes two tensors of each and not dozens.
         """
         names = self.model.param_names if isinstance(self.model, MLP) else tuple(self.base_params)
-        parts = [params[name].reshape(-1) for params in (self.base_params, self.teacher_update) for name in names]
-        return torch.cat(parts).view(2, -1)
+        both = self.base_params, self.teacher_update
+        if isinstance(self.model, FastMLP):
+            return torch.from_numpy(np.array([flattened(params, names) for params in both]))
+        return torch.cat([params[name].reshape(-1) for params in both for name in names]).view(2, -1)
 
     def teacher_params(self, eps: float | None = None) -> Params:
         """Return ``base_params + eps * teacher_update``, by default at the problem's own ``eps``."""
@@ -238,6 +239,11 @@ class Problem:
             trait_loss=self.trait_loss and self.trait_loss.double(),
             teacher_update=update,
         )
+
+
+def flattened(params: Params, names: Sequence[str]) -> Float[np.ndarray, " p"]:
+    """Return float64 parameters as one vector."""
+    return np.concatenate([params[name].numpy().ravel() for name in names])
 
 
 def _detached(params: Params) -> Params:

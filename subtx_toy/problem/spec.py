@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +19,7 @@ from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.model import MLP, FastMLP, draw_initial
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import cut, trait_steps
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, integer, integers, number, one_of
@@ -113,21 +117,16 @@ class ProblemSpec:
         parts = self._parts() | {"model": self.model, "distillation_loss": loss, "trait_loss": self._trait_loss()}
         return Problem(**(parts | changes))
 
-    def build_fast(self, *, like: Problem | None = None) -> Problem:
-        """Build the same problem, bit for bit, unchecked, for the routes that are written out by hand.
+    def build_fast(self) -> Problem:
+        """Build the same problem, unchecked, for the routes that are written out by hand; see ``built_alike``."""
+        return built_alike([self])[0]
 
-        ``like`` is a problem of the same shape, teacher and loss whose model serves again; then a ``teacher_update``
-        that follows the trait is left to the caller.
-        """
-        parts = self._parts() | {"trait_loss": self._trait_loss() if self.teacher == "trait" else _TraitLater(self)}
-        if like is not None:
-            shared = {name: getattr(like, name) for name in ("model", "distillation_loss", "columns", "num_classes")}
-            return Problem.trusted(**parts, **shared, is_trait_step=like.is_trait_step, update_later=True)
-        model = self.model
+    def _trusted(self, model: MLP) -> Problem:
         chosen = range(model.sizes[-1])[model.columns(self.distilled_logits)]
         return Problem.trusted(
-            **parts,
-            model=FastMLP(model.sizes, model.activation, model.num_classes),
+            **self._parts(),
+            model=model,
+            trait_loss=self._trait_loss() if self.teacher == "trait" else _TraitLater(self),
             distillation_loss=distillation_loss(self.loss, temperature=self.temperature),
             columns=slice(chosen.start, chosen.stop),
             num_classes=model.num_classes,
@@ -212,10 +211,27 @@ class _TraitLater(TraitLoss):
         return self.__dict__[name]
 
 
+def built_alike(specs: Sequence[ProblemSpec]) -> list[Problem]:
+    """Build problems of one shape, teacher and loss for the routes that are written out by hand, unchecked.
+
+    They are those that ``build`` gives, bit for bit but for gradients of the trait, taken by hand and all at once.
+    """
+    like = specs[0].model
+    model = FastMLP(like.sizes, like.activation, like.num_classes)
+    problems = [spec._trusted(model) for spec in specs]
+    if problems[0].is_trait_step:
+        for problem, vector in zip(problems, trait_steps(problems), strict=True):
+            layers = zip(problem.base_params.items(), itertools.chain(*cut(model, vector)), strict=True)
+            update = {name: torch.from_numpy(part.reshape(value.shape)) for (name, value), part in layers}
+            problem.__dict__["teacher_update"] = update
+    return problems
+
+
 def draw_spec(rng: np.random.Generator) -> ProblemSpec:
     """Draw a description: smooth nets of up to three hidden layers of up to 16 units, every loss and distilled set."""
     loss = str(_pick(rng, "squared_error", "kl"))
-    return ProblemSpec(
+    spec = copy.copy(_SMALLEST)  # what is drawn is valid: no need to check it
+    spec.__dict__.update(
         hidden=tuple(int(width) for width in rng.integers(2, 17, int(rng.integers(0, 4)))),
         input_dim=int(rng.integers(1, 9)),
         num_classes=int(rng.integers(2, 6)),
@@ -235,6 +251,10 @@ def draw_spec(rng: np.random.Generator) -> ProblemSpec:
         student_lr=float(2.0 ** -rng.integers(0, 7)),
         seed=int(rng.integers(2**31)),
     )
+    return spec
+
+
+_SMALLEST = ProblemSpec()
 
 
 def _pick(rng: np.random.Generator, *options: object) -> object:

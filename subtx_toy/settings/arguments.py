@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from subtx_toy.errors import InputError
@@ -63,12 +63,15 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
 
     def decorate(target: F) -> F:
         parameters = inspect.signature(target).parameters.values()
+        defaults = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
+        positional = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+        takes_any = len(defaults) < len(parameters)
         call = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
         skipped = int(isinstance(target, type))  # self
 
         @functools.wraps(call)
         def with_checks(*args: Any, **given: Any) -> Any:
-            InputError.gather(_faults(parameters, kinds, args[skipped:], given))
+            InputError.gather(_faults(defaults, positional, takes_any, kinds, args[skipped:], given))
             return call(*args, **given)
 
         if isinstance(target, type):
@@ -80,19 +83,19 @@ def checked(**kinds: Kind) -> Callable[[F], F]:
 
 
 def _faults(
-    parameters: Collection[inspect.Parameter],
+    defaults: dict[str, object],
+    positional: list[str],
+    takes_any: bool,
     kinds: dict[str, Kind],
     args: tuple[object, ...],
     given: dict[str, object],
 ) -> Iterator[str]:
-    defaults = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
-    positional = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     values = dict(zip(positional, args, strict=False)) | given
     if len(args) > len(positional):
         few = f"at most {len(positional)}" if positional else "no"
         yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(defaults)}"
     for name in given:
-        if name not in defaults and len(defaults) == len(parameters):
+        if name not in defaults and not takes_any:
             yield f"{name}: unknown key{nearest(name, defaults)}"
         elif name in positional[: len(args)]:
             yield f"{name}: expected one value, got two"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -84,7 +84,19 @@ class AlignmentRay:
 
     def curvature(self) -> float:
         """Return V, the slope of the alignment at eps = 0."""
-        return float(curvature_per_input(self.problem.distillation_loss, self.outputs, self.v).mean())
+        loss = self.problem.distillation_loss
+        if loss.name == "kl":
+            return float(curvature_per_input(loss, self.outputs, self.v).mean())
+        return float((self.v * self._first_order).sum(-1).mean())
+
+    def update_slope(self) -> Float[Tensor, " p"]:
+        """Return G dT, the slope of dS at eps = 0."""
+        return linearization.pulled_back(self.problem, self._first_order / len(self.v))
+
+    @cached_property
+    def _first_order(self) -> Float[Tensor, "n k"]:
+        # M v
+        return self.problem.distillation_loss.hessian_product(self.outputs, self.outputs, self.v)
 
     def floor(self, eps: float) -> float:
         """Return how far rounding can move a(eps); a smaller alignment is undecided in float64.
@@ -104,12 +116,11 @@ class AlignmentRay:
 
     def is_linear(self, eps: float, part: float) -> bool:
         """Whether dl/dz differs from its first order in eps, -eps M v, by at most that part of it, or M v is zero."""
-        loss, z = self.problem.distillation_loss, self.outputs
-        slope = loss.hessian_product(z, z, self.v)
+        slope = self._first_order
         size = float(slope.norm())
         if size == 0:
             return True
-        bend = loss.output_gradient(z, self.targets(eps)) + eps * slope
+        bend = self.problem.distillation_loss.output_gradient(self.outputs, self.targets(eps)) + eps * slope
         return float(bend.norm()) <= part * eps * size
 
     def update_rounding(self, rng: np.random.Generator) -> float:
@@ -120,7 +131,7 @@ class AlignmentRay:
         """
         size = 2 * self.outputs.abs() + self.problem.distillation_loss.temperature
         errors = self.slope_terms + torch.einsum("jni,nj->ni", self._hessian_sizes, size)
-        signs = torch.from_numpy(rng.choice([-1.0, 1.0], tuple(errors.shape)))
+        signs = torch.from_numpy(random_signs(rng, tuple(errors.shape)))
         return UNITS * float(linearization.pulled_back(self.problem, signs * errors / len(errors)).norm())
 
     @cached_property
@@ -137,15 +148,14 @@ class AlignmentRay:
         terms = loss.output_gradient(z, reordered).abs()
         if loss.name in ("kl", "squared_error"):
             return terms
-        rng = generator(0, "theory", "rounding")
         points = [(scale * z, y) for scale in _SCALES for y in (scale * z, scale * reordered)]
-        rounded = [(*point, *_rearranged(*point, rng)) for point in points for _ in range(_NUM_ROUNDINGS)]
-        if loss.by_row:
-            at, y, weights, moved_z, moved_y = (torch.cat(pieces) for pieces in zip(*rounded, strict=True))
-            rounded = [(at, y, weights, moved_z, moved_y)]
+        at, y = (torch.cat([one for one in side for _ in range(_NUM_ROUNDINGS)]) for side in zip(*points, strict=True))
+        weights, *signs = _roundings(len(points) * _NUM_ROUNDINGS, *z.shape)
+        rounded = (one * (1 + 2 * _ROUNDOFF * sign) for one, sign in zip((at, y), signs, strict=True))
+        num_rows = len(at) if loss.by_row else len(z)
         moved = [
-            _rearranged_gradient(loss, weights, *others) - loss.output_gradient(at, y)
-            for at, y, weights, *others in rounded
+            _rearranged_gradient(loss, *given) - loss.output_gradient(at, y)
+            for at, y, *given in zip(*(torch.split(one, num_rows) for one in (at, y, weights, *rounded)), strict=True)
         ]
         sizes = torch.cat(moved).abs().nan_to_num(nan=torch.inf)
         return terms + sizes.view(-1, *terms.shape).amax(0).amax(-1, keepdim=True) / _ROUNDOFF
@@ -174,11 +184,12 @@ class AlignmentRay:
         return (self.v.abs() * self._hessian_sizes).sum(-1).T
 
 
-def _rearranged(
-    z: Float[Tensor, "n k"], y: Float[Tensor, "n k"], rng: np.random.Generator
-) -> tuple[Float[Tensor, " n"], Float[Tensor, "n k"], Float[Tensor, "n k"]]:
-    """Draw weights of the inputs, and round the arguments at random."""
-    return torch.from_numpy(rng.uniform(0.5, 1.0, len(z))), _rounded(z, rng), _rounded(y, rng)
+@lru_cache(maxsize=4)
+def _roundings(num: int, n: int, k: int) -> tuple[Tensor, ...]:
+    """Draw weights of the inputs, and which way to round each of the two arguments, so many times."""
+    rng = generator(0, "theory", "rounding")
+    rows = [(rng.uniform(0.5, 1.0, n), random_signs(rng, (n, k)), random_signs(rng, (n, k))) for _ in range(num)]
+    return tuple(torch.from_numpy(np.concatenate(pieces)) for pieces in zip(*rows, strict=True))
 
 
 @torch.enable_grad()
@@ -192,8 +203,9 @@ def _rearranged_gradient(
     return slope / weights[:, None]
 
 
-def _rounded(values: Tensor, rng: np.random.Generator) -> Tensor:
-    return values * (1 + 2 * _ROUNDOFF * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(values.shape))))
+def random_signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, ...]:
+    """Draw -1 and 1: the numbers of ``rng.choice([-1.0, 1.0], shape)``, in half the time."""
+    return 2.0 * rng.integers(0, 2, shape) - 1.0
 
 
 def exact_alignment(problem: Problem, eps: float | None = None) -> float:

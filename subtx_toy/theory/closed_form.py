@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,6 +20,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.sign_change import last_holding
+from subtx_toy.problem.stack import Array
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 from subtx_toy.theory.activations import ACTIVATIONS, no_bounds
 from subtx_toy.theory.alignment import AlignmentRay
@@ -29,10 +31,10 @@ _HALVINGS = 12  # the end of a range of student_lr is 1 - 2^-12 of the crossing 
 
 
 class RayBounds(NamedTuple):
-    """Bounds over s in [0, eps] on ||z'(s)|| and ||z''(s)|| of the distilled outputs, per input ``[n]``."""
+    """Bounds over s in [0, eps] on ||z'(s)|| and ||z''(s)|| of the distilled outputs, per input."""
 
-    first: Float[Tensor, " n"]
-    second: Float[Tensor, " n"]
+    first: Float[np.ndarray, "*s n"]
+    second: Float[np.ndarray, "*s n"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class RayNorms:
 
     layers: list[LayerNorms]
     limits: ActivationBounds
-    input_norms: Float[Tensor, " n"]
+    input_norms: Float[np.ndarray, " n"]
 
     @classmethod
     def of(
@@ -57,21 +59,24 @@ class RayNorms:
         layers = []
         for layer in range(model.num_layers):
             rows = columns if layer == model.num_layers - 1 else slice(None)
-            W, b = base[f"layers.{layer}.weight"][rows], base[f"layers.{layer}.bias"][rows]
-            G, c = direction[f"layers.{layer}.weight"][rows], direction[f"layers.{layer}.bias"][rows]
-            layers.append(LayerNorms(_operator_norm(W), float(b.norm()), _operator_norm(G), float(c.norm()), len(W)))
-        return cls(layers, known.bounds if known else ActivationBounds(1.0, 0.0), inputs.norm(dim=-1))
+            (W, b), (G, c) = (
+                (params[f"layers.{layer}.weight"].numpy()[rows], params[f"layers.{layer}.bias"].numpy()[rows])
+                for params in (base, direction)
+            )
+            layers.append(LayerNorms(_operator_norm(W), math.sqrt(b @ b), _operator_norm(G), math.sqrt(c @ c), len(W)))
+        return cls(
+            layers, known.bounds if known else ActivationBounds(1.0, 0.0), np.linalg.norm(inputs.numpy(), axis=-1)
+        )
 
-    def bounds(self, eps: float) -> RayBounds:
+    def bounds(self, eps: float | Float[np.ndarray, "s 1"]) -> RayBounds:
         """Bound the outputs' derivatives for s in [0, eps], layer by layer; see ``path_bounds``."""
-        found = path_bounds(self.layers, self.limits, self.input_norms.numpy(), eps, slack=_SLACK)
-        return RayBounds(*map(torch.from_numpy, found))
+        return RayBounds(*path_bounds(self.layers, self.limits, self.input_norms, eps, slack=_SLACK))
 
 
-def _operator_norm(matrix: Float[Tensor, "o i"]) -> float:
+def _operator_norm(matrix: Float[np.ndarray, "o i"]) -> float:
     # min(Frobenius, sqrt(1-norm inf-norm)): an upper bound without an eigenvalue computation.
-    mixed = matrix.abs().sum(0).max() * matrix.abs().sum(1).max()
-    return min(float(matrix.norm()), math.sqrt(float(mixed)))
+    sizes = np.abs(matrix)
+    return math.sqrt(min(np.vdot(matrix, matrix), sizes.sum(0).max() * sizes.sum(1).max()))
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class ClosedFormEps:
     reason: str = ""
 
 
-def closed_form_eps(problem: Problem) -> ClosedFormEps:
+def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> ClosedFormEps:
     """Return the largest E with E M(E) / 2 < V, where M bounds the second derivative of the alignment on [0, E].
 
     a(0) = 0 and a'(0) = V, so a(E) >= E V - E^2 M(E) / 2. For squared error M = mean_n ||v_n|| ||z_n''||; for kl
@@ -96,8 +101,8 @@ def closed_form_eps(problem: Problem) -> ClosedFormEps:
     reason = no_bounds(problem) or unknown
     if reason or not isinstance(problem.model, MLP):
         return ClosedFormEps(None, reason)
-    model, ray = problem.model, AlignmentRay.of(problem)
-    V = ray.curvature()
+    model, ray = problem.model, ray or AlignmentRay.of(problem)
+    V, v = ray.curvature(), ray.v.numpy()
     if ray.floor(0.0) >= V:
         return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
 
@@ -105,21 +110,22 @@ def closed_form_eps(problem: Problem) -> ClosedFormEps:
     if not norms.bounds(1.0).second.any():
         return ClosedFormEps(math.inf)
 
-    def holds(eps: float) -> bool:
-        return eps * second_derivative_bound(problem.distillation_loss, ray.v, norms.bounds(eps)) / 2 < V
+    def holds(eps: Array) -> np.ndarray:
+        bound = second_derivative_bound(problem.distillation_loss, v, norms.bounds(eps[:, None]))
+        return np.asarray(eps * bound / 2 < V)
 
     return ClosedFormEps(last_holding(holds, halvings=40))  # E M(E) grows with E
 
 
-def second_derivative_bound(loss: Loss, v: Float[Tensor, "n k"], ray: RayBounds) -> float:
+def second_derivative_bound(loss: Loss, v: Float[np.ndarray, "n k"], ray: RayBounds) -> Float[np.ndarray, "*s"]:
     """Bound the second derivative of the alignment along the ray; ``squared_error`` and ``kl`` only."""
     if loss.name == "squared_error":
-        return float((v.norm(dim=-1) * ray.second).mean())
+        return np.asarray((np.sqrt(np.vecdot(v, v)) * ray.second).mean(-1))
     tau = loss.temperature
-    osc = v.amax(-1) - v.amin(-1)
+    osc = v.max(-1) - v.min(-1)
     cumulant = osc * 2 * ray.first**2 / (4 * tau**3)
     covariance = osc * math.sqrt(2) * ray.second / (4 * tau**2)
-    return float(torch.mean(cumulant + covariance))
+    return np.asarray((cumulant + covariance).mean(-1))
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ class TraitRange:
     reason: str = ""
 
 
-def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange:
+def falling_student_lr(problem: Problem, eps: float | None = None, ray: AlignmentRay | None = None) -> TraitRange:
     """Return the largest E with E beta(E) ||dS||^2 < 2 a(eps), at ``eps``, by default the problem's own.
 
     With dT = -g the slope of the trait loss L along dS is g . dS = -a(eps), and beta(E) bounds its second derivative
@@ -147,7 +153,7 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
     reason = _trait_obstacle(problem)
     if reason:
         return TraitRange(None, reason)
-    ray = AlignmentRay.of(problem)
+    ray = ray or AlignmentRay.of(problem)
     alignment = ray.alignment(eps)
     if alignment <= ray.floor(eps):
         return TraitRange(None, f"the alignment {alignment:.3g} at eps = {eps:.3g} is not positive beyond rounding")
@@ -156,8 +162,8 @@ def falling_student_lr(problem: Problem, eps: float | None = None) -> TraitRange
 
     bend = TraitBend.of(problem, dS)
 
-    def holds(student_lr: float) -> bool:
-        return student_lr * bend.bound(student_lr) < 2 * alignment
+    def holds(student_lr: Array) -> np.ndarray:
+        return np.asarray(student_lr * bend.bound(student_lr[:, None]) < 2 * alignment)
 
     return TraitRange(last_holding(holds, halvings=_HALVINGS))  # the left-hand side grows with student_lr
 
@@ -170,7 +176,7 @@ class TraitBend:
     """
 
     norms: RayNorms
-    gap: Float[Tensor, " n"] | None
+    gap: Float[np.ndarray, " n"] | None
 
     @classmethod
     def of(cls, problem: Problem, direction: Params) -> TraitBend:
@@ -185,9 +191,9 @@ class TraitBend:
             return cls(norms, None)
         with torch.no_grad():
             z = problem.outputs(problem.base_params, trait.inputs)[:, loss.columns]
-        return cls(norms, (z - loss.targets).norm(dim=-1))
+        return cls(norms, (z - loss.targets).norm(dim=-1).numpy())
 
-    def bound(self, reach: float) -> float:
+    def bound(self, reach: float | Float[np.ndarray, "s 1"]) -> Float[np.ndarray, "*s"]:
         """Bound the second derivative for s in [0, ``reach``].
 
         With bounds on ||z'|| and ||z''|| of the columns that the trait loss reads, per input, and their mean,
@@ -199,8 +205,8 @@ class TraitBend:
         """
         ray = self.norms.bounds(reach)
         if self.gap is None:
-            return float((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean())
-        return float((ray.first**2 + (self.gap + reach * ray.first) * ray.second).mean())
+            return np.asarray((ray.first**2 / 2 + math.sqrt(2) * ray.second).mean(-1))
+        return np.asarray((ray.first**2 + (self.gap + reach * ray.first) * ray.second).mean(-1))
 
 
 def _trait_obstacle(problem: Problem) -> str:

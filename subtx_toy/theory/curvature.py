@@ -34,13 +34,6 @@ def ggn_vector_product(problem: Problem, update: Params) -> Params:
     return linearization.transposed_jacobian_product(problem, MJv / len(outputs))  # -> mean J^T M J v
 
 
-def ggn_teacher_product(problem: Problem) -> Float[Tensor, " p"]:
-    """Return G dT, flat."""
-    outputs, v = linearization.jacobian_product(problem, problem.teacher_update)
-    MJdT = problem.distillation_loss.hessian_product(outputs, outputs, v)
-    return linearization.pulled_back(problem, MJdT / len(outputs))
-
-
 def ggn_operator(problem: Problem) -> Callable[[Float[Tensor, " p"]], Float[Tensor, " p"]]:
     """Return the product with G on flat vectors ``[p]``; the reverse pass is traced once, for repeated use."""
     problem.require_float64()

@@ -43,6 +43,8 @@ def linearize(apply: Apply, base_params: Params) -> Apply:
 def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
     """Return the distilled outputs at ``base_params``, ``[n, k]``."""
     problem.require_float64()
+    if isinstance(problem.model, FastMLP):
+        return perceptron.base_outputs(problem)
     with torch.no_grad():
         return problem.distilled(problem.base_params)
 

@@ -33,7 +33,7 @@ class ObservedEps:
     unconfirmed: str = ""
 
 
-def observed_eps(problem: Problem) -> ObservedEps:
+def observed_eps(problem: Problem, ray: AlignmentRay | None = None) -> ObservedEps:
     """Scan 60 logarithmic and 400 linear points up to the cap, then close in on the first change by bisection.
 
     A scan can step over a pair of zeros: the answer is an upper estimate of what a certificate can prove. A change is
@@ -43,7 +43,7 @@ def observed_eps(problem: Problem) -> ObservedEps:
     if size == 0:
         return ObservedEps(None, math.inf, 0, "the teacher's update is zero")
     cap, undecided = _CAP / size, 0
-    ray, points = AlignmentRay.of(problem), scan_points(cap)
+    ray, points = ray or AlignmentRay.of(problem), scan_points(cap)
 
     def decided(eps: float) -> float:
         alignment = ray.alignment(eps)

@@ -14,7 +14,18 @@ from subtx_toy.problem.activations import Activation
 from subtx_toy.problem.losses import Loss, tempered
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.stack import Array, Layers, cut, forward, kept, layers_of, perceptron, require_one_shape, stacked
+from subtx_toy.problem.stack import (
+    Array,
+    Layers,
+    cut,
+    forward,
+    kept,
+    layers_of,
+    perceptron,
+    remembered,
+    require_one_shape,
+    stacked,
+)
 
 
 class Expansion:
@@ -66,7 +77,7 @@ def outputs_and_product(problem: Problem, update: Params) -> tuple[Float[Tensor,
     """Return the distilled outputs at the base and J ``update``."""
     base = _at_base(problem)
     v = _along_teacher(problem) if update is problem.teacher_update else base.along(layers_of(update))
-    return torch.from_numpy(base.outputs[problem.columns]).T, torch.from_numpy(v[problem.columns]).T
+    return base_outputs(problem), torch.from_numpy(v[problem.columns]).T
 
 
 def pulled_back(problem: Problem, weights: Array, at: Params | None = None) -> Array:
@@ -80,13 +91,23 @@ def pulled_back(problem: Problem, weights: Array, at: Params | None = None) -> A
 def teacher_outputs(problem: Problem, eps: Sequence[float]) -> Array:
     """Return the teacher's distilled outputs ``[s, k, n]`` at each eps."""
     model, (base, update) = perceptron(problem), problem.flat.numpy()
-    teachers = cut(model, base + np.array(eps)[:, None] * update)
-    outputs: Array = forward(teachers, problem.inputs.T.numpy(), model.activation).outputs[:, problem.columns]
-    return outputs
+
+    def outputs(missing: list[float]) -> Array:
+        teachers = cut(model, base + np.array(missing)[:, None] * update)
+        return forward(teachers, problem.inputs.T.numpy(), model.activation).outputs
+
+    return remembered(kept(problem, "teachers", dict[float, Array]), eps, outputs)[:, problem.columns]
+
+
+def base_outputs(problem: Problem) -> Float[Tensor, "n k"]:
+    """Return the distilled outputs at the base."""
+    return torch.from_numpy(_at_base(problem).outputs[problem.columns]).T
 
 
 def _expand(problem: Problem, params: Params) -> Expansion:
-    return Expansion(layers_of(params), problem.inputs.T.numpy(), perceptron(problem).activation)
+    model = perceptron(problem)
+    layers = cut(model, problem.flat[0].numpy()) if params is problem.base_params else layers_of(params)
+    return Expansion(layers, problem.inputs.T.numpy(), model.activation)
 
 
 def _at_base(problem: Problem) -> Expansion:
@@ -94,7 +115,8 @@ def _at_base(problem: Problem) -> Expansion:
 
 
 def _along_teacher(problem: Problem) -> Array:
-    return kept(problem, "J dT", lambda: _at_base(problem).along(layers_of(problem.teacher_update)))
+    teacher = cut(perceptron(problem), problem.flat[1].numpy())
+    return kept(problem, "J dT", lambda: _at_base(problem).along(teacher))
 
 
 CHUNK = 64

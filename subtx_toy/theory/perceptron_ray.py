@@ -13,7 +13,7 @@ from torch import Tensor
 
 from subtx_toy.problem.stack import Array
 from subtx_toy.theory import perceptron
-from subtx_toy.theory.alignment import UNITS, AlignmentRay
+from subtx_toy.theory.alignment import UNITS, AlignmentRay, random_signs
 
 
 class PerceptronRay(AlignmentRay):
@@ -47,9 +47,9 @@ class PerceptronRay(AlignmentRay):
         missing = [eps for eps in every if eps not in self._known]
         if missing:
             y = perceptron.teacher_outputs(self.problem, missing)
-            n = y.shape[-1]
-            alignments = np.einsum("kn,skn->s", self._v, self._slopes(y)) / -n
-            floors = UNITS * (np.einsum("kn,skn->s", self._sensitivities, np.abs(y)) / n + self._fixed)
+            s, n = len(y), y.shape[-1]
+            alignments = self._slopes(y).reshape(s, -1) @ self._v.ravel() / -n + 0.0  # not -0
+            floors = UNITS * (np.abs(y).reshape(s, -1) @ self._sensitivities.ravel() / n + self._fixed)
             self._teachers.update(zip(missing, y, strict=True))
             self._known.update(zip(missing, zip(alignments.tolist(), floors.tolist(), strict=True), strict=True))
 
@@ -58,14 +58,21 @@ class PerceptronRay(AlignmentRay):
         self.prepare([eps])
         return torch.from_numpy(self._teachers[eps]).T
 
+    def per_input(self, eps: float) -> Float[Tensor, " n"]:
+        """Return the alignment a_n(eps) of each input, ``[n]``; their mean is the alignment."""
+        self.prepare([eps])
+        return torch.from_numpy(-(self._v * self._slopes(self._teachers[eps])).sum(0))
+
     def alignment(self, eps: float) -> float:
         """Return a(eps) = dS . dT."""
-        self.prepare([eps])
+        if eps not in self._known:
+            self.prepare([eps])
         return self._known[eps][0]
 
     def floor(self, eps: float) -> float:
         """Return how far rounding can move a(eps)."""
-        self.prepare([eps])
+        if eps not in self._known:
+            self.prepare([eps])
         return self._known[eps][1]
 
     def curvature(self) -> float:
@@ -75,24 +82,27 @@ class PerceptronRay(AlignmentRay):
         centred = self._v - (self._q * self._v).sum(0)  # the variance of v under the softmax
         return float((self._q * centred**2).sum(0).mean()) / self.problem.distillation_loss.temperature**2
 
+    def update_slope(self) -> Float[Tensor, " p"]:
+        """Return G dT, the slope of dS at eps = 0."""
+        return torch.from_numpy(perceptron.pulled_back(self.problem, self._slope / self._z.shape[1]))
+
     def is_linear(self, eps: float, part: float) -> bool:
         """Whether dl/dz differs from its first order in eps by at most that part of it, or that is zero."""
-        size = _norm(self._first_order)
+        size = _norm(self._slope)
         if size == 0:
             return True
         self.prepare([eps])
-        return _norm(self._slopes(self._teachers[eps]) + eps * self._first_order) <= part * eps * size
+        return _norm(self._slopes(self._teachers[eps]) + eps * self._slope) <= part * eps * size
 
     def update_rounding(self, rng: np.random.Generator) -> float:
         """Return how far rounding moves dS, in norm, at small eps."""
         size = 2 * np.abs(self._z) + self.problem.distillation_loss.temperature
-        errors = self._terms + np.einsum("jin,jn->in", self._hessians, size)
-        signs = rng.choice([-1.0, 1.0], errors.T.shape).T
-        pulled = perceptron.pulled_back(self.problem, signs * errors / errors.shape[1])
+        errors = self._terms + self._carried(size)
+        pulled = perceptron.pulled_back(self.problem, random_signs(rng, errors.T.shape).T * errors / errors.shape[1])
         return UNITS * _norm(pulled)
 
     @cached_property
-    def _first_order(self) -> Array:
+    def _slope(self) -> Array:
         # M v
         if not self._is_kl:
             return self._v
@@ -111,20 +121,23 @@ class PerceptronRay(AlignmentRay):
         # The outputs in another order show the terms whose difference dl/dz is: see ``slope_terms``.
         return np.abs(self._slopes(self._z[np.arange(-1, len(self._z) - 1)]))
 
+    def _carried(self, sizes: Array) -> Array:
+        # sum_i |M_ij| sizes_i per input
+        if not self._is_kl:
+            return sizes
+        found: Array = (self._hessians * sizes).sum(1)
+        return found
+
     @cached_property
     def _hessians(self) -> Array:
-        # |M_n e_j|: [j, i, n]
-        k, n = self._z.shape
-        if not self._is_kl:
-            return np.repeat(np.eye(k)[..., None], n, axis=-1)
-        M = self._q[:, None] * self._q
-        M[np.arange(k), np.arange(k)] -= self._q
+        # |M_n| under kl: [j, i, n]
+        M, at = self._q[:, None] * self._q, np.arange(len(self._q))
+        M[at, at] -= self._q
         return np.abs(M) / self.problem.distillation_loss.temperature**2
 
     @cached_property
     def _sensitivities(self) -> Array:
-        found: Array = np.einsum("in,jin->jn", np.abs(self._v), self._hessians)
-        return found
+        return self._carried(np.abs(self._v))
 
     @cached_property
     def _fixed(self) -> float:

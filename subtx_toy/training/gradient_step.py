@@ -56,14 +56,26 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
 
 
 def student_updates(
-    problem: Problem, eps: Sequence[float], *, starts: Float[Tensor, "s p"] | None = None
+    problem: Problem, eps: Sequence[float], *, starts: Float[Tensor, "starts p"] | None = None
 ) -> Float[Tensor, "s p"]:
-    """Return the student's updates at several eps, flat; each from a start of its own if ``starts`` are given."""
+    """Return the student's updates at several eps, flat; from one start or one for each if ``starts`` are given."""
     if isinstance(problem.model, FastMLP):
         return perceptron.student_updates(problem, eps, starts)
-    inits = [None] * len(eps) if starts is None else [vectors.unflatten(one, problem.base_params) for one in starts]
+    inits = (
+        [None] * len(eps)
+        if starts is None
+        else [vectors.unflatten(one, problem.base_params) for one in starts.expand(len(eps), -1)]
+    )
     steps = (student_step(problem, one, student_init=init) for one, init in zip(eps, inits, strict=True))
     return torch.stack([vectors.flatten(step) for step in steps])
+
+
+@torch.no_grad()
+def trait_values(problem: Problem, params: Float[Tensor, "s p"]) -> Float[Tensor, " s"]:
+    """Return the trait loss at several parameters, flat."""
+    if isinstance(problem.model, FastMLP):
+        return perceptron.trait_values(problem, params)
+    return torch.stack([problem.trait_value(vectors.unflatten(one, problem.base_params)) for one in params])
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subtx_toy.seeding import generator
+from subtx_toy.seeding import _words, generator
 from tests.reference.closeness import assert_within_z
 
 SEEDS = st.integers(0, 2**70)
@@ -31,6 +31,13 @@ def test_another_name_is_another_stream(
 ) -> None:
     # Equality of names with types: 1 and True do not occur, "1" and 1 differ as they should.
     assert (first(one[0], *one[1]) == first(other[0], *other[1])) == (one == other)
+
+
+@pytest.mark.parametrize("zeros", [0, 4, 9])
+def test_words_give_the_stream_of_the_integer_whatever_zeros_it_ends_in(zeros: int) -> None:
+    digest = bytes(range(1, 33 - zeros)) + bytes(zeros)
+    wanted = np.random.SeedSequence(int.from_bytes(digest, "little")).generate_state(4)
+    assert (np.random.SeedSequence(_words(digest)).generate_state(4) == wanted).all()
 
 
 def test_labels_are_told_apart_by_type_and_by_where_they_end() -> None:

@@ -16,11 +16,12 @@ from torch.nn import functional as F  # noqa: N812, torch's own idiom
 
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.observation import StudentSteps
-from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.losses import Loss, OnTargets, soft_cross_entropy
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.stack import Change, apply_stacked
+from subtx_toy.problem.stack import Array, Pass, Slope, activated, cut, perceptron
 from subtx_toy.training.gradient_step import student_updates
+from subtx_toy.training.perceptron import Student, teacher_outputs, toward
 
 SMOOTHING, DECIMALS, CLIP, TOP_K = 0.1, 2, 0.5, 2
 """Label smoothing; digits of a rounded probability; largest size of a clipped logit; labels that keep their share."""
@@ -39,16 +40,12 @@ def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1
 
     def breaks(evidence: Evidence) -> Evidence | None:
         loss = evidence.problem.distillation_loss
-        tau, student_tau = loss.temperature, hotter * loss.temperature
+        tau = loss.temperature
         if loss.name != "kl" or evidence.ray.v.shape[-1] < least_logits:
             return None
 
-        def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            p, log_q = change(y, tau), torch.log_softmax(z / student_tau, dim=-1)
-            return -(p * log_q).sum(-1), (log_q.exp() - p) / student_tau
-
-        other = Loss("changed targets", "logits", value_and_gradient, loss.hessian_product, student_tau, by_row=True)
-        return with_student_loss(evidence, other)
+        made = OnTargets(soft_cross_entropy(hotter * tau), lambda y: change(y, tau))
+        return with_student_loss(evidence, dataclasses.replace(loss, name="changed targets", value_and_gradient=made))
 
     return breaks
 
@@ -88,12 +85,8 @@ def top_k(y: Tensor, tau: float) -> Tensor:
 def clipped(evidence: Evidence) -> Evidence:
     """Return evidence of a student whose targets are the teacher's logits, clipped to +- CLIP; any loss."""
     loss = evidence.problem.distillation_loss
-
-    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return loss.value_and_gradient(z, y.clamp(-CLIP, CLIP))
-
-    other = dataclasses.replace(loss, name=f"clipped {loss.name}", value_and_gradient=value_and_gradient)
-    return with_student_loss(evidence, other)
+    made = OnTargets(loss, lambda y: y.clamp(-CLIP, CLIP))
+    return with_student_loss(evidence, dataclasses.replace(loss, name=f"clipped {loss.name}", value_and_gradient=made))
 
 
 def drops_units(evidence: Evidence) -> Evidence | None:
@@ -102,14 +95,17 @@ def drops_units(evidence: Evidence) -> Evidence | None:
     if not isinstance(model, MLP) or model.num_layers == 1:
         return None
     keep = dropout_masks(model, len(evidence.problem.inputs), evidence.stream("control", "dropout"))
-    return evidence.observing(_student(model, after=lambda layer, a: a * keep[layer]))
+
+    def dropped(layer: int, z: Array) -> tuple[Array, Slope]:
+        a, slope = activated(model.activation, z)
+        return a * keep[layer], slope * keep[layer]
+
+    return evidence.observing(_student(dropped))
 
 
-def dropout_masks(model: MLP, num_inputs: int, rng: np.random.Generator) -> list[Float[Tensor, "n h"]]:
+def dropout_masks(model: MLP, num_inputs: int, rng: np.random.Generator) -> list[Float[np.ndarray, "h n"]]:
     """Draw what hidden activations are multiplied by: 0 at the rate of dropout, else 1 / (1 - rate)."""
-    return [
-        torch.from_numpy((rng.random((num_inputs, width)) >= DROPOUT) / (1 - DROPOUT)) for width in model.sizes[1:-1]
-    ]
+    return [(rng.random((num_inputs, width)).T >= DROPOUT) / (1 - DROPOUT) for width in model.sizes[1:-1]]
 
 
 def normalises_batches(evidence: Evidence) -> Evidence | None:
@@ -118,24 +114,32 @@ def normalises_batches(evidence: Evidence) -> Evidence | None:
     if not isinstance(model, MLP) or model.num_layers == 1 or len(evidence.problem.inputs) == 1:
         return None
 
-    def normalised(_layer: int, z: Tensor) -> Tensor:
-        return (z - z.mean(-2, keepdim=True)) / (z.var(-2, unbiased=False, keepdim=True) + VARIANCE_FLOOR).sqrt()
+    def normalised(_layer: int, z: Array) -> tuple[Array, Slope]:
+        deviation = np.sqrt(z.var(-1, keepdims=True) + VARIANCE_FLOOR)
+        h = (z - z.mean(-1, keepdims=True)) / deviation
+        a, slope = activated(model.activation, h.copy())
 
-    return evidence.observing(_student(model, before=normalised))
+        def pulled_back(r: Array) -> Array:
+            r = r * slope
+            moved: Array = (r - r.mean(-1, keepdims=True) - h * (r * h).mean(-1, keepdims=True)) / deviation
+            return moved
+
+        return a, pulled_back
+
+    return evidence.observing(_student(normalised))
 
 
-def _student(model: MLP, **changes: Change) -> StudentSteps:
-    """The steps of a student with another forward pass, on the teacher's outputs as they are."""
+def _student(hidden: Callable[[int, Array], tuple[Array, Slope]]) -> StudentSteps:
+    """The steps of a student whose hidden layers are other functions of their sums; the teacher's are not."""
 
-    @torch.enable_grad()
     def updates(problem: Problem, eps: Sequence[float]) -> Float[Tensor, "s p"]:
-        base, update = problem.base_params, problem.teacher_update
-        teachers = {name: torch.stack([value + one * update[name] for one in eps]) for name, value in base.items()}
-        students = {name: value.expand(len(eps), *value.shape).clone().requires_grad_() for name, value in base.items()}
-        targets = apply_stacked(model, teachers, problem.inputs)[..., problem.columns].flatten(0, 1)
-        outputs = apply_stacked(model, students, problem.inputs, **changes)[..., problem.columns].flatten(0, 1)
-        total = problem.distillation_loss.values(outputs, targets).sum() / len(problem.inputs)
-        slopes = torch.autograd.grad(total, list(students.values()), allow_unused=True, materialize_grads=True)
-        return -torch.cat([slope.flatten(1) for slope in slopes], dim=1)
+        found, slopes = Pass(cut(perceptron(problem), problem.flat[0].numpy()), [problem.inputs.T.numpy()], []), []
+        for layer, (W, b) in enumerate(found.layers):
+            found.sums.append(W @ found.inputs[-1] + b)
+            if layer < len(found.layers) - 1:
+                a, slope = hidden(layer, found.sums[-1])
+                found.inputs.append(a)
+                slopes.append(slope)
+        return torch.from_numpy(toward(teacher_outputs(problem, eps), Student(found, slopes), problem))
 
     return StudentSteps(updates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.special import betaincinv
@@ -45,7 +46,7 @@ class BrokenStudent:
 
 def _decays(evidence: Evidence) -> Evidence:
     decay = WEIGHT_DECAY * evidence.base
-    return evidence.observing(StudentSteps(lambda problem, eps: student_updates(problem, eps) - decay))
+    return evidence.observing(StudentSteps(lambda _problem, eps: torch.from_numpy(evidence.updates(eps)) - decay))
 
 
 def _cross(evidence: Evidence) -> Evidence | None:
@@ -87,8 +88,9 @@ def closer(evidence: Evidence) -> Outcome:
     """Check that a step of OVERSHOOT times the window of C1b ends closer to the teacher, which it cannot."""
     eps = evidence.ladder[0]
     window = exact_distance_window(evidence.alignment(eps), evidence.update_norm(eps), eps)
-    (before, after), (_, rounding) = distances(evidence, eps, (0.0, OVERSHOOT * window))
-    return outcome([Inequality(after - before, 0.0, rounding, f"change of distance at {OVERSHOOT} windows")])
+    gaps, roundings = distances(evidence, [eps], np.array([[0.0, OVERSHOOT * window]]))
+    change, rounding = float(gaps[0, 1] - gaps[0, 0]), float(roundings[0, 1])
+    return outcome([Inequality(change, 0.0, rounding, f"change of distance at {OVERSHOOT} windows")])
 
 
 BROKEN = (

@@ -93,8 +93,9 @@ def _curved(evidence: Evidence) -> str:
     model, update = evidence.problem.model, evidence.problem.teacher_update
     if isinstance(model, MLP):
         last = f"layers.{model.num_layers - 1}."
-        moved = [name for name, value in update.items() if not name.startswith(last) and value.any()]
-        return f"the teacher moved {moved[0]} below a nonlinearity" if moved and model.num_layers > 1 else ""
+        moved = (name for name, value in update.items() if not name.startswith(last) and value.any())
+        first = next(moved, "") if model.num_layers > 1 else ""
+        return f"the teacher moved {first} below a nonlinearity" if first else ""
     ray = evidence.ray
     for distance in (0.5, 4.0, 32.0):
         eps = distance * evidence.unit

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from subtx_toy.claims.statements.alignment import dichotomy, first_order
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
@@ -47,10 +45,9 @@ def one_logit(evidence: Evidence) -> Outcome:
     """Check that one logit transmits nothing through a softmax and obeys the dichotomy through squared error."""
     column = evidence.problem.columns.start if isinstance(evidence.problem.columns, slice) else 0
     softmax = with_loss(evidence, kl(evidence.problem.distillation_loss.temperature), column=column)
-    nothing = [
-        Inequality(softmax.update_norm(distance * evidence.unit), 0.0, what="||dS|| through a softmax")
-        for distance in (2.0**-4, 1.0)
-    ]
+    far = [distance * evidence.unit for distance in (2.0**-4, 1.0)]
+    softmax.prepare(far)
+    nothing = [Inequality(softmax.update_norm(eps), 0.0, what="||dS|| through a softmax") for eps in far]
     error = dichotomy(with_loss(evidence, squared_error(), column=column))
     return outcome((*nothing, *error.checks), predicted=error.predicted, observed=error.observed)
 
@@ -66,25 +63,6 @@ def _no_softmax(evidence: Evidence) -> str:
     )
 
 
-def weighted(loss: Loss, weights: Float[Tensor, " n"]) -> Loss:
-    """Return the loss with input n counted ``weights[n]`` times; the mean still divides by n."""
-
-    def value_and_gradient(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradient = loss.value_and_gradient(z, y)
-        return weights * value, weights[:, None] * gradient
-
-    def hessian_product(z: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        return weights[:, None] * loss.hessian_product(z, y, v)
-
-    return dataclasses.replace(
-        loss,
-        name=f"weighted {loss.name}",
-        value_and_gradient=value_and_gradient,
-        hessian_product=hessian_product,
-        by_row=False,
-    )
-
-
 def every_batch(evidence: Evidence) -> Outcome:
     """Check students on random multisets and re-weightings: aligned, and by the weighted mean of the a_n."""
     eps, rng = evidence.problem.eps, evidence.stream("C7b")
@@ -93,11 +71,11 @@ def every_batch(evidence: Evidence) -> Outcome:
     checks = []
     for numbers in (rng.multinomial(n, [1 / n] * n).astype(float), rng.exponential(size=n), rng.pareto(1.0, size=n)):
         weights = torch.from_numpy(numbers)
-        loss = weighted(evidence.problem.distillation_loss, weights)
+        loss = scaled(evidence.problem.distillation_loss, weights)
         update = evidence.step(evidence.problem.with_loss(loss), eps)
         alignment = float(vectors.flatten(update) @ evidence.dT)
-        expected = float((weights * per_input).mean())
-        rounding = evidence.alignment_rounding(eps) * max(1.0, float(weights.max()))
+        expected = float(weights @ per_input) / n
+        rounding = evidence.alignment_rounding(eps) * max(1.0, float(numbers.max()))
         checks.append(Inequality(0.0, alignment, rounding, "alignment of a re-weighted batch"))
         checks.append(Inequality(abs(alignment - expected), rounding, what="|alignment - weighted mean of the a_n|"))
     return outcome(checks, predicted=float(per_input.mean()), observed=evidence.alignment(eps))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
+import numpy as np
+from jaxtyping import Float
 
 from subtx_toy.claims.statements.alignment import aligned
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, ONE_STEP, SEEN, SMOOTH, STANDARD_LOSS
+from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.theory.step_predictions import exact_distance_window
 from subtx_toy.tolerances import TERMS_ROUNDING
@@ -18,29 +20,31 @@ from subtx_toy.tolerances import TERMS_ROUNDING
 _PARTS = (0.5, 0.9, 1.1, 2.0)  # of the window
 
 
-def distances(evidence: Evidence, eps: float, student_lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return how far the student is from the teacher after steps of these sizes, and how far rounding moves that."""
-    rates = torch.tensor(student_lrs, dtype=torch.float64)[:, None]
-    teacher = evidence.base + eps * evidence.dT
-    gaps = ((evidence.base + rates * evidence.update(eps)) - teacher).norm(dim=-1).tolist()
-    fixed, step = evidence.base_norm + eps * evidence.dT_norm, evidence.update_norm(eps)
-    return gaps, [TERMS_ROUNDING * UNIT_ROUNDOFF * (fixed + student_lr * step) for student_lr in student_lrs]
+def distances(
+    evidence: Evidence, every: Sequence[float], student_lrs: Float[np.ndarray, "s r"]
+) -> tuple[Float[np.ndarray, "s r"], Float[np.ndarray, "s r"]]:
+    """Return how far the student is from the teachers after steps of these sizes, and how far rounding moves that."""
+    base, eps, updates = evidence.base.numpy(), np.array(every)[:, None], evidence.updates(every)
+    students = base + student_lrs[..., None] * updates[:, None]
+    gaps = norms(students - (base + eps * evidence.dT.numpy())[:, None])
+    fixed = evidence.base_norm + eps * evidence.dT_norm
+    return gaps, TERMS_ROUNDING * UNIT_ROUNDOFF * (fixed + student_lrs * norms(updates)[:, None])
 
 
 def moves_toward(evidence: Evidence) -> Outcome:
     """Check that the student ends closer inside the window 2 eps a / ||dS||^2, farther outside, and its limit."""
-    ladder = evidence.ladder
-    checks = []
-    for eps in ladder[::2]:
-        alignment, size = evidence.alignment(eps), evidence.update_norm(eps)
-        if alignment <= evidence.alignment_rounding(eps):
-            (before, after), (_, rounding) = distances(evidence, eps, (0.0, evidence.problem.student_lr))
+    ladder, checks = evidence.ladder, []
+    windows = [exact_distance_window(evidence.alignment(e), evidence.update_norm(e), e) for e in ladder]
+    turns = [not evidence.alignment(eps) <= evidence.alignment_rounding(eps) for eps in ladder[::2]]
+    steps = [window if turn else evidence.problem.student_lr for window, turn in zip(windows[::2], turns, strict=True)]
+    found = (one.tolist() for one in distances(evidence, ladder[::2], np.outer(steps, (0.0, *_PARTS, 1.0))))
+    for eps, turn, (before, *afters), (_, *roundings) in zip(ladder[::2], turns, *found, strict=True):
+        if not turn:
             if evidence.degenerate:
-                checks.append(Inequality(before - after, rounding, what=f"closer by, at eps = {eps:.3g}"))
+                what = f"closer by, at eps = {eps:.3g}"
+                checks.append(Inequality(before - afters[-1], roundings[-1], what=what))
             continue
-        window = exact_distance_window(alignment, size, eps)
-        (before, *afters), (_, *roundings) = distances(evidence, eps, [part * window for part in (0.0, *_PARTS)])
-        for part, after, rounding in zip(_PARTS, afters, roundings, strict=True):
+        for part, after, rounding in zip(_PARTS, afters, roundings, strict=False):
             what = f"student_lr {part} of the window, at eps = {eps:.3g}"
             change = after - before if part < 1 else before - after
             sign = "" if part < 1 else "minus "
@@ -51,7 +55,6 @@ def moves_toward(evidence: Evidence) -> Outcome:
         return outcome([*checks, Inequality(0.0, 0.0, math.inf, "the window's limit: eps V is near rounding")])
     # The window's limit 2 V / ||G dT||^2, as a rate: the ratio to it tends to 1.
     limit = 2 * evidence.V / float(evidence.G_dT @ evidence.G_dT)
-    windows = [exact_distance_window(evidence.alignment(e), evidence.update_norm(e), e) for e in ladder]
     update = 2 * evidence.update_rounding
     relative = [evidence.alignment_rounding(e) / (e * evidence.V) + update / (e * evidence.G_dT_norm) for e in ladder]
     gaps = [window / limit - 1 for window in windows]
@@ -74,7 +77,7 @@ def positive_in_closed_form(evidence: Evidence) -> Outcome:
 
 def closed_before_observed(evidence: Evidence) -> Outcome:
     """Check that the closed form ends before the first sign change that a scan finds."""
-    end, seen = evidence.closed_form.eps, observed_eps(evidence.problem)
+    end, seen = evidence.closed_form.eps, observed_eps(evidence.problem, evidence.ray)
     assert end is not None  # a hypothesis
     if seen.eps is not None:
         # A sign change that 160 bits do not show is no observation.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import RUNG_RATIO, UNIT_ROUNDOFF, Evidence, rungs
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, ONE_STEP, SMOOTH, TRAIT_STEP
+from subtx_toy.problem.sign_change import bisected
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
 _GRID = (1.0, 0.9, 0.5, 0.1, 0.01)  # of the closed form in student_lr
@@ -28,8 +33,8 @@ def trait_rounding(evidence: Evidence, eps: float, student_lr: float | None = No
 def trait_loss_falls(evidence: Evidence) -> Outcome:
     """Check the change of the trait loss against -eps student_lr V, and its sign at small eps unless V = 0."""
     ladder, slope = trait_ladder(evidence), evidence.problem.student_lr * evidence.V
-    evidence.prepare(ladder)
-    remainders = [evidence.trait_change(eps) + eps * slope for eps in ladder]
+    changes = evidence.trait_changes(ladder, evidence.problem.student_lr)
+    remainders = [change + eps * slope for eps, change in zip(ladder, changes, strict=True)]
     rounding = [trait_rounding(evidence, eps) for eps in ladder]
     checks = order_checks(ladder, remainders, rounding, order=2, what="change of trait loss + eps student_lr V")
     if evidence.degenerate:
@@ -47,27 +52,22 @@ def falls_in_closed_form(evidence: Evidence) -> Outcome:
     end, eps = evidence.trait_range.student_lr, evidence.problem.eps
     assert end is not None  # a hypothesis
     checks = []
-    for part in _GRID:
-        change, floor = evidence.trait_change(eps, part * end), trait_rounding(evidence, eps, part * end)
+    student_lrs = np.array(_GRID) * end
+    changes = evidence.trait_changes([eps] * len(_GRID), student_lrs)
+    for part, student_lr, change in zip(_GRID, student_lrs.tolist(), changes, strict=True):
         what = f"change of trait loss at {part} of the closed form in student_lr"
-        checks.append(Inequality(change, 0.0, floor, what))
+        checks.append(Inequality(change, 0.0, trait_rounding(evidence, eps, student_lr), what))
     return outcome(checks, predicted=end, observed=_first_rise(evidence, end))
 
 
 def _first_rise(evidence: Evidence, start: float) -> float:
     # nan where the trait loss still falls at 2^_DOUBLINGS times the closed form
-    upper = start
-    for _ in range(_DOUBLINGS):
-        lower, upper = upper, 2 * upper
-        if evidence.trait_change(evidence.problem.eps, upper) >= 0:
-            break
-    else:
-        return float("nan")
-    for _ in range(_DOUBLINGS):
-        middle = (lower + upper) / 2
-        falls = evidence.trait_change(evidence.problem.eps, middle) < 0
-        lower, upper = (middle, upper) if falls else (lower, middle)
-    return upper
+    def falls(student_lrs: np.ndarray) -> np.ndarray:
+        return np.array(evidence.trait_changes([evidence.problem.eps] * len(student_lrs), student_lrs)) < 0
+
+    uppers = start * 2.0 ** np.arange(1, _DOUBLINGS + 1)
+    risen = uppers[~falls(uppers)]
+    return bisected(falls, risen[0] / 2, risen[0], halvings=_DOUBLINGS)[1] if len(risen) else math.nan
 
 
 BENT = Hypothesis(

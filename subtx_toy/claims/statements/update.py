@@ -8,6 +8,7 @@ import torch
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
+from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.step_predictions import FittedOrder
 from subtx_toy.tolerances import LIMIT_ROUNDING, MIN_RUNGS, REMAINDER_ORDER, VISIBLE
@@ -18,9 +19,8 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
 
     Its slope is infinite where no rung is above rounding, and None where some are but too few.
     """
-    floor = evidence.update_rounding
-    evidence.prepare(evidence.ladder)
-    sizes = [float((evidence.update(eps) - eps * evidence.G_dT).norm()) for eps in evidence.ladder]
+    floor, ladder = evidence.update_rounding, np.array(evidence.ladder)
+    sizes = norms(evidence.updates(evidence.ladder) - ladder[:, None] * evidence.G_dT.numpy()).tolist()
     above = [(eps, size) for eps, size in zip(evidence.ladder, sizes, strict=True) if size > floor]
     if not above:
         return FittedOrder(float("inf"), 0)

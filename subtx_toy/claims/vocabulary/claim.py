@@ -63,6 +63,13 @@ class Inequality:
 _RANKS: dict[Verdict, int] = {"violated": 0, "undecided": 1, "holds": 2}
 
 
+def _standing(check: Inequality) -> tuple[int, float]:
+    gap, size = check.rhs - check.lhs, abs(check.lhs) + abs(check.rhs)
+    if check.floor <= gap <= size < math.inf:  # the usual case, without the others' questions
+        return 2, gap / size if size else 0.0
+    return _RANKS[check.verdict], check.margin
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The checks of one claim on one problem, and the pair of numbers whose ratio is reported (nan if none)."""
@@ -74,7 +81,7 @@ class Outcome:
     @cached_property
     def worst(self) -> Inequality:
         """The check that decides the verdict: the least margin among violated, else undecided, else all."""
-        return min(self.checks, key=lambda check: (_RANKS[check.verdict], check.margin))
+        return min(self.checks, key=_standing)
 
     @property
     def ratio(self) -> float:

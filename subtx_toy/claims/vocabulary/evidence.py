@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.vocabulary.observation import Observation, StudentStep
+from subtx_toy.claims.vocabulary.observation import Observation, StudentStep, norms
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
-from subtx_toy.theory.curvature import dense_ggn, ggn_teacher_product
+from subtx_toy.theory.curvature import dense_ggn
 from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
@@ -70,7 +70,7 @@ class Evidence(Observation):
         seed: of the random numbers that some claims draw.
         student_step: the observed update of the student at an eps.
         thorough: whether the claims that sample many students do so.
-        snippet: text that builds the problem, for messages.
+        snippet: text that builds the problem, for messages, or a function that returns it.
         planted: values of cached quantities.
     """
 
@@ -81,7 +81,7 @@ class Evidence(Observation):
         seed: int = 0,
         student_step: StudentStep = _student_step,
         thorough: bool = True,
-        snippet: str = "",
+        snippet: str | Callable[[], str] = "",
         **planted: object,
     ) -> None:
         problem.require_float64()
@@ -89,17 +89,22 @@ class Evidence(Observation):
         if unknown:
             raise TypeError(f"planted: expected names of quantities, got {unknown}")
         super().__init__(problem, student_step)
-        self.seed, self.thorough, self.snippet = seed, thorough, snippet
+        self.seed, self.thorough, self._snippet = seed, thorough, snippet
         self._roundings: dict[float, float] = {}
         self.__dict__.update(planted)
 
     def __repr__(self) -> str:
         return f"Evidence({self.problem!r}, student={getattr(self.step, '__name__', type(self.step).__name__)})"
 
+    @property
+    def snippet(self) -> str:
+        """Text that builds the problem, for messages."""
+        return self._snippet if isinstance(self._snippet, str) else self._snippet()
+
     def observing(self, step: StudentStep) -> Evidence:
         """Return evidence on the same problem with another student observed; predictions stay."""
-        theory = {name: getattr(self, name) for name in ("ray", "V", "dT", "ladder")}
-        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self.snippet, **theory)
+        theory = {name: getattr(self, name) for name in ("ray", "V", "dT", "ladder", "degenerate")}
+        return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self._snippet, **theory)
 
     def stream(self, *labels: str | int) -> np.random.Generator:
         """Return the named random stream of this problem."""
@@ -118,12 +123,12 @@ class Evidence(Observation):
     @cached_property
     def G_dT(self) -> Float[Tensor, " p"]:  # noqa: N802
         """G dT, flat."""
-        return ggn_teacher_product(self.problem)
+        return self.ray.update_slope()
 
     @cached_property
     def G_dT_norm(self) -> float:  # noqa: N802
         """||G dT||."""
-        return float(self.G_dT.norm())
+        return float(norms(self.G_dT.numpy()))
 
     @cached_property
     def ggn_spectrum(self) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
@@ -134,12 +139,12 @@ class Evidence(Observation):
     @cached_property
     def closed_form(self) -> ClosedFormEps:
         """The range of eps on which the alignment is positive, in closed form."""
-        return closed_form_eps(self.problem)
+        return closed_form_eps(self.problem, self.ray)
 
     @cached_property
     def trait_range(self) -> TraitRange:
         """The range of student_lr on which the trait loss falls at the problem's eps, in closed form."""
-        return falling_student_lr(self.problem)
+        return falling_student_lr(self.problem, ray=self.ray)
 
     @cached_property
     def degenerate(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,8 +16,9 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import Array
 from subtx_toy.training.gradient_step import student_step as _student_step
-from subtx_toy.training.gradient_step import student_updates
+from subtx_toy.training.gradient_step import student_updates, trait_values
 
 StudentStep = Callable[[Problem, float], Params]
 
@@ -39,7 +41,7 @@ class Observation:
         self.problem, self.step = problem, step
         own = student_updates if step is _student_step else None
         self._many = step.many if isinstance(step, StudentSteps) else own
-        self._updates: dict[float, Tensor] = {}
+        self._updates: dict[float, Array] = {}
         self._numbers: dict[float, tuple[float, float]] = {}
 
     @cached_property
@@ -51,17 +53,18 @@ class Observation:
     @cached_property
     def dT_norm(self) -> float:  # noqa: N802
         """Its norm."""
-        return float(self.dT.norm())
+        return float(norms(self.dT.numpy()))
 
     @cached_property
     def base(self) -> Float[Tensor, " p"]:
         """The shared initialisation, flat."""
-        return vectors.flatten(self.problem.base_params)
+        problem = self.problem
+        return problem.flat[0] if isinstance(problem.model, FastMLP) else vectors.flatten(problem.base_params)
 
     @cached_property
     def base_norm(self) -> float:
         """Its norm."""
-        return float(self.base.norm())
+        return float(norms(self.base.numpy()))
 
     @cached_property
     def unit(self) -> float:
@@ -72,18 +75,26 @@ class Observation:
         """Announce that these eps will be asked for: some students take all of them in one pass."""
         missing = [eps for eps in every if eps not in self._updates]
         if missing and self._many is not None:
-            updates = self._many(self.problem, missing)
-            numbers = torch.stack([updates @ self.dT, updates.norm(dim=-1)], dim=-1).tolist()
+            updates = self._many(self.problem, missing).numpy()
             self._updates.update(zip(missing, updates, strict=True))
-            self._numbers.update(zip(missing, map(tuple, numbers), strict=True))
+            numbers = zip((updates @ self.dT.numpy()).tolist(), norms(updates).tolist(), strict=True)
+            self._numbers.update(zip(missing, numbers, strict=True))
 
     def update(self, eps: float) -> Float[Tensor, " p"]:
         """Return the student's observed update dS at ``eps``, flat."""
+        return torch.from_numpy(self._update(eps))
+
+    def updates(self, every: Sequence[float]) -> Float[np.ndarray, "s p"]:
+        """Return the updates at several eps."""
+        self.prepare(every)
+        return np.array([self._update(eps) for eps in every])
+
+    def _update(self, eps: float) -> Array:
         if eps not in self._updates:
             if self._many is None:
-                self._updates[eps] = vectors.flatten(self.step(self.problem, eps))
+                self._updates[eps] = vectors.flatten(self.step(self.problem, eps)).numpy()
             else:
-                self._updates[eps] = self._many(self.problem, [eps])[0]
+                self._updates[eps] = self._many(self.problem, [eps])[0].numpy()
         return self._updates[eps]
 
     def alignment(self, eps: float) -> float:
@@ -96,22 +107,26 @@ class Observation:
 
     def _alignment_and_norm(self, eps: float) -> tuple[float, float]:
         if eps not in self._numbers:
-            update = self.update(eps)
-            self._numbers[eps] = float(update @ self.dT), float(update.norm())
+            update = self._update(eps)
+            self._numbers[eps] = float(update @ self.dT.numpy()), float(norms(update))
         return self._numbers[eps]
-
-    def student(self, eps: float, student_lr: float) -> Params:
-        """Return the student after its step."""
-        return vectors.unflatten(self.base + student_lr * self.update(eps), self.problem.base_params)
 
     @cached_property
     def trait_before(self) -> float:
         """The trait loss at the shared initialisation."""
-        with torch.no_grad():
-            return float(self.problem.trait_value(self.problem.base_params))
+        return float(trait_values(self.problem, self.base[None]))
 
     def trait_change(self, eps: float, student_lr: float | None = None) -> float:
         """Return the change of the trait loss by the student's step, of the problem's own size by default."""
-        after = self.student(eps, self.problem.student_lr if student_lr is None else student_lr)
-        with torch.no_grad():
-            return float(self.problem.trait_value(after)) - self.trait_before
+        return self.trait_changes([eps], self.problem.student_lr if student_lr is None else student_lr)[0]
+
+    def trait_changes(self, every: Sequence[float], student_lr: float | Float[np.ndarray, " s"]) -> list[float]:
+        """Return the changes of the trait loss by steps at these eps, of one size or one size for each."""
+        steps = np.reshape(student_lr, (-1, 1)) * self.updates(every)
+        values: list[float] = trait_values(self.problem, self.base + torch.from_numpy(steps)).tolist()
+        return [value - self.trait_before for value in values]
+
+
+def norms(vectors: Float[np.ndarray, "*s p"]) -> Float[np.ndarray, "*s"]:
+    """Return the Euclidean norms of vectors."""
+    return np.asarray(np.sqrt(np.vecdot(vectors, vectors)))

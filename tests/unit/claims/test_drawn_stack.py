@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from subtx_toy.claims.screening import build_alike, draw_alike
+from subtx_toy.claims.screening import draw_alike
 from subtx_toy.problem import params as vectors
-from subtx_toy.problem.spec import WORDS, ProblemSpec
+from subtx_toy.problem.spec import WORDS, ProblemSpec, built_alike
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import BATCHED_ROUTE
 
@@ -34,7 +34,7 @@ def test_each_description_is_a_valid_one() -> None:
 @pytest.mark.parametrize("group", range(10))
 def test_a_stack_holds_the_problems_of_its_descriptions(group: int) -> None:
     specs = drawn(group)
-    for spec, found in zip(specs, build_alike(specs), strict=True):
+    for spec, found in zip(specs, built_alike(specs), strict=True):
         wanted = spec.build()
         assert all(torch.equal(wanted.base_params[name], value) for name, value in found.base_params.items())
         assert torch.equal(wanted.inputs, found.inputs)

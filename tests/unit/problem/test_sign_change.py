@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from subtx_toy.problem.sign_change import confirmed_gap, last_holding, scan_points, sign_changes
+from subtx_toy.problem.sign_change import bisected, confirmed_gap, last_holding, scan_points, sign_changes
 
 
 def test_a_scan_looks_at_460_points_up_to_the_cap() -> None:
@@ -37,4 +38,18 @@ def test_the_end_of_a_condition_is_closed_in_from_below(end: float, cap: float) 
 
 def test_the_cap_and_the_absence_of_any_end_are_reported() -> None:
     assert last_holding(lambda eps: eps < 9, halvings=3, cap=8.0) == 8.0
-    assert last_holding(lambda _: False, halvings=3, cap=8.0) is None
+    assert last_holding(np.zeros_like, halvings=3, cap=8.0) is None
+
+
+@pytest.mark.parametrize("halvings", [1, 5, 17])
+def test_halvings_in_groups_are_those_of_bisection_one_by_one(halvings: int) -> None:
+    def holds(points: np.ndarray) -> np.ndarray:
+        # True and false in turns: which crossing is found depends on the order.
+        return np.asarray(np.sin(40 * points) > -0.2)
+
+    lower, upper = 0.1, 2.9
+    found = bisected(holds, lower, upper, halvings=halvings)
+    for _ in range(halvings):
+        middle = (lower + upper) / 2
+        lower, upper = (middle, upper) if holds(np.array([middle]))[0] else (lower, middle)
+    assert found == (lower, upper)

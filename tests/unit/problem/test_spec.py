@@ -8,6 +8,7 @@ import torch
 from subtx_toy.errors import InputError
 from subtx_toy.problem.spec import WORDS, ProblemSpec, draw_spec
 from subtx_toy.seeding import generator
+from subtx_toy.tolerances import BATCHED_ROUTE
 
 
 def test_a_teacher_of_the_last_layer_moves_that_layer_and_no_other() -> None:
@@ -43,13 +44,17 @@ def test_unknown_words_are_all_named_with_the_nearest_known_one() -> None:
 
 
 @pytest.mark.parametrize("index", range(12))
-def test_a_problem_built_fast_is_the_same_bit_for_bit(index: int) -> None:
+def test_a_problem_built_fast_is_the_same_bit_for_bit_but_for_the_gradient_of_the_trait(index: int) -> None:
     spec = draw_spec(generator(0, "verify", index))
     slow, fast = spec.build(), spec.build_fast()
     for field in ("base_params", "teacher_update"):
         one, other = getattr(slow, field), getattr(fast, field)
         assert list(one) == list(other)
-        assert all(torch.equal(one[name], other[name]) for name in one)
+        if field == "teacher_update" and spec.teacher == "trait":
+            gaps = [float((one[name] - other[name]).abs().max()) for name in one]
+            assert max(gaps) <= BATCHED_ROUTE * max(float(value.abs().max()) for value in one.values())
+        else:
+            assert all(torch.equal(one[name], other[name]) for name in one)
     assert torch.equal(slow.inputs, fast.inputs)
     assert torch.equal(slow.trait_value(slow.base_params), fast.trait_value(slow.base_params))
     for name in ("columns", "num_classes", "eps", "student_lr", "is_trait_step", "distilled_logits"):

@@ -14,7 +14,7 @@ from subtx_toy.problem.losses import Loss, squared_error
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import cosine_distance, reverse_kl
 from subtx_toy.seeding import generator
-from subtx_toy.theory.alignment import AlignmentRay, alignments_per_example, exact_alignment
+from subtx_toy.theory.alignment import AlignmentRay, alignments_per_example, exact_alignment, random_signs
 from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.tolerances import EXACT_ALIGNMENT
@@ -172,3 +172,10 @@ def test_the_rounding_of_an_update_sees_off_diagonal_entries_of_the_output_hessi
     still = dataclasses.replace(loss, hessian_product=lambda _z, _y, v: 0 * v)
     bare = AlignmentRay.of(SQUARED.build(distillation_loss=still, distilled_logits=[0, 1]))
     assert ray.update_rounding(generator(0, "tests")) > 1.2 * bare.update_rounding(generator(0, "tests"))
+
+
+def test_random_signs_are_those_of_a_choice() -> None:
+    for shape in ((3, 5), (7,), (2, 1)):
+        wanted, rng = generator(0, "tests", "signs"), generator(0, "tests", "signs")
+        assert (random_signs(rng, shape) == wanted.choice([-1.0, 1.0], shape)).all()
+        assert rng.random() == wanted.random()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from subtx_toy.claims.controls import altered_students
 from subtx_toy.claims.controls.altered_students import dropout_masks
@@ -20,6 +23,9 @@ from subtx_toy.claims.controls.constructed import CONSTRUCTED
 from subtx_toy.claims.instance import drawn
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem.model import MLP
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.tolerances import BATCHED_ROUTE
 from tests.reference.annotations import unchecked
 
 
@@ -47,8 +53,47 @@ def test_twelve_seeds_show_all_four_ways_to_drop_two_units() -> None:
     seen = set()
     for seed in range(12):
         (mask,) = dropout_masks(problem.model, 1, Evidence(problem, seed=seed).stream("control", "dropout"))
-        seen.add(tuple(mask[0].tolist()))
+        seen.add(tuple(mask[:, 0].tolist()))
     assert seen == {(0.0, 0.0), (0.0, 2.0), (2.0, 0.0), (2.0, 2.0)}
+
+
+WIDE = ProblemSpec(hidden=(5, 4), input_dim=3, num_classes=2, num_aux=3, num_inputs=6, teacher="random", seed=2)
+EPS = (0.5, 0.1)
+
+
+def by_autograd(problem: Problem, hidden: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """The student's updates where a layer's sums ``[n, h]`` become ``hidden(number, sums)``."""
+    assert isinstance(problem.model, MLP)
+    updates = []
+    for eps in EPS:
+        leaves = {name: value.clone().requires_grad_() for name, value in problem.base_params.items()}
+        x = problem.inputs
+        for layer in range(problem.model.num_layers):
+            x = x @ leaves[f"layers.{layer}.weight"].T + leaves[f"layers.{layer}.bias"]
+            x = hidden(layer, x) if layer < problem.model.num_layers - 1 else x[:, problem.columns]
+        total = problem.distillation_loss.mean(x, problem.distilled(problem.teacher_params(eps)))
+        updates.append(-torch.cat([slope.reshape(-1) for slope in torch.autograd.grad(total, list(leaves.values()))]))
+    return torch.stack(updates)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu", "softplus", "sigmoid"])
+@pytest.mark.parametrize("altered", ["drops_units", "normalises_batches"])
+def test_students_with_other_hidden_layers_are_those_of_autograd(activation: str, altered: str) -> None:
+    problem = replace(WIDE, activation=activation).build_fast()
+    assert isinstance(problem.model, MLP)
+    apply, evidence = problem.model.activation.apply, Evidence(problem)
+    keep = dropout_masks(problem.model, 6, evidence.stream("control", "dropout"))
+
+    def hidden(layer: int, z: Tensor) -> Tensor:
+        if altered == "drops_units":
+            return apply(z) * torch.from_numpy(keep[layer]).T
+        return apply((z - z.mean(0)) / (z.var(0, unbiased=False) + altered_students.VARIANCE_FLOOR).sqrt())
+
+    broken = getattr(altered_students, altered)(evidence)
+    found, wanted = torch.from_numpy(broken.updates(EPS)), by_autograd(problem, hidden)
+    assert float((found - wanted).abs().max()) <= BATCHED_ROUTE * float(wanted.abs().max())
+    other = by_autograd(problem, lambda layer, z: hidden(layer, z) * (1 + 1e-6))
+    assert float((found - other).abs().max()) > BATCHED_ROUTE * float(wanted.abs().max())
 
 
 def test_altered_targets_are_what_their_names_say() -> None:
