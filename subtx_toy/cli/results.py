@@ -80,9 +80,10 @@ def list_command(*, store: str | None, as_json: bool) -> None:
     from subtx_toy.results.cells import overview
     from subtx_toy.results.presentation import align
     from subtx_toy.settings.base import dataset_title
+    from subtx_toy.store.trials import running
 
     with _open(store) as opened:
-        found, path = overview(opened), opened.path
+        found, path, holders = overview(opened), opened.path, running(opened)
     if as_json:
         echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials}))
         return
@@ -97,6 +98,8 @@ def list_command(*, store: str | None, as_json: bool) -> None:
         names = ["done", "running", "pending", "failed"]
         rows = [[row["experiment"], *(str(row[name]) for name in names)] for row in found.trials]
         echo(f"\n{align(['sweep of', *names], rows)}")
+    for holder in holders:
+        echo(f"running: {holder}")
     echo(f"store: {path}")
 
 

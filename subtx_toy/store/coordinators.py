@@ -74,7 +74,10 @@ class Holder:
     state: str
 
     def __str__(self) -> str:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        try:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        except (ValueError, OverflowError, OSError):  # of a clock that is far off
+            when = "an unknown time"
         where = f"process {self.pid}" + (f" on {self.host}" if self.host else "")
         notes = {
             "runs": "",
@@ -83,7 +86,8 @@ class Holder:
             "unknown": f", which cannot be looked up from here; {LEASE_SECONDS:g} seconds after its last heartbeat "
             "others take its trials",
         }
-        return f"{self.trials} trials of {where} since {when}{notes[self.state]}"
+        trials = "1 trial" if self.trials == 1 else f"{self.trials} trials"
+        return f"{trials} of {where} since {when}{notes[self.state]}"
 
 
 def register(connection: sqlite3.Connection, coordinator: Coordinator) -> None:

@@ -73,7 +73,7 @@ def _faults_of_the_content(store: Store) -> Iterator[str]:
     )
     yield from (f"trial {row[0]}: done without a record; it runs again" for row in rows(lost, _MAX_FAULTS))
     damaged: list[str] = []
-    for read in (_records, _series, _trials, config_costs, results, stored_by_config, trials_by_state):
+    for read in (_records, _series, _trials, _coordinators, config_costs, results, stored_by_config, trials_by_state):
         with InputError.collected(damaged):
             found = read(store)
             damaged += [fault for fault in found if isinstance(fault, str)]
@@ -111,3 +111,9 @@ def _trials(store: Store) -> Iterator[str]:
             sound = False
         if not sound:
             yield f"trial {key}: damaged"
+
+
+def _coordinators(store: Store) -> Iterator[str]:
+    for row in store.connection.rows("SELECT owner, machine, pid, started, heartbeat FROM coordinators"):
+        if tuple(map(type, row)) != (str, str, int, str, float):
+            yield f"coordinator {row[0]!r}: damaged"

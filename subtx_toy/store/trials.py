@@ -61,6 +61,13 @@ def entry(store: Store, run_id: str) -> tuple[Entry, str] | None:
     return None
 
 
+@takes_store
+def running(store: Store) -> tuple[Holder, ...]:
+    """Return the coordinators that run trials of this store now, as far as they have given nothing back."""
+    with store.connection.explained():
+        return tuple(holders(store.connection.sqlite).values())
+
+
 class Leases:
     """The trials that one coordinator runs; ``close`` it, so that others need not wait for what is left."""
 
