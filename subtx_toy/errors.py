@@ -64,5 +64,9 @@ class StoreError(InputError):
     """The results store cannot be opened, read or written."""
 
 
+class StoreLostError(StoreError):
+    """The results store was taken away while it was in use; the message says where its records are."""
+
+
 class WorkerError(InputError):
     """A worker is not fit to compute for its coordinator, or the workers are gone or cannot be had."""

@@ -13,12 +13,13 @@ from subtx_toy.cli.audit import audit
 from subtx_toy.cli.certify import certify, check
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
 from subtx_toy.cli.verify import verify
-from subtx_toy.errors import InputError
+from subtx_toy.errors import InputError, StoreLostError
 from subtx_toy.sweep.threads import prefer_one_thread
 
 click.rich_click.TEXT_MARKUP = "ansi"  # brackets in help texts are brackets
@@ -67,8 +68,9 @@ def call(arguments: list[str]) -> int:
     except BaseException as error:
         # click says Abort for an interrupt, and for an end of file inside some library
         cause = error.__cause__ or error if isinstance(error, click.Abort) else error
-        if interrupts.came() or isinstance(cause, KeyboardInterrupt | click.Abort):
-            click.echo("interrupted", err=True)
+        interrupted = interrupts.came() or isinstance(cause, KeyboardInterrupt | click.Abort)
+        if interrupted and not isinstance(error, StoreLostError):
+            echo("interrupted", err=True)
             return INTERRUPTED
         if isinstance(error, SystemExit):
             raise

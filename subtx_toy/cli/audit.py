@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
@@ -58,11 +59,11 @@ def audit(*, fail_on: str | None, html: Path | None, as_json: bool, **options: A
         raise InputError("--num-reference cannot be combined with --reference")
     with working() as display:
         found = audit_file(**options, **display)
-    click.echo(json_text(found.document()) if as_json else found)
+    echo(json_text(found.document()) if as_json else found)
     if html is not None:  # after the verdict, which a full disk must not hide
         found.save_page(html)
         if not as_json:
-            click.echo(f"page: {html}")
+            echo(f"page: {html}")
     if not found.applies:
         return _DOES_NOT_APPLY
     return 1 if fail_on and found.carried else 0

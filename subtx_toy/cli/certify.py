@@ -7,6 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import FILE, JSON, writable
 from subtx_toy.files.json_text import json_text
 
@@ -49,11 +50,11 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     if written is not None:
         found.save(written)
     if as_json:
-        click.echo(json_text({**found.document(), "out": str(written) if written else None}, indent=None))
+        echo(json_text({**found.document(), "out": str(written) if written else None}, indent=None))
     else:
-        click.echo(repr(found))
+        echo(repr(found))
         if written is not None:
-            click.echo(f"written to {written}: re-prove it with subtx-toy check {written}")
+            echo(f"written to {written}: re-prove it with subtx-toy check {written}")
     return 0 if found.boxes else 1
 
 
@@ -83,7 +84,7 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     with working() as display:
         found = prove_again(certificate, problem=problem, **given, **display)
     if as_json:
-        click.echo(json_text(found.document(), indent=None))
+        echo(json_text(found.document(), indent=None))
     else:
-        click.echo(repr(found), err=not found)
+        echo(repr(found), err=not found)
     return 0 if found else 1

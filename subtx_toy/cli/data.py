@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON, PATH
 from subtx_toy.files.json_text import json_text
 
@@ -40,15 +41,15 @@ def list_command(*, as_json: bool) -> None:
     found = catalogue.entries()
     if as_json:
         rows = [{**vars(entry), "path": str(entry.path)} for entry in found]
-        click.echo(json_text(rows))
+        echo(json_text(rows))
         return
     for entry in found:
-        click.echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")
-        click.echo(f"  from    {entry.origin}")
+        echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")
+        echo(f"  from    {entry.origin}")
         if entry.state != "not cached":
-            click.echo(f"  folder  {entry.path}")
+            echo(f"  folder  {entry.path}")
         if entry.sha256 is not None:
-            click.echo(f"  sha256  {entry.sha256}")
+            echo(f"  sha256  {entry.sha256}")
 
 
 @data.command("fetch")
@@ -83,7 +84,7 @@ def fetch_command(
         sizes: dict[str, Any] = {"num_train": num_train, "num_test": num_test} if name == drawn.NAME else {}
         with working() as display:
             folder = catalogue.fetch(name, data_dir=data_dir, **sizes, **display)
-        click.echo(folder)
+        echo(folder)
 
 
 @data.command("path")
@@ -101,4 +102,4 @@ def path_command(name: str, *, num_train: int | None, num_test: int | None) -> N
     folder = catalogue.place(name, num_train=num_train, num_test=num_test)
     if not folder.is_dir():
         raise DataError(f"{name}: expected a folder {folder}, got none; run `subtx-toy data fetch {name}` first")
-    click.echo(folder)
+    echo(folder)

@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
@@ -40,7 +41,7 @@ def base_command(**options: Any) -> None:
 
     with working() as display:
         written = base(**options, **display)
-    click.echo(written)
+    echo(written)
 
 
 @numbers.command("teacher")
@@ -65,7 +66,7 @@ def teacher_command(**options: Any) -> None:
 
     with working() as display:
         written = teacher(**options, **display)
-    click.echo(written)
+    echo(written)
 
 
 @numbers.command("reference")
@@ -89,7 +90,7 @@ def reference_command(**options: Any) -> None:
 
     with working() as display:
         written = reference(**options, **display)
-    click.echo(written)
+    echo(written)
 
 
 @numbers.command("generate")
@@ -131,7 +132,7 @@ def generate_command(**options: Any) -> None:
     _refuse_ignored(options["teacher"], options["base"])
     with working() as display:
         written = generate(**options, **display)
-    click.echo(written)
+    echo(written)
 
 
 @numbers.command("filter")
@@ -147,7 +148,7 @@ def filter_command(*, file: Path, out: Path, rules: Path | None, as_json: bool) 
     from subtx_toy.api.numbers import filter
 
     report = filter(file, out, rules=rules)
-    click.echo(json_text({**vars(report), "out": str(out)}) if as_json else f"{out}: {report}")
+    echo(json_text({**vars(report), "out": str(out)}) if as_json else f"{out}: {report}")
 
 
 @numbers.command("train")
@@ -168,7 +169,7 @@ def train_command(*, as_json: bool, **options: Any) -> None:
 
     with working() as display:
         report = train(**options, **display)
-    click.echo(json_text(report.document()) if as_json else report)
+    echo(json_text(report.document()) if as_json else report)
 
 
 def _refuse_ignored(teacher: str, base: Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
 from subtx_toy.files.json_text import json_text
 
@@ -61,7 +62,7 @@ def run(
     start = time.perf_counter()
     definition = read(experiment)
     if list_settings:
-        click.echo(_settings(definition))
+        echo(_settings(definition))
         return 0
     changes, problems = read_assignments(overrides)
     if figure is not None and no_figure:
@@ -82,16 +83,16 @@ def run(
             "seconds": round(time.perf_counter() - start, 3),
             "figure": None if target is None else str(target),
         }
-        click.echo(json_text(document))
+        echo(json_text(document))
     else:
-        click.echo(found.table)
-        click.echo(f"records: {found.store}")
+        echo(found.table)
+        echo(f"records: {found.store}")
     if target is not None and found.has_figure:  # after the numbers, which a full disk must not hide
         from subtx_toy.figures.style import save
 
         save(found.plot(), target)
         if not as_json:
-            click.echo(f"figure: {target}")
+            echo(f"figure: {target}")
     return 1 if found.failed_seeds else 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import rich_click as click
 
 from subtx_toy.cli.display import Display
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
 from subtx_toy.files.json_text import json_text
@@ -69,17 +70,17 @@ def sweep(
         options["max_failures"] = 1
     plan = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     if as_toml:
-        click.echo(plan.to_toml(), nl=False)
+        echo(plan.to_toml(), nl=False)
         return 0
     with interruptible(), Display() as display:
         news: dict[str, Any] = {"report": display.report, "progress": display.progress}
         if dry_run:
             chosen = {name: options[name] for name in ("workers", "retry_failed", "store", "data_dir")}
             listed = api.preview(plan, **chosen, **news)
-            click.echo(json_text(listed.document()) if as_json else f"{listed.table}\n{listed.conclusion}")
+            echo(json_text(listed.document()) if as_json else f"{listed.table}\n{listed.conclusion}")
             return 0
         progress = SweepProgress(display)
         done = api.sweep(plan, **options, **news, watch=progress)
         progress.finish(done.tally)
-    click.echo(json_text(done.document()) if as_json else f"records: {done.store}")
+    echo(json_text(done.document()) if as_json else f"records: {done.store}")
     return 0 if done.complete else 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.display import working
+from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON
 from subtx_toy.files.json_text import json_text
 
@@ -52,11 +53,11 @@ def verify(
     with working() as display:
         found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display["progress"])
     if as_json:
-        click.echo(json_text(found.document()))
+        echo(json_text(found.document()))
     else:
-        click.echo(found.table)
+        echo(found.table)
         if found.violations:
-            click.echo(f"\n{found.violations}")
+            echo(f"\n{found.violations}")
     gc.freeze()  # the process ends: collecting torch's modules would take it half a second
     return int(not found.passed)
 
@@ -72,13 +73,13 @@ def _print_list(claims: Sequence[Claim], *, as_json: bool) -> None:
         for one in claims
     ]
     if as_json:
-        click.echo(json_text(rows))
+        echo(json_text(rows))
         return
     for row in rows:
-        click.echo(f"{row['id']}: {row['statement']}")
-        click.echo(f"  if        {'; '.join(row['hypotheses']) or 'always'}")
-        click.echo(f"  predicts  {row['prediction']}")
-        click.echo(f"  observes  {row['observation']}")
-        click.echo(f"  source    {row['source']}")
+        echo(f"{row['id']}: {row['statement']}")
+        echo(f"  if        {'; '.join(row['hypotheses']) or 'always'}")
+        echo(f"  predicts  {row['prediction']}")
+        echo(f"  observes  {row['observation']}")
+        echo(f"  source    {row['source']}")
         if row["every"] > 1:
-            click.echo(f"  on one drawn problem in {row['every']}, for cost")
+            echo(f"  on one drawn problem in {row['every']}, for cost")

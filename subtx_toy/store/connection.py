@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from subtx_toy.errors import StoreError
+from subtx_toy.errors import StoreError, StoreLostError
 from subtx_toy.store import identity
 from subtx_toy.store.inspection import check_contents, explained, is_results, unwritable
 from subtx_toy.store.place import can_write, prepare_folder
@@ -89,16 +89,16 @@ class Connection:
         """Find out whether the file at the path is still the one that is open.
 
         Raises:
-            StoreError: if it is not; what was in it is then in another file, which the message names.
+            StoreLostError: if it is not; what was in it is then in another file, which the message names.
         """
         if self._lost:
-            raise StoreError(self._lost)
+            raise StoreLostError(self._lost)
         if self._presence is None or not (fault := self._presence.fault()):
             return
         self._lost = f"store: {self.path}: {fault}"
         if self._rescue is not None:
             self._lost += f"; {self._rescue(not self._presence.is_overwritten())}"
-        raise StoreError(self._lost)
+        raise StoreLostError(self._lost)
 
     def catch_up(self) -> None:
         """Index the records that a process of an earlier version has written in the meantime."""

@@ -5,7 +5,6 @@ Run as ``python -m tests.faults.quick_workers sweep tiny ...``; the trials take 
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -50,4 +49,4 @@ def quick_record(trial: Trial) -> RunRecord:
 if __name__ == "__main__":
     for module in (workers, engine):
         vars(module)["LocalWorkers"] = QuickWorkers
-    sys.exit(cli.call(sys.argv[1:]))
+    cli.main()
