@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,12 +76,11 @@ def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: P
     name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
     path = cache.root() / "numbers" / name
     if path.exists():
-        try:
+        with contextlib.suppress(InputError):  # damaged: trained again
             return load_reference(path, base)
-        except InputError:
-            path.unlink(missing_ok=True)  # damaged: trained again
+    size = sum(value.numel() * value.element_size() for value in base.params.values())
+    cache.ensure_writable(path.parent, num_bytes=num * size)  # before minutes of work, not after
     nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_reference(path, base.params, nets)
     return load_reference(path, base)
 

@@ -137,6 +137,7 @@ def measure_reference(
     stored = _stored(path, names)
     if stored is not None:
         return stored
+    cache.ensure_writable(path.parent, num_bytes=2**16)  # before the work, not after
     rows = choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
     probes = [question.probe for question in questions]
     # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
@@ -147,7 +148,6 @@ def measure_reference(
         {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(names)},
         {name: [net.probes[index] for net in measured] for index, name in enumerate(names)},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(json.dumps(vars(values)).encode())
     return values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,12 +88,11 @@ class NetCache:
     def _cached(self, provenance: dict[str, object], train: Callable[[], Params]) -> Params:
         path = cached_path(provenance)
         if path.exists():
-            try:
+            with contextlib.suppress(InputError):  # damaged: trained again
                 return load_checkpoint(path).params
-            except InputError:
-                path.unlink(missing_ok=True)  # damaged: trained again
+        num_parameters = sum((before + 1) * after for before, after in itertools.pairwise(self.model.sizes))
+        cache.ensure_writable(path.parent, num_bytes=4 * num_parameters)  # before the training, not after
         params = train()
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(path, params, provenance=provenance)
         return params
 

@@ -67,7 +67,7 @@ def call(arguments: list[str]) -> int:
         status = cli.main(arguments, prog_name="subtx-toy", standalone_mode=False)
     except BaseException as error:
         # click says Abort for an interrupt, and for an end of file inside some library
-        cause = error.__cause__ or error if isinstance(error, click.Abort) else error
+        cause = error.__context__ or error if isinstance(error, click.Abort) else error
         interrupted = interrupts.came() or isinstance(cause, KeyboardInterrupt | click.Abort)
         if interrupted and not isinstance(error, StoreLostError):
             echo("interrupted", err=True)

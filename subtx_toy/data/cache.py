@@ -6,6 +6,7 @@ A folder is written under a temporary name and renamed, so that no crash and no 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from subtx_toy.data import idx
 from subtx_toy.data.dataset import Report
 from subtx_toy.data.idx import IdxFile
 from subtx_toy.errors import DataError
+from subtx_toy.settings.messages import quoted
 
 ENVIRONMENT = "SUBTX_TOY_CACHE"
 _TEMPORARY = ".unfinished-"
@@ -29,8 +31,15 @@ _ATTEMPTS = 5  # to install against processes that remove and install the same f
 
 def root() -> Path:
     """Return the folder of all cached data sets: SUBTX_TOY_CACHE, else the usual place of this system."""
-    if os.environ.get(ENVIRONMENT):
-        return Path(os.environ[ENVIRONMENT]).expanduser().absolute()
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        try:
+            place = Path(named).expanduser().absolute()
+            place.exists()  # its error is that of a name that cannot be one, or of a folder that may not be read
+        except (OSError, RuntimeError) as error:  # RuntimeError: no such user
+            reason = getattr(error, "strerror", None) or "there is no such user"
+            raise DataError(f"{ENVIRONMENT}: expected a folder, got {quoted(named)}: {reason}") from None
+        return place
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("subtx-toy"))
@@ -73,12 +82,19 @@ def install(
     raise DataError(f"{place}: expected the files just written, got others {_ATTEMPTS} times (a failing disk?)")
 
 
-def ensure_writable(parent: Path) -> None:
-    """Make the folder that cached data sets go to, or raise a DataError."""
+def ensure_writable(parent: Path, *, num_bytes: int) -> None:
+    """Make the folder that cached files go to, and find out before some work that ``num_bytes`` more fit into it.
+
+    Raises:
+        DataError: if the folder cannot be made or written, or is too full.
+    """
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with _unfinished(parent):
-            pass
+        with _unfinished(parent) as folder, (Path(folder) / "reserved").open("wb") as file:
+            if hasattr(os, "posix_fallocate"):  # quotas count too, unlike the free space of the disk
+                os.posix_fallocate(file.fileno(), 0, max(1, num_bytes))
+            elif shutil.disk_usage(parent).free < num_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise _unwritable(parent, error) from error
 
@@ -91,7 +107,7 @@ def discard(place: Path) -> None:
     except FileNotFoundError:
         return  # another process removed it first
     except OSError as error:
-        raise DataError(f"{place}: expected a folder that can be removed, got: {error}") from error
+        raise DataError(f"{place}: expected a folder that can be removed, got: {error.strerror or error}") from error
     shutil.rmtree(doomed, ignore_errors=True)
 
 
@@ -124,6 +140,6 @@ def _unfinished(parent: Path) -> tempfile.TemporaryDirectory[str]:
 
 def _unwritable(place: Path, error: OSError) -> DataError:
     return DataError(
-        f"{place}: expected a cache folder that can be written, got: {error}",
+        f"{place}: expected a cache folder that can be written, got: {error.strerror or error}",
         f"{place}: free some space, or set {ENVIRONMENT} to a folder on another disk",
     )

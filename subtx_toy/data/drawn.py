@@ -73,14 +73,14 @@ def manifest(folder: Path) -> tuple[IdxFile, ...] | None:
 def _draw(folder: Path, num_train: int, num_test: int, *, report: Report, progress: Progress) -> dict[str, np.ndarray]:
     from subtx_toy.data import glyphs
 
-    cache.ensure_writable(folder.parent)
     total = num_train + num_test
+    cache.ensure_writable(folder.parent, num_bytes=total * (28 * 28 + 1))
     report(f"{NAME}: drawing {num_train} training and {num_test} test images from matplotlib's fonts")
     try:
         train = glyphs.render("train", num_train, progress=lambda n: progress(NAME, n, total, "images"))
         test = glyphs.render("test", num_test, progress=lambda n: progress(NAME, num_train + n, total, "images"))
     except OSError as error:
-        raise DataError(f"{NAME}: expected the fonts that matplotlib ships, got: {error}") from error
+        raise DataError(f"{NAME}: expected the fonts that matplotlib ships, got: {error.strerror or error}") from error
     arrays = dict(zip(STEMS, (*train, *test), strict=True))
     contents = {stem: idx.encode(array) for stem, array in arrays.items()}
     files = tuple(

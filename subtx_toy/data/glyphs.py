@@ -11,6 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from subtx_toy.data import glyphs as fonts
 from subtx_toy.data import warp
+from subtx_toy.data.drawing_library import import_matplotlib
 from subtx_toy.seeding import generator
 
 TRAIN_FONTS = (
@@ -33,10 +34,10 @@ def outlines(font: str) -> tuple[Float32[np.ndarray, "10 canvas canvas"], float]
     Distances are in pixels of the finished image, positive inside the stroke, sampled ``OVERSAMPLE`` times a pixel. A
     field may be turned, bent and thickened (by adding a constant) before it is made into an image; edges stay sharp.
     """
-    import matplotlib
     from PIL import Image, ImageDraw, ImageFont
     from scipy.ndimage import distance_transform_edt
 
+    matplotlib = import_matplotlib()
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
     if not path.is_file():
         raise FileNotFoundError(f"matplotlib {matplotlib.__version__} does not ship the font {path.name}")

@@ -132,7 +132,7 @@ def _cached_or_obtained(wanted: PublishedSet, *, report: Report, progress: Progr
     place = cache.root() / wanted.name
     if found := cache.read(place, wanted.files, report=report):
         return found
-    cache.ensure_writable(place.parent)  # before a download, not after
+    cache.ensure_writable(place.parent, num_bytes=sum(file.size for file in wanted.files))  # before a download
     failures = []
     for source in wanted.sources:
         report(f"{wanted.name}: trying {source.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,17 @@ LABELS, START_LABELS, NUMBER_LABELS = (
 )
 _DATASETS = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 
+_OF_A_WINDOW = ("backend", "interactive", "toolbar", "tk.", "webagg.", "keymap.", "macosx.", "figure.raise_window")
 _WIDTH_INCHES = 5.5  # the text width of a one-column article
 
 
 def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
-    """Return the rcParams of a figure as wide as the text, ``aspect`` times as high, in fonts of 7 to 9 points."""
+    """Return the rcParams of a figure as wide as the text, ``aspect`` times as high, in fonts of 7 to 9 points.
+
+    All of them, so that no matplotlibrc changes a figure, but for what concerns a window.
+    """
     return {
+        **_defaults(),
         **figsizes.neurips2024(rel_width=1.0, height_to_width_ratio=aspect),
         **fontsizes.neurips2024(),
         "figure.figsize": (_WIDTH_INCHES, _WIDTH_INCHES * aspect),
@@ -69,6 +75,13 @@ def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
         "axes.spines.right": False,
         "legend.frameon": False,
     }
+
+
+def _defaults() -> dict[Any, Any]:
+    """Return the values of the library itself; those of a window and of its backend stay what they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some of them are on their way out
+        return {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(_OF_A_WINDOW)}
 
 
 def dataset_label(dataset: str) -> str:

@@ -107,15 +107,18 @@ def check_local(path: Path) -> None:
         raise StoreError(f"store: expected a local disk, got {path} on a network file system ({kind})")
 
 
+_MOUNTS = Path("/proc/self/mounts")  # whose names may hold any byte but the blank and the line end
+
+
 def file_system(folder: Path) -> str:
     """Return the type of the file system that holds ``folder``, as Linux names it; empty where that is unknown."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        mounts = _MOUNTS.read_bytes().decode("utf-8", "surrogateescape").split("\n")
         resolved = folder.resolve()
     except (OSError, RuntimeError):
         return ""
     best = ("", "")
-    for line in mounts:
+    for line in filter(None, mounts):
         _device, point, kind = line.split(" ")[:3]
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)  # a space is \040
         if resolved.is_relative_to(point) and len(point) >= len(best[0]):
