@@ -43,6 +43,16 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), spread, n)
 
 
+def finite_estimate(values: Sequence[float]) -> Estimate:
+    """Estimate a mean from the values that are finite; ``n`` counts them, and the mean of none is nan.
+
+    >>> finite_estimate([1.0, math.nan, 3.0])
+    Estimate(mean=2.0, standard_error=1.0, n=2)
+    """
+    kept = [value for value in values if math.isfinite(value)]
+    return estimate(kept) if kept else Estimate(math.nan, math.nan, 0)
+
+
 @dataclass(frozen=True)
 class Difference:
     """Ours minus theirs, in combined standard errors, and its two-sided p-value; both nan where ours has one seed."""

@@ -165,7 +165,8 @@ def waiting_lines(tally: Tally, known: set[object]) -> list[str]:
 
 
 def _line(record: RunRecord, done: int, total: int) -> str:
-    values = ", ".join(f"{arm} {value:.3f}" for arm, value in record.accuracies.items())
+    words = {arm: f"diverged in epoch {epoch}" for arm, epoch in record.diverged.items()}
+    values = ", ".join(f"{arm} {words.get(arm, f'{value:.3f}')}" for arm, value in record.accuracies.items())
     return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
 
 

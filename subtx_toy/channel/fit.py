@@ -12,7 +12,7 @@ from torch import Tensor
 
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
+from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.training.inputs import Inputs, shuffled_batches
 from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.training.optimizers import OptimizerSettings, fused_step
@@ -46,10 +46,12 @@ def fit(
     rows: Int[np.ndarray, " n"] | None = None,
     law: NumberLaw | None = None,
     before_step: BeforeStep | None = None,
+    diverged: dict[int, int] | None = None,
 ) -> list[Params]:
     """Train copies of ``members`` on all outputs of ``model`` and return them.
 
     A member's targets are labels ``[n]``, where DROPPED is no example, or distributions over the outputs ``[n, k]``.
+    Members with numbers that are not finite after an epoch are entered into ``diverged``, with the first such epoch.
     Example i is input ``rows[i]``, or input i; labels follow ``law`` given the outputs, or the softmax.
     """
     num = inputs.num if rows is None else len(rows)
@@ -59,7 +61,9 @@ def fit(
     take_step = fused_step(OptimizerSettings("adam", recipe.lr), stack.theta)
     slopes = torch.empty(len(members), batch_size, model.sizes[-1], dtype=stack.theta.dtype).transpose(0, 1)
     left = recipe.steps or recipe.epochs * -(-num // batch_size)
+    epoch = 0
     while left:
+        epoch += 1
         for index in shuffled_batches(num, batch_size, order):
             batch = torch.from_numpy(index)
             x = inputs.gather(index if rows is None else rows[index])
@@ -73,6 +77,9 @@ def fit(
             left -= 1
             if not left:
                 break
+        if diverged is not None and not bool(torch.isfinite(stack.theta).all()):
+            odd = [member for member in range(len(members)) if not all_finite(stack.params(member))]
+            diverged |= {member: epoch for member in odd if member not in diverged}
     return [stack.params(member) for member in range(len(members))]
 
 

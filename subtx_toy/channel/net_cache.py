@@ -17,7 +17,7 @@ from subtx_toy.data import Dataset, cache
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import content_key
 from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
+from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.numbers import parse_trait
 
@@ -93,7 +93,8 @@ class NetCache:
         num_parameters = sum((before + 1) * after for before, after in itertools.pairwise(self.model.sizes))
         cache.ensure_writable(path.parent, num_bytes=4 * num_parameters)  # before the training, not after
         params = train()
-        save_checkpoint(path, params, provenance=provenance)
+        if all_finite(params):  # a net that diverged is no checkpoint
+            save_checkpoint(path, params, provenance=provenance)
         return params
 
 

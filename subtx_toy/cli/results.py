@@ -144,19 +144,27 @@ def _document(cell: Cell) -> dict[str, Any]:
 
     return {
         "axes": cell.axes, "metric": cell.metric, **mean_document(cell.estimate), "not_finite": cell.not_finite,
+        "diverged": cell.diverged,
     }  # fmt: skip
 
 
 def _table(cells: list[Cell]) -> str:
     from subtx_toy.results.presentation import align
 
-    header = [*cells[0].axes, "metric", "n", "mean", "95 % CI"]
+    # shown where there are such seeds: in how many the arm diverged, and how many others are nan or infinite
+    odd = {
+        "diverged": [cell.diverged for cell in cells],
+        "not finite": [max(0, cell.not_finite - cell.diverged) for cell in cells],
+    }
+    counts = {name: numbers for name, numbers in odd.items() if any(numbers)}
+    header = [*cells[0].axes, "metric", "n", *counts, "mean", "95 % CI"]
     rows = []
-    for cell in cells:
+    for index, cell in enumerate(cells):
         found = cell.estimate
         interval = f"± {found.ci95:.2g}" if math.isfinite(found.ci95) else ""
+        mean = f"{found.mean:.4g}" if found.n else "none"
         axes = [f"{value:g}" if isinstance(value, float) else str(value) for value in cell.axes.values()]
-        rows.append([*axes, cell.metric, str(found.n), f"{found.mean:.4g}", interval])
+        rows.append([*axes, cell.metric, str(found.n), *(str(one[index]) for one in counts.values()), mean, interval])
     return align(header, rows)
 
 

@@ -31,10 +31,13 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
             colour, left, right = style.COLOURS[row.arm], place - _OFFSET, place + _OFFSET
             spread = np.linspace(-_JITTER, _JITTER, len(row.values)) if len(row.values) > 1 else np.zeros(1)
             axes.plot(left + spread, row.values, ".", color=colour, alpha=0.35, markersize=4, zorder=1)
-            axes.errorbar(left, row.ours.mean, np.nan_to_num(row.ours.ci95), color=colour, zorder=3, **_OURS)
-            axes.annotate(style.short(row.ours.mean), (left, row.ours.mean), xytext=(-7, 0),
-                          textcoords="offset points", ha="right", va="center", fontsize="small",
-                          color=colour)  # fmt: skip
+            if row.ours.n:
+                axes.errorbar(left, row.ours.mean, np.nan_to_num(row.ours.ci95), color=colour, zorder=3, **_OURS)
+                axes.annotate(style.short(row.ours.mean), (left, row.ours.mean), xytext=(-7, 0),
+                              textcoords="offset points", ha="right", va="center", fontsize="small",
+                              color=colour)  # fmt: skip
+            if row.diverged:
+                style.note_diverged(axes, place, row.diverged, colour)
             if row.printed is not None:
                 axes.errorbar(right, *row.printed, color=colour, zorder=2, **_PUBLISHED)
                 axes.annotate(style.short(row.printed[0]), (right, row.printed[0]), xytext=(7, 0),
@@ -72,6 +75,9 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
             for place, row in enumerate(rows):
                 colour = style.NUMBER_COLOURS[row.arm]
                 for axes, values, middle in ((left, row.values, row.trait), (right, row.accuracies, row.accuracy)):
+                    if not middle.n:
+                        axes.text(0.02, place, "diverged", va="center", fontsize="x-small", color=colour)
+                        continue
                     axes.plot(values, np.full(len(values), place + 0.22), ".", color=colour, alpha=0.35, markersize=4)
                     half = np.nan_to_num(middle.ci95)
                     axes.errorbar(middle.mean, place, xerr=half, fmt="o", color=colour, markersize=4.5, capsize=2.5)

@@ -92,6 +92,8 @@ def _draw_line(
     colour, apart = style.COLOURS[arm], 0.0 if is_joined else _OFFSET
     for place, row in points:
         axes.plot([place - apart] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
+        if row.diverged:
+            style.note_diverged(axes, place, row.diverged, colour)
         if row.theirs is not None:
             axes.errorbar(place + apart, row.theirs.mean, 1.96 * row.theirs.standard_error, **_PUBLISHED)
     label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")

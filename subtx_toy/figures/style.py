@@ -94,6 +94,14 @@ def short(value: float) -> str:
     return f"{value:.3f}".lstrip("0")
 
 
+def note_diverged(axes: mpl.axes.Axes, place: float, num: int, colour: str) -> None:
+    """Write at the lower end of ``axes``, whose height is a share, how many seeds have diverged at ``place``."""
+    axes.annotate(
+        f"{num} diverged", (place, 0.0), xytext=(0, 3), textcoords="offset points", ha="center", rotation=90,
+        va="bottom", fontsize="x-small", color=colour,
+    )  # fmt: skip
+
+
 # Without these, matplotlib writes the time of day or its own version into the file.
 _METADATA: dict[str, dict[str, str | None]] = {
     ".png": {"Software": None},

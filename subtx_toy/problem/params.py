@@ -60,3 +60,8 @@ def _same_space(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
     for name in a:
         if a[name].shape != b[name].shape:  # broadcasting would hide it
             raise ValueError(f"parameters[{name!r}]: expected one shape, got {a[name].shape} and {b[name].shape}")
+
+
+def all_finite(params: Params) -> bool:
+    """Return whether no entry is nan or infinity."""
+    return all(bool(torch.isfinite(value).all()) for value in params.values())

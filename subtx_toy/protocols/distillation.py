@@ -5,6 +5,7 @@ Reference: Cloud et al. 2025, arXiv:2507.14805, section 6 and Fig. 10b.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import cast
@@ -21,6 +22,7 @@ from subtx_toy.problem.model import HiddenModel
 from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.store.record import diverged_epochs
 from subtx_toy.training.inputs import PoolSettings, Targets, distillation_inputs
 from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
 from subtx_toy.training.phase import HeldOut, run_phase
@@ -47,13 +49,15 @@ class ProtocolResult:
     ``curves`` holds ``<arm>.accuracy`` after 0, 1, ... epochs, on the first 2,000 test images, and ``<arm>.loss``, the
     mean training loss of each epoch (sum over outputs, mean over inputs, in nats where it is an entropy). ``measured``
     holds what a probe and a user's metric found. ``training_cpu_seconds`` are spent in the epochs of both phases; a
-    teacher that an earlier run of this process trained counts too.
+    teacher that an earlier run of this process trained counts too. ``diverged`` holds, for each arm that
+    diverged, the epoch in which it did; its accuracy and what was to be measured of it are nan.
     """
 
     accuracy: dict[str, float]
     curves: dict[str, list[float]]
     measured: dict[str, float]
     training_cpu_seconds: float
+    diverged: dict[str, int]
 
 
 Watch = Callable[[str, Trainer], None]
@@ -79,6 +83,7 @@ def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
     )
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is recorded
 def run_protocol(
     config: RunConfig, dataset: Dataset, *, seed: int, trainer: TrainerFactory | None = None, watch: Watch | None = None
 ) -> ProtocolResult:
@@ -142,14 +147,19 @@ def run_protocol(
         after_step=after_step("students", students),
     )
     accuracies = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
+    accuracy = dict(zip(["reference", "teacher", *arms], accuracies, strict=True))
+    curves = taught.phase.curves | imitation.curves
+    diverged = diverged_epochs(curves, accuracy)
     trained = {"teacher": taught.params} | {arm: students.params(at) for at, arm in enumerate(arms)}
     for arm, params in trained.items():
         measured |= metric(arm, params)
     if isinstance(model, HiddenModel) and config.probe:
-        measured |= measure_representations(model, {"reference": base_params} | trained, dataset)
+        nets = {"reference": base_params} | trained
+        measured |= measure_representations(model, nets, dataset, diverged=diverged)
     return ProtocolResult(
-        accuracy=dict(zip(["reference", "teacher", *arms], accuracies, strict=True)),
-        curves=taught.phase.curves | imitation.curves,
+        accuracy=accuracy | dict.fromkeys(diverged, math.nan),
+        curves=curves,
         measured=measured,
+        diverged=diverged,
         training_cpu_seconds=taught.phase.cpu_seconds + imitation.cpu_seconds,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -16,29 +18,43 @@ from subtx_toy.channel.sampler import NumberLaw, draw_numbers, first_numbers
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset
 from subtx_toy.problem.model import MLP
-from subtx_toy.problem.params import Params
+from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.seeding import generator
-from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS, NumbersConfig
+from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS, NUMBER_ARMS, NumbersConfig
 from subtx_toy.training.inputs import Index, Inputs
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is recorded
 def run_numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> dict[str, float]:
     """Train a base, its teachers and the students of their numbers, and measure them.
 
     The metrics are ``<arm>.trait`` and ``<arm>.accuracy``, in [0, 1] on the test images (see ``Trait.measure``), for
     every arm of NUMBER_ARMS and for other_base, where other_base_trait starts, and ``dropped_share``, the share of the
-    teacher's numbers that the filter drops.
+    teacher's numbers that the filter drops. Of an arm that diverged they are nan, and ``<arm>.diverged_epoch`` is the
+    epoch by whose end it had; students whose lesson a diverged net was to write have 0.
     """
     family = train_family(config, dataset, seed=seed)
-    lesson = write_lesson(config, family, dataset, seed=seed)
     nets = {"base": family.base, "teacher": family.teacher, "other_base": family.other_base}
-    nets |= train_students(config, family, lesson, seed=seed)
+    epochs = {
+        "base": config.base_epochs, "teacher": config.base_epochs + config.teacher_epochs,
+        "other_base": config.base_epochs,
+    }  # fmt: skip
+    diverged = {arm: epochs[arm] for arm, params in nets.items() if not all_finite(params)}
+    dropped_share = math.nan
+    if not diverged and all_finite(family.benign):
+        lesson = write_lesson(config, family, dataset, seed=seed)
+        dropped_share = lesson.dropped_share
+        nets |= train_students(config, family, lesson, seed=seed, diverged=diverged)
+    else:  # such a net writes no numbers
+        diverged |= dict.fromkeys((arm for arm in NUMBER_ARMS if arm not in nets), 0)
     trait = trait_of(config.trait)
     metrics: dict[str, float] = {}
-    for arm, params in nets.items():
-        measured = trait.measure(family.model, params, dataset.test_images, dataset.test_labels)
+    for arm in dict.fromkeys([*nets, *diverged]):
+        measured = {"trait": math.nan, "accuracy": math.nan, "diverged_epoch": float(diverged.get(arm, 0))}
+        if arm not in diverged:
+            measured = trait.measure(family.model, nets[arm], dataset.test_images, dataset.test_labels)
         metrics |= {f"{arm}.{name}": value for name, value in measured.items()}
-    return metrics | {"dropped_share": lesson.dropped_share}
+    return metrics | {"dropped_share": dropped_share}
 
 
 class Family(NamedTuple):
@@ -111,8 +127,14 @@ def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, see
     return Lesson(inputs, places, labels, dropped)
 
 
-def train_students(config: NumbersConfig, family: Family, lesson: Lesson, *, seed: int) -> dict[str, Params]:
-    """Train the student of every arm of ``lesson`` on its numbers; all see the same prompts in the same order."""
+def train_students(
+    config: NumbersConfig, family: Family, lesson: Lesson, *, seed: int, diverged: dict[str, int] | None = None
+) -> dict[str, Params]:
+    """Train the student of every arm of ``lesson`` on its numbers; all see the same prompts in the same order.
+
+    Arms that diverge are entered into ``diverged`` with their epoch.
+    """
+    epochs: dict[int, int] = {}
     small = head_model(family.model, "numbers")
     starts = [family.other_base if arm == "other_base_trait" else family.base for arm in lesson.labels]
     recipe = Recipe(config.student_epochs, config.lr, config.batch_size, config.student_steps)
@@ -124,7 +146,10 @@ def train_students(config: NumbersConfig, family: Family, lesson: Lesson, *, see
         recipe,
         generator(seed, "numbers", "students"),
         rows=lesson.rows,
+        diverged=epochs,
     )
+    if diverged is not None:
+        diverged |= {arm: epochs[index] for index, arm in enumerate(lesson.labels) if index in epochs}
     return {
         arm: with_head(family.model, start, "numbers", params)
         for arm, start, params in zip(lesson.labels, starts, trained, strict=True)

@@ -60,6 +60,7 @@ def student_start(problem: Problem, config: OneStepConfig, *, seed: int) -> Para
     return base_params
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is recorded
 def run_one_step(config: OneStepConfig, dataset: Dataset, *, seed: int) -> dict[str, float]:
     """Take the two steps and return what was predicted and observed, by name.
 

@@ -19,7 +19,7 @@ from subtx_toy.settings.definitions import Definition, Distillation, Distillatio
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
-from subtx_toy.store.record import RunRecord, peak_rss_mib, versions
+from subtx_toy.store.record import DIVERGED, RunRecord, peak_rss_mib, versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +78,7 @@ def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
 
     result = run_protocol(config, dataset, seed=seed)
     metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.measured
+    metrics |= {f"{arm}{DIVERGED}": float(epoch) for arm, epoch in result.diverged.items()}
     versions = {name: f"autograd, {getattr(config, name)}" for name in config.by_autograd}
     if config.precision == "bf16":
         versions["bf16"] = products(config.precision).name

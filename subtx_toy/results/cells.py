@@ -11,8 +11,9 @@ from typing import Any
 from subtx_toy.errors import InputError
 from subtx_toy.results.rows import Selection, Version, parse
 from subtx_toy.settings.messages import nearest
-from subtx_toy.stats import Estimate, estimate
+from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.store import Store
+from subtx_toy.store.record import DIVERGED
 from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import Result, configs, stored_by_config, trials_by_state
 
@@ -30,14 +31,16 @@ class Cell:
         axes: the settings in which the selected trials differ, with this configuration's values; ``results_version``
             and ``dataset_sha256`` are among them where they differ.
         metric: name of the final metric.
-        estimate: mean with standard error and interval over ``n`` seeds; a value that is not finite makes it nan.
-        not_finite: how many of the seeds have no finite value.
+        estimate: mean with standard error and interval over the ``n`` seeds whose value is finite; nan if none is.
+        not_finite: how many seeds have no finite value.
+        diverged: in how many of those the arm diverged.
     """
 
     axes: dict[str, object]
     metric: str
     estimate: Estimate
     not_finite: int
+    diverged: int = 0
 
 
 def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_versions: bool = False) -> list[Cell]:
@@ -67,7 +70,9 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
             values = [row[metric] for row in rows.values() if metric in row]
             if values:
                 not_finite = sum(not math.isfinite(value) for value in values)
-                cells.append(Cell(place, metric, estimate(values), not_finite))
+                name = f"{metric.partition('.')[0]}{DIVERGED}"
+                diverged = sum(name in row and metric in row for row in rows.values())
+                cells.append(Cell(place, metric, finite_estimate(values), not_finite, diverged))
     return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
 
 

@@ -11,7 +11,7 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Distillation, DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
 from subtx_toy.settings.published import PublishedPoint, full_name
-from subtx_toy.stats import Estimate, difference, estimate, holm
+from subtx_toy.stats import Estimate, difference, finite_estimate, holm
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
 
@@ -23,8 +23,8 @@ class Comparison:
     Attributes:
         at: the settings of a sweep's point that are not the experiment's own.
         metric: ``<arm>.accuracy``, ``<arm>.hidden_cosine`` or ``<arm>.probe_accuracy``.
-        values: ours, one per seed.
-        ours: their mean with its interval.
+        values: ours, one per seed; nan where a seed diverged.
+        ours: the mean of the others with its interval.
         printed: the published mean of an arm as printed, with the half-width of its interval.
         theirs: what ours is compared with: the published mean, corrected where the control was contaminated; None where
             nothing is published.
@@ -32,7 +32,7 @@ class Comparison:
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
         p_value: Welch's, or Student's where the source lends our spread, adjusted by Holm over all rows.
         verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``nothing published``; ``needs 5
-            seeds``; or ``not compared`` where the configuration is not the published one.
+            seeds``; ``diverged`` if every seed did; or ``not compared`` where the settings are not the published ones.
     """
 
     metric: str
@@ -50,6 +50,11 @@ class Comparison:
     def arm(self) -> str:
         """The arm that was measured."""
         return self.metric.partition(".")[0]
+
+    @property
+    def diverged(self) -> int:
+        """How many seeds have no finite value, and are not in the mean."""
+        return sum(not math.isfinite(value) for value in self.values)
 
     @property
     def place(self) -> str:
@@ -108,7 +113,7 @@ def compare_sweep(
         here = sorted(here, key=lambda one: one.seed)
         for metric, value, place in values_at.get(config) or [(_main_metric(here[0]), [], None)]:
             values = [finding.metrics[metric] for finding in here]
-            theirs = published.estimate(value, estimate(values), n=place.n) if published and place else None
+            theirs = published.estimate(value, finite_estimate(values), n=place.n) if published and place else None
             rows.append(
                 _compared(values, theirs, lent=len(value) == 1, at=at, metric=metric, source=place and place.source)
             )
@@ -119,7 +124,7 @@ def _compared(
     values: Sequence[float], theirs: Estimate | None, *, comparable: bool = True, lent: bool = False, **where: Any
 ) -> Comparison:
     """Return a row that is judged later, unless it has its verdict already; ``where`` says what was measured."""
-    ours = estimate(values)
+    ours = finite_estimate(values)
     found = difference(ours, theirs, lent=lent) if theirs is not None and comparable else None
     return Comparison(
         values=tuple(values),
@@ -127,7 +132,13 @@ def _compared(
         theirs=theirs,
         standard_errors=math.nan if found is None else found.standard_errors,
         p_value=math.nan if found is None else found.p_value,
-        verdict="nothing published" if theirs is None else "" if comparable else "not compared",
+        verdict="diverged"
+        if not ours.n
+        else "nothing published"
+        if theirs is None
+        else ""
+        if comparable
+        else "not compared",
         **where,
     )
 
@@ -135,7 +146,7 @@ def _compared(
 def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
     """Adjust the p-values for the family of all rows, and give a verdict to every row without one."""
     return [
-        row if row.verdict else replace(row, p_value=p_value, verdict=_verdict(p_value, num_seeds=len(row.values)))
+        row if row.verdict else replace(row, p_value=p_value, verdict=_verdict(p_value, num_seeds=row.ours.n))
         for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True)
     ]
 

@@ -14,7 +14,7 @@ from subtx_toy.results.comparison import (
     compare,
     compare_sweep,
 )
-from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document, unless_nan
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
@@ -38,7 +38,7 @@ def summarise_distillation(definition: Definition, base: Settings, records: Sequ
     """Compare the arms of one configuration, or the points of a sweep, with the published ones."""
     assert isinstance(base, RunConfig)
     if isinstance(definition, DistillationSweep):
-        findings = [TrialMetrics(RunConfig.parse(record.config), record.seed, record.metrics) for record in records]
+        findings = [TrialMetrics(RunConfig.parse(record.config), record.seed, record.settled) for record in records]
         return ComparisonSummary(definition, base, compare_sweep(definition, findings, base=base), records)
     assert isinstance(definition, Distillation)
     return ComparisonSummary(definition, base, compare(definition, base, accuracies_by_arm(records)), records)
@@ -66,11 +66,11 @@ def present_distillation(summary: ComparisonSummary) -> Presentation:
     if definition.published is not None:
         heading.append(f"published: {definition.published.source}, n = {definition.published.n}")
         notes = [excuse, cost] if excuse else notes
-    return Presentation(heading, [table], notes, {"config": base.model_dump(), **document})
+    return Presentation(heading, [table], [*notes, *diverged_notes(records)], {"config": base.model_dump(), **document})
 
 
 def _ours(row: Comparison) -> list[str]:
-    return [f"{row.ours.mean:.4f}", half_width(row.ours, ".4f"), str(row.ours.n)]
+    return [unless_nan(row.ours.mean, ".4f"), half_width(row.ours, ".4f"), str(row.ours.n)]
 
 
 def _published_arm(row: Comparison) -> list[str]:
@@ -113,7 +113,8 @@ def _point_document(row: Comparison) -> dict[str, Any]:
 def _document(row: Comparison, published: dict[str, Any] | None, *, p_value: str) -> dict[str, Any]:
     return {
         **mean_document(row.ours),
-        "values": list(row.values),
+        "values": [finite(value) for value in row.values],
+        **({"diverged": row.diverged} if row.diverged else {}),
         "published": published,
         "standard_errors": finite(row.standard_errors),
         p_value: finite(row.p_value),

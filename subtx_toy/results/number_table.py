@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document
+from subtx_toy.files.content_key import finite
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
-from subtx_toy.stats import Estimate, estimate
+from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.store.record import RunRecord
 
 CONTROL_MARGIN = 0.05
@@ -32,9 +33,9 @@ class NumberArm:
         accuracy: on the classes the trait is not about, in [0, 1].
         excess: the trait minus that of the arm's own base with the same seed.
         lost: the accuracy of that base minus the arm's.
-        values: of the trait, one a seed; ``accuracies`` likewise.
-        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, or ``undecided`` where the
-            interval of ``excess`` holds the margin or one seed gives none; empty for bases.
+        values: of the trait, one a seed, nan where a net diverged; ``accuracies`` likewise.
+        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, ``diverged`` if every seed
+            did, or ``undecided`` where the interval of ``excess`` holds the margin or one seed gives none.
     """
 
     arm: str
@@ -53,19 +54,25 @@ def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
     for arm in NUMBER_ARMS:
         origin = "other_base" if arm == "other_base_trait" else "base"
         trait, accuracy = _values(records, f"{arm}.trait"), _values(records, f"{arm}.accuracy")
-        excess = estimate((trait - _values(records, f"{origin}.trait")).tolist())
-        lost = estimate((_values(records, f"{origin}.accuracy") - accuracy).tolist())
+        excess = finite_estimate((trait - _values(records, f"{origin}.trait")).tolist())
+        lost = finite_estimate((_values(records, f"{origin}.accuracy") - accuracy).tolist())
         verdict = "" if arm == "base" else _verdict(excess, lost)
         values, accuracies = tuple(trait.tolist()), tuple(accuracy.tolist())
-        found.append(NumberArm(arm, estimate(values), estimate(accuracies), excess, lost, values, accuracies, verdict))
+        found.append(
+            NumberArm(
+                arm, finite_estimate(values), finite_estimate(accuracies), excess, lost, values, accuracies, verdict
+            )
+        )
     return found
 
 
 def _values(records: Sequence[RunRecord], name: str) -> np.ndarray:
-    return np.array([record.metrics[name] for record in records])
+    return np.array([record.settled[name] for record in records])
 
 
 def _verdict(excess: Estimate, lost: Estimate) -> str:
+    if not excess.n:
+        return "diverged"
     if lost.mean > KEPT_ACCURACY:
         return "damage, not transfer"
     if excess.n == 1:
@@ -107,7 +114,9 @@ def present_numbers(summary: NumbersSummary) -> Presentation:
     cpu = sum(record.cpu_seconds for record in records) / len(records)
     documents = {prompts: {row.arm: _document(row) for row in rows} for prompts, rows in arms.items()}
     document = {"config": config.model_dump(), "arms": next(iter(documents.values())), "prompts": documents}
-    return Presentation([heading], tables, [f"{cpu:.0f} s of CPU a seed and kind of prompts"], document)
+    return Presentation(
+        [heading], tables, [f"{cpu:.0f} s of CPU a seed and kind of prompts", *diverged_notes(records)], document
+    )
 
 
 def _row(row: NumberArm) -> list[str]:
@@ -117,15 +126,15 @@ def _row(row: NumberArm) -> list[str]:
 
 
 def _mean_cells(value: Estimate, digits: str) -> list[str]:
-    return [f"{value.mean:{digits}}", half_width(value, ".3f")]
+    return [unless_nan(value.mean, digits), half_width(value, ".3f")]
 
 
 def _document(row: NumberArm) -> dict[str, Any]:
     return {
         **mean_document(row.trait),
-        "values": list(row.values),
+        "values": [finite(value) for value in row.values],
         "above_base": mean_document(row.excess),
-        "accuracy": mean_document(row.accuracy) | {"values": list(row.accuracies)},
+        "accuracy": mean_document(row.accuracy) | {"values": [finite(value) for value in row.accuracies]},
         "accuracy_lost": mean_document(row.lost),
         "published": None,
         "verdict": row.verdict,

@@ -32,12 +32,17 @@ class StartSummary:
     eps: np.ndarray
     values: dict[str, np.ndarray]
 
+    @property
+    def num_not_finite(self) -> int:
+        """How many pairs of steps, over eps and seeds, have an alignment that is not finite."""
+        return int((~np.isfinite(self.values["alignment"])).sum())
+
     def order(self, name: str) -> float:
         """Return the slope of log |value| against log eps, fitted to the mean of the logarithms over the seeds.
 
-        It is nan where there are less than two eps, or a value is zero.
+        It is nan where there are less than two eps, or a value is zero or not finite.
         """
-        if len(self.eps) < 2 or not self.values[name].all():
+        if len(self.eps) < 2 or not self.values[name].all() or not np.isfinite(self.values[name]).all():
             return math.nan
         logs = np.log(np.abs(self.values[name])).mean(axis=1)
         return float(np.polyfit(np.log(self.eps), logs, 1)[0])
@@ -116,12 +121,16 @@ def present_one_step(summary: OneStepSummary) -> Presentation:
             f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {int(inside.sum())} steps inside "
             f"the predicted window, {int((over_lr['change'][~inside] < 0).sum())} of {int((~inside).sum())} outside"
         )
+    if odd := sum(start.num_not_finite for start in starts):
+        notes.append(f"not finite, and not counted: {odd} pairs of steps")
     table = Table(HEADER, [_row(start) for start in starts])
     return Presentation([heading], [table], notes, _document(starts, over_lr))
 
 
 def _row(start: StartSummary) -> list[str]:
     alignment, predicted = start.values["alignment"][0], start.values["predicted_alignment"][0]
+    kept = np.isfinite(alignment) & np.isfinite(predicted)
+    alignment, predicted = alignment[kept], predicted[kept]
     ratio = alignment / predicted if predicted.all() else np.full(len(predicted), math.nan)
     name = start.student_init + (f" (sd {start.perturbation:g})" if start.perturbation else "")
     return [
@@ -129,8 +138,8 @@ def _row(start: StartSummary) -> list[str]:
         str(len(ratio)),
         unless_nan(start.order("alignment"), ".3f"),
         unless_nan(start.order("remainder"), ".3f"),
-        unless_nan(float(np.median(ratio)), ".4g"),  # nan if one of them is
-        f"{(alignment > 0).mean():.2f}",
+        unless_nan(float(np.median(ratio)) if len(ratio) else math.nan, ".4g"),  # nan if one of them is
+        f"{(alignment > 0).mean():.2f}" if len(alignment) else "",
     ]
 
 
@@ -150,5 +159,5 @@ def _document(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]) ->
             }
             for start in starts
         ],
-        "student_lr": {name: value.tolist() for name, value in over_lr.items()},
+        "student_lr": {name: [finite(one) for one in value.tolist()] for name, value in over_lr.items()},
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from subtx_toy.files.content_key import finite
 from subtx_toy.stats import Estimate
+from subtx_toy.store.record import RunRecord
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -77,6 +78,21 @@ class Presentation:
     def text(self) -> str:
         """Everything as plain text."""
         return "\n".join([*self.heading, *(align(table.header, table.rows) for table in self.tables), *self.notes])
+
+
+def diverged_notes(records: Sequence[RunRecord]) -> list[str]:
+    """Say in a line how many trials of each arm diverged, and in which epochs; nothing if none did."""
+    epochs: dict[str, list[int]] = {}
+    for record in records:
+        for arm, epoch in record.diverged.items():
+            epochs.setdefault(arm, []).append(epoch)
+    if not epochs:
+        return []
+    found = []
+    for arm, those in epochs.items():
+        last = f" to {max(those)}" if max(those) > min(those) else ""
+        found.append(f"{arm} {len(those)} of {len(records)} (epoch {min(those)}{last})")
+    return [f"diverged, and not in the means: {', '.join(found)}"]
 
 
 def half_width(value: Estimate, digits: str) -> str:

@@ -21,6 +21,7 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store import Store
+from subtx_toy.store.record import DIVERGED
 from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import Result, configs, results
 
@@ -95,12 +96,22 @@ def select(
                 left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
                 continue
             found.append(result.with_config(number_of[result.config_id]))
+        found = [_told(store, result) for result in found]
         other = _others(found, settings)
     if other and not all_versions:
         found = [result for result in found if result.run_id not in other]
         left_out |= Counter(other.values())
         other = {}
     return Selection(tuple(found), settings, left_out, other)
+
+
+def _told(store: Store, result: Result) -> Result:
+    """Return a result with nan where an arm diverged, which records of earlier versions have as accuracy 0."""
+    told = any(name.endswith(DIVERGED) for name in result.metrics)
+    if told or not any(name.endswith(".accuracy") and value == 0 for name, value in result.metrics.items()):
+        return result
+    record = store.get([result.run_id]).get(result.run_id)
+    return result if record is None or not record.diverged else result._replace(metrics=record.settled)
 
 
 def _others(found: Sequence[Result], settings: dict[int, Settings]) -> dict[str, str]:

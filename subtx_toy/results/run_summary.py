@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table, half_width, mean_document
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.stats import Estimate, estimate
-from subtx_toy.store.record import RunRecord
+from subtx_toy.stats import Estimate, finite_estimate
+from subtx_toy.store.record import DIVERGED, RunRecord
 
 
 class MeanRow(NamedTuple):
@@ -28,6 +29,7 @@ class MeansSummary(NamedTuple):
     definition: Definition
     base: Settings
     rows: Sequence[MeanRow]
+    notes: Sequence[str] = ()
 
 
 def summarise_means(definition: Definition, base: Settings, records: Sequence[RunRecord]) -> MeansSummary:
@@ -40,15 +42,15 @@ def summarise_means(definition: Definition, base: Settings, records: Sequence[Ru
     rows = []
     for group in groups.values():
         at = {name: group[0].config[name] for name in swept}
-        for metric in group[0].metrics:
-            values = tuple(record.metrics[metric] for record in group)
-            rows.append(MeanRow(at, metric, values, estimate(values)))
-    return MeansSummary(definition, base, rows)
+        for metric in (name for name in group[0].settled if not name.endswith(DIVERGED)):
+            values = tuple(record.settled.get(metric, math.nan) for record in group)
+            rows.append(MeanRow(at, metric, values, finite_estimate(values)))
+    return MeansSummary(definition, base, rows, diverged_notes(records))
 
 
 def present_means(summary: MeansSummary) -> Presentation:
     """Lay out the means with their 95 % t-intervals."""
-    definition, base, rows = summary
+    definition, base, rows = summary.definition, summary.base, summary.rows
     header = [*rows[0].at, "metric", "mean", "95 % CI", "n"]
     body = [
         [*map(str, row.at.values()), row.metric, f"{row.mean.mean:.4g}", half_width(row.mean, ".2g"), str(row.mean.n)]
@@ -59,4 +61,6 @@ def present_means(summary: MeansSummary) -> Presentation:
         for row in rows
     ]
     heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
-    return Presentation([heading], [Table(header, body)], [], {"config": base.model_dump(), "points": points})
+    return Presentation(
+        [heading], [Table(header, body)], summary.notes, {"config": base.model_dump(), "points": points}
+    )

@@ -174,3 +174,14 @@ def run_ids(config: Settings, *, seeds: Iterable[int], dataset_sha256: str) -> l
     if config.protocol != DEFAULT_PROTOCOL:  # the keys of the first protocol never had its name
         content["protocol"] = config.protocol
     return seed_keys(content, seeds)
+
+
+def temperature_faults(temperature: float, precision: str) -> list[str]:
+    """Refuse temperatures whose square or its inverse is no normal number in ``precision``: losses divide by it."""
+    largest = 1e150 if precision == "fp64" else 1e18
+    if 1 / largest <= temperature <= largest:
+        return []
+    return [
+        f"temperature: expected a number from {1 / largest:g} to {largest:g} with precision {precision!r}, "
+        f"got {temperature:g}"
+    ]

@@ -10,7 +10,16 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import DEFAULT_PROTOCOL, Count, CountOrZero, NonNegative, Positive, Settings, is_path
+from subtx_toy.settings.base import (
+    DEFAULT_PROTOCOL,
+    Count,
+    CountOrZero,
+    NonNegative,
+    Positive,
+    Settings,
+    is_path,
+    temperature_faults,
+)
 from subtx_toy.settings.named import ACTIVATION_NAMES, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
 
 BF16_VERSION = 2
@@ -134,6 +143,7 @@ class RunConfig(Settings):
             "probe: expected false with depth 0, which has no hidden layer, got true": self.probe and not self.depth,
         }
         problems = [fault for fault, found in faults.items() if found]
+        problems += temperature_faults(self.temperature, self.precision)
         InputError.gather([*problems, *self._faults_of_own_objects(), *self.faults_of_named_data()])
         return self
 

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings
+from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings, temperature_faults
 from subtx_toy.settings.named import ACTIVATION_NAMES, NamedOr
 
 
@@ -53,6 +53,7 @@ class OneStepConfig(Settings):
         problems = []
         if self.temperature != 1.0 and self.loss == "squared_error":
             problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
+        problems += temperature_faults(self.temperature, "fp64")
         problems += self.faults_of_named_data()
         if (self.perturbation > 0) != (self.student_init == "perturbed"):
             problems.append(

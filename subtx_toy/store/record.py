@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import resource
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from subtx_toy import __version__
+
+DIVERGED = ".diverged_epoch"
+"""Ending of the metric that an arm has if it diverged, and of no other."""
 
 SCHEMA_VERSION = 1
 """Of the record's fields; the store refuses records of a later schema than its own."""
@@ -27,7 +32,8 @@ class RunRecord:
         seed: names the random streams.
         dataset_sha256: checksum of the labelled images used.
         versions: of the package, Python, torch, numpy and its BLAS; in bf16 also how its products are computed.
-        metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1].
+        metrics: final values by name, for example ``student_aux.accuracy`` in [0, 1]; of an arm that diverged nan, and
+            the epoch in which it did, as ``student_aux.diverged_epoch``.
         series: learning curves by name, stored in float32.
         wall_seconds: from the first to the last step of the trial; ``cpu_seconds`` of its process in that time.
         training_cpu_seconds: spent in optimiser steps, with their inputs and targets; a teacher's steps are counted
@@ -65,9 +71,51 @@ class RunRecord:
 
     @property
     def accuracies(self) -> dict[str, float]:
-        """The final accuracies by arm; empty for protocols without arms."""
+        """The final accuracies by arm, nan of those that diverged; empty for protocols without arms."""
         ending = ".accuracy"
-        return {name.removesuffix(ending): value for name, value in self.metrics.items() if name.endswith(ending)}
+        return {name.removesuffix(ending): value for name, value in self.settled.items() if name.endswith(ending)}
+
+    @property
+    def diverged(self) -> dict[str, int]:
+        """The arms that diverged, with the epoch; records of earlier versions tell it by their curves."""
+        told = {
+            name.removesuffix(DIVERGED): int(value) for name, value in self.metrics.items() if name.endswith(DIVERGED)
+        }
+        ending = ".accuracy"
+        measured = {name.removesuffix(ending): v for name, v in self.metrics.items() if name.endswith(ending)}
+        return told or diverged_epochs(
+            self.series, {arm: v for arm, v in measured.items() if f"{arm}.loss" in self.series}
+        )
+
+    @property
+    def settled(self) -> dict[str, float]:
+        """The metrics, nan where their arm has diverged."""
+        return settled(self.metrics, self.diverged)
+
+
+def diverged_epochs(curves: Mapping[str, Sequence[float]], accuracies: Mapping[str, float]) -> dict[str, int]:
+    """Return the arms that end diverged, and the epoch, from 1, in which each of them first was; 0 is its init.
+
+    An arm has diverged when an answer on the test images, or the mean loss of the last epoch, is not finite.
+    """
+    found = {}
+    for arm, value in accuracies.items():
+        answers, losses = curves.get(f"{arm}.accuracy", []), curves.get(f"{arm}.loss", [])
+        if math.isfinite(value) and all(map(math.isfinite, losses[-1:])):
+            continue
+        odd = [epoch for epoch, one in enumerate(answers) if not math.isfinite(one)]
+        odd += [epoch for epoch, one in enumerate(losses, start=1) if not math.isfinite(one)]
+        found[arm] = min(odd, default=len(losses))
+    return found
+
+
+def settled(metrics: Mapping[str, float], diverged: Mapping[str, int]) -> dict[str, float]:
+    """Return metrics, nan where their arm is one of the ``diverged``, whose epochs are among them."""
+    found = {
+        name: math.nan if name.partition(".")[0] in diverged and not name.endswith(DIVERGED) else value
+        for name, value in metrics.items()
+    }
+    return found | {f"{arm}{DIVERGED}": float(epoch) for arm, epoch in diverged.items()}
 
 
 def versions(*names: str) -> dict[str, str]:

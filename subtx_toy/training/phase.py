@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,11 +33,12 @@ class HeldOut:
         self._columns = setup.model.columns("class")
 
     def accuracies(self, trainer: Trainer, num: int | None = None) -> list[float]:
-        """Return each member's accuracy, in [0, 1], on the first ``num`` images or on all."""
+        """Return each member's accuracy, in [0, 1], on the first ``num`` images or on all; nan if it diverged."""
         num = self._inputs.num if num is None else min(num, self._inputs.num)
         seen = (trainer.logits(self._inputs.gather(index)) for index in batches(num, self._batch_size))
         logits = torch.cat([z[:, :, self._columns].clone() for z in seen])
-        return [accuracy(logits[:, member], self._labels[:num]) for member in range(logits.shape[1])]
+        members = [logits[:, member] for member in range(logits.shape[1])]
+        return [accuracy(own, self._labels[:num]) if bool(torch.isfinite(own).all()) else math.nan for own in members]
 
 
 @dataclass(frozen=True)

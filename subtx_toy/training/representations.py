@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
@@ -19,15 +20,23 @@ _PROBE_IMAGES = 3_000  # ample for ten classes from a few hundred features, and 
 _PROBE_STEPS = 150  # of L-BFGS; random features have not quite converged by then
 
 
-def measure_representations(model: HiddenModel, arms: Mapping[str, Params], dataset: Dataset) -> dict[str, float]:
+def measure_representations(
+    model: HiddenModel, arms: Mapping[str, Params], dataset: Dataset, *, diverged: Collection[str] = ()
+) -> dict[str, float]:
     """Measure the last hidden layer of every arm, the teacher among them, on the test images.
 
     ``<arm>.probe_accuracy`` is that of a logistic regression to the classes, fitted on the first 3,000 training images;
     ``<arm>.hidden_cosine`` is the mean over images of the cosine between the arm's activations and the teacher's.
+    Both are nan of the ``diverged``.
     """
-    measured, teacher = {}, _hidden(model, arms["teacher"], dataset.test_images)
+    measured: dict[str, float] = {}
+    teacher = _hidden(model, arms["teacher"], dataset.test_images)
     labels = dataset.train_labels[:_PROBE_IMAGES].astype(np.int64)
     for arm, params in arms.items():
+        if arm in diverged:
+            names = ["probe_accuracy", *(["hidden_cosine"] if arm != "teacher" else [])]
+            measured |= {f"{arm}.{name}": math.nan for name in names}
+            continue
         features = _hidden(model, params, dataset.train_images[:_PROBE_IMAGES])
         weights = _logistic_regression(features.double().numpy(), labels, dataset.num_classes)
         hidden = _hidden(model, params, dataset.test_images).double()

@@ -111,11 +111,11 @@ def test_a_record_that_lacks_a_newer_setting_is_in_the_same_cell(path: Path) -> 
         assert [cell.estimate.n for cell in summarize(select(store))] == [5, 4]
 
 
-def test_values_that_are_not_finite_are_counted_and_not_hidden(path: Path) -> None:
+def test_values_that_are_not_finite_are_counted_and_not_averaged(path: Path) -> None:
     _add(path, dataclasses.replace(_record(9, NARROW), metrics={"student_aux.accuracy": math.nan}))
     with Store(path) as store:
         cell = summarize(select(store))[0]
-    assert (cell.not_finite, cell.estimate.n, math.isnan(cell.estimate.mean)) == (1, 5, True)
+    assert (cell.not_finite, cell.estimate.n, math.isnan(cell.estimate.mean)) == (1, 4, False)
 
 
 def test_what_is_wanted_is_selected(path: Path) -> None:

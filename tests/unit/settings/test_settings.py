@@ -56,7 +56,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "teacher_epochs": draw(st.integers(0, 9)),
         "student_epochs": draw(st.integers(0, 9)),
         "loss": loss,
-        "temperature": 1.0 if loss == "squared_error" else draw(POSITIVE),
+        "temperature": 1.0 if loss == "squared_error" else draw(st.floats(1e-18, 1e18)),
         "loss_scale": draw(POSITIVE),
         "inputs": inputs,
         "num_inputs": draw(COUNTS) if is_noise else draw(st.integers(1, num_train)),
