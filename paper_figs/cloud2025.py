@@ -16,7 +16,7 @@ def main(store_path: Path, target: Path) -> None:
     experiment = read_distillation("cloud2025")
     if not store_path.exists():
         sys.exit(f"no results database {store_path}")
-    with Store(store_path) as store:
+    with Store(store_path, read_only=True) as store:
         records = store.find(experiment.config)
     if not records:
         sys.exit(f"no records of cloud2025 in {store_path}; make them with: subtx-toy run cloud2025 --seeds 0:20")

@@ -17,7 +17,7 @@ def main(store_path: Path, target: Path) -> None:
     experiment = definition.read("one-step")
     if not store_path.exists():
         sys.exit(f"no results database {store_path}")
-    with Store(store_path) as store:
+    with Store(store_path, read_only=True) as store:
         records = [record for config in experiment.configs() for record in store.find(config)]
     if not records:
         sys.exit(f"no records of one-step in {store_path}; make them with: subtx-toy run one-step")

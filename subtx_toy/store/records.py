@@ -142,7 +142,7 @@ class Store:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
-            if self._latest and not isinstance(error, Exception):  # also after an interrupt, which keeps what is stored
+            if not isinstance(error, Exception):  # also after an interrupt, which keeps what is stored
                 self.connection.check_in_place()
         finally:
             self.close()
