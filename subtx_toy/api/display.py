@@ -74,3 +74,7 @@ def frame(table: Mapping[str, Sequence[object]] | Iterable[Mapping[str, object]]
     except ModuleNotFoundError:
         raise InputError("frames need pandas; install it with: pip install 'subtx-toy[export]'") from None
     return pandas.DataFrame(table if isinstance(table, Mapping) else list(table))
+
+
+def silent(*_news: object) -> None:
+    """Report nothing, and show no progress."""

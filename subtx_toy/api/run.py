@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import data_folder, num_workers, store_path
+from subtx_toy.api.display import silent
 from subtx_toy.api.run_result import Run
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
@@ -168,7 +169,3 @@ def _line(record: RunRecord, done: int, total: int) -> str:
     words = {arm: f"diverged in epoch {epoch}" for arm, epoch in record.diverged.items()}
     values = ", ".join(f"{arm} {words.get(arm, f'{value:.3f}')}" for arm, value in record.accuracies.items())
     return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")
-
-
-def silent(*_news: object) -> None:
-    """Report nothing, and show no progress."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.display import Shown, frame, shortened
-from subtx_toy.api.run import silent
+from subtx_toy.api.display import Shown, frame, shortened, silent
 from subtx_toy.claims import verification
 from subtx_toy.claims.controls.broken_students import ControlResult, run_controls
 from subtx_toy.claims.instance import drawn, given

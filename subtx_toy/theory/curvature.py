@@ -73,15 +73,36 @@ def dense_ggn(problem: Problem) -> Float[Tensor, "p p"]:
     """Return G as a matrix ``[p, p]``, of at most DENSE_LIMIT parameters."""
     size = sum(value.numel() for value in problem.base_params.values())
     _require_small("base_params", "parameters", size)
-    outputs = linearization.base_outputs(problem)
-    J = linearization.dense_jacobian(problem)
-    product = problem.distillation_loss.hessian_product
-    basis = torch.eye(outputs.shape[-1], dtype=outputs.dtype)
-    # Column j of M_n is M_n e_j.
-    columns = [product(outputs, outputs, e.expand_as(outputs)) for e in basis]
-    M = torch.stack(columns, dim=-1)
-    G = (J.flatten(0, 1).T @ (M @ J).flatten(0, 1)) / len(outputs)
+    J, M = linearization.dense_jacobian(problem), _output_hessians(problem)
+    G = (J.flatten(0, 1).T @ (M @ J).flatten(0, 1)) / len(J)
     return (G + G.T) / 2
+
+
+def ggn_spectrum(problem: Problem) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
+    """Return eigenvalues of G, ascending, and the components of dT along their eigenvectors.
+
+    Where M_n >= 0 is known and outputs of all inputs are fewer than parameters, G = A^T A has the eigenvalues of A A^T,
+    and one zero stands for the rest: its component is the length of what dT has there.
+    """
+    dT, outputs = vectors.flatten(problem.teacher_update), linearization.base_outputs(problem)
+    if len(dT) <= outputs.numel() or problem.distillation_loss.name not in ("kl", "squared_error"):
+        values, columns = torch.linalg.eigh(dense_ggn(problem))
+        return values, columns.T @ dT
+    _require_small("base_params", "parameters", len(dT))
+    J, (sizes, axes) = linearization.dense_jacobian(problem), torch.linalg.eigh(_output_hessians(problem))
+    A = ((axes * sizes.clamp_min(0).sqrt()[:, None]).mT @ J).flatten(0, 1) / len(J) ** 0.5
+    values, columns = torch.linalg.eigh(A @ A.T)
+    seen = values > len(dT) * torch.finfo(values.dtype).eps * values[-1]
+    components = (columns[:, seen].T @ (A @ dT)) / values[seen].sqrt()
+    rest = (dT @ dT - components @ components).clamp_min(0).sqrt()
+    return torch.cat([values.new_zeros(1), values[seen]]), torch.cat([rest[None], components])
+
+
+def _output_hessians(problem: Problem) -> Float[Tensor, "n k k"]:
+    outputs, product = linearization.base_outputs(problem), problem.distillation_loss.hessian_product
+    # Column j of M_n is M_n e_j.
+    basis = torch.eye(outputs.shape[-1], dtype=outputs.dtype)
+    return torch.stack([product(outputs, outputs, e.expand_as(outputs)) for e in basis], dim=-1)
 
 
 def empirical_ntk(problem: Problem) -> Float[Tensor, "nk nk"]:

@@ -17,7 +17,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
-from subtx_toy.theory.curvature import dense_ggn
+from subtx_toy.theory.curvature import ggn_spectrum
 from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
 from subtx_toy.training.gradient_step import student_step as _student_step
@@ -131,10 +131,9 @@ class Evidence(Observation):
         return float(norms(self.G_dT.numpy()))
 
     @cached_property
-    def ggn_spectrum(self) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
-        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors."""
-        values, columns = torch.linalg.eigh(dense_ggn(self.problem))
-        return values, columns.T @ self.dT
+    def ggn_spectrum(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
+        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors; zeros may be one."""
+        return ggn_spectrum(self.problem)
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:

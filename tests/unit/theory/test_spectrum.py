@@ -8,12 +8,14 @@ import torch
 from hypothesis import given
 
 from subtx_toy.problem.losses import Loss, kl, squared_error
+from subtx_toy.problem.params import flatten
 from subtx_toy.theory.cosine import estimated_traces, exact_traces, expected_random_cosine, lambda_max
-from subtx_toy.theory.curvature import dense_ggn
+from subtx_toy.theory.curvature import dense_ggn, ggn_spectrum
 from subtx_toy.tolerances import Z_BOUND
 from tests.reference.examples import at_most
 from tests.reference.modules import FOREIGN, foreign_problem
 from tests.reference.perceptrons import Description, descriptions
+from tests.reference.planted import GENERIC
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -31,6 +33,21 @@ def test_largest_eigenvalue_agrees_with_the_dense_matrix(description: Descriptio
     top, dense = lambda_max(problem), np.linalg.eigvalsh(dense_ggn(problem).numpy())[-1]
     assert top.value == pytest.approx(dense, rel=1e-9, abs=1e-14)
     assert abs(top.value - dense) <= top.residual + 1e-12 * dense + 1e-14
+
+
+@pytest.mark.parametrize("loss", ["kl", "squared_error"])
+@pytest.mark.parametrize("num_inputs", [2, 40])  # fewer outputs than parameters, and more
+def test_the_spectrum_along_the_teacher_is_that_of_the_dense_matrix(loss: str, num_inputs: int) -> None:
+    problem = dataclasses.replace(GENERIC, loss=loss, num_inputs=num_inputs).build_fast()
+    values, components = ggn_spectrum(problem)
+    dense, dT = dense_ggn(problem), flatten(problem.teacher_update)
+    wanted = torch.linalg.eigvalsh(dense)
+    num = min(len(values) - 1, 6)
+    assert torch.allclose(values[-num:], wanted[-num:], rtol=1e-9, atol=0)
+    powers = [float(values**power @ components**2) for power in range(4)]  # dT^T G^i dT
+    expected = [float(dT @ torch.linalg.matrix_power(dense, power) @ dT) for power in range(4)]
+    assert powers == pytest.approx(expected, rel=1e-9)
+    assert [(1 + 1e-6) * power for power in powers] != pytest.approx(expected, rel=1e-9)
 
 
 def test_largest_eigenvalue_of_a_model_that_sees_nothing_is_zero() -> None:
