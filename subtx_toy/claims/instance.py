@@ -73,7 +73,7 @@ def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
         built = factory()
     except InputError as error:
         raise InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
-    except Exception as error:  # a user's factory can raise anything
+    except (Exception, SystemExit) as error:  # a user's factory can raise anything
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(error).__name__}: {error}") from error
     if not isinstance(built, Problem):
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(built).__name__}")

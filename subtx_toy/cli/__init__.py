@@ -72,8 +72,8 @@ def call(arguments: list[str]) -> int:
         if interrupted and not isinstance(error, StoreLostError):
             echo("interrupted", err=True)
             return INTERRUPTED
-        if isinstance(error, SystemExit):
-            raise
+        if isinstance(error, SystemExit):  # of a module of the user's, or of click, for a pipe inside some library
+            cause = error.__context__ or InputError(f"a module of yours ended the process: sys.exit({error.code!r})")
         return last_words.explained(cause, arguments)
     # Without standalone mode click returns the code of ctx.exit(), or what the command returns.
     return status if isinstance(status, int) else OK
