@@ -13,9 +13,10 @@ from pathlib import Path
 
 from subtx_toy.errors import StoreError
 from subtx_toy.store import identity
-from subtx_toy.store.place import status
+from subtx_toy.store.place import beside, status
 from subtx_toy.store.schema import APPLICATION, STORE_SCHEMA, TABLES_OF_SCHEMA_1, make_tables
 
+_MIN_BYTES = 100  # the header of an SQLite file
 _LOOKS = 5  # another process may be making the file at this moment
 
 
@@ -29,6 +30,8 @@ def is_results(path: Path) -> bool:
         found = status(path)
         if found is None or (found.st_size == 0 and not _siblings(path)):
             return False
+        if 0 < found.st_size < _MIN_BYTES:  # SQLite takes a single byte for an empty database, and writes over it
+            raise StoreError(f"store: cannot use {path}: file is not a database")
         if identity.is_open(path):  # looked at before; closing it here would give up the locks that SQLite has on it
             return True
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -50,7 +53,7 @@ def _look(path: Path) -> bool:
             if found or not siblings:
                 return found
     with tempfile.TemporaryDirectory(prefix="subtx-toy-") as folder:
-        copy = Path(folder) / path.name
+        copy = Path(folder) / beside(path, "").name
         shutil.copyfile(path, copy)
         for one in siblings:
             shutil.copyfile(one, Path(folder) / one.name)
@@ -60,7 +63,7 @@ def _look(path: Path) -> bool:
 
 def _siblings(path: Path) -> list[Path]:
     """Return the files with changes that are not in the main file yet."""
-    found = [path.with_name(path.name + ending) for ending in ("-journal", "-wal")]
+    found = [beside(path, ending) for ending in ("-journal", "-wal")]
     return [one for one in found if one.exists() and one.stat().st_size]
 
 

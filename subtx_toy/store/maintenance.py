@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from subtx_toy.errors import InputError, StoreError
-from subtx_toy.store.place import file_path, prepare_folder, status
+from subtx_toy.store.place import beside, file_path, prepare_folder, status
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.records import Store
 from subtx_toy.store.results import config_costs, results, stored_by_config, trials_by_state
@@ -24,7 +24,7 @@ def backup(path: Path, target: Path) -> None:
     Raises:
         StoreError: if there is no results database at ``path``, or the copy cannot be made.
     """
-    target = file_path(target)
+    target = beside(file_path(target), "")
     with contextlib.ExitStack() as stack:
         try:
             source = stack.enter_context(Store(path, read_only=True)).connection.sqlite

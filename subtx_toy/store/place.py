@@ -126,6 +126,12 @@ def file_system(folder: Path) -> str:
     return best[1]
 
 
+def beside(path: Path, ending: str) -> Path:
+    """Return a file that SQLite keeps next to a database, such as its ``-wal``: next to what a link points to."""
+    real = Path(os.path.realpath(absolute(path)))
+    return real.with_name(real.name + ending)
+
+
 def can_write(path: Path) -> bool:
     """Return whether this process may write the file, and make the files next to it that SQLite needs."""
-    return os.access(path, os.W_OK) and os.access(absolute(path).parent, os.W_OK | os.X_OK)
+    return os.access(path, os.W_OK) and os.access(beside(path, "").parent, os.W_OK | os.X_OK)

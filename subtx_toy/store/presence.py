@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from subtx_toy.store import identity
-from subtx_toy.store.place import absolute
+from subtx_toy.store.place import absolute, beside
 
 _APPLICATION_ID = 68  # its offset in the header of an SQLite file, 4 bytes, big-endian
 
@@ -27,11 +27,7 @@ class Presence:
         self.identity = found.st_dev, found.st_ino
         self._application_ids = {self._header(), application_id}
         # SQLite makes these once and keeps them as long as anybody has the database open.
-        self._beside = {one: identity.of(one) for one in map(self.beside, ("-wal", "-shm"))}
-
-    def beside(self, ending: str) -> Path:
-        """Return a file that SQLite keeps next to the database."""
-        return self._path.with_name(self._path.name + ending)
+        self._beside = {one: identity.of(one) for one in (beside(path, "-wal"), beside(path, "-shm"))}
 
     def fault(self) -> str:
         """Say what happened to the files, or nothing if they are where they were."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from subtx_toy.errors import StoreError
 from subtx_toy.store import identity
 from subtx_toy.store.inspection import check_contents, explained, is_results, uri
-from subtx_toy.store.place import can_write, check_local, status
+from subtx_toy.store.place import beside, can_write, check_local, status
 from subtx_toy.store.schema import STORE_SCHEMA, prepare, unindexed
 
 
@@ -51,7 +51,7 @@ class Reading:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        logs = [self._path.with_name(self._path.name + ending).exists() for ending in ("-wal", "-shm")]
+        logs = [beside(self._path, ending).exists() for ending in ("-wal", "-shm")]
         if self._writable and not all(logs):
             return self._connect(self._path, "rw")  # SQLite makes a log for a reader, and removes it again
         if all(logs):
@@ -101,7 +101,7 @@ class Reading:
         copy = self._private()
         for ending in ("", "-wal"):
             with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(self._path.with_name(self._path.name + ending), copy.with_name(copy.name + ending))
+                shutil.copyfile(beside(self._path, ending), copy.with_name(copy.name + ending))
         return copy
 
     def catch_up(self) -> None:

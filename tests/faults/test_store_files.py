@@ -141,13 +141,16 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("name", [*FOREIGN, "text"])
+TEXTS = {"text": "my thesis " * 1000, "line": "my thesis", "letter": "m"}
+
+
+@pytest.mark.parametrize("name", [*FOREIGN, *TEXTS])
 @pytest.mark.parametrize("words", [*READING, *WRITING], ids=" ".join)
 def test_a_file_that_is_not_ours_keeps_every_byte(words: list[str], name: str, tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir()
-    if name == "text":
-        (folder / "r.sqlite").write_text("my thesis " * 1000)
+    if name in TEXTS:
+        (folder / "r.sqlite").write_text(TEXTS[name])
     else:
         _foreign(folder / "r.sqlite", FOREIGN[name])
     before = _files(folder)
@@ -246,7 +249,7 @@ def _as_nobody(words: Sequence[str], store: Path, folder: Path, run_id: str) -> 
     return Answer(*eval(text))
 
 
-STATES = ["closed", "in use", "killed", "killed, without its index", "one file", "schema 1"]
+STATES = ["closed", "in use", "in use, by a link", "killed", "killed, without its index", "one file", "schema 1"]
 
 
 @contextlib.contextmanager
@@ -277,7 +280,7 @@ def _published(state: str, content: bytes, trials: list[Trial], folder: Path) ->
                 opened.add(quick_record(trials[1]))
                 for ending in ("", "-wal", *(["-shm"] if state == "killed" else [])):
                     shutil.copyfile(f"{scratch}{ending}", f"{store}{ending}")
-        if state == "in use":
+        if state.startswith("in use"):
             stack.enter_context(_writer(store, trials[1]))
         if state == "one file":
             with contextlib.closing(sqlite3.connect(store)) as connection:
@@ -285,6 +288,9 @@ def _published(state: str, content: bytes, trials: list[Trial], folder: Path) ->
         if state == "schema 1":
             store.unlink()
             _old_store(store, [_record(seed) for seed in range(28)]).close()
+        if state.endswith("link"):
+            store = folder / "link.sqlite"
+            store.symlink_to("r.sqlite")
         yield store
 
 
@@ -297,7 +303,7 @@ def test_a_store_of_somebody_else_can_be_read_and_not_written(
     (tmp_path / "own.sqlite").write_bytes(content)
     for words in [*READING, *WRITING]:  # what they import, the other user may not be able to read
         _call(words, tmp_path / "own.sqlite", tmp_path, trials[5].run_id)
-    num = 29 if state in ("in use", "killed", "killed, without its index") else 28
+    num = 29 if state.startswith(("in use", "killed")) else 28
     with _published(state, content, trials, shared) as store, tempfile.TemporaryDirectory() as folder:
         os.chown(folder, NOBODY, NOBODY)
         before = _files(shared)

@@ -17,16 +17,15 @@ from subtx_toy.store.maintenance import faults
 from tests.faults.sweeping import NUM_TRIALS, start, wait_for
 from tests.unit.store.test_schema import _record
 
-SETTINGS = ["num_train=100", "num_test=100", "num_inputs=100", "width=4,5"]
+SETTINGS = ["num_train=100", "num_test=100", "num_inputs=100"]
 
 
-def quick_sweep(store: Path, *options: str) -> subprocess.Popen[str]:
-    """Start a sweep of a thousand trials that take 20 milliseconds each."""
+def quick(store: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command with a thousand trials that take 20 milliseconds each, by default a sweep."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [sys.executable, "-m", "tests.faults.quick_workers", "sweep", "tiny", *SETTINGS, "--seeds", "0:500"]
-    return subprocess.Popen(
-        [*command, "--store", str(store), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    words = words or ("sweep", "tiny", *SETTINGS, "width=4,5", "--seeds", "0:500")
+    command = [sys.executable, "-m", "tests.faults.quick_workers", *words, "--store", str(store)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _remove(store: Path, _other: Path) -> None:
@@ -94,7 +93,7 @@ def test_a_store_that_is_taken_away_ends_the_sweep_and_loses_nothing(
     tmp_path: Path, other: Path, way: Callable[[Path, Path], None]
 ) -> None:
     store = tmp_path / "folder" / "results.sqlite"
-    process = quick_sweep(store)
+    process = quick(store)
     wait_for(store, 20, process)
     before = _keys(store)
     assert len(before) >= 20
@@ -116,6 +115,20 @@ def test_a_store_that_is_taken_away_ends_the_sweep_and_loses_nothing(
         assert [*store.parent.glob(f"{store.name}-*")] == [], "a log that is not the new file's would break it"
 
 
+def test_the_same_of_run_and_through_a_link(tmp_path: Path, other: Path) -> None:
+    real, store = tmp_path / "real.sqlite", tmp_path / "results.sqlite"
+    store.symlink_to(real)
+    process = quick(store, "run", "tiny", *SETTINGS, "--seeds", "0:1000", "--no-figure")
+    wait_for(real, 20, process)
+    before = _keys(store)
+    _remove_log(real, other)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, ""), err
+    assert "real.sqlite-wal was removed" in err
+    assert _keys(_rescued(err)) >= before
+    assert _keys(store) >= before, "what was in the log is in the file itself too"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.lstrip("_"))
 def test_the_same_with_trials_that_compute(tmp_path: Path, other: Path, way: Callable[[Path, Path], None]) -> None:
@@ -132,7 +145,7 @@ def test_the_same_with_trials_that_compute(tmp_path: Path, other: Path, way: Cal
 
 def test_an_interrupt_does_not_hide_that_the_store_is_gone(tmp_path: Path) -> None:
     store = tmp_path / "results.sqlite"
-    process = quick_sweep(store)
+    process = quick(store)
     wait_for(store, 5, process)
     process.send_signal(signal.SIGSTOP)
     store.unlink()
