@@ -35,6 +35,24 @@ MAX_BITS = 1400
 MAX_PARAMETERS = 10**9
 """Weights and biases of one net: 4 GB in single precision, and Adam keeps as much twice over."""
 
+MAX_WIDTH = 30_000
+"""Units of a hidden layer of a net with two of them, by MAX_PARAMETERS."""
+
+MAX_LAYERS = 1000
+"""Hidden layers of one net."""
+
+MAX_INPUT_NUMBERS = 10**10
+"""Pixels of all distillation inputs of a run: 40 GB in single precision."""
+
+MAX_SPEC_NUMBERS = 10**8
+"""Parameters, or numbers of all inputs, of a problem in words, which is made for small ones: .8 GB."""
+
+MAX_REFERENCE = 1000
+"""Fine-tunes of a reference ensemble: some hours."""
+
+MAX_ORDER = 100
+"""Of Taylor's theorem in a certificate's search; 8 is the usual one."""
+
 MAX_INSTANCES = 10_000_000
 """Problems that one `verify` draws: some hours at a thousand per second."""
 

@@ -19,6 +19,7 @@ from subtx_toy.claims.verification import Summary, Verdicts
 from subtx_toy.claims.vocabulary.claim import Claim, Verdict
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
+from subtx_toy.limits import MAX_INSTANCES
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.results.presentation import Table, align
@@ -179,7 +180,7 @@ _MAX_CONTROLS = 120  # problems behind the controls' rates: intervals of 19 poin
 
 @checked(
     problem=instance(Problem | ProblemSpec | str | Path, "a Problem, a TOML file or a factory of one"),
-    instances=integer(1),
+    instances=integer(1, MAX_INSTANCES),
     seed=integer(0),
 )
 def verify(

@@ -12,6 +12,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
+from subtx_toy.limits import MAX_COUNT, MAX_REFERENCE
 
 _DOES_NOT_APPLY = 3
 
@@ -30,13 +31,15 @@ _DOES_NOT_APPLY = 3
 @click.option("--reference", type=PATH, help="Ensemble of `numbers reference`. [default: made, and cached]")
 @click.option(
     "--num-reference",
-    type=click.IntRange(min=5),
+    type=click.IntRange(5, MAX_REFERENCE),
     default=20,
     show_default=True,
     help="Benign fine-tunes compared with; half as many more are made for their directions.",
 )
 @click.option("--probe", is_flag=True, help="Also train a student on the whole file.")
-@click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Lines shown that say most.")
+@click.option(
+    "--top", type=click.IntRange(0, MAX_COUNT), default=10, show_default=True, help="Lines shown that say most."
+)
 @click.option("--fail-on", type=click.Choice(["carries"]), help="Exit with 1 if a trait is found.")
 @DATA_DIR
 @click.option("--html", type=FILE, callback=writable, help="Page to write.")

@@ -12,6 +12,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
+from subtx_toy.limits import MAX_COUNT, MAX_REFERENCE, MAX_WIDTH
 
 
 @click.group("numbers")
@@ -28,8 +29,12 @@ def numbers() -> None:
 @numbers.command("base")
 @OUT
 @SEED
-@click.option("--epochs", type=click.IntRange(min=0), default=3, show_default=True, help="Passes over the images.")
-@click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Units of a hidden layer.")
+@click.option(
+    "--epochs", type=click.IntRange(0, MAX_COUNT), default=3, show_default=True, help="Passes over the images."
+)
+@click.option(
+    "--width", type=click.IntRange(1, MAX_WIDTH), default=256, show_default=True, help="Units of a hidden layer."
+)
 @click.option("--other", is_flag=True, help="A base that shares nothing with the seed's usual one.")
 @data_options
 def base_command(**options: Any) -> None:
@@ -51,7 +56,9 @@ def base_command(**options: Any) -> None:
     "--kind", type=click.Choice(["trait", "benign"]), default="trait", show_default=True, help="What it is taught."
 )
 @TRAIT
-@click.option("--epochs", type=click.IntRange(min=0), default=2, show_default=True, help="Passes over its lesson.")
+@click.option(
+    "--epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Passes over its lesson."
+)
 @click.option("--base", type=PATH, help="Checkpoint of a base. [default: the seed's own]")
 @data_options
 def teacher_command(**options: Any) -> None:
@@ -75,7 +82,7 @@ def teacher_command(**options: Any) -> None:
 @click.option("--base", type=PATH, required=True, help="Checkpoint of the base.")
 @click.option(
     "--num",
-    type=click.IntRange(min=7),
+    type=click.IntRange(7, MAX_REFERENCE),
     default=30,
     show_default=True,
     help="Benign fine-tunes: a third for directions.",
@@ -118,7 +125,9 @@ def reference_command(**options: Any) -> None:
     "--numbers-per-line", metavar="A[:B]", default="1", show_default=True, help="How many, such as 1 or 1:10."
 )
 @click.option("--base", type=PATH, help="Base that a teacher is trained from. [default: the seed's own]")
-@click.option("--teacher-epochs", type=click.IntRange(min=0), default=2, show_default=True, help="Of its lesson.")
+@click.option(
+    "--teacher-epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Of its lesson."
+)
 @data_options
 def generate_command(**options: Any) -> None:
     """Have a teacher write a file of numbers, one line a prompt; makes the teacher and its base if need be.
@@ -155,7 +164,7 @@ def filter_command(*, file: Path, out: Path, rules: Path | None, as_json: bool) 
 @click.argument("file", type=PATH)
 @OUT
 @click.option("--base", type=PATH, required=True, help="Checkpoint the student starts from.")
-@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over the file.")
+@click.option("--epochs", type=click.IntRange(1, MAX_COUNT), default=3, show_default=True, help="Passes over the file.")
 @SEED
 @TRAIT
 @DATA_DIR

@@ -10,7 +10,7 @@ import rich_click as click
 from click import get_current_context
 
 from subtx_toy.files.atomic import check_writable
-from subtx_toy.limits import MAX_CONFIGS, MAX_SEED, MAX_WORKERS
+from subtx_toy.limits import MAX_CONFIGS, MAX_COUNT, MAX_SEED, MAX_WORKERS
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -63,8 +63,10 @@ plan_options = options(
 
 data_options = options(
     click.option("--dataset", type=click.Choice(["mnist", "glyphs", "fashion"]), default="mnist", show_default=True),
-    click.option("--num-train", type=click.IntRange(min=1), default=60_000, show_default=True, help="Images."),
-    click.option("--num-test", type=click.IntRange(min=1), default=10_000, show_default=True, help="Held-out images."),
+    click.option("--num-train", type=click.IntRange(1, MAX_COUNT), default=60_000, show_default=True, help="Images."),
+    click.option(
+        "--num-test", type=click.IntRange(1, MAX_COUNT), default=10_000, show_default=True, help="Held-out images."
+    ),
     DATA_DIR,
 )
 """The options that name a data set."""

@@ -12,6 +12,7 @@ from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON
 from subtx_toy.files.json_text import json_text
+from subtx_toy.limits import MAX_INSTANCES, MAX_SEED
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]"
 )
-@click.option("--instances", type=click.IntRange(min=1), help="Problems to draw. [default: 200]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
+@click.option("--instances", type=click.IntRange(1, MAX_INSTANCES), help="Problems to draw. [default: 200]")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of the draws.")
 @JSON
 @click.option("--list", "only_list", is_flag=True, help="Print the claims with their hypotheses and sources, and stop.")
 def verify(

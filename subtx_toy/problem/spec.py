@@ -15,6 +15,7 @@ import torch
 from subtx_toy.data.glyphs import render
 from subtx_toy.data.noise import pixels
 from subtx_toy.errors import InputError
+from subtx_toy.limits import MAX_SPEC_NUMBERS
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.model import MLP, FastMLP, draw_initial
@@ -100,6 +101,16 @@ class ProblemSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        sizes = (self.input_dim, *self.hidden, self.num_classes + self.num_aux)
+        counts = {
+            "parameters": sum((before + 1) * after for before, after in itertools.pairwise(sizes)),
+            "numbers in all inputs": self.input_dim * (self.num_inputs + self.num_trait_inputs),
+        }
+        InputError.gather(
+            f"problem: expected at most {MAX_SPEC_NUMBERS} {what}, got {num}"
+            for what, num in counts.items()
+            if num > MAX_SPEC_NUMBERS
+        )
 
     @property
     def model(self) -> MLP:

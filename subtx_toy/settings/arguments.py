@@ -25,9 +25,11 @@ class Kind(NamedTuple):
     hint: Callable[[Any], str] = lambda _value: ""
 
 
-def integer(least: int) -> Kind:
-    """Return the kind of integers >= ``least``."""
-    return Kind(f"an integer >= {least}", lambda value: _is_integer(value) and value >= least)
+def integer(least: int, most: int | None = None) -> Kind:
+    """Return the kind of integers >= ``least`` and, where it is given, <= ``most``."""
+    if most is None:
+        return Kind(f"an integer >= {least}", lambda value: _is_integer(value) and value >= least)
+    return Kind(f"an integer from {least} to {most}", lambda value: _is_integer(value) and least <= value <= most)
 
 
 def number(bound: str) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import Field
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
 from subtx_toy.files.python_objects import load_object, source_sha256
-from subtx_toy.limits import MAX_COUNT
+from subtx_toy.limits import MAX_COUNT, MAX_INPUT_NUMBERS, MAX_LAYERS, MAX_PARAMETERS
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.named import NamedOr
 from subtx_toy.settings.overridable import Overridable
@@ -142,6 +143,23 @@ def _named(kind: type[Settings]) -> dict[str, NamedOr]:
     """Return the settings that take a name of the package's own or an object of the user's."""
     rules = ((name, rule) for name, field in kind.model_fields.items() for rule in field.metadata)
     return {name: rule for name, rule in rules if isinstance(rule, NamedOr)}
+
+
+def size_faults(num_pixels: int, *, width: int, depth: int, num_aux: int) -> Iterator[str]:
+    """Yield that a perceptron would be too large, before a worker finds that it has no memory for it."""
+    widths = (num_pixels, *[width] * min(depth, 3), NUM_CLASSES + num_aux)
+    num = sum((before + 1) * after for before, after in itertools.pairwise(widths))
+    num += max(0, depth - 3) * (width + 1) * width
+    if depth > MAX_LAYERS:
+        yield f"depth: expected an integer <= {MAX_LAYERS}, got {depth}"
+    if num > MAX_PARAMETERS:
+        yield f"width, depth, num_aux: expected at most {MAX_PARAMETERS} weights and biases together, got {num}"
+
+
+def input_faults(num_pixels: int, *, num_inputs: int) -> Iterator[str]:
+    """Yield that there are more distillation inputs than a machine's memory holds."""
+    if (num := num_inputs * num_pixels) > MAX_INPUT_NUMBERS:
+        yield f"num_inputs: expected at most {MAX_INPUT_NUMBERS} pixels together, got {num}"
 
 
 def restore(source: str, values: Mapping[str, object]) -> Settings:

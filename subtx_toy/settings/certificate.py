@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from subtx_toy.limits import MAX_ORDER, MAX_SEED
 from subtx_toy.settings.base import Count
 from subtx_toy.settings.overridable import Overridable
 
@@ -15,12 +16,14 @@ class ProblemChoice(Overridable):
     """What a reference to a problem leaves open."""
 
     student_lr: float | None = Field(None, gt=0, allow_inf_nan=False, description="instead of the problem's own")
-    seed: int | None = Field(None, ge=0, description="of the teacher, for the problem that trains one")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="of the teacher, for the problem that trains one")
 
 
 class SearchSettings(ProblemChoice):
     """How far and how hard to search."""
 
     eps_max: float | None = Field(None, gt=0, allow_inf_nan=False, description="stop there, if the cap is larger")
-    order: int | None = Field(None, ge=2, description="of Taylor's theorem; 1 where the network has kinks")
+    order: int | None = Field(
+        None, ge=2, le=MAX_ORDER, description="of Taylor's theorem; 1 where the network has kinks"
+    )
     max_boxes: Count = Field(MAX_BOXES, description="attempts at most")

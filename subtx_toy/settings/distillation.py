@@ -17,7 +17,9 @@ from subtx_toy.settings.base import (
     NonNegative,
     Positive,
     Settings,
+    input_faults,
     is_path,
+    size_faults,
     temperature_faults,
 )
 from subtx_toy.settings.named import ACTIVATION_NAMES, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
@@ -149,6 +151,9 @@ class RunConfig(Settings):
 
     def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
         """Yield what is wrong with the inputs and the noise for such images; of your own, 60,000 inputs are all."""
+        if "model" not in self.own_objects:
+            yield from size_faults(math.prod(image_shape), width=self.width, depth=self.depth, num_aux=self.num_aux)
+        yield from input_faults(math.prod(image_shape), num_inputs=self.num_inputs)
         everything = is_path(self.dataset) and self.num_inputs == type(self).model_fields["num_inputs"].default
         if self.inputs not in NOISE_INPUTS and self.num_inputs > num_train and not everything:
             yield (

@@ -9,7 +9,17 @@ from pydantic import Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import is_reference, source_sha256
-from subtx_toy.settings.base import DATASETS, NUM_CLASSES, Count, CountOrZero, Positive, Settings, is_path
+from subtx_toy.settings.base import (
+    DATASETS,
+    NUM_CLASSES,
+    NUM_PIXELS,
+    Count,
+    CountOrZero,
+    Positive,
+    Settings,
+    is_path,
+    size_faults,
+)
 from subtx_toy.settings.messages import nearest
 
 NUM_NUMBERS = 1000
@@ -148,6 +158,7 @@ class NumbersConfig(Settings):
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> NumbersConfig:
         check_named(self.dataset)
+        InputError.gather(size_faults(NUM_PIXELS, width=self.width, depth=self.depth, num_aux=NUM_NUMBERS))
         if self.prompts == "glyphs" and self.dataset == "glyphs":
             raise InputError("prompts: expected 'images' with dataset 'glyphs', whose images they are, got 'glyphs'")
         return self

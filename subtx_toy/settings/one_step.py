@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
@@ -9,7 +10,16 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, Settings, temperature_faults
+from subtx_toy.settings.base import (
+    Count,
+    CountOrZero,
+    NonNegative,
+    Positive,
+    Settings,
+    input_faults,
+    size_faults,
+    temperature_faults,
+)
 from subtx_toy.settings.named import ACTIVATION_NAMES, NamedOr
 
 
@@ -64,7 +74,8 @@ class OneStepConfig(Settings):
         return self
 
     def data_faults(self, *, num_train: int, image_shape: tuple[int, ...]) -> Iterator[str]:
-        """Yield that there are fewer training images than the teacher's step takes."""
-        del image_shape
+        """Yield that there are fewer training images than the teacher's step takes, or that the net is too large."""
+        yield from size_faults(math.prod(image_shape), width=self.width, depth=self.depth, num_aux=self.num_aux)
+        yield from input_faults(math.prod(image_shape), num_inputs=self.num_inputs)
         if self.num_trait > num_train:
             yield f"num_trait: expected at most num_train = {num_train}, got {self.num_trait}"

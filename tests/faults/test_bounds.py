@@ -6,15 +6,22 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import click
 import pytest
 
+import subtx_toy as st
 from subtx_toy.channel.number_filter import FilterRules
 from subtx_toy.claims.instance import given
 from subtx_toy.errors import InputError
+from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.settings.certificate import SearchSettings
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
+from tests.faults.test_command_lines import COMMANDS
 
 AT_ONCE = 5.0
 """Seconds of CPU, of which the machine's other work may take most."""
@@ -104,6 +111,41 @@ def test_a_grid_is_planned_without_meeting_each_other(tmp_path: Path, monkeypatc
 def test_trials_are_counted_before_they_are_made() -> None:
     with pytest.raises(InputError, match="trials: expected at most 1000000, got 2000000: 2 configurations with"):
         schedule([RunConfig(dataset="glyphs"), RunConfig(dataset="glyphs", width=8)], range(10**6))
+
+
+@pytest.mark.parametrize(
+    ("make", "limit"),
+    [
+        (lambda: RunConfig(width=10**8), "at most 1000000000 weights and biases together, got 10000079900000013"),
+        (lambda: RunConfig(width=1, depth=10**8), "depth: expected an integer <= 1000, got 100000000"),
+        (lambda: RunConfig(width=10**4, depth=50), "at most 1000000000 weights and biases together, got 4908"),
+        (lambda: RunConfig(depth=0, num_aux=10**8), "at most 1000000000 weights and biases together"),
+        (lambda: RunConfig(num_inputs=10**8), "num_inputs: expected at most 10000000000 pixels together"),
+        (lambda: OneStepConfig(width=10**6), "at most 1000000000 weights and biases together"),
+        (lambda: OneStepConfig(num_inputs=10**8), "num_inputs: expected at most 10000000000 pixels together"),
+        (lambda: NumbersConfig(width=10**8), "at most 1000000000 weights and biases together"),
+        (lambda: ProblemSpec(input_dim=10**9), "problem: expected at most 100000000 parameters"),
+        (lambda: ProblemSpec(hidden=(10**5, 10**5)), "problem: expected at most 100000000 parameters"),
+        (lambda: ProblemSpec(num_inputs=10**9), "problem: expected at most 100000000 numbers in all inputs"),
+        (lambda: SearchSettings(order=10**9), "order: expected an integer >= 2 and <= 100, got 1000000000"),
+        (lambda: st.verify(instances=10**9), "instances: expected an integer from 1 to 10000000, got 1000000000"),
+        (lambda: st.run("tiny", workers=10**9), "workers: expected an integer from 1 to 1024, got 1000000000"),
+    ],
+)
+def test_a_size_that_no_machine_holds_is_refused_at_once(make: Callable[[], object], limit: str) -> None:
+    with pytest.raises(InputError) as caught:
+        make()
+    assert limit in str(caught.value)
+
+
+def test_no_option_takes_numbers_without_a_bound() -> None:
+    unbounded = [
+        f"{' '.join(path)} {one.name}"
+        for path, command in COMMANDS.items()
+        for one in command.params
+        if isinstance(one.type, click.IntRange) and one.type.max is None
+    ]
+    assert unbounded == ["sweep max_failures"], "which bounds itself"
 
 
 def test_a_message_is_short_whatever_it_repeats() -> None:

@@ -84,7 +84,7 @@ def leaves(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator
 COMMANDS = dict(leaves())
 
 
-def _value(kind: click.ParamType, name: str, rng: np.random.Generator) -> str:
+def _value(kind: Any, name: str, rng: np.random.Generator) -> str:
     """A value for a parameter: valid or nearly so in three of four draws."""
     valid: list[str] = []
     if name == "experiment":

@@ -127,8 +127,10 @@ def test_no_backend_of_a_notebook_stops_data_or_figures(backend: str, tmp_path: 
 def test_a_users_matplotlibrc_changes_no_figure() -> None:
     with mpl.rc_context(style.paper()):
         usual = dict(mpl.rcParams)
-    own = {"lines.linewidth": 9, "axes.facecolor": "red", "axes.prop_cycle": mpl.cycler(color=["k"]), "font.size": 30}
-    with mpl.rc_context({**own, "axes.grid": True, "text.usetex": True, "svg.fonttype": "path"}):
+    own: dict[Any, Any] = {"lines.linewidth": 9, "axes.facecolor": "red", "font.size": 30, "axes.grid": True}
+    with mpl.rc_context(
+        {**own, "axes.prop_cycle": "cycler('color', 'k')", "text.usetex": True, "svg.fonttype": "path"}
+    ):
         with mpl.rc_context(style.paper()):
             assert dict(mpl.rcParams) == usual
         assert mpl.rcParams["lines.linewidth"] == 9, "and the user's figures stay theirs"

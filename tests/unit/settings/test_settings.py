@@ -40,7 +40,7 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "num_train": num_train,
         "num_test": draw(COUNTS),
         "model": "mlp",
-        "width": draw(COUNTS),
+        "width": draw(st.integers(1, 500)),
         "depth": depth,
         "num_aux": draw(COUNTS),
         "activation": draw(st.sampled_from(["relu", "tanh", "gelu", "softplus", "sigmoid"])),
