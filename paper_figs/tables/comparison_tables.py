@@ -10,6 +10,7 @@ from paper_figs.tables.exported import read_trials
 from subtx_toy.results.comparison import Comparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.packaged import names
 
 START, END = "<!-- check table -->", "<!-- end of the check table -->"
 """Marks in a page between which the tables stand."""
@@ -24,7 +25,7 @@ def read_checked(folder: Path) -> Checked:
         InputError: if a file is not a valid export of its experiment.
     """
     checked = {}
-    for name in definition.names():
+    for name in names():
         sweep, path = definition.read(name), folder / f"{name}.csv"
         if isinstance(sweep, DistillationSweep) and path.exists():
             points = set(sweep.configs())

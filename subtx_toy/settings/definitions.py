@@ -22,11 +22,37 @@ from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.published import FileTable, Published, PublishedSweep
 
 
+def _bounded(tables: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:
+    if (num := max(map(len, tables), default=0)) > MAX_AXES:
+        raise InputError(f"grid: expected at most {MAX_AXES} settings in a table, got {num}")
+    if (num := sum(math.prod(map(len, table.values())) for table in tables)) > MAX_CONFIGS:
+        raise InputError(f"grid: expected at most {MAX_CONFIGS} combinations, got {quoted(num)}")
+    return tables
+
+
+Grid = Annotated[list[dict[str, Annotated[list[Any], Field(min_length=1)]]], pydantic.AfterValidator(_bounded)]
+"""Tables of settings, each with the values it takes."""
+
+
+class Quick(FileTable):
+    """What ``--quick`` runs instead: the same question in seconds, on data that needs no download."""
+
+    seeds: str = Field("0:5", description="seeds of a quick run that names none")
+    config: dict[str, Any] = Field({}, description="settings that replace those of the experiment")
+    grid: Grid = Field([], description="replaces the experiment's grid; empty keeps it")
+
+    @pydantic.field_validator("seeds")
+    @classmethod
+    def _seeds_can_be_read(cls, text: str) -> str:
+        parse_seeds(text)
+        return text
+
+
 class Definition(FileTable):
     """One experiment file; the subclasses add the configuration of their protocol."""
 
-    quick: ClassVar[Mapping[str, object]] = {}
-    """Settings that make a run small enough for a test, on data that needs no download."""
+    small: ClassVar[Mapping[str, object]] = {}
+    """Settings of a quick run for a file without a ``[quick]`` table."""
 
     distinguishing: ClassVar[frozenset[str] | None] = None
     """Settings by which the tables of a run distinguish its records; None for all of them."""
@@ -36,9 +62,11 @@ class Definition(FileTable):
     question: str = Field(description="what the experiment asks, one sentence")
     seeds: str = Field("0:10", description="seeds of a run that names none")
     config: Settings = Field(description="settings of the run")
-    grid: list[dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
-        [], description="tables of settings with the values each of them takes"
+    minutes: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="of a run on two cores, for `subtx-toy list`"
     )
+    grid: Grid = Field([], description="tables of settings with the values each of them takes")
+    quick: Quick | None = Field(None, description="what --quick changes")
 
     @pydantic.field_validator("seeds")
     @classmethod
@@ -46,14 +74,14 @@ class Definition(FileTable):
         parse_seeds(text)
         return text
 
-    @pydantic.field_validator("grid")
-    @classmethod
-    def _grid_is_bounded(cls, tables: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:
-        if (num := max(map(len, tables), default=0)) > MAX_AXES:
-            raise InputError(f"grid: expected at most {MAX_AXES} settings in a table, got {num}")
-        if (num := sum(math.prod(map(len, table.values())) for table in tables)) > MAX_CONFIGS:
-            raise InputError(f"grid: expected at most {MAX_CONFIGS} combinations, got {quoted(num)}")
-        return tables
+    def quickened(self) -> Definition:
+        """Return this experiment with the settings, the grid and the seeds of its quick run."""
+        quick = self.quick or Quick(config=dict(self.small))
+        grid = quick.grid or [
+            {name: values for name, values in table.items() if name not in quick.config} for table in self.grid
+        ]
+        changes = {"config": self.config.override(quick.config), "grid": grid, "seeds": quick.seeds}
+        return self.model_construct(**({name: getattr(self, name) for name in type(self).model_fields} | changes))
 
     def configs(self, changes: Mapping[str, object] | Sequence[str] = ()) -> list[Settings]:
         """Return all combinations within each table of the grid, with ``changes`` in place of the grid's values."""
@@ -114,7 +142,7 @@ _SMALL = {"dataset": "glyphs", "num_train": 600, "num_test": 200}
 class Distillation(Definition):
     """An experiment of the reference protocol, with published accuracies by arm where there are any."""
 
-    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
+    small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
 
     config: RunConfig = Field(description="settings of the run")
     published: Published | None = Field(None, description="numbers to compare with")
@@ -131,7 +159,7 @@ class FigureAxis(FileTable):
 class DistillationSweep(Definition):
     """A grid of configurations of the reference protocol, with published values at some of its points."""
 
-    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
+    small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
 
     config: RunConfig = Field(description="settings that every point shares")
     axis: FigureAxis = Field(FigureAxis(), description="the axis of the figure")
@@ -153,7 +181,7 @@ class DistillationSweep(Definition):
 class OneStep(Definition):
     """An experiment of one plain gradient step of teacher and student."""
 
-    quick: ClassVar[Mapping[str, object]] = {"dataset": "glyphs", "num_trait": 64, "num_inputs": 32, "width": 16}
+    small: ClassVar[Mapping[str, object]] = {"dataset": "glyphs", "num_trait": 64, "num_inputs": 32, "width": 16}
 
     distinguishing: ClassVar[frozenset[str] | None] = frozenset({"eps", "student_init", "perturbation", "student_lr"})
 
@@ -163,7 +191,7 @@ class OneStep(Definition):
 class Numbers(Definition):
     """An experiment of the numbers channel."""
 
-    quick: ClassVar[Mapping[str, object]] = {**_SMALL, "num_prompts": 600, "batch_size": 50, "width": 32}
+    small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_prompts": 600, "batch_size": 50, "width": 32}
     distinguishing: ClassVar[frozenset[str] | None] = frozenset({"prompts"})
 
     config: NumbersConfig = Field(description="settings of the run")

@@ -17,11 +17,8 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.messages import explain, nearest, quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
+from subtx_toy.settings.packaged import FOLDER, names
 from subtx_toy.settings.toml_file import read_toml
-
-_PACKAGED = Path(__file__).parents[1] / "_experiments"  # in an installed wheel
-_CHECKOUT = Path(__file__).parents[2] / "experiments"  # in a checkout, where the package is not built
-_FOLDER = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
     RunConfig.protocol: (Distillation, DistillationSweep),
@@ -52,11 +49,6 @@ def _definition(protocol: object, *, grid: bool) -> type[Definition]:
     return definition
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of the packaged experiments."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
-
-
 def read(experiment: str | Path | Definition, values: Mapping[str, object] | None = None) -> Definition:
     """Read an experiment: a packaged one by name, or a TOML file by its path; a ``Definition`` is returned as it is.
 
@@ -73,7 +65,7 @@ def read(experiment: str | Path | Definition, values: Mapping[str, object] | Non
             raise InputError(
                 f"experiment: expected one of {known}, or the path of a .toml file, got {experiment!r}{hint}"
             )
-        path = _FOLDER / f"{experiment}.toml"
+        path = FOLDER / f"{experiment}.toml"
     if values is None:
         values = read_toml(path, what="experiment")
     if "name" in values:
@@ -89,6 +81,10 @@ def read(experiment: str | Path | Definition, values: Mapping[str, object] | Non
         raise InputError(*(f"{path}: {fault}" for fault in explain(model, error))) from None
     except InputError as error:
         raise InputError(*(f"{path}: grid: {fault}" for fault in error.problems)) from None
+    try:
+        definition.quickened().configs()
+    except InputError as error:
+        raise InputError(*(f"{path}: quick: {fault}" for fault in error.problems)) from None
     return definition
 
 

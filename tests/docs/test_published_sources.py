@@ -9,11 +9,12 @@ import pytest
 from paper_figs.tables.published_sources import SourceKey, SourceValue, published_values, read_sources
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.packaged import names
 from subtx_toy.settings.published import PublishedSweep
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "sources"
 SOURCES = read_sources(FOLDER)
-SWEEPS = {name: sweep for name in definition.names() if isinstance(sweep := definition.read(name), DistillationSweep)}
+SWEEPS = {name: sweep for name in names() if isinstance(sweep := definition.read(name), DistillationSweep)}
 PUBLISHED = {
     key: value
     for name, sweep in SWEEPS.items()

@@ -11,9 +11,10 @@ from subtx_toy.results.comparison import TrialMetrics, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.packaged import names
 from subtx_toy.settings.published import full_name
 
-SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
+SWEEPS = [name for name in names() if isinstance(definition.read(name), DistillationSweep)]
 
 
 def _sweep(name: str) -> DistillationSweep:

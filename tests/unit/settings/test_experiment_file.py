@@ -15,12 +15,13 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import Distillation
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.packaged import names
 from subtx_toy.settings.published import Published, PublishedArm
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.tolerances import Z_BOUND
 
 
-@pytest.mark.parametrize("name", definition.names())
+@pytest.mark.parametrize("name", names())
 def test_every_packaged_experiment_is_valid(name: str) -> None:
     assert definition.read(name).name == name
 
@@ -224,10 +225,10 @@ def test_other_faults_of_a_file_are_told_in_words(tmp_path: Path, text: str, sen
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("name", definition.names())
-def test_every_packaged_experiment_runs_at_its_quick_size(name: str) -> None:
+@pytest.mark.parametrize("name", names())
+def test_every_packaged_experiment_runs_at_a_small_size(name: str) -> None:
     experiment = definition.read(name)
-    config = experiment.configs(experiment.quick)[-1]
+    config = experiment.configs(dict(experiment.small))[-1]
     dataset = load(config.dataset, num_train=config.num_train, num_test=config.num_test)
     record = run_experiment(config, dataset, seed=0)
     assert record.metrics

@@ -10,6 +10,7 @@ import pytest
 from subtx_toy.errors import InputError
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.packaged import names
 from subtx_toy.settings.published import PublishedSweep, full_name
 from subtx_toy.stats import Estimate
 
@@ -94,7 +95,7 @@ def test_what_is_wrong_is_named(points: str, more: str, message: str, tmp_path: 
     assert message in "\n".join(caught.value.problems)
 
 
-SWEEPS = [name for name in definition.names() if isinstance(definition.read(name), DistillationSweep)]
+SWEEPS = [name for name in names() if isinstance(definition.read(name), DistillationSweep)]
 
 
 @pytest.mark.parametrize("name", SWEEPS)
