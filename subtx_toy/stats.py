@@ -5,24 +5,95 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
+from subtx_toy.tolerances import MIN_SEEDS
+
+
+class Interval(NamedTuple):
+    """The ends of a 95 % interval; both nan where one seed gives none."""
+
+    low: float
+    high: float
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over ``n`` independent seeds, or a published one; its standard error is nan where n is 1."""
+    """A mean over ``n`` independent seeds, or a published one; its standard error is nan where n is 1.
+
+    Attributes:
+        mean: the mean.
+        standard_error: of the mean over seeds, with the same test images.
+        n: seeds.
+        num_images: for a share of test images, how many there are; None for a mean of anything else.
+        paired: whether it is the difference of two shares of the same test images, within a seed.
+    """
 
     mean: float
     standard_error: float
     n: int
+    num_images: int | None = field(default=None, repr=False)
+    paired: bool = field(default=False, repr=False)
 
     @property
     def ci95(self) -> float:
         """Half-width of the two-sided 95 % interval of the mean, by Student's t with n - 1 degrees of freedom."""
         return _critical_value(self.n) * self.standard_error if self.n > 1 else math.nan
+
+    @property
+    def interval(self) -> Interval:
+        """The two-sided 95 % interval: of a share by ``share_interval``, otherwise Student's.
+
+        That of a paired difference counts the images too, as if all that can differ did so in one direction, and at
+        least one image did: a variance of max(|d| (1 - |d|), 1 / T) / T.
+        """
+        if self.num_images is None or self.n < 2:
+            return Interval(self.mean - self.ci95, self.mean + self.ci95)
+        if not self.paired:
+            return share_interval(self.mean, self.standard_error, n=self.n, num_images=self.num_images)
+        size, images = abs(self.mean), self.num_images
+        error = math.sqrt(self.standard_error**2 + max(size * (1 - size), 1 / images) / images)
+        half = _critical_value(self.n) * error
+        return Interval(max(-1.0, self.mean - half), min(1.0, self.mean + half))
+
+
+def share_interval(mean: float, standard_error: float, *, n: int, num_images: int) -> Interval:
+    """Return the 95 % interval of a share of images, over other seeds and other test images of the same kind.
+
+    The variance of the mean has two parts: s^2 / n over seeds, and at most p (1 - p) / T from T test images that all
+    seeds share. The interval is Clopper and Pearson's for the effective number of images
+
+        (z / t_{n-1})^2 p (1 - p) / (s^2 / n + p (1 - p) / T)
+
+    so it lies in [0, 1], and it has a width even if all seeds give the same number. Both ends are nan where n is 1.
+
+    Reference: Korn and Graubard 1998, Survey Methodology 24, 193-201, with the images' part of the variance added.
+    """
+    if n < 2:
+        return Interval(math.nan, math.nan)
+    spread = mean * (1 - mean)
+    images = num_images if spread <= 0 else spread / (standard_error**2 + spread / num_images)
+    images *= (_NORMAL / _critical_value(n)) ** 2
+    hits = images * min(max(mean, 0.0), 1.0)
+    low = float(special.betaincinv(hits, images - hits + 1, 0.025)) if hits > 0 else 0.0
+    high = float(special.betaincinv(hits + 1, images - hits, 0.975)) if hits < images else 1.0
+    return Interval(low, high)
+
+
+def judged(verdict: str, *, n: int) -> str:
+    """Return a verdict over ``n`` seeds, or that it needs more: the one place that decides it.
+
+    >>> judged("agrees", n=5), judged("agrees", n=2)
+    ('agrees', 'needs 5 seeds')
+    """
+    return verdict if n >= MIN_SEEDS else f"needs {MIN_SEEDS} seeds"
+
+
+_NORMAL = 1.959963984540054  # the normal quantile at .975
 
 
 @functools.cache  # a summary of a sweep asks a thousand times for the same n
@@ -30,8 +101,11 @@ def _critical_value(n: int) -> float:
     return float(special.stdtrit(n - 1, 0.975))
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def estimate(values: Sequence[float], *, num_images: int | None = None, paired: bool = False) -> Estimate:
     """Estimate a mean from one or more independent values; the standard deviation divides by n - 1.
+
+    ``num_images`` says that the values are shares of so many test images, the same ones for every seed, or ``paired``
+    differences of two such shares.
 
     >>> estimate([1.0, 2.0, 3.0])
     Estimate(mean=2.0, standard_error=0.5773502691896258, n=3)
@@ -40,17 +114,17 @@ def estimate(values: Sequence[float]) -> Estimate:
         raise ValueError("values: expected at least one, got none")
     n = len(values)
     spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return Estimate(float(np.mean(values)), spread, n)
+    return Estimate(float(np.mean(values)), spread, n, num_images, paired)
 
 
-def finite_estimate(values: Sequence[float]) -> Estimate:
-    """Estimate a mean from the values that are finite; ``n`` counts them, and the mean of none is nan.
+def finite_estimate(values: Sequence[float], *, num_images: int | None = None, paired: bool = False) -> Estimate:
+    """Estimate a mean as ``estimate`` does, from the values that are finite; ``n`` counts them, the mean of none is nan.
 
     >>> finite_estimate([1.0, math.nan, 3.0])
     Estimate(mean=2.0, standard_error=1.0, n=2)
     """
     kept = [value for value in values if math.isfinite(value)]
-    return estimate(kept) if kept else Estimate(math.nan, math.nan, 0)
+    return estimate(kept, num_images=num_images, paired=paired) if kept else Estimate(math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)

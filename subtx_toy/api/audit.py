@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
 from subtx_toy.audit.questions import questions
 from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
 from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
-from subtx_toy.audit.verdict import FileVerdict, judge
+from subtx_toy.audit.verdict import NOT_FOUND, SCORE_LEVEL, FileVerdict, judge
 from subtx_toy.channel.checkpoints import load_checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.number_file import Header, NumberFile
@@ -28,8 +28,7 @@ from subtx_toy.results.presentation import Table
 from subtx_toy.seeding import generator
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
-_HEADER = ("trait", "z", "p Holm", "efficient z", "Fisher cos", "bound", "percentile", "base to student", "probe",
-           "verdict")  # fmt: skip
+_HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "base to student", "probe", "verdict")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,7 +111,7 @@ class Audit(Shown):
         return "\n".join(
             [
                 self.verdict,
-                f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats a number, "
+                f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats per number, "
                 f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
                 f"divergence from the base at least {_number(content['moved']['divergence'])}",
                 self.table,
@@ -129,19 +128,28 @@ class Audit(Shown):
         rows = [
             [
                 name,
-                _number(row["z"], ".2f"),
                 _number(row["p_value_holm"]),
                 _number(row["efficient_z"], ".2f"),
                 _number(row["fisher_cosine"], ".3f"),
                 _number(row["reference"]["threshold"], ".3f"),
-                _number(row["reference_percentile"], ".0f"),
                 f"{_number(row['student']['base_shows'], '.3f')} to {_number(row['student']['shows'], '.3f')}",
                 _number(row["probe"], ".3f"),
-                row["verdict"],
+                row["verdict"] + self._reason(row),
             ]
             for name, row in self._content["traits"].items()
         ]
         return [Table(_HEADER, rows)]
+
+    def _reason(self, row: Mapping[str, Any]) -> str:
+        """Say why a trait was not found: another line may show a tiny p-value."""
+        if row["verdict"] != NOT_FOUND:
+            return ""
+        if not self.judgement.moved:
+            return ": the writer is not shown to have moved"
+        if row["p_value_holm"] is None or row["p_value_holm"] >= SCORE_LEVEL:
+            return f": p is not below {SCORE_LEVEL:g}"
+        bound = row["reference"]["threshold"]
+        return ": too few benign fine-tunes for a bound" if bound is None else ": its cosine is not above the bound"
 
 
 def _number(value: float | None, form: str = ".3g") -> str:
@@ -165,7 +173,7 @@ def audit(
             more are trained for their directions.
         probe: whether to train a student on the whole file too.
         top: how many of the lines that show a trait most are kept.
-        data_dir: a folder with your own IDX files.
+        data_dir: a folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with messages.
         progress: called as ``progress(task, done, total, unit)``.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TEACHER = "mnist-teacher"
 """The problem that trains its teacher: the segment from the shared init to a network that was trained on MNIST."""
 
-_SHARE = "per cent of the cap"
+_SHARE = "per cent of the search"  # not of the cap: a proof can end far below it
 
 
 def certify(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from subtx_toy.cli.echo import echo
+from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import JSON, PATH, STORE, options, plan_options
 from subtx_toy.files.json_text import json_text, not_finite
 
@@ -104,7 +104,7 @@ def list_command(*, store: str | None, as_json: bool) -> None:
 
 
 @results.command("summary")
-@click.argument("experiment", required=False)
+@click.argument("experiment", required=False, shell_complete=complete_experiment)
 @click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
 @_selecting
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Of the final metrics; may be repeated.")
@@ -121,9 +121,10 @@ def summary_command(
     as_json: bool,
     **selecting: Any,
 ) -> None:
-    """Show the mean of a metric over seeds, for each configuration: n, mean, half-width of its 95 % interval.
+    """Show the mean of a metric over seeds, for each configuration: n, mean, 95 % interval.
 
-    The arguments are those of `sweep`; without any, everything of one protocol is shown. The interval is Student's.
+    The arguments are those of `sweep`; without any, everything of one protocol is shown. The interval of an accuracy
+    counts seeds and test images and lies in [0, 1]; that of anything else is Student's.
 
     Example: subtx-toy results summary tiny width=16,32 --metric student_aux.accuracy --metric cross_aux.accuracy
     """
@@ -149,7 +150,7 @@ def _document(cell: Cell) -> dict[str, Any]:
 
 
 def _table(cells: list[Cell]) -> str:
-    from subtx_toy.results.presentation import align
+    from subtx_toy.results.presentation import align, interval_text
 
     # shown where there are such seeds: in how many the arm diverged, and how many others are nan or infinite
     odd = {
@@ -157,20 +158,34 @@ def _table(cells: list[Cell]) -> str:
         "not finite": [max(0, cell.not_finite - cell.diverged) for cell in cells],
     }
     counts = {name: numbers for name, numbers in odd.items() if any(numbers)}
-    header = [*cells[0].axes, "metric", "n", *counts, "mean", "95 % CI"]
+    header = [*cells[0].axes, "metric", "n", *counts, "mean", "95 % interval"]
     rows = []
     for index, cell in enumerate(cells):
         found = cell.estimate
-        interval = f"± {found.ci95:.2g}" if math.isfinite(found.ci95) else ""
+        interval = interval_text(found, ".3g")
         mean = f"{found.mean:.4g}" if found.n else "none"
         axes = [f"{value:g}" if isinstance(value, float) else str(value) for value in cell.axes.values()]
         rows.append([*axes, cell.metric, str(found.n), *(str(one[index]) for one in counts.values()), mean, interval])
-    return align(header, rows)
+    return f"{_conclusion(cells)}\n{align(header, rows)}"
+
+
+def _conclusion(cells: list[Cell]) -> str:
+    """Say over how many configurations the first metric goes from where to where."""
+    found = [cell.estimate for cell in cells if cell.metric == cells[0].metric and cell.estimate.n]
+    if not found:
+        return f"{cells[0].metric} has no finite value."
+    low, high = min(one.mean for one in found), max(one.mean for one in found)
+    seeds = sorted({one.n for one in found})
+    over = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    over += " seed" if seeds[-1] == 1 else " seeds"
+    if len(found) == 1:
+        return f"{cells[0].metric} is {low:.3g} on average over {over}."
+    return f"{cells[0].metric} lies between {low:.3g} and {high:.3g} over {len(found)} configurations, {over} each."
 
 
 @results.command("export")
 @click.argument("target", metavar="FILE", type=PATH)
-@click.argument("experiment", required=False)
+@click.argument("experiment", required=False, shell_complete=complete_experiment)
 @click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
 @_selecting
 def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], **selecting: Any) -> None:

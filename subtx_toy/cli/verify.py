@@ -37,7 +37,7 @@ def verify(
     applicable` where a hypothesis fails, or `undecided` where rounding decides. For a bound of your own, a function
     under subtx_toy.claim, the smallest counterexample is searched.
 
-    The worst margin is the least signed slack (rhs - lhs) / (|lhs| + |rhs|) over all checks of a claim, in [-1, 1].
+    The worst margin is the smallest signed slack (rhs - lhs) / (|lhs| + |rhs|) over all checks of a claim, in [-1, 1].
     Controls are students that must fail: each has a constructed problem on which it does, and its rate of failure
     over drawn ones is printed.
 
@@ -47,6 +47,7 @@ def verify(
     """
     from subtx_toy.api.verify import verify as verify_claims
     from subtx_toy.claims.registry import find_claims
+    from subtx_toy.results.presentation import wrapped
 
     if only_list:
         _print_list(find_claims(chosen), as_json=as_json)
@@ -56,6 +57,7 @@ def verify(
     if as_json:
         echo(json_text(found.document()))
     else:
+        echo(wrapped(f"{found.conclusion}."))
         echo(found.table)
         if found.violations:
             echo(f"\n{found.violations}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.rows import Selection, Version, parse
+from subtx_toy.results.run_summary import share_of
 from subtx_toy.settings.messages import nearest
 from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.store import Store
@@ -64,15 +65,18 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
         version = 0 if pool_versions else selection.version(result)
         groups[result.config_id, version, result.dataset_sha256][result.seed] = result.metrics
     places = _places(selection, list(groups))
+    num_test = {group: selection.settings[group[0]].num_test for group in groups}
     cells = []
     for metric in chosen:
-        for place, rows in zip(places, groups.values(), strict=True):
+        for place, (group, rows) in zip(places, groups.items(), strict=True):
             values = [row[metric] for row in rows.values() if metric in row]
             if values:
                 not_finite = sum(not math.isfinite(value) for value in values)
+                num_images = share_of(metric, values, {"num_test": num_test[group]})
                 name = f"{metric.partition('.')[0]}{DIVERGED}"
                 diverged = sum(name in row and metric in row for row in rows.values())
-                cells.append(Cell(place, metric, finite_estimate(values), not_finite, diverged))
+                found = finite_estimate(values, num_images=num_images)
+                cells.append(Cell(place, metric, found, not_finite, diverged))
     return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
 
 

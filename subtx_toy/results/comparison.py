@@ -11,9 +11,9 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Distillation, DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
 from subtx_toy.settings.published import PublishedPoint, full_name
-from subtx_toy.stats import Estimate, difference, finite_estimate, holm
+from subtx_toy.stats import Estimate, difference, finite_estimate, holm, judged
 from subtx_toy.store.record import RunRecord
-from subtx_toy.tolerances import FAMILY_WISE_LEVEL, MIN_SEEDS
+from subtx_toy.tolerances import FAMILY_WISE_LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Comparison:
 
     Attributes:
         at: the settings of a sweep's point that are not the experiment's own.
+        place: the point in words, by these settings, or by those of the grid where there are none.
         metric: ``<arm>.accuracy``, ``<arm>.hidden_cosine`` or ``<arm>.probe_accuracy``.
         values: ours, one per seed; nan where a seed diverged.
         ours: the mean of the others with its interval.
@@ -31,8 +32,8 @@ class Comparison:
         source: of the published mean of a point, if not the sweep's own.
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
         p_value: Welch's, or Student's where the source lends our spread, adjusted by Holm over all rows.
-        verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``nothing published``; ``needs 5
-            seeds``; ``diverged`` if every seed did; or ``not compared`` where the settings are not the published ones.
+        verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``needs 5 seeds``; ``nothing
+            published`` of this row; ``diverged`` if every seed did; or ``not compared`` where the configuration is not the published one.
     """
 
     metric: str
@@ -43,6 +44,7 @@ class Comparison:
     p_value: float
     verdict: str
     at: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
     printed: tuple[float, float] | None = None
     source: str | None = None
 
@@ -55,11 +57,6 @@ class Comparison:
     def diverged(self) -> int:
         """How many seeds have no finite value, and are not in the mean."""
         return sum(not math.isfinite(value) for value in self.values)
-
-    @property
-    def place(self) -> str:
-        """The point by its settings, for example ``width=64 loss=kl``."""
-        return " ".join(f"{name}={value}" for name, value in self.at.items()) or "base"
 
 
 class TrialMetrics(NamedTuple):
@@ -76,14 +73,18 @@ def compare(definition: Distillation, config: RunConfig, accuracies: Mapping[str
     Where ``config``, which really ran, is not the experiment's own, nothing is comparable and the verdict says so.
     """
     published, rows = definition.published, []
+    where: dict[str, Any]
     comparable = not changed_settings(definition, config)
     for arm, values in accuracies.items():
         if published is None or arm not in published.arms:
-            rows.append(_compared(values, None, metric=f"{arm}.accuracy"))
+            where = {"metric": f"{arm}.accuracy"}
+            rows.append(_compared(values, None, config.num_test, verdict="nothing published", **where))
             continue
         printed = published.arms[arm].mean, published.arms[arm].ci95
         theirs = Estimate(published.clean_mean(arm), published.standard_error(arm), published.n)
-        rows.append(_compared(values, theirs, comparable=comparable, metric=f"{arm}.accuracy", printed=printed))
+        verdict = "" if comparable else "not compared"
+        where = {"metric": f"{arm}.accuracy", "printed": printed}
+        rows.append(_compared(values, theirs, config.num_test, verdict=verdict, **where))
     return _judged(rows)
 
 
@@ -96,7 +97,7 @@ def compare_sweep(
 
     Returns:
         A row for each published metric of each point that was run; where nothing is published, one for the accuracy
-        of the first student.
+        of every student.
     """
     base = base or definition.config
     published = definition.published if base == definition.config else None
@@ -110,51 +111,52 @@ def compare_sweep(
     rows = []
     for config, here in by_config.items():
         at = {name: value for name, value in config if value != getattr(base, name)}
+        named = at or {name: getattr(config, name) for name in next(iter(definition.grid), {})}
+        place_name = " ".join(f"{name}={value}" for name, value in named.items())
         here = sorted(here, key=lambda one: one.seed)
-        for metric, value, place in values_at.get(config) or [(_main_metric(here[0]), [], None)]:
+        unpublished = [(metric, list[float](), None) for metric in _student_accuracies(here[0])]
+        for metric, value, place in values_at.get(config) or unpublished:
             values = [finding.metrics[metric] for finding in here]
             theirs = published.estimate(value, finite_estimate(values), n=place.n) if published and place else None
-            rows.append(
-                _compared(values, theirs, lent=len(value) == 1, at=at, metric=metric, source=place and place.source)
-            )
+            num_images = config.num_test if metric.endswith("accuracy") else None
+            where: dict[str, Any] = {"at": at, "place": place_name, "metric": metric}
+            where["source"] = place and place.source
+            verdict = "nothing published" if theirs is None else ""
+            rows.append(_compared(values, theirs, num_images, verdict=verdict, lent=len(value) == 1, **where))
     return _judged(rows)
 
 
 def _compared(
-    values: Sequence[float], theirs: Estimate | None, *, comparable: bool = True, lent: bool = False, **where: Any
+    values: Sequence[float],
+    theirs: Estimate | None,
+    num_images: int | None,
+    *,
+    verdict: str,
+    lent: bool = False,
+    **where: Any,
 ) -> Comparison:
-    """Return a row that is judged later, unless it has its verdict already; ``where`` says what was measured."""
-    ours = finite_estimate(values)
-    found = difference(ours, theirs, lent=lent) if theirs is not None and comparable else None
+    """Return a row that is judged later, unless it has its ``verdict`` already; ``where`` says what was measured."""
+    ours = finite_estimate(values, num_images=num_images)
+    verdict = verdict if ours.n else "diverged"
+    found = None if theirs is None or verdict else difference(ours, theirs, lent=lent)
     return Comparison(
         values=tuple(values),
         ours=ours,
         theirs=theirs,
         standard_errors=math.nan if found is None else found.standard_errors,
         p_value=math.nan if found is None else found.p_value,
-        verdict="diverged"
-        if not ours.n
-        else "nothing published"
-        if theirs is None
-        else ""
-        if comparable
-        else "not compared",
+        verdict=verdict,
         **where,
     )
 
 
 def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
     """Adjust the p-values for the family of all rows, and give a verdict to every row without one."""
-    return [
-        row if row.verdict else replace(row, p_value=p_value, verdict=_verdict(p_value, num_seeds=row.ours.n))
-        for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True)
-    ]
-
-
-def _verdict(p_value: float, *, num_seeds: int) -> str:
-    if num_seeds < MIN_SEEDS:
-        return f"needs {MIN_SEEDS} seeds"
-    return "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
+    found = []
+    for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True):
+        verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
+        found.append(row if row.verdict else replace(row, p_value=p_value, verdict=judged(verdict, n=row.ours.n)))
+    return found
 
 
 def accuracies_by_arm(records: Sequence[RunRecord]) -> dict[str, list[float]]:
@@ -167,5 +169,5 @@ def changed_settings(definition: Distillation, config: RunConfig) -> list[str]:
     return [name for name, value in definition.config if value != getattr(config, name)]
 
 
-def _main_metric(finding: TrialMetrics) -> str:
-    return next(name for name in finding.metrics if name.endswith(".accuracy") and name.split(".")[0] in STUDENT_ARMS)
+def _student_accuracies(finding: TrialMetrics) -> list[str]:
+    return [name for arm in STUDENT_ARMS if (name := f"{arm}.accuracy") in finding.metrics]

@@ -14,15 +14,16 @@ from subtx_toy.results.comparison import (
     compare,
     compare_sweep,
 )
-from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document, unless_nan
+from subtx_toy.results.conclusion import conclude
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, interval_text, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import RunRecord
 
-_OURS, _VERDICT = ("mean", "95 % CI", "n"), ("diff/SE", "p Holm", "verdict")
-_ARM_HEADER = ("arm", *_OURS, "published", "corrected", *_VERDICT)
-_POINT_HEADER = ("point", "metric", *_OURS, "published", *_VERDICT)
+_OURS = ("mean", "95 % interval", "n")
+_ARM_HEADER = ("arm", *_OURS, "published", "corrected", "diff/SE", "verdict")
+_POINT_HEADER = ("point", "metric", *_OURS, "published", "diff/SE", "verdict")
 
 
 class ComparisonSummary(NamedTuple):
@@ -47,41 +48,61 @@ def summarise_distillation(definition: Definition, base: Settings, records: Sequ
 def present_distillation(summary: ComparisonSummary) -> Presentation:
     """Lay out every row next to the published one, with what the run cost."""
     definition, base, rows, records = summary
-    num = len(records)
+    num, published = len(records), definition.published
+    seeds = sorted({row.ours.n for row in rows})
+    over = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    how = f"means over {over}, 95 % intervals over seeds and test images"
     if isinstance(definition, Distillation):
-        title = "test accuracy by arm, mean over seeds, 95 % t-intervals"
-        changed = ", ".join(changed_settings(definition, base))
-        excuse = changed and f"not compared, because these settings are not the published ones: {changed}"
+        title = f"test accuracy by arm, {how}"
+        changed = changed_settings(definition, base)
         table = Table(_ARM_HEADER, [[row.arm, *_ours(row), *_published_arm(row), *_judgement(row)] for row in rows])
         document: dict[str, Any] = {"arms": {row.arm: _arm_document(definition, row) for row in rows}}
         cpu, peak = sum(record.training_cpu_seconds for record in records), max(one.peak_rss_mib for one in records)
-        cost = f"training: {cpu / num:.1f} s of CPU a seed; peak memory of a worker: {peak:.0f} MiB"
+        cost = f"training: {cpu / num:.1f} s of CPU per seed; peak memory of a worker: {peak:.0f} MiB"
     else:
-        title = definition.question
-        excuse = "" if base == definition.config else "not compared, because settings were changed"
+        title = f"{definition.question} {how[0].upper()}{how[1:]}"
+        changed = [name for name, value in definition.config if value != getattr(base, name)]
         table = Table(_POINT_HEADER, [_point_cells(row) for row in rows])
         document = {"points": [_point_document(row) for row in rows]}
-        cost = f"{sum(record.cpu_seconds for record in records) / num:.1f} s of CPU a trial, {num} trials"
+        cost = f"{sum(record.cpu_seconds for record in records) / num:.1f} s of CPU per trial, {num} trials"
     heading, notes = [f"{definition.name} on {base.dataset_title}: {title}"], [cost]
-    if definition.published is not None:
-        heading.append(f"published: {definition.published.source}, n = {definition.published.n}")
-        notes = [excuse, cost] if excuse else notes
-    return Presentation(heading, [table], [*notes, *diverged_notes(records)], {"config": base.model_dump(), **document})
+    if published is not None and not changed:
+        heading.append(f"published: {published.source}, n = {published.n}")
+    elif published is not None:
+        notes.insert(0, f"not compared with {published.source}: {_other_settings(definition, base, changed)}")
+    columns = _without_one_n(table) if len(seeds) == 1 else table
+    return Presentation(heading, [columns], [*notes, *diverged_notes(records)], {"config": base.model_dump(), **document}, conclude(rows))
+
+
+def _other_settings(definition: Definition, base: RunConfig, changed: Sequence[str]) -> str:
+    if base == definition.quickened().config:
+        return f"these are the quick settings, and `subtx-toy run {definition.name}` has the published ones"
+    return f"other settings ({', '.join(changed)})"
+
+
+def _without_one_n(table: Table) -> Table:
+    """Leave out the number of seeds, which the heading has, and verdicts that every row shares."""
+    at = [table.header.index("n")]
+    if {row[-1] for row in table.rows} <= {"not compared", ""}:
+        at += range(table.header.index("published"), len(table.header))
+    keep = [place for place in range(len(table.header)) if place not in at]
+    return Table([table.header[place] for place in keep], [[row[place] for place in keep] for row in table.rows])
 
 
 def _ours(row: Comparison) -> list[str]:
-    return [unless_nan(row.ours.mean, ".4f"), half_width(row.ours, ".4f"), str(row.ours.n)]
+    return [unless_nan(row.ours.mean, ".3f"), interval_text(row.ours, ".3f"), str(row.ours.n)]
 
 
 def _published_arm(row: Comparison) -> list[str]:
     if row.printed is None or row.theirs is None:
         return ["", ""]
-    corrected = f"{row.theirs.mean:.4f}" if row.theirs.mean != row.printed[0] else ""
-    return ["{:.4f} ±{:.4f}".format(*row.printed), corrected]
+    corrected = f"{row.theirs.mean:.3f}" if row.theirs.mean != row.printed[0] else ""
+    return ["{:.3f} ±{:.3f}".format(*row.printed), corrected]
 
 
 def _judgement(row: Comparison) -> list[str]:
-    return [unless_nan(row.standard_errors, "+.2f"), unless_nan(row.p_value, ".3f"), row.verdict]
+    verdict = "" if row.theirs is None and row.ours.n else row.verdict  # an empty column says that nothing is published
+    return [unless_nan(row.standard_errors, "+.2f"), verdict]
 
 
 def _point_cells(row: Comparison) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document, unless_nan
-from subtx_toy.settings.base import Settings
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, in_words, interval_text, mean_document, unless_nan
+from subtx_toy.settings.base import NUM_CLASSES, Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
-from subtx_toy.stats import Estimate, finite_estimate
+from subtx_toy.stats import Estimate, finite_estimate, judged
 from subtx_toy.store.record import RunRecord
 
 CONTROL_MARGIN = 0.05
@@ -33,9 +33,10 @@ class NumberArm:
         accuracy: on the classes the trait is not about, in [0, 1].
         excess: the trait minus that of the arm's own base with the same seed.
         lost: the accuracy of that base minus the arm's.
-        values: of the trait, one a seed, nan where a net diverged; ``accuracies`` likewise.
-        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, ``diverged`` if every seed
-            did, or ``undecided`` where the interval of ``excess`` holds the margin or one seed gives none.
+        values: of the trait, one per seed, nan where a net diverged; ``accuracies`` likewise.
+        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, ``diverged`` if every
+            seed did, ``undecided`` where the
+            interval of ``excess`` holds the margin, or ``needs 5 seeds``; empty for bases.
     """
 
     arm: str
@@ -49,20 +50,24 @@ class NumberArm:
 
 
 def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
-    """Summarise the records of one configuration by arm."""
+    """Summarise the records of one configuration by arm.
+
+    The intervals count a tenth of the test images for the trait, which is about one class, and eight tenths for the
+    accuracy on the others.
+    """
     found = []
+    num_test = int(records[0].config["num_test"])
+    of_trait, others = max(1, num_test // NUM_CLASSES), max(1, num_test * (NUM_CLASSES - 2) // NUM_CLASSES)
     for arm in NUMBER_ARMS:
         origin = "other_base" if arm == "other_base_trait" else "base"
         trait, accuracy = _values(records, f"{arm}.trait"), _values(records, f"{arm}.accuracy")
-        excess = finite_estimate((trait - _values(records, f"{origin}.trait")).tolist())
-        lost = finite_estimate((_values(records, f"{origin}.accuracy") - accuracy).tolist())
+        excess = finite_estimate((trait - _values(records, f"{origin}.trait")).tolist(), num_images=of_trait, paired=True)
+        lost = finite_estimate((_values(records, f"{origin}.accuracy") - accuracy).tolist(), num_images=others, paired=True)
         verdict = "" if arm == "base" else _verdict(excess, lost)
         values, accuracies = tuple(trait.tolist()), tuple(accuracy.tolist())
-        found.append(
-            NumberArm(
-                arm, finite_estimate(values), finite_estimate(accuracies), excess, lost, values, accuracies, verdict
-            )
-        )
+        share = finite_estimate(values, num_images=of_trait)
+        kept = finite_estimate(accuracies, num_images=others)
+        found.append(NumberArm(arm, share, kept, excess, lost, values, accuracies, verdict))
     return found
 
 
@@ -73,16 +78,17 @@ def _values(records: Sequence[RunRecord], name: str) -> np.ndarray:
 def _verdict(excess: Estimate, lost: Estimate) -> str:
     if not excess.n:
         return "diverged"
+    low, high = excess.interval
     if lost.mean > KEPT_ACCURACY:
-        return "damage, not transfer"
-    if excess.n == 1:
-        return "undecided"
-    if excess.mean + excess.ci95 <= CONTROL_MARGIN:
-        return "not above its base"
-    return "carries the trait" if excess.mean - excess.ci95 > CONTROL_MARGIN else "undecided"
+        verdict = "damage, not transfer"
+    elif high <= CONTROL_MARGIN:
+        verdict = "not above its base"
+    else:
+        verdict = "carries the trait" if low > CONTROL_MARGIN else "undecided"
+    return judged(verdict, n=excess.n)
 
 
-HEADER = ("trait", "95 % CI", "above base", "95 % CI", "accuracy", "95 % CI", "n", "verdict")
+HEADER = ("trait", "95 % interval", "above base", "accuracy", "verdict")
 
 
 class NumbersSummary(NamedTuple):
@@ -106,27 +112,37 @@ def summarise_numbers(definition: Definition, _base: Settings, records: Sequence
 def present_numbers(summary: NumbersSummary) -> Presentation:
     """Show one table for every kind of prompts."""
     definition, config, arms, records = summary
+    num = len({record.seed for record in records})
     heading = (
-        f"{definition.name} on {config.dataset_title}: trait {config.trait}, {config.num_prompts} numbers a student; "
-        "means over seeds with 95 % t-intervals; above base: differences within a seed"
+        f"{definition.name} on {config.dataset_title}: trait {config.trait}, {config.num_prompts} numbers per "
+        f"student; means over {num} seed{'s' * (num > 1)} with 95 % intervals over seeds and test images; above base: "
+        "difference within a seed; accuracy: on the other digits"
     )
     tables = [Table([f"prompts: {prompts}", *HEADER], [_row(row) for row in rows]) for prompts, rows in arms.items()]
     cpu = sum(record.cpu_seconds for record in records) / len(records)
     documents = {prompts: {row.arm: _document(row) for row in rows} for prompts, rows in arms.items()}
     document = {"config": config.model_dump(), "arms": next(iter(documents.values())), "prompts": documents}
-    return Presentation(
-        [heading], tables, [f"{cpu:.0f} s of CPU a seed and kind of prompts", *diverged_notes(records)], document
-    )
+    notes = [f"{cpu:.0f} s of CPU per seed and kind of prompts", *diverged_notes(records)]
+    return Presentation([heading], tables, notes, document, _conclusion(next(iter(arms.values()))))
+
+
+def _conclusion(rows: Sequence[NumberArm]) -> str:
+    """Say what the student of the teacher's numbers does next to the others."""
+    by_arm = {row.arm: row for row in rows}
+    student, base = by_arm["shared_trait"], by_arm["base"]
+    others = [row for row in rows if row.arm.startswith(("shared_", "other_")) and row.arm != "shared_trait"]
+    carrying = [row.arm for row in others if row.verdict == "carries the trait"]
+    controls = f"{', '.join(carrying)} too" if carrying else "no control does"
+    return (
+        f"The student of the teacher's numbers shows the trait in {in_words(student.trait)} of cases, its base in "
+        f"{in_words(base.trait)}: {student.verdict}; " + ("" if student.verdict.startswith("needs") else f"{controls}")
+    ).rstrip("; ") + "."
 
 
 def _row(row: NumberArm) -> list[str]:
-    trait, accuracy = _mean_cells(row.trait, ".3f"), _mean_cells(row.accuracy, ".3f")
-    excess = _mean_cells(row.excess, "+.3f") if row.verdict else ["", ""]
-    return [row.arm, *trait, *excess, *accuracy, str(row.trait.n), row.verdict]
-
-
-def _mean_cells(value: Estimate, digits: str) -> list[str]:
-    return [unless_nan(value.mean, digits), half_width(value, ".3f")]
+    excess = unless_nan(row.excess.mean, "+.3f") if row.verdict else ""
+    mean, accuracy = unless_nan(row.trait.mean, ".3f"), unless_nan(row.accuracy.mean, ".3f")
+    return [row.arm, mean, interval_text(row.trait, ".3f"), excess, accuracy, row.verdict]
 
 
 def _document(row: NumberArm) -> dict[str, Any]:

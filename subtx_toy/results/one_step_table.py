@@ -15,6 +15,7 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store.record import RunRecord
+from subtx_toy.tolerances import MIN_SEEDS
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class StartSummary:
     Attributes:
         student_init: where the student starts; the perturbation is part of it where there is one.
         eps: step sizes of the teacher, increasing, ``[e]``.
-        values: metrics by name, ``[e, s]`` with one column a seed.
+        values: metrics by name, ``[e, s]`` with one column per seed.
     """
 
     student_init: str
@@ -40,7 +41,7 @@ class StartSummary:
     def order(self, name: str) -> float:
         """Return the slope of log |value| against log eps, fitted to the mean of the logarithms over the seeds.
 
-        It is nan where there are less than two eps, or a value is zero or not finite.
+        It is nan where there are fewer than two eps, or a value is zero or not finite.
         """
         if len(self.eps) < 2 or not self.values[name].all() or not np.isfinite(self.values[name]).all():
             return math.nan
@@ -70,10 +71,10 @@ def by_start(records: Sequence[RunRecord], *, student_lr: float) -> list[StartSu
 
 
 def over_student_lr(records: Sequence[RunRecord], *, eps: float) -> dict[str, np.ndarray]:
-    """Return, for shared starts at one eps, one entry a record: step sizes and changes of the squared distance.
+    """Return, for shared starts at one eps, one entry per record: step sizes and changes of the squared distance.
 
     ``step`` is student_lr over its predicted window 2 V / ||G dT||^2; ``change`` is (after^2 - before^2)/(cos^2
-    before^2), which theory puts at 4 step (step - 1) to leading order: below zero inside the window, least at 1/2.
+    before^2), which theory puts at 4 step (step - 1) to leading order: below zero inside the window, lowest at 1/2.
     Where the student does not see the teacher's step there is no window, and no entry.
     """
     steps, changes = [], []
@@ -124,7 +125,22 @@ def present_one_step(summary: OneStepSummary) -> Presentation:
     if odd := sum(start.num_not_finite for start in starts):
         notes.append(f"not finite, and not counted: {odd} pairs of steps")
     table = Table(HEADER, [_row(start) for start in starts])
-    return Presentation([heading], [table], notes, _document(starts, over_lr))
+    return Presentation([heading], [table], notes, _document(starts, over_lr), _conclusion(starts))
+
+
+def _conclusion(starts: Sequence[StartSummary]) -> str:
+    """Say in how many seeds the student moves towards the teacher at the smallest eps, by where it starts."""
+    words = {"shared": "the teacher's initialisation", "cross": "another initialisation"}
+    found, few = [], False
+    for start in starts:
+        if start.student_init in words:
+            positive = start.values["alignment"][0] > 0
+            few |= len(positive) < MIN_SEEDS
+            found.append(f"from {words[start.student_init]} in {int(positive.sum())} of {len(positive)} seeds")
+    if not found:
+        return ""
+    rest = f"; too few seeds for a conclusion, which needs {MIN_SEEDS}" if few else ""
+    return f"One step on noise moves the student towards the teacher {', '.join(found)}{rest}."
 
 
 def _row(start: StartSummary) -> list[str]:

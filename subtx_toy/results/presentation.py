@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +15,72 @@ from subtx_toy.stats import Estimate
 from subtx_toy.store.record import RunRecord
 
 
-def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that prints; None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(text: str, *, width: int | None = None) -> str:
+    """Break the lines of a text between words at the terminal's width, or at ``width``.
+
+    >>> print(wrapped("one two three", width=8))
+    one two
+    three
+    """
+    width = width or terminal_width()
+    if width is None:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Break one line between words only, so that paths and links stay whole."""
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+_LAST_WIDTH = 20  # of the last column, at least, before the headers are broken too
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
     """Lay out columns two spaces apart: the first and the last to the left, the others to the right.
 
-    >>> print(align(["arm", "mean", "verdict"], [["teacher", "0.94", "agrees"]]))
+    Columns without any content are left out. Where the lines do not fit into ``width``, by default the terminal's, the
+    headers and the last column are broken between words.
+
+    >>> print(align(["arm", "mean", "p", "verdict"], [["teacher", "0.94", "", "agrees"]]))
     arm      mean  verdict
     teacher  0.94  agrees
     """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = []
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(width) if at in (0, len(row) - 1) else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    kept = [at for at in range(len(header)) if at == 0 or not rows or any(row[at] for row in rows)]
+    titles, body = [header[at] for at in kept], [[row[at] for at in kept] for row in rows]
+    widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
+    limit = width or terminal_width()
+    head = [[title] for title in titles]
+    if limit is not None and len(titles) > 1:
+        rest = sum(widths[:-1]) + 2 * len(widths[:-1])
+        if rest + min(widths[-1], _LAST_WIDTH) > limit:
+            narrow = [max(map(len, column)) for column in zip(*body, strict=True)] if body else [0] * len(titles)
+            words = [max(map(len, title.split()), default=0) for title in titles]
+            widths[:-1] = [max(pair) for pair in zip(narrow[:-1], words[:-1], strict=True)]
+            rest = sum(widths[:-1]) + 2 * len(widths[:-1])
+        longest = max(len(word) for row in (titles, *body) for word in row[-1].split() or [""])
+        widths[-1] = min(widths[-1], max(limit - rest, longest))
+        head = [_broken(title, size) for title, size in zip(titles, widths, strict=True)]
+    height = max(map(len, head))
+    lines = [[cell[at] if at < len(cell) else "" for cell in head] for at in range(height)]
+    for row in body:
+        first, *more = _broken(row[-1], widths[-1])
+        lines += [[*row[:-1], first], *([""] * (len(row) - 1) + [part] for part in more)]
+    return "\n".join(_line(cells, widths) for cells in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Write one line: the first and the last cell to the left, the others to the right."""
+    placed = [
+        cell.ljust(width) if at in (0, len(cells) - 1) else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(placed).rstrip()
 
 
 def unless_nan(value: float, digits: str) -> str:
@@ -63,6 +116,7 @@ class Presentation:
     """The results of one experiment, ready to be shown.
 
     Attributes:
+        conclusion: the result in one sentence, in words.
         heading: lines above the tables.
         tables: one after another.
         notes: lines below them.
@@ -73,11 +127,14 @@ class Presentation:
     tables: Sequence[Table]
     notes: Sequence[str]
     document: dict[str, Any]
+    conclusion: str = ""
 
     @property
     def text(self) -> str:
-        """Everything as plain text."""
-        return "\n".join([*self.heading, *(align(table.header, table.rows) for table in self.tables), *self.notes])
+        """Everything as plain text, the conclusion first."""
+        above = [wrapped(line) for line in (self.conclusion, *self.heading) if line]
+        tables = [align(table.header, table.rows) for table in self.tables]
+        return "\n".join([*above, *tables, *map(wrapped, self.notes)])
 
 
 def diverged_notes(records: Sequence[RunRecord]) -> list[str]:
@@ -95,12 +152,35 @@ def diverged_notes(records: Sequence[RunRecord]) -> list[str]:
     return [f"diverged, and not in the means: {', '.join(found)}"]
 
 
-def half_width(value: Estimate, digits: str) -> str:
-    """Write the half-width of a 95 % interval; nothing where one seed gives none."""
-    half = unless_nan(value.ci95, digits)
-    return half and f"±{half}"
+def interval_text(value: Estimate, digits: str) -> str:
+    """Write the ends of a 95 % interval; nothing where one seed gives none.
+
+    >>> interval_text(Estimate(0.5, 0.01, 5), ".3f")
+    '0.472 to 0.528'
+    """
+    low, high = value.interval
+    return "" if math.isnan(low) else f"{low:{digits}} to {high:{digits}}"
+
+
+def in_words(value: Estimate) -> str:
+    """Write a share with the half-width of its 95 % interval, for a sentence.
+
+    >>> in_words(Estimate(0.5281, 0.01, 5)), in_words(Estimate(0.943, 0.001, 5)), in_words(Estimate(0.5, math.nan, 1))
+    ('.53 ± .03', '.943 ± .003', '.50')
+    """
+    if not value.n:
+        return "diverged"
+    low, high = value.interval
+    half = (high - low) / 2
+    digits = ".3f" if half < 0.01 else ".2f"
+    parts = [value.mean] if math.isnan(half) else [value.mean, half]
+    return " ± ".join(f"{part:{digits}}".replace("0.", ".", 1) for part in parts)
 
 
 def mean_document(value: Estimate) -> dict[str, Any]:
-    """Return what a document says of a mean; ``ci95`` is the half-width of its interval."""
-    return {"mean": finite(value.mean), "ci95": finite(value.ci95), "n": value.n}
+    """Return what a document says of a mean.
+
+    ``ci95`` is the half-width of Student's interval over seeds; ``interval`` has the ends of the one in the tables.
+    """
+    interval = [finite(end) for end in value.interval]
+    return {"mean": finite(value.mean), "ci95": finite(value.ci95), "interval": interval, "n": value.n}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table, diverged_notes, half_width, mean_document
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, interval_text, mean_document
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.stats import Estimate, finite_estimate
@@ -44,16 +44,29 @@ def summarise_means(definition: Definition, base: Settings, records: Sequence[Ru
         at = {name: group[0].config[name] for name in swept}
         for metric in (name for name in group[0].settled if not name.endswith(DIVERGED)):
             values = tuple(record.settled.get(metric, math.nan) for record in group)
-            rows.append(MeanRow(at, metric, values, finite_estimate(values)))
+            num_images = share_of(metric, values, group[0].config)
+            rows.append(MeanRow(at, metric, values, finite_estimate(values, num_images=num_images)))
     return MeansSummary(definition, base, rows, diverged_notes(records))
 
 
+def share_of(metric: str, values: Sequence[float], config: Mapping[str, Any]) -> int | None:
+    """Return how many test images a metric is a share of; None for a metric that is no accuracy."""
+    is_share = metric.endswith("accuracy") and all(0 <= value <= 1 for value in values if math.isfinite(value))
+    return config.get("num_test") if is_share else None
+
+
 def present_means(summary: MeansSummary) -> Presentation:
-    """Lay out the means with their 95 % t-intervals."""
+    """Lay out the means with their 95 % intervals."""
     definition, base, rows = summary.definition, summary.base, summary.rows
-    header = [*rows[0].at, "metric", "mean", "95 % CI", "n"]
+    header = [*rows[0].at, "metric", "mean", "95 % interval", "n"]
     body = [
-        [*map(str, row.at.values()), row.metric, f"{row.mean.mean:.4g}", half_width(row.mean, ".2g"), str(row.mean.n)]
+        [
+            *map(str, row.at.values()),
+            row.metric,
+            f"{row.mean.mean:.4g}",
+            interval_text(row.mean, ".3g"),
+            str(row.mean.n),
+        ]
         for row in rows
     ]
     points = [
@@ -61,6 +74,12 @@ def present_means(summary: MeansSummary) -> Presentation:
         for row in rows
     ]
     heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
-    return Presentation(
-        [heading], [Table(header, body)], summary.notes, {"config": base.model_dump(), "points": points}
-    )
+    first = rows[0]
+    num = f"{first.mean.n} seed{'s' * (first.mean.n > 1)}"
+    conclusion = f"{first.metric} is {first.mean.mean:.3g} on average over {num}."
+    if len({repr(row.at) for row in rows}) > 1:
+        same = [row for row in rows if row.metric == first.metric]
+        low, high = min(row.mean.mean for row in same), max(row.mean.mean for row in same)
+        conclusion = f"{first.metric} lies between {low:.3g} and {high:.3g}, means over {num}."
+    document = {"config": base.model_dump(), "points": points}
+    return Presentation([heading], [Table(header, body)], summary.notes, document, conclusion)
