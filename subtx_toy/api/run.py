@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from subtx_toy.api.arguments import data_folder, num_workers, store_path
 from subtx_toy.api.display import silent
 from subtx_toy.api.run_result import Run
+from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import seed_list
@@ -17,18 +18,12 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.store import Store
-from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.schedule import schedule
-from subtx_toy.sweep.session import Tally, carry_out
-from subtx_toy.sweep.trial import TrialOutcome
+from subtx_toy.sweep.session import carry_out
 
 if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress, Report
-
-
-QUICK_SEEDS = "0:2"
-"""Seeds of a quick run that names none."""
 
 
 def run(
@@ -48,9 +43,9 @@ def run(
     Args:
         experiment: a packaged name, the path of a TOML file, or what ``read`` made of one.
         seeds: such as ``range(10)``, ``"0:10"`` or ``3``; by default the experiment's own.
-        quick: small settings on drawn digits, to try things, where none are given; 2 seeds unless some are given.
+        quick: the experiment's quick settings: drawn digits, a small network, 5 seeds, done in seconds.
         workers: processes of one thread each; by default as many as there are processors.
-        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with a line for every finished seed; ``print`` will do.
         progress: called as ``progress(task, done, total, unit)``.
@@ -67,12 +62,16 @@ def run(
     base, configs, chosen = choose(definition, settings, seeds, quick=quick)
     with Store(path) as opened:
         trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
-        watch = TrialLines(report or silent, progress or silent)
-        steps = carry_out(
-            trials, opened, lambda: pools.LocalWorkers(num), experiment=definition.name, retry_failed=True
-        )  # fmt: skip
-        for tally, outcomes in steps:
-            watch(tally, outcomes)
+        pool = pools.LocalWorkers(num)
+        watch = TrialLines(trials, report or silent, progress or silent)
+        steps = carry_out(trials, opened, lambda: pool, experiment=definition.name, retry_failed=True)
+        try:
+            for tally, outcomes in steps:
+                watch(tally, outcomes)
+                watch.running(pool.pulses())
+        except KeyboardInterrupt:
+            watch.interrupted(opened.path)
+            raise
         watch.end()
         found = opened.get([trial.run_id for trial in trials])
     records = tuple(trial.labelled(found[trial.run_id]) for trial in trials if trial.run_id in found)
@@ -86,19 +85,25 @@ def choose(
     definition: Definition, settings: Mapping[str, Any], seeds: str | int | Iterable[int] | None, *, quick: bool
 ) -> tuple[Settings, list[Settings], tuple[int, ...]]:
     """Return the settings before the grid, all configurations, and the seeds of a run, as ``run`` chooses them."""
-    changes = {**definition.quick, **settings} if quick else settings
+    definition = definition.quickened() if quick else definition
     base, configs, chosen = definition.config, list[Settings](), tuple[int, ...]()
     several = [name for name, value in settings.items() if _is_several(definition, name, value)]
-    problems = [f"{name}: expected one value, got several; `sweep` takes several" for name in several]
+    problems = [_points_to_sweep(definition, name, settings[name]) for name in several]
     with InputError.collected(problems):
         if not several:
-            base = definition.config.override(changes)
-            configs = definition.configs(changes)
+            base = definition.config.override(settings)
+            configs = definition.configs(settings)
             definition.check_distinguishable(configs)
     with InputError.collected(problems):
-        chosen = seed_list(seeds if seeds is not None else QUICK_SEEDS if quick else definition.seeds)
+        chosen = seed_list(definition.seeds if seeds is None else seeds)
     InputError.gather(problems)
     return base, configs, chosen
+
+
+def _points_to_sweep(definition: Definition, name: str, value: object) -> str:
+    listed = value if isinstance(value, str) else ",".join(map(str, cast(Iterable[object], value)))
+    command = f"subtx-toy sweep {definition.name} {name}={listed}"
+    return f"{name}: expected one value, got several; for several, use `{command}`"
 
 
 def _is_several(definition: Definition, name: str, value: object) -> bool:
@@ -106,66 +111,3 @@ def _is_several(definition: Definition, name: str, value: object) -> bool:
     field = type(definition.config).model_fields.get(name)
     listed = isinstance(value, str) and "," in value and field is not None and field.annotation is not str
     return listed or isinstance(value, list | tuple | set | range)
-
-
-class TrialLines:
-    """Reports what is stored already, every finished seed, and every new kind of failure."""
-
-    def __init__(self, report: Report, progress: Progress) -> None:
-        self._report, self._progress = report, progress
-        self._total, self._done, self._tally = 0, 0, Tally(0)
-        self._failures: set[str] = set()
-        self._others: set[object] = set()
-
-    def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
-        """Report some outcomes; the first call comes before any trial has run."""
-        if not self._tally.total:
-            self._total = tally.left
-            if tally.stored:
-                self._report(f"{tally.stored} of {tally.total} trials are stored already")
-        self._tally = tally
-        for line in waiting_lines(tally, self._others):
-            self._report(line)
-        if not self._total:
-            return
-        for outcome in outcomes:
-            self._done += 1
-            if outcome.record is not None:
-                self._report(_line(outcome.record, self._done, self._total))
-            for line in failure_lines(outcome, f"seed {outcome.trial.seed}", self._failures):
-                self._report(line)
-        self._progress("training", self._total - tally.left, self._total, "trials")
-
-    def end(self) -> None:
-        """Say how many trials failed."""
-        tally = self._tally
-        if tally.failed_before:
-            self._report(f"{tally.failed_before} trials failed in another session on the same store")
-        if failed := tally.failed + tally.failed_before:
-            self._report(f"{failed} trials failed; the others are stored, and the same command tries again")
-
-
-def failure_lines(outcome: TrialOutcome, name: str, known: set[str]) -> list[str]:
-    """Say why a trial failed, and where if that is not ``known`` yet; nothing of a trial that finished."""
-    if outcome.record is not None:
-        return []
-    where = outcome.error.strip()
-    reason = where.splitlines()[-1]
-    lines = [f"{name} failed: {reason}"]
-    if reason != where and where not in known:
-        known.add(where)
-        lines.append(where)
-    return lines
-
-
-def waiting_lines(tally: Tally, known: set[object]) -> list[str]:
-    """Say who is waited for, each other coordinator once and again when its state changes."""
-    new = [one for one in tally.waiting_for if (one.host, one.pid, one.state) not in known]
-    known.update((one.host, one.pid, one.state) for one in new)
-    return [f"waiting for {one}" for one in new]
-
-
-def _line(record: RunRecord, done: int, total: int) -> str:
-    words = {arm: f"diverged in epoch {epoch}" for arm, epoch in record.diverged.items()}
-    values = ", ".join(f"{arm} {words.get(arm, f'{value:.3f}')}" for arm, value in record.accuracies.items())
-    return f"[{done}/{total}] seed {record.seed}, {record.cpu_seconds:.1f} s of CPU" + (values and f": {values}")

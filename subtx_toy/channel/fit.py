@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from subtx_toy import pulse
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, all_finite
@@ -80,6 +81,7 @@ def fit(
         if diverged is not None and not bool(torch.isfinite(stack.theta).all()):
             odd = [member for member in range(len(members)) if not all_finite(stack.params(member))]
             diverged |= {member: epoch for member in odd if member not in diverged}
+        pulse.tick()
     return [stack.params(member) for member in range(len(members))]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +17,43 @@ from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.files.terminal_text import terminal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import RenderableType
     from rich.live import Live
-    from rich.progress import TaskID
-    from rich.table import Table
+    from rich.progress import ProgressColumn, Task, TaskID
 
-    from subtx_toy.sweep.session import Tally
-    from subtx_toy.sweep.trial import TrialOutcome
+
+LINE_SECONDS = 20.0  # between plain lines, where there is no terminal
+_WITHIN = "epochs"  # the unit of what runs inside a trial: part of another task
+
+
+@dataclass
+class _Task:
+    """How far a task is, when it began, and when it is expected to end; times by the monotonic clock."""
+
+    done: int
+    total: int | None
+    unit: str
+    start: float
+    end: float | None = None
+
+    def left(self, now: float) -> str:
+        """Say how long the rest takes; it counts down until the next news.
+
+        >>> _Task(2, 6, "trials", 0.0, end=45.0).left(15.0), _Task(0, 6, "trials", 0.0).left(15.0)
+        ('about 0:30 left', '')
+        """
+        from subtx_toy.results.presentation import clock
+
+        if self.end is None or self.total is None or self.done >= self.total:
+            return ""
+        return f"about {clock(self.end - now)} left" if self.end > now + 1 else "almost done"
 
 
 class Display(AbstractContextManager["Display"]):
-    """Messages and progress on stderr: moving bars on a terminal, otherwise one plain line a finished task.
+    """Messages and progress on stderr: moving bars on a terminal, elsewhere a plain line when there is news.
 
-    ``report`` and ``progress`` are what the functions of the package take under these names.
+    ``report`` and ``progress`` are what the functions of the package take under these names. Without a terminal a line
+    comes at least every 20 seconds.
     """
 
     def __init__(self) -> None:
@@ -38,22 +62,32 @@ class Display(AbstractContextManager["Display"]):
 
         self._console = Console(stderr=True, highlight=False)
         self.is_terminal = self._console.is_terminal
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}"))
-        times = (TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+        description = TextColumn("{task.description}", markup=False)
+        columns = (description, BarColumn(bar_width=24), TextColumn("{task.fields[amount]}"))
+        times = (TimeElapsedColumn(), _left_column(self))
         self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self.is_terminal)
-        self._tasks: dict[str, TaskID] = {}
+        self._ids: dict[str, TaskID] = {}
+        self._tasks: dict[str, _Task] = {}
         self._live: Live | None = None
+        self._begun = self._last_line = time.monotonic()
+        self._closed = threading.Event()
+        self.on_interrupt: Callable[[], str] | None = None  # says what is kept
 
     def __enter__(self) -> Display:
         self._bars.start()
+        if not self.is_terminal:
+            threading.Thread(target=self._keep_talking, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed.set()
         self._bars.stop()
         if self._live is not None:
             self._live.stop()
+        if kind is KeyboardInterrupt and self.on_interrupt is not None:
+            self.report(self.on_interrupt())
 
     def show(self, content: RenderableType) -> None:
         """Show something of one's own on the terminal, in the place of the bars."""
@@ -68,39 +102,85 @@ class Display(AbstractContextManager["Display"]):
     def report(self, message: str) -> None:
         """Show a line."""
         message = terminal_text(message)
+        self._last_line = time.monotonic()
         if self.is_terminal:
             self._console.print(message, markup=False, soft_wrap=True)
         else:
             click.echo(message, file=sys.stderr)
 
     def progress(self, task: str, done: int, total: int | None, unit: str) -> None:
-        """Show how far a task is."""
+        """Show how far a task is; one in epochs is part of a task in trials."""
         task = terminal_text(task)
-        amount = _amount(done, total, unit)
+        now, is_new = time.monotonic(), task not in self._tasks
+        known = self._tasks.setdefault(task, _Task(done, total, unit, now))
+        changed = known.done != done
+        known.done, known.total, known.unit = done, total, unit
+        for one in self._tasks.values():
+            self._expect(one, now)
         if not self.is_terminal:
-            if done == 0 and total:
-                click.echo(f"{task}: {total} {unit}", file=sys.stderr)
-            elif done == total:
-                click.echo(f"{task}: {amount}", file=sys.stderr)
+            self._plain(task, done, total, unit, is_news=is_new or changed)
+        else:
+            self._draw(task, known)
+        if unit == _WITHIN and done == total:
+            del self._tasks[task]
+
+    def left(self, task: str) -> str:
+        """Say how long the rest of a task takes."""
+        return self._tasks[task].left(time.monotonic()) if task in self._tasks else ""
+
+    def _expect(self, task: _Task, now: float) -> None:
+        """Estimate the end by the mean rate so far; a rate over a short window jumps with each finished seed."""
+        done: float = task.done
+        if task.unit == "trials":
+            inner = [one for one in self._tasks.values() if one.unit == _WITHIN and one.total]
+            done += sum(one.done / one.total for one in inner if one.total)
+        if task.total and done:
+            task.end = task.start + (now - task.start) * task.total / min(done, task.total)
+
+    def _plain(self, task: str, done: int, total: int | None, unit: str, *, is_news: bool) -> None:
+        if unit == _WITHIN or not is_news:
             return
-        if task not in self._tasks:
-            self._tasks[task] = self._bars.add_task(task, total=total, amount=amount, left="")
-        elapsed = self._bars.tasks[self._bars.task_ids.index(self._tasks[task])].elapsed
-        left = _left(done, total, elapsed)
-        self._bars.update(self._tasks[task], completed=done, total=total, amount=amount, left=left)
+        if done == 0 and total:
+            self.report(f"{task}: {total} {unit}")
+        elif done == total:
+            self.report(f"{task}: {_amount(done, total, unit)}")
+
+    def _draw(self, task: str, known: _Task) -> None:
+        amount = _amount(known.done, known.total, known.unit)
+        if task not in self._ids:
+            self._ids[task] = self._bars.add_task(task, total=known.total, amount=amount, task=task)
+        self._bars.update(self._ids[task], completed=known.done, total=known.total, amount=amount)
+        if known.unit == _WITHIN and known.done == known.total:
+            self._bars.remove_task(self._ids.pop(task))
+
+    def _keep_talking(self) -> None:
+        while not self._closed.wait(1.0):
+            now = time.monotonic()
+            if now - self._last_line > LINE_SECONDS:
+                self.report(self._state(now))
+
+    def _state(self, now: float) -> str:
+        """Say in one line how far the unfinished tasks are."""
+        from subtx_toy.results.presentation import clock
+
+        words = []
+        for name, task in list(self._tasks.items()):
+            if task.total is None or task.done < task.total:
+                left = task.left(now)
+                words.append(f"{name}: {_amount(task.done, task.total, task.unit)}" + (left and f", {left}"))
+        return "; ".join(words) or f"working, {clock(now - self._begun)} so far"
 
 
-def _left(done: int, total: int | None, elapsed: float | None) -> str:
-    """Say how long the rest takes at the mean rate so far; a rate over a short window jumps with each finished seed.
+def _left_column(display: Display) -> ProgressColumn:
+    """Return a column that counts the seconds down between two pieces of news."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
 
-    >>> _left(2, 6, 15.0), _left(0, 6, 15.0)
-    ('about 0:30 left', '')
-    """
-    from subtx_toy.results.presentation import clock
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(display.left(task.fields["task"]))
 
-    if not done or total is None or done >= total or elapsed is None:
-        return ""
-    return f"about {clock(elapsed * (total - done) / done)} left"
+    return Left()
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
@@ -120,93 +200,3 @@ def working() -> Iterator[dict[str, Any]]:
     """Show messages and progress on stderr, and let SIGTERM end the work; yields the keywords that report them."""
     with interruptible(), Display() as display:
         yield {"report": display.report, "progress": display.progress}
-
-
-_LINE_SECONDS = 10.0  # between plain lines
-
-
-class SweepProgress:
-    """Shows the tally of a sweep on a display; call it as often as there is news."""
-
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._start = self._last_line = time.monotonic()
-        self._started = False
-        self._failures: set[str] = set()
-        self._others: set[object] = set()
-
-    def __call__(self, tally: Tally, outcomes: Sequence[TrialOutcome]) -> None:
-        """Show what there is to do, before anything is done; then how far it is, and each new kind of failure once."""
-        from subtx_toy.api.run import failure_lines, waiting_lines
-
-        elapsed = time.monotonic() - self._start
-        if not self._started:
-            self._started = True
-            before = [f"{tally.stored} are stored already"] if tally.stored else []
-            if tally.failed_before:
-                before.append(f"{tally.failed_before} failed earlier (--retry-failed runs them again)")
-            self._display.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
-        elif not self._display.is_terminal and time.monotonic() - self._last_line > _LINE_SECONDS:
-            self._last_line = time.monotonic()
-            self._display.report(line(tally, elapsed))
-        for text in waiting_lines(tally, self._others):
-            self._display.report(text)
-        for outcome in outcomes:
-            name = f"trial {outcome.trial.run_id[:12]}, seed {outcome.trial.seed}"
-            for text in failure_lines(outcome, name, self._failures):
-                self._display.report(text)
-        if self._display.is_terminal:
-            self._display.show(_table(tally, elapsed))
-
-    def finish(self, tally: Tally) -> None:
-        """Show how the sweep ended."""
-        failed = tally.failed + tally.failed_before
-        self._display.report(line(tally, time.monotonic() - self._start))
-        if tally.left:
-            self._display.report(f"stopped with {tally.left} trials left; the same command goes on")
-        if failed:
-            self._display.report(f"{failed} trials failed; the others are stored, and --retry-failed tries again")
-
-
-def line(tally: Tally, elapsed: float) -> str:
-    """Write a tally as one line; ``elapsed`` seconds of this session.
-
-    >>> from subtx_toy.sweep.session import Tally
-    >>> line(Tally(total=10, stored=2, done=4, failed=1), 8.0)
-    '7 of 10 trials, 0.62 a second, about 0:05 left, 1 failed'
-    """
-    from subtx_toy.results.presentation import clock
-
-    here = tally.done + tally.failed
-    words = [f"{tally.total - tally.left} of {tally.total} trials"]
-    if here:
-        words.append(f"{here / elapsed:.2f} a second")
-        if tally.left:
-            words.append(f"about {clock(tally.left * elapsed / here)} left")
-    if tally.failed:
-        words.append(f"{tally.failed} failed")
-    return ", ".join(words)
-
-
-def _table(tally: Tally, elapsed: float) -> Table:
-    from rich import box
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-
-    from subtx_toy.results.presentation import clock
-
-    here = tally.done + tally.failed
-    rate = here / elapsed if here else 0.0
-    columns: dict[str, RenderableType] = {
-        "trials": f"{tally.total - tally.left} of {tally.total}",
-        "": ProgressBar(total=max(tally.total, 1), completed=tally.total - tally.left, width=24),
-        "this session": str(tally.done),
-        "elsewhere": str(tally.elsewhere),
-        "failed": str(tally.failed + tally.failed_before),
-        "a second": f"{rate:.2f}" if here else "",
-        "elapsed": clock(elapsed),
-        "left": clock(tally.left / rate) if rate else "",
-    }
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_row(*columns.values())
-    return table

@@ -8,13 +8,14 @@ import rich_click as click
 
 from subtx_toy.cli.display import Display
 from subtx_toy.cli.echo import echo
+from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
 from subtx_toy.files.json_text import json_text
 
 
 @click.command(short_help="Run an experiment over axes and seeds; resumes.")
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=complete_experiment)
 @click.argument("axes", metavar="[SETTING=VALUES]...", nargs=-1)
 @plan_options
 @click.option("--dry-run", is_flag=True, help="List the trials with their keys and states, and stop.")
@@ -60,7 +61,7 @@ def sweep(
     Example: subtx-toy sweep tiny width=16,32 num_aux=1,3,10 --seeds 0:5
     """
     from subtx_toy.api import sweep as api
-    from subtx_toy.cli.display import SweepProgress
+    from subtx_toy.cli.sweep_progress import SweepProgress
     from subtx_toy.errors import InputError
     from subtx_toy.sweep.plan import Plan
 
@@ -79,7 +80,7 @@ def sweep(
             listed = api.preview(plan, **chosen, **news)
             echo(json_text(listed.document()) if as_json else f"{listed.table}\n{listed.conclusion}")
             return 0
-        progress = SweepProgress(display)
+        progress = SweepProgress(display, plan.swept)
         done = api.sweep(plan, **options, **news, watch=progress)
         progress.finish(done.tally)
     echo(json_text(done.document()) if as_json else f"records: {done.store}")

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
+from subtx_toy import pulse
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
@@ -92,6 +93,7 @@ def run_protocol(
     Steps are taken by ``trainer``, by default the fastest there is; ``watch`` is called after every step with the
     phase, ``"teacher"`` or ``"students"``, and its trainer.
     """
+    pulse.expect(config.teacher_epochs + config.student_epochs)
     setup = setup_of(config, dataset, seed=seed)
     model, make_trainer = setup.model, trainer or fastest_trainer(setup)
     if config.probe and not isinstance(model, HiddenModel):
@@ -116,6 +118,7 @@ def run_protocol(
     plain = trainer is None and watch is None
     key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale)
     taught = _TEACHERS.get(key, train) if plain else train()
+    pulse.reach(config.teacher_epochs)  # also if the teacher was found
     teacher = make_trainer(setup, [taught.params], learning_loss, ["class"])
 
     arms = [arm for arm, choices in STUDENTS.items() if config.students in ("all", arm, *choices)]

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from subtx_toy import pulse
 from subtx_toy.channel.fit import DROPPED, Recipe, fit
 from subtx_toy.channel.model import head_model, head_params, with_head
 from subtx_toy.channel.net_cache import NetCache
@@ -33,7 +34,10 @@ def run_numbers(config: NumbersConfig, dataset: Dataset, *, seed: int) -> dict[s
     teacher's numbers that the filter drops. Of an arm that diverged they are nan, and ``<arm>.diverged_epoch`` is the
     epoch by whose end it had; students whose lesson a diverged net was to write have 0.
     """
+    before = 2 * (config.base_epochs + config.teacher_epochs)
+    pulse.expect(before + config.student_epochs)
     family = train_family(config, dataset, seed=seed)
+    pulse.reach(before)  # also if the nets were found
     nets = {"base": family.base, "teacher": family.teacher, "other_base": family.other_base}
     epochs = {
         "base": config.base_epochs, "teacher": config.base_epochs + config.teacher_epochs,

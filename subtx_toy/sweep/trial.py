@@ -13,9 +13,9 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from subtx_toy import __version__
+from subtx_toy import __version__, pulse
 from subtx_toy.errors import InputError, WorkerError
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 from subtx_toy.sweep.time_limit import TimeLimitError, limited
@@ -72,9 +72,15 @@ class Edition:
         return f"subtx-toy {self.package} with RESULTS_VERSION {self.results_version}"
 
 
-def start_worker() -> None:
-    """Prepare a worker process: one thread, interrupts left to the coordinator, and no life without it."""
+def start_worker(memory: Any = None) -> None:
+    """Prepare a worker process: one thread, interrupts left to the coordinator, and no life without it.
+
+    ``memory`` is where it writes how far its trial is.
+    """
     import torch
+
+    if memory is not None:
+        pulse.report_to(memory, os.getpid())
 
     torch.set_num_threads(1)
     # A terminal sends Ctrl-C to every process; the coordinator answers for all of them.
@@ -105,6 +111,7 @@ def _outcome(trial: Trial) -> TrialOutcome:
         with contextlib.suppress(Exception):  # which running it meets again
             _load(trial)
     started = time.time()
+    pulse.begin(trial.run_id)
     try:
         with limited(trial.timeout):
             record, error = run_trial(trial), ""

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from subtx_toy import pulse
 from subtx_toy.errors import WorkerError
 from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
@@ -48,6 +49,7 @@ class LocalWorkers:
 
     def __init__(self, num: int) -> None:
         self.num = num
+        self._memory: Any = None  # for the pulses of the workers
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
         self._under_way: list[Future[list[TrialOutcome]]] = []
         self._not_ours = set(multiprocessing.active_children())
@@ -58,8 +60,9 @@ class LocalWorkers:
             if self._pool is None:
                 # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
                 context = multiprocessing.get_context("spawn")
+                self._memory = pulse.shared_memory()
                 self._pool = concurrent.futures.ProcessPoolExecutor(
-                    self.num, mp_context=context, initializer=start_worker
+                    self.num, mp_context=context, initializer=start_worker, initargs=(self._memory,)
                 )
             with _one_thread_each(), _without_main(), _uninterrupted():
                 batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
@@ -69,6 +72,10 @@ class LocalWorkers:
             raise WorkerError(f"workers: cannot start {self.num} processes: {_missing(error)}") from None
         self._under_way = [*(other for other in self._under_way if not other.done()), batch]
         return batch
+
+    def pulses(self) -> dict[str, pulse.Pulse]:
+        """Return how far the running trials are, by the beginning of their keys."""
+        return {} if self._memory is None else {one.key: one for one in pulse.pulses(self._memory)}
 
     def died(self, error: BaseException) -> bool:
         """Return whether the pool is broken, as it is with any of its workers."""

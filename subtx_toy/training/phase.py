@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from subtx_toy import pulse
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.model import accuracy
 from subtx_toy.training.inputs import ImageInputs, batches, shuffled_batches
@@ -74,6 +75,7 @@ def run_phase(
         # Batches differ in size, so the mean over inputs weighs each by its own.
         losses.append(np.average(epoch_losses, axis=0, weights=sizes).tolist())
         accuracies.append(held_out.accuracies(trainer, CURVE_IMAGES))
+        pulse.tick()
     curves = {f"{arm}.accuracy": [values[at] for values in accuracies] for at, arm in enumerate(arms)}
     curves |= {f"{arm}.loss": [values[at] for values in losses] for at, arm in enumerate(arms)}
     return PhaseResult(curves, seconds)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from subtx_toy.pulse import Pulse
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.store.record import RunRecord
@@ -56,6 +57,9 @@ class Here:
         future: Future[list[TrialOutcome]] = Future()
         future.set_result(run_batch(trials, Edition.here()))
         return future
+
+    def pulses(self) -> dict[str, Pulse]:
+        return {}
 
     def died(self, error: BaseException) -> bool:
         raise AssertionError(error)

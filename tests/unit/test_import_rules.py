@@ -15,7 +15,7 @@ ROUTES = ("theory", "training", "certify")
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
     ("limits",),
-    ("errors", "tolerances", "seeding"),
+    ("errors", "tolerances", "seeding", "pulse"),
     ("files", "settings", "stats"),
     ("store",),
     ("problem", "data"),

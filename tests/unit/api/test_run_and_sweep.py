@@ -82,7 +82,7 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
     [
         (lambda: st.run("tinny"), "did you mean 'tiny'?"),
         (lambda: st.run("tiny", widht=3), "widht: unknown key; did you mean 'width'?"),
-        (lambda: st.run("tiny", num_aux=[3, 10]), "num_aux: expected one value, got several; `sweep` takes several"),
+        (lambda: st.run("tiny", num_aux=[3, 10]), "got several; for several, use `subtx-toy sweep tiny num_aux=3,10`"),
         (lambda: st.run("tiny", num_aux="3,10"), "num_aux: expected one value, got several"),
         (lambda: st.run(3), "experiment: expected a name or the path of a .toml file, got 3"),  # type: ignore[arg-type]
         (lambda: st.run("tiny", seeds=[-1]), "seeds: expected integers >= 0"),
