@@ -175,7 +175,7 @@ def train(
         epochs: passes over the file.
         seed: names the random streams.
         trait: to measure.
-        data_dir: a folder with your own IDX files.
+        data_dir: a folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with messages.
         progress: called as ``progress(task, done, total, unit)``.
     """

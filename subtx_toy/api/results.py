@@ -32,7 +32,7 @@ def results(
         experiment: as ``sweep`` takes it; None for everything that is stored.
         axes: as ``sweep`` takes them.
         seeds: of the trials; by default all that are stored.
-        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
         all_versions: whether results of other versions are included.
 
     Raises:

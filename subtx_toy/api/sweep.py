@@ -69,7 +69,7 @@ def sweep(
         retry_failed: whether trials that failed in an earlier session run again.
         max_failures: stop after so many failed trials; the others stay pending.
         trial_timeout: seconds after which a trial is ended, and has failed.
-        store: the results file; by default SUBTX_TOY_STORE, or a file in the user's data folder.
+        store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with one line for each data set that is obtained.
         progress: called as ``progress(task, done, total, unit)`` while data is obtained.

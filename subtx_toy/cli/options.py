@@ -26,7 +26,9 @@ PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 OUT = click.option("--out", required=True, type=FILE, callback=writable, help="File to write.")
 STORE = click.option("--store", metavar="PATH", help="Results file. [env: SUBTX_TOY_STORE]")
-DATA_DIR = click.option("--data-dir", type=PATH, help="Folder of your own IDX files. [env: SUBTX_TOY_DATA]")
+DATA_DIR = click.option(
+    "--data-dir", type=PATH, help="Folder with the IDX files of MNIST or Fashion-MNIST. [env: SUBTX_TOY_DATA]"
+)
 WORKERS = click.option(
     "--workers", type=click.IntRange(1, MAX_WORKERS), help="Processes, one thread each. [default: the processors]"
 )

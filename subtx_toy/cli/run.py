@@ -1,4 +1,4 @@
-"""``subtx-toy run``: one experiment, over seeds, beside its published numbers."""
+"""``subtx-toy run``: one experiment, over seeds, next to its published numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
+from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
 from subtx_toy.files.json_text import json_text
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from subtx_toy.settings.definitions import Definition
 
 
-@click.command(short_help="Run one experiment over seeds, beside its published numbers.")
-@click.argument("experiment")
+@click.command(short_help="Run one experiment over seeds, next to its published numbers.")
+@click.argument("experiment", required=False, shell_complete=complete_experiment)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @SEEDS
-@click.option("--quick", is_flag=True, help="A small run on drawn digits, to try things: 2 seeds unless you name some.")
+@click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, a small network, 5 seeds.")
 @WORKERS
 @STORE
 @DATA_DIR
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @JSON
 @click.option("--settings", "list_settings", is_flag=True, help="List every KEY with what it takes, and stop.")
 def run(
-    experiment: str,
+    experiment: str | None,
     overrides: tuple[str, ...],
     *,
     seeds: str | None,
@@ -45,13 +46,15 @@ def run(
     list_settings: bool,
     **options: Any,
 ) -> int:
-    """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it beside the published numbers.
+    """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it next to the published numbers.
+
+    `subtx-toy list` shows the names. --quick answers the experiment's question in seconds.
 
     Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
     where it was. KEY=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
-    student_epochs; --settings lists them all.
+    student_epochs; --settings lists them all, with or without an EXPERIMENT.
 
-    Example: subtx-toy run cloud2025 dataset=glyphs num_aux=10 --seeds 0:4
+    Example: subtx-toy run cloud2025 --quick
     """
     from subtx_toy.api.run import choose
     from subtx_toy.api.run import run as run_experiment
@@ -60,7 +63,9 @@ def run(
     from subtx_toy.settings.overridable import read_assignments
 
     start = time.perf_counter()
-    definition = read(experiment)
+    if experiment is None and not list_settings:
+        raise InputError("EXPERIMENT is missing; `subtx-toy list` shows the packaged ones")
+    definition = read(experiment or "cloud2025")
     if list_settings:
         echo(_settings(definition))
         return 0

@@ -70,7 +70,7 @@ def test_table_and_figure(
     assert code == 0, err
     table = [line.split()[0] for line in out.splitlines() if line]
     assert [name for name in table if name in ARMS] == ARMS
-    assert "not compared, because these settings are not the published ones: dataset" in out
+    assert "not compared with Cloud et al. 2025, arXiv:2507.14805, Fig. 10b: other settings (dataset" in out
     assert (tmp_path / "cloud2025-glyphs.png").read_bytes().startswith(b"\x89PNG")
     assert list(tmp_path.glob(".cloud2025*")) == [], "a temporary file was left"
 

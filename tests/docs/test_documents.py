@@ -65,7 +65,7 @@ def test_every_command_in_the_pages_is_understood(command: str) -> None:
     context = group.make_context(group.name, words)  # parses, and does not run
     if group.name == "sweep":
         Plan.read(context.params["experiment"], context.params["axes"])
-    if group.name == "run":
+    if group.name == "run" and context.params["experiment"] is not None:
         experiment = definition.read(context.params["experiment"])
         experiment.configs(context.params["overrides"])
 
