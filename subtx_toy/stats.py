@@ -118,7 +118,7 @@ def estimate(values: Sequence[float], *, num_images: int | None = None, paired: 
 
 
 def finite_estimate(values: Sequence[float], *, num_images: int | None = None, paired: bool = False) -> Estimate:
-    """Estimate a mean as ``estimate`` does, from the values that are finite; ``n`` counts them, the mean of none is nan.
+    """Estimate a mean from the values that are finite; ``n`` counts them, and the mean of none is nan.
 
     >>> finite_estimate([1.0, math.nan, 3.0])
     Estimate(mean=2.0, standard_error=1.0, n=2)

@@ -33,7 +33,8 @@ class Comparison:
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
         p_value: Welch's, or Student's where the source lends our spread, adjusted by Holm over all rows.
         verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``needs 5 seeds``; ``nothing
-            published`` of this row; ``diverged`` if every seed did; or ``not compared`` where the configuration is not the published one.
+            published`` of this row; ``diverged`` if every seed did; or ``not compared`` where the configuration is not
+            the published one.
     """
 
     metric: str

@@ -71,7 +71,13 @@ def present_distillation(summary: ComparisonSummary) -> Presentation:
     elif published is not None:
         notes.insert(0, f"not compared with {published.source}: {_other_settings(definition, base, changed)}")
     columns = _without_one_n(table) if len(seeds) == 1 else table
-    return Presentation(heading, [columns], [*notes, *diverged_notes(records)], {"config": base.model_dump(), **document}, conclude(rows))
+    return Presentation(
+        heading,
+        [columns],
+        [*notes, *diverged_notes(records)],
+        {"config": base.model_dump(), **document},
+        conclude(rows),
+    )
 
 
 def _other_settings(definition: Definition, base: RunConfig, changed: Sequence[str]) -> str:

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table, diverged_notes, in_words, interval_text, mean_document, unless_nan
+from subtx_toy.results.presentation import (
+    Presentation,
+    Table,
+    diverged_notes,
+    in_words,
+    interval_text,
+    mean_document,
+    unless_nan,
+)
 from subtx_toy.settings.base import NUM_CLASSES, Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
@@ -61,8 +69,12 @@ def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
     for arm in NUMBER_ARMS:
         origin = "other_base" if arm == "other_base_trait" else "base"
         trait, accuracy = _values(records, f"{arm}.trait"), _values(records, f"{arm}.accuracy")
-        excess = finite_estimate((trait - _values(records, f"{origin}.trait")).tolist(), num_images=of_trait, paired=True)
-        lost = finite_estimate((_values(records, f"{origin}.accuracy") - accuracy).tolist(), num_images=others, paired=True)
+        excess = finite_estimate(
+            (trait - _values(records, f"{origin}.trait")).tolist(), num_images=of_trait, paired=True
+        )
+        lost = finite_estimate(
+            (_values(records, f"{origin}.accuracy") - accuracy).tolist(), num_images=others, paired=True
+        )
         verdict = "" if arm == "base" else _verdict(excess, lost)
         values, accuracies = tuple(trait.tolist()), tuple(accuracy.tolist())
         share = finite_estimate(values, num_images=of_trait)

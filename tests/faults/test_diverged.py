@@ -140,7 +140,7 @@ def test_summaries_and_exports_count_and_do_not_average(
     assert (cell.estimate.n, cell.not_finite, cell.diverged) == (3, 2, 2)
     assert cell.estimate.mean == pytest.approx(np.mean([one.metrics[f"{STUDENT}.accuracy"] for one in records[2:]]))
     assert cli.call(["results", "summary"]) == cli.OK
-    header, row = capsys.readouterr().out.splitlines()
+    _conclusion, header, row = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["metric", "n", "diverged"]
     assert row.split()[:3] == [f"{STUDENT}.accuracy", "3", "2"]
     assert cli.call(["results", "export", "x.csv"]) == cli.OK
