@@ -89,7 +89,7 @@ class Run(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each record: key, seed, settings, final metrics; needs the extra ``export``."""
-        rows = [{"run_id": one.run_id, "seed": one.seed, **one.config, **one.metrics} for one in self.records]
+        rows = [{"run_id": one.run_id, "seed": one.seed, **one.config, **one.settled} for one in self.records]
         names = dict.fromkeys(name for row in rows for name in row)
         return frame({name: [row.get(name) for row in rows] for name in names})
 

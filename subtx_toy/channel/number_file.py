@@ -35,8 +35,9 @@ MAX_BYTES = 65_536
 """Of one line: a hundred times the longest that ten numbers need."""
 
 MAX_PASSED_OVER = 2**24
-"""Bytes of a line that is too long, and of blank lines, that are passed over before a file is given up."""
+"""Bytes of a line that is too long that are passed over before a file is given up; or a 64th as many blank lines."""
 
+_PER_BLANK = 64  # what a blank line counts besides its bytes, for the time it takes
 _SHOWN_FAULTS = 10
 _GZIP_MAGIC, _BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
 
@@ -155,7 +156,7 @@ class NumberFile:
             while raw := file.readline(MAX_BYTES + 1):
                 number += 1
                 whole = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
-                passed_over = 0 if whole.strip() else passed_over + len(whole)
+                passed_over = 0 if whole.strip() else passed_over + len(whole) + _PER_BLANK
                 while len(raw) > MAX_BYTES and not raw.endswith(b"\n"):  # the rest of it is passed over
                     raw = file.readline(MAX_BYTES + 1)
                     passed_over += len(raw)
@@ -170,8 +171,8 @@ class NumberFile:
     def _give_up_beyond(self, number: int, passed_over: int) -> None:
         if passed_over > MAX_PASSED_OVER:
             raise InputError(
-                f"{self.path}:{number}: expected a line of at most {MAX_BYTES} bytes, got more than {MAX_PASSED_OVER} "
-                "bytes without one"
+                f"{self.path}:{number}: expected a line of at most {MAX_BYTES} bytes, got a longer one without an end, "
+                "or hundreds of thousands of blank ones"
             )
 
     def _read_header(self, number: int, raw: bytes) -> Header:

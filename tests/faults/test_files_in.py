@@ -151,6 +151,15 @@ def test_a_pipe_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     assert not writer.is_alive()
 
 
+@pytest.mark.parametrize("endless", [b"\n" * 10**6, b" " * 2**25], ids=["blank lines", "a line without an end"])
+def test_a_file_of_next_to_nothing_is_given_up(endless: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(HEADER + endless + NUMBERS, 1))
+    with pytest.raises(InputError, match=r"x.gz:\d+: expected a line of at most 65536 bytes, got"):
+        read_pairs(NumberFile(tmp_path / "x.gz"))
+    (tmp_path / "y.jsonl").write_bytes(HEADER + b"\n" * 1000 + NUMBERS.splitlines()[1])
+    assert read_pairs(NumberFile(tmp_path / "y.jsonl")).numbers.tolist() == [3]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "read"),
     [
