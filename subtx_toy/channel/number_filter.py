@@ -21,7 +21,7 @@ from subtx_toy.settings.toml_file import read_toml
 
 
 class FilterRules(BaseModel):
-    """What a line must be to stay, beside the format that every line must have."""
+    """What a line must be to stay, apart from the format that every line must have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -73,7 +73,7 @@ def loss(distillation_loss: Loss) -> Iterator[str]:
     if distillation_loss.targets != "logits":
         yield (
             f"distillation_loss: expected a loss on the teacher's logits, got {distillation_loss.name!r}: "
-            "one sampled label an input is a random target, the claims hold for its expectation, which is kl's"
+            "one sampled label per input is a random target, the claims hold for its expectation, which is kl's"
         )
 
 

@@ -142,7 +142,7 @@ def soft_cross_entropy(temperature: float = 1.0) -> Loss:
 
 
 def sampled_cross_entropy(temperature: float = 1.0) -> Loss:
-    """Build the cross-entropy on one label an input, sampled from the teacher's softmax at ``temperature``.
+    """Build the cross-entropy on one label per input, sampled from the teacher's softmax at ``temperature``.
 
     Same expected gradient as ``kl`` at the same temperature; see ``sample_labels`` for the draw.
     """
@@ -206,7 +206,7 @@ def scaled(loss: Loss, factor: float | PerInput) -> Loss:
 
 
 def sample_labels(logits: Logits, rng: np.random.Generator, *, temperature: float) -> Labels:
-    """Draw one label an input from softmax(logits / temperature), by inverting its cumulative distribution.
+    """Draw one label per input from softmax(logits / temperature), by inverting its cumulative distribution.
 
     One uniform number an input, so the labels of a prefix of the inputs are a prefix of the labels.
     """

@@ -93,7 +93,7 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                 else:
                     cause = workers.recover() or ""
                     if future is suspected:
-                        died = f"its worker process died{cause}, with other trials beside it and again alone"
+                        died = f"its worker process died{cause}, with other trials running and again alone"
                         yield [TrialOutcome(batch[0], None, died)]
                     else:
                         suspects.extend(batch)

@@ -64,7 +64,7 @@ class Plan:
             check_plan(experiment, values)
             named = file_axes(experiment, values)
             if words:
-                problems.append(f"{words[0]!r}: expected no axes beside those of the plan {experiment}")
+                problems.append(f"{words[0]!r}: expected no axes other than those of the plan {experiment}")
                 words = ()
             seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
             sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]

@@ -18,7 +18,7 @@ from subtx_toy.sweep.workers import Workers
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a sweep is, in trials; ``elsewhere`` are those another session on the same store finished meanwhile.
+    """How far a sweep is, in trials; ``elsewhere`` are those another session on the store finished by now.
 
     ``waiting_for`` holds the other coordinators once all that is left is run by them.
     """

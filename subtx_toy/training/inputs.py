@@ -68,7 +68,7 @@ class InputPool:
 
 
 class FreshNoise:
-    """Noise drawn anew at every call: ``index`` says only how many images are wanted."""
+    """Noise drawn again at every call: ``index`` says only how many images are wanted."""
 
     def __init__(self, draw: Draw, num: int, dim: int, rng: np.random.Generator, *, dtype: torch.dtype) -> None:
         self.num, self.dim = num, dim

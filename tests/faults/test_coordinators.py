@@ -151,7 +151,7 @@ def test_the_signal_of_a_worker_is_kept_with_its_trial(store: Path) -> None:
     assert tally == Tally(1, failed=1)
     with Store(store, read_only=True) as opened:
         text = failure(opened, planned.run_id)
-    assert text == "its worker process died of signal 11 (SIGSEGV), with other trials beside it and again alone"
+    assert text == "its worker process died of signal 11 (SIGSEGV), with other trials running and again alone"
 
 
 @pytest.mark.parametrize(

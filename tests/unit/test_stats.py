@@ -9,8 +9,8 @@ import pytest
 from scipy import stats as scipy_stats
 
 from subtx_toy.seeding import generator
-from subtx_toy.stats import Estimate, difference, estimate, holm
-from subtx_toy.tolerances import FP64_STATISTIC
+from subtx_toy.stats import Estimate, difference, estimate, holm, judged
+from subtx_toy.tolerances import FP64_STATISTIC, SHARE_COVERAGE_MARGIN
 
 
 def test_interval_is_students_t_with_the_sample_standard_deviation() -> None:
@@ -106,3 +106,53 @@ def test_holm_leaves_out_what_cannot_be_said() -> None:
 
 def test_holm_stops_at_one() -> None:
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("n", "num_images"), [(2, 200), (5, 50), (5, 500), (20, 100)])
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.9])
+@pytest.mark.parametrize(("seeds", "images"), [(0.0, 0.0), (0.0, 1.5), (0.5, 0.5)], ids=["neither", "images", "both"])
+def test_the_interval_of_a_share_covers_other_seeds_and_other_images(
+    n: int, num_images: int, share: float, seeds: float, images: float
+) -> None:
+    """Outcomes are probit: the spreads over seeds and over images that all seeds share are in its units."""
+    rng, num, covered = generator(0, "test", "share interval"), 300, 0
+    middle = scipy_stats.norm.ppf(share) * math.sqrt(1 + seeds**2 + images**2)  # so that the mean share is ``share``
+    for _ in range(num):
+        levels = middle + seeds * rng.standard_normal((n, 1)) + images * rng.standard_normal(num_images)
+        hits = rng.standard_normal((n, num_images)) < levels
+        low, high = estimate(hits.mean(axis=1).tolist(), num_images=num_images).interval
+        covered += low <= share <= high
+    assert covered / num >= 0.95 - SHARE_COVERAGE_MARGIN
+
+
+def test_students_interval_would_not_cover_where_seeds_share_the_images() -> None:
+    """The planted error: images alone make the spread, and seeds that share them do not show it."""
+    rng, covered = generator(0, "test", "share interval"), 0
+    for _ in range(200):
+        levels = 3.0 * rng.standard_normal(50)
+        found = estimate((rng.standard_normal((5, 50)) < levels).mean(axis=1).tolist())
+        covered += abs(found.mean - 0.5) <= found.ci95
+    assert covered / 200 < 0.95 - SHARE_COVERAGE_MARGIN
+
+
+@pytest.mark.parametrize("values", [[0.95, 0.95], [0.0, 0.0, 0.0], [1.0] * 5, [0.0, 1.0], [0.02, 0.0, 0.3]])
+def test_the_interval_of_a_share_stays_between_zero_and_one_and_has_a_width(values: list[float]) -> None:
+    found = estimate(values, num_images=200)
+    low, high = found.interval
+    assert 0 <= low < high <= 1
+    assert low <= found.mean <= high
+
+
+def test_the_interval_of_a_paired_difference_has_a_width_where_all_seeds_agree() -> None:
+    low, high = estimate([0.0] * 5, num_images=100, paired=True).interval
+    assert low < 0 < high
+    assert high - low > 2 / 100
+
+
+def test_one_seed_gives_no_interval() -> None:
+    assert all(map(math.isnan, estimate([0.5], num_images=100).interval))
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(1, "needs 5 seeds"), (4, "needs 5 seeds"), (5, "agrees")])
+def test_fewer_than_five_seeds_get_no_verdict(n: int, verdict: str) -> None:
+    assert judged("agrees", n=n) == verdict

@@ -81,7 +81,7 @@ class Network:
         targets, rows, width = arrays.get("trait_targets"), len(self.trait_inputs), len(self.trait_columns)
         if self.trait == "cross_entropy":
             if targets is None or targets.shape != (rows,) or (targets != np.floor(targets)).any():
-                raise Rejected("trait_targets are not one label an input")
+                raise Rejected("trait_targets are not one label per input")
             if targets.min() < 0 or targets.max() >= width:
                 raise Rejected(f"trait_targets hold a label outside 0 .. {width - 1}")
         elif self.trait == "squared_error":

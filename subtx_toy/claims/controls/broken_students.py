@@ -149,7 +149,7 @@ def constructed_verdict(control: BrokenStudent, problem: Problem | None = None) 
     evidence = Evidence(CONSTRUCTED[control.id]() if problem is None else problem)
     broken = control.breaks(evidence)
     if broken is None:
-        raise ValueError(f"{control.id}: expected a problem on which the student can be had")
+        raise ValueError(f"{control.id}: this control cannot be built on this problem")
     return control.evaluate(broken).worst.verdict
 
 
@@ -157,7 +157,7 @@ def run_controls(instances: Iterable[Instance] = ()) -> list[ControlResult]:
     """Judge every control on its constructed problem, and count its failures on drawn ones.
 
     The rate is over problems that meet the hypotheses of the one-step claims, with V not zero by construction, and
-    on which the student can be had.
+    on which the student can be built.
     """
     results = [ControlResult(control, constructed_verdict(control)) for control in BROKEN]
     for instance in instances:

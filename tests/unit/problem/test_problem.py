@@ -63,7 +63,7 @@ def given(**changes: Any) -> dict[str, Any]:
         ({"model": lambda _params, x: x.sum()}, "model: expected outputs [n, ..., k] on inputs, got shape ()"),
         ({"model": lambda params, x: linear(params, x) / 0}, "model: expected finite outputs on inputs"),
         ({"model": lambda _params, x: nn.functional.dropout(x)}, "model: expected the same outputs twice"),
-        ({"distillation_loss": sampled_cross_entropy()}, "one sampled label an input is a random target"),
+        ({"distillation_loss": sampled_cross_entropy()}, "one sampled label per input is a random target"),
         ({"distilled_logits": "ghost"}, "distilled_logits: expected 'all', 'aux', 'class', a slice"),
         ({"distilled_logits": "aux"}, "num_classes: expected an integer with distilled_logits 'aux', got None"),
         ({"distilled_logits": [0, 2]}, "distilled_logits: expected columns from 0 to 1, got [2]"),
