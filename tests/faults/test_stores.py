@@ -1,4 +1,4 @@
-"""Stores that are taken away, broken, read-only or somebody else's: one message, and nothing lost or changed."""
+"""Stores that are taken away while they are in use: one message, and every record in a file of its own."""
 
 from __future__ import annotations
 
