@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.results.presentation import in_words
-from subtx_toy.stats import Estimate, estimate
+from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.tolerances import MIN_SEEDS
 
 _PAIRS = (("student_aux", "cross_aux"), ("student_all", "cross_all"))  # shared init, and another one
@@ -46,13 +46,16 @@ def _of_arms(rows: Mapping[str, Comparison]) -> str:
 
 def gap(student: Comparison, cross: Comparison) -> Estimate:
     """Return the mean difference of two arms within a seed."""
-    return estimate([one - other for one, other in zip(student.values, cross.values, strict=True)])
+    values = [one - other for one, other in zip(student.values, cross.values, strict=True)]
+    return finite_estimate(values, num_images=student.ours.num_images, paired=True)
 
 
 def _judged_gap(found: Estimate) -> str:
     if found.interval.low > 0:
         return "the trait came over with the shared initialisation"
-    return "no transfer is seen at these settings" if found.interval.high > 0 else "the student stays below its control"
+    return (
+        "no transfer is seen at these settings" if found.interval.high >= 0 else "the student stays below its control"
+    )
 
 
 def _of_points(rows: Sequence[Comparison]) -> str:

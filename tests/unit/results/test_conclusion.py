@@ -1,0 +1,52 @@
+"""The sentence a run begins with says what its rows show, and nothing with fewer than five seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from subtx_toy.results.comparison import Comparison
+from subtx_toy.results.conclusion import conclude
+from subtx_toy.stats import estimate
+
+HIGH, LOW = [0.5, 0.52, 0.48, 0.55, 0.5], [0.1, 0.12, 0.09, 0.1, 0.11]
+
+
+def _row(arm: str, values: list[float], *, place: str = "", verdict: str = "not compared") -> Comparison:
+    ours = estimate(values, num_images=1000)
+    return Comparison(
+        metric=f"{arm}.accuracy", values=tuple(values), ours=ours, theirs=None, standard_errors=0.0, p_value=1.0,
+        verdict=verdict, place=place,
+    )  # fmt: skip
+
+
+def test_a_student_above_its_control_shows_transfer() -> None:
+    text = conclude([_row("student_aux", HIGH), _row("cross_aux", LOW)])
+    assert text.startswith("The student with the teacher's initialisation reaches .51 ±")
+    assert text.endswith("the trait came over with the shared initialisation.")
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [(LOW, "no transfer is seen at these settings"), ([0.0] * 5, "the student stays below its control")],
+)
+def test_no_transfer_is_said_too(student: list[float], sentence: str) -> None:
+    assert sentence in conclude([_row("student_aux", student), _row("cross_aux", LOW)])
+
+
+def test_few_seeds_allow_no_conclusion() -> None:
+    text = conclude([_row("student_aux", HIGH[:4]), _row("cross_aux", LOW[:4])])
+    assert "too few seeds for a conclusion, which needs 5" in text
+    assert "came over" not in text
+
+
+def test_points_are_said_from_the_lowest_to_the_highest() -> None:
+    rows = [_row(arm, values, place=place) for place, values in (("width=16", LOW), ("width=64", HIGH)) for arm in
+            ("student_aux", "cross_aux")]  # fmt: skip
+    text = conclude(rows)
+    assert "transfer is lowest at width=16" in text.lower()
+    assert "highest at width=64" in text
+
+
+def test_agreement_with_published_values_is_counted() -> None:
+    rows = [_row("student_aux", HIGH, verdict="agrees"), _row("teacher", HIGH, verdict="differs")]
+    assert "1 of 2 published values agree with ours" in conclude(rows)
