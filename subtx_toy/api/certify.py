@@ -10,7 +10,9 @@ from subtx_toy.api.certificate import Certificate, Check
 from subtx_toy.certify.certificate import to_bytes
 from subtx_toy.certify.checker.check import OF_A_STEP
 from subtx_toy.certify.checker.check import check as prove_again
-from subtx_toy.certify.checker.document import MAX_BYTES, Rejected, read
+from subtx_toy.certify.checker.document import read
+from subtx_toy.certify.checker.limits import MAX_BYTES
+from subtx_toy.certify.checker.rejected import Rejected
 from subtx_toy.certify.description import Description, describe, unknown_quantity
 from subtx_toy.certify.search import find_range, names, path_of
 from subtx_toy.claims.instance import given

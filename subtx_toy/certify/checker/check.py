@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 from flint import arb, ctx
 
-from subtx_toy.certify.checker.document import CertificateFile, Rejected
-from subtx_toy.certify.checker.network import Network
-from subtx_toy.certify.checker.proof import ClaimedRate
+from subtx_toy.certify.checker.document import CertificateFile
+from subtx_toy.certify.checker.limits import MAX_PIECES
+from subtx_toy.certify.checker.network import Network, refuse_large
+from subtx_toy.certify.checker.proof import ClaimedRate, Enclosed
+from subtx_toy.certify.checker.rejected import Rejected
 
 OF_A_STEP = ("trait-loss", "distance")
 """Quantities that depend on the student's step size."""
 
 _BITS = 64
-_FINEST = 2.0**-20  # of a box: shorter pieces than that of it are not tried
+_CAUTION = 0.9  # of the longest piece that the last proof leads to expect
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,13 @@ def check(
     if expected is not None:
         _same_problem(claimed, expected)
     with ctx.workprec(_BITS):
-        claim = ClaimedRate(Network(claimed.settings, claimed.arrays, claimed.quantity))
-        for place, box in enumerate(claimed.boxes):
-            pieces += _prove(claim, place, *box)
-            progress(place + 1, len(claimed.boxes))
+        refuse_large(claimed)
+        prover = _Prover(claimed)
         if claimed.negative is not None:
-            _disprove(claim, *claimed.negative)
+            prover.disprove(*claimed.negative)
+        for done, place in enumerate(_scouted(len(claimed.boxes))):
+            pieces += prover.prove(place)
+            progress(done + 1, len(claimed.boxes))
     return Checked(
         quantity=claimed.quantity,
         eps=claimed.eps,
@@ -69,6 +75,12 @@ def check(
     )
 
 
+def _scouted(boxes: int) -> list[int]:
+    """Return the order: a few boxes far apart, the last one first, so that what is untrue is mostly found at once."""
+    first = [boxes - 1] + [boxes * part // 8 for part in (4, 2, 6, 1, 3, 5, 7)] if boxes > 16 else []
+    return [*dict.fromkeys([*first, *range(boxes)])]
+
+
 def _same_problem(claimed: CertificateFile, expected: Mapping[str, str]) -> None:
     if json.dumps(claimed.settings, sort_keys=True) != expected["settings"]:
         raise Rejected("it is about another problem: the settings differ")
@@ -77,26 +89,80 @@ def _same_problem(claimed: CertificateFile, expected: Mapping[str, str]) -> None
             raise Rejected(f"it is about another problem: the array {name!r} differs")
 
 
-def _prove(claim: ClaimedRate, place: int, lo: float, hi: float, lower: float) -> int:
-    waiting, pieces, shortest = [(lo, hi)], 0, (hi - lo) * _FINEST
-    while waiting:
-        a, b = waiting.pop()
-        pieces += 1
-        found = claim.enclose(a, b)
-        at = 0.0 if a == 0 else 0.5 * a + 0.5 * b
-        if not found.at_point.is_finite():
-            raise Rejected(f"box {place}: nothing finite can be said at eps = {at!r}")
-        if found.at_point < 0:
-            raise Rejected(f"box {place} claims a positive rate, but at eps = {at!r} it is negative")
-        if found.at_point < arb(lower):
-            raise Rejected(f"box {place} claims a rate of at least {lower!r}, but at eps = {at!r} it is smaller")
-        if found.whole > 0:
-            continue
-        if b - a <= shortest:
-            raise Rejected(f"box {place} could not be proved near eps = {at!r}")
-        middle = 0.5 * a + 0.5 * b
-        waiting += [(middle, b), (a, middle)]
-    return pieces
+class _Unproved(Rejected):
+    """A piece whose sign is not proved."""
+
+    def __init__(self, message: str, piece: tuple[float, float]) -> None:
+        super().__init__(message)
+        self.piece = piece
+
+
+class _Prover:
+    """Proves one box after the other; a box that takes several proofs tells how long the pieces of the next may be."""
+
+    def __init__(self, claimed: CertificateFile) -> None:
+        self.claimed, self.reach = claimed, math.inf
+        self.claim = self._claim(exact=False)
+
+    def _claim(self, *, exact: bool) -> ClaimedRate:
+        claimed = self.claimed
+        return ClaimedRate(Network(claimed.settings, claimed.arrays, claimed.quantity, exact=exact))
+
+    @cached_property
+    def finest(self) -> ClaimedRate:
+        """The claim in full precision, which is several times slower."""
+        return self._claim(exact=True)
+
+    def prove(self, place: int) -> int:
+        """Prove a box; return in how many pieces."""
+        try:
+            return self._prove(self.claim, place)
+        except _Unproved as failed:
+            if self.finest.enclose(*failed.piece).whole > 0:  # then it was rounding that stood in the way
+                return self._prove(self.finest, place)
+            raise
+
+    def disprove(self, eps: float, upper: float) -> None:
+        """Prove the opposite sign at one step size."""
+        try:
+            _disprove(self.claim, eps, upper)
+        except Rejected:
+            _disprove(self.finest, eps, upper)
+
+    def _prove(self, claim: ClaimedRate, place: int) -> int:
+        lo, hi, lower = self.claimed.boxes[place]
+        waiting, pieces = self._pieces(lo, hi), 0
+        while waiting:
+            a, b = waiting.pop()
+            pieces += 1
+            found = claim.enclose(a, b)
+            middle = 0.5 * a + 0.5 * b
+            _agrees(found, place, 0.0 if a == 0 else middle, lower)
+            if a > 0 and found.spread > 0:
+                self.reach = _CAUTION * (b - a) / math.sqrt(found.spread)
+            if found.whole > 0:
+                continue
+            if pieces + len(waiting) >= MAX_PIECES or not a < middle < b:
+                raise _Unproved(f"box {place} could not be proved near eps = {middle!r}, in {pieces} pieces", (a, b))
+            waiting += [(middle, b), (a, middle)]
+        return pieces
+
+    def _pieces(self, lo: float, hi: float) -> list[tuple[float, float]]:
+        # The last first. The remainder of a second-order proof grows with the square of the width.
+        number = 1 if lo == 0 else min(math.ceil((hi - lo) / self.reach), MAX_PIECES // 2)
+        ends = [lo, *(lo + (hi - lo) * (part / number) for part in range(1, number)), hi]
+        if any(not a < b for a, b in pairwise(ends)):
+            ends = [lo, hi]
+        return list(pairwise(ends))[::-1]
+
+
+def _agrees(found: Enclosed, place: int, eps: float, lower: float) -> None:
+    if not found.at_point.is_finite():
+        raise Rejected(f"box {place}: nothing finite can be said at eps = {eps!r}")
+    if found.at_point < 0:
+        raise Rejected(f"box {place} claims a positive rate, but at eps = {eps!r} it is negative")
+    if found.at_point < arb(lower):
+        raise Rejected(f"box {place} claims a rate of at least {lower!r}, but at eps = {eps!r} it is smaller")
 
 
 def _disprove(claim: ClaimedRate, at: float, upper: float) -> None:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import math
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as formats
 
+from subtx_toy.certify.checker.archive import unpack
+from subtx_toy.certify.checker.arrays import array_digest, read_array
+from subtx_toy.certify.checker.json_text import parse
+from subtx_toy.certify.checker.limits import MAX_BOXES, MAX_BYTES, MAX_NUMBERS, NEAR
+from subtx_toy.certify.checker.rejected import Rejected, shortened
 from subtx_toy.errors import InputError
 
 LARGEST = sys.float_info.max
 """The largest float64; JSON has integers beyond it, which are no finite float."""
 
-MAX_BYTES = 2**30
-"""Of a file, and of all that is in it: 60 times the largest that `certify` writes for its own targets."""
-
-
-class Rejected(Exception):  # noqa: N818, it is the verdict
-    """The file proves nothing; the message says what is wrong with it."""
+_PARTS = {
+    "": ("boxes", "claim", "format", "negative", "problem", "results", "seal", "version"),
+    "problem": ("arrays", "fingerprint", "settings"),
+    "claim": ("cap", "eps_certified", "quantity"),
+    "results": (
+        "boxes", "boxes_tried", "bracketed", "cap", "closed_reason", "eps_certified", "eps_closed", "eps_observed",
+        "eps_one_box", "fingerprint", "observed_reason", "order", "quantity", "reason", "seconds", "software",
+    ),
+    "settings": (
+        "activation", "columns", "loss", "student_lr", "temperature", "trait", "trait_columns",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class CertificateFile:
     """What a file says, its form checked and nothing proved: ``quantity`` > 0 in (0, ``eps``].
 
     ``boxes`` are ``(lo, hi, lower)`` from 0 to ``eps`` without gaps; ``negative`` is a step size beyond and an upper
-    bound below zero there, or None; ``digests`` are the SHA-256 of the float64 ``arrays``.
+    bound below zero there, or None; nothing is said beyond the ``cap``; ``digests`` are the SHA-256 of the
+    float64 ``arrays``.
     """
 
     settings: dict[str, Any]
@@ -42,76 +50,64 @@ class CertificateFile:
     fingerprint: str
     quantity: str
     eps: float
+    cap: float
     boxes: list[tuple[float, float, float]]
     negative: tuple[float, float] | None
 
 
 def read(source: Path | bytes) -> CertificateFile:
-    """Read a file, or its bytes, and check all that can be checked without arithmetic."""
+    """Read a file, or its bytes, and check all that can be checked without arithmetic.
+
+    Raises:
+        InputError: if there is no such file.
+        Rejected: with what is wrong with it.
+    """
+    content = source if isinstance(source, bytes) else _content(source)
+    return _claimed(*_document(unpack(content)))
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"certificate: cannot read {str(source)!r}: {error.strerror}") from error
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members, names = archive.infolist(), archive.namelist()
-            if len(set(names)) < len(names):
-                raise Rejected("the archive holds two entries of one name")
-            if (size := sum(one.file_size for one in members)) > MAX_BYTES:
-                raise Rejected(f"the archive announces {size} bytes, more than {MAX_BYTES}")
-            if any(one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in members):
-                raise Rejected("an entry of the archive is packed in an unknown way")
-            entries = {name: archive.read(name) for name in names}
-    except Rejected:
-        raise
-    except Exception as error:  # zipfile and zlib raise half a dozen kinds on hostile archives
-        raise Rejected(f"not a readable archive: {error}") from error
-    try:
-        return _claimed(_document(entries), entries)
-    except RecursionError as error:
-        raise Rejected("certificate.json is nested too deeply") from error
+        raise InputError(f"certificate: cannot read {str(path)!r}: {error.strerror}") from error
 
 
-def _document(entries: dict[str, bytes]) -> dict[str, Any]:
-    if "certificate.json" not in entries:
+def _document(entries: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    content = entries.get("certificate.json")
+    if content is None:
         raise Rejected("the archive has no certificate.json")
-
-    def refuse(constant: str) -> NoReturn:
-        raise Rejected(f"certificate.json holds {constant}, which is no number")
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise Rejected("certificate.json holds a key twice")
-        return found
-
-    try:
-        text = entries["certificate.json"].decode()
-        document = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:  # a ValueError also for an integer of thousands of digits
-        raise Rejected(f"certificate.json is not JSON: {error}") from error
+    document = parse(content)
     if not isinstance(document, dict) or document.get("format") != "subtx_toy certificate":
         raise Rejected("certificate.json is not that of a certificate")
-    if document.get("version") != 1:
-        raise Rejected(f"version {document.get('version')!r} of the format is not known, only 1")
+    if document.get("version") != 1 or type(document["version"]) is not int:
+        raise Rejected(f"version {shortened(document.get('version'))} of the format is not known, only 1")
+    _known(document, "")
     sealed = {name: value for name, value in document.items() if name != "seal"}
     if document.get("seal") != hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest():
         raise Rejected("the seal does not fit: certificate.json was changed after it was written")
-    return sealed
+    return sealed, entries
+
+
+def _known(table: dict[str, Any], name: str) -> None:
+    if unknown := sorted(set(table) - set(_PARTS[name])):
+        raise Rejected(f"{name or 'certificate.json'} holds {shortened(unknown[0])}, which no certificate has")
 
 
 def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> CertificateFile:
     problem, claim = _table(document, "problem"), _table(document, "claim")
-    settings, stored = _table(problem, "settings"), _table(problem, "arrays")
-    arrays = {}
-    for name in sorted(stored):
-        if f"{name}.npy" not in entries:
-            raise Rejected(f"the array {name!r} is missing")
-        arrays[name] = _array(name, entries[f"{name}.npy"])
+    settings, stored = _table(problem, "settings"), _named(problem, "arrays")
+    missing = {f"{name}.npy": name for name in sorted(stored) if f"{name}.npy" not in entries}
+    if missing:
+        raise Rejected(f"the array {shortened(next(iter(missing.values())))} is missing")
     extra = set(entries) - {f"{name}.npy" for name in stored} - {"certificate.json"}
     if extra:
         raise Rejected(f"the archive holds {sorted(extra)[0]!r}, which the certificate does not name")
-    digests = {name: _digest(value) for name, value in arrays.items()}
+    if (numbers := sum(len(entries[f"{name}.npy"]) // 8 for name in stored)) > MAX_NUMBERS + 100 * len(stored):
+        raise Rejected(f"the arrays hold about {numbers} numbers, more than {MAX_NUMBERS}")
+    arrays = {name: read_array(name, entries[f"{name}.npy"]) for name in sorted(stored)}
+    digests = {name: array_digest(value) for name, value in arrays.items()}
     for name, digest in digests.items():
         if stored[name] != digest:
             raise Rejected(f"the hash of the array {name!r} does not fit its numbers")
@@ -122,39 +118,21 @@ def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> Certificate
     eps, cap = _number(claim, "eps_certified"), _number(claim, "cap")
     boxes = _boxes(document.get("boxes"))
     _covers(boxes, eps, cap)
-    negative = _negative(document.get("negative"), eps)
+    negative = _negative(document.get("negative"), eps, cap)
     _results(_table(document, "results"), claim, boxes, negative, fingerprint)
     quantity = claim.get("quantity")
-    if quantity not in ("alignment", "every-batch", "trait-loss", "distance"):
-        raise Rejected(f"the quantity {quantity!r} is not known")
-    _check_cap(cap, arrays)
-    return CertificateFile(settings, arrays, digests, fingerprint, str(quantity), eps, boxes, negative)
-
-
-def _array(name: str, content: bytes) -> np.ndarray:
-    try:
-        stream = io.BytesIO(content)
-        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
-        shape, fortran, dtype = readers[formats.read_magic(stream)](stream)
-    except Exception as error:  # a hostile header can fail in any way
-        raise Rejected(f"the array {name!r} cannot be read: {error}") from error
-    numbers = content[stream.tell() :]
-    if dtype != np.dtype("<f8"):
-        raise Rejected(f"the array {name!r} is not of float64 numbers")
-    if any(size < 0 for size in shape) or math.prod(shape) * 8 != len(numbers):  # before any memory is taken
-        raise Rejected(f"the array {name!r} cannot be read: {len(numbers)} bytes for the shape {shape}")
-    array = np.frombuffer(numbers, "<f8").reshape(shape, order="F" if fortran else "C")
-    if not np.isfinite(array).all():
-        raise Rejected(f"the array {name!r} holds a number that is not finite")
-    return array
-
-
-def _digest(array: np.ndarray) -> str:
-    whole = np.ascontiguousarray(array)
-    return hashlib.sha256(repr(tuple(int(one) for one in whole.shape)).encode() + whole.tobytes()).hexdigest()
+    if not isinstance(quantity, str) or quantity not in ("alignment", "every-batch", "trait-loss", "distance"):
+        raise Rejected(f"the quantity {shortened(quantity)} is not known")
+    return CertificateFile(settings, arrays, digests, fingerprint, quantity, eps, cap, boxes, negative)
 
 
 def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    found = _named(parent, name)
+    _known(found, name)
+    return found
+
+
+def _named(parent: dict[str, Any], name: str) -> dict[str, Any]:
     found = parent.get(name)
     if not isinstance(found, dict):
         raise Rejected(f"{name} is missing from certificate.json")
@@ -164,13 +142,15 @@ def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
 def _number(parent: dict[str, Any], name: str) -> float:
     found = parent.get(name)
     if isinstance(found, bool) or not isinstance(found, int | float) or not -LARGEST <= found <= LARGEST:
-        raise Rejected(f"{name} is {found!r}, not a finite number")
+        raise Rejected(f"{name} is {shortened(found)}, not a finite number")
     return float(found)
 
 
 def _boxes(stored: Any) -> list[tuple[float, float, float]]:
     if not isinstance(stored, list) or not stored:
         raise Rejected("there are no boxes, so nothing is claimed")
+    if len(stored) > MAX_BOXES:
+        raise Rejected(f"there are {len(stored)} boxes, more than {MAX_BOXES}")
     boxes = []
     for place, box in enumerate(stored):
         if not isinstance(box, list) or len(box) != 3:
@@ -199,7 +179,7 @@ def _covers(boxes: list[tuple[float, float, float]], eps: float, cap: float) -> 
         raise Rejected(f"eps_certified is {eps!r}, beyond the cap {cap!r}")
 
 
-def _negative(stored: Any, eps: float) -> tuple[float, float] | None:
+def _negative(stored: Any, eps: float, cap: float) -> tuple[float, float] | None:
     if stored is None:
         return None
     if not isinstance(stored, list) or len(stored) != 2:
@@ -207,6 +187,8 @@ def _negative(stored: Any, eps: float) -> tuple[float, float] | None:
     at, upper = (_number({"negative": one}, "negative") for one in stored)
     if not at > eps:
         raise Rejected(f"the negative value is claimed at {at!r}, where the boxes claim a positive one")
+    if at > eps * (1 + NEAR) or at > cap:
+        raise Rejected(f"the negative value is claimed at {at!r}, which is not just beyond {eps!r}, or beyond the cap")
     if not upper < 0:
         raise Rejected(f"the negative value is bounded by {upper!r}, which proves no sign")
     return at, upper
@@ -220,18 +202,12 @@ def _results(
         ("quantity", claim.get("quantity")), ("eps_certified", claim.get("eps_certified")), ("cap", claim.get("cap")),
         ("boxes", len(boxes)), ("bracketed", negative is not None), ("fingerprint", fingerprint),
     ):  # fmt: skip
-        if results.get(name) != expected:
-            raise Rejected(f"results.{name} is {results.get(name)!r}, the certificate's own is {expected!r}")
+        stated = results.get(name)
+        if stated != expected or isinstance(stated, bool) != isinstance(expected, bool):
+            raise Rejected(f"results.{name} is {shortened(stated)}, the certificate's own is {shortened(expected)}")
     eps = float(claim["eps_certified"])
     for name in ("eps_closed", "eps_one_box"):
         if results.get(name) is not None and _number(results, name) > eps:
             raise Rejected(f"results.{name} is {results[name]!r}, beyond eps_certified")
     if results.get("eps_observed") is not None and _number(results, "eps_observed") < eps:
         raise Rejected(f"results.eps_observed is {results['eps_observed']!r}, inside what is claimed to be positive")
-
-
-def _check_cap(cap: float, arrays: dict[str, np.ndarray]) -> None:
-    directions = [value.ravel() for name, value in arrays.items() if name.startswith("direction.")]
-    norm = math.sqrt(sum(float(np.dot(one, one)) for one in directions))  # infinity if it overflows
-    if not cap > 0 or cap * norm > 1000 * (1 + 1e-9):
-        raise Rejected(f"the cap {cap!r} is beyond 1000 / ||dT|| = {1000 / norm if norm else math.inf!r}")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.document import LARGEST, Rejected
+from subtx_toy.certify.checker.document import LARGEST, CertificateFile
+from subtx_toy.certify.checker.grid import COARSE, FINE, on_grid
+from subtx_toy.certify.checker.limits import MAX_ENTRIES, MAX_LAYERS, MAX_PRODUCTS, MAX_UNITS
+from subtx_toy.certify.checker.rejected import Rejected, shortened
 from subtx_toy.certify.checker.units import UNITS
 
 Rows = list[int] | slice
@@ -22,17 +27,21 @@ def matrix(values: np.ndarray) -> arb_mat:
 class Network:
     """Weights ``[in, out]`` and biases as they stand, their directions, inputs, losses."""
 
-    def __init__(self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str) -> None:
+    def __init__(
+        self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str, *, exact: bool = True
+    ) -> None:
         name, self.loss = settings.get("activation"), settings.get("loss")
-        self.trait, self.quantity = settings.get("trait"), quantity
+        self.trait, self.quantity, self.exact = settings.get("trait"), quantity, exact
         unit = UNITS.get(name) if isinstance(name, str) else None
         if unit is None:
-            raise Rejected(f"the activation {name!r} is not known to this checker, only {', '.join(UNITS)}")
+            raise Rejected(f"the activation {shortened(name)} is not known to this checker, only {', '.join(UNITS)}")
         self.unit = unit
         if self.loss not in ("kl", "squared_error"):
-            raise Rejected(f"the loss {self.loss!r} is not known")
+            raise Rejected(f"the loss {shortened(self.loss)} is not known")
         self.temperature = _positive(settings, "temperature")
         self.student_lr = _positive(settings, "student_lr")
+        if self.loss == "squared_error" and not self.temperature == 1:
+            raise Rejected(f"temperature is {shortened(settings['temperature'])}, but squared_error has none, so 1")
         self.depth = sum(name.startswith("layers.") and name.endswith(".weight") for name in arrays)
         if self.depth == 0:
             raise Rejected("there are no layers")
@@ -47,9 +56,19 @@ class Network:
             self.trait_columns = _columns(settings, "trait_columns", shapes[-1][0])
             self.trait_inputs = _inputs(arrays, "trait_inputs", shapes[0][1])
             self.targets = self._targets(arrays)
+        elif self.trait != "" or settings.get("trait_columns") != []:
+            raise Rejected(f"the claim of {quantity} has no trait, but the settings name one")
         unknown = set(arrays) - self._known
         if unknown:
             raise Rejected(f"the array {sorted(unknown)[0]!r} belongs to no part of the problem")
+
+    def fine(self, given: arb_mat) -> arb_mat:
+        """Round what is multiplied for a value; not at all where ``exact`` is asked for."""
+        return on_grid(given, None if self.exact else FINE)
+
+    def coarse(self, given: arb_mat) -> arb_mat:
+        """Round what is multiplied for a slope or a remainder."""
+        return on_grid(given, None if self.exact else COARSE)
 
     @property
     def _known(self) -> set[str]:
@@ -88,7 +107,7 @@ class Network:
             if targets is None or targets.shape != (rows, width):
                 raise Rejected(f"trait_targets are not of shape {(rows, width)}")
         else:
-            raise Rejected(f"the trait {self.trait!r} is not known")
+            raise Rejected(f"the trait {shortened(self.trait)} is not known")
         return targets
 
     def weight(self, layer: int, *, rows: Rows = slice(None), part: str = "") -> arb_mat:
@@ -109,10 +128,53 @@ class Network:
         return weight, bias
 
 
+def refuse_large(claimed: CertificateFile) -> None:
+    """Refuse a network that takes too much memory or time, and a cap beyond that of the direction, before any work.
+
+    Raises:
+        Rejected: with the limit that it exceeds.
+    """
+    network = Network(claimed.settings, claimed.arrays, claimed.quantity)
+    sizes = [
+        network.inputs.shape[1],
+        *(claimed.arrays[f"layers.{layer}.weight"].shape[0] for layer in range(network.depth)),
+    ]
+    rows, width = [len(network.inputs)], sum(sizes)
+    products = len(network.inputs) * sum(a * b for a, b in pairwise(sizes))
+    if claimed.quantity == "trait-loss":
+        rows.append(len(network.trait_inputs))
+        products += rows[1] * sum(a * b for a, b in pairwise(sizes)) + rows[0] * rows[1] * width
+    elif claimed.quantity == "distance":
+        products += rows[0] ** 2 * width
+    for what, found, limit in (
+        ("layers", network.depth, MAX_LAYERS), ("units in a layer", max(sizes), MAX_UNITS),
+        ("activations", sum(rows) * width, MAX_ENTRIES), ("multiplications in a pass", products, MAX_PRODUCTS),
+    ):  # fmt: skip
+        if found > limit:
+            raise Rejected(f"the network has {found} {what}, more than {limit}")
+    _check_cap(claimed.cap, network)
+
+
+def _check_cap(cap: float, network: Network) -> None:
+    parts = []
+    for name in network.arrays:
+        if name.startswith("direction."):
+            low = network.arrays.get(name.replace("direction.", "direction_low.", 1))
+            with np.errstate(over="ignore"):
+                parts.append((network.arrays[name] + (0.0 if low is None else low)).ravel())
+    whole = np.concatenate(parts)
+    largest = float(np.abs(whole).max())
+    if not 0 < largest <= LARGEST:
+        raise Rejected("the direction is zero, so nothing moves" if largest == 0 else "the direction is too long")
+    relative = math.sqrt(float(np.square(whole / largest).sum()))  # of no overflow, whatever the direction
+    if not (cap > 0 and (cap * largest) * relative <= 1000 * (1 + 1e-9)):
+        raise Rejected(f"the cap {cap!r} is beyond 1000 / ||dT||, where ||dT|| = {largest * relative!r}")
+
+
 def _positive(settings: dict[str, Any], name: str) -> arb:
     value = settings.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
-        raise Rejected(f"{name} is {value!r}, not a finite number above 0")
+        raise Rejected(f"{name} is {shortened(value)}, not a finite number above 0")
     return arb(float(value))
 
 

@@ -48,7 +48,12 @@ class Path:
         """Enclose value and slope on the whole box."""
         if self.slope is None:
             return self.value + self.last * over.t, self.last
-        return self.value + self.slope * over.t + self.last * over.t_squared, self.slope + self.last * (2 * over.t)
+        return self.value + self.step(over), self.slope + self.last * (2 * over.t)
+
+    def step(self, over: Range) -> arb_mat:
+        """Enclose the difference from the middle on the whole box, where smooth."""
+        assert self.slope is not None
+        return self.slope * over.t + self.last * over.t_squared
 
     def linear(self, function: Callable[[arb_mat], arb_mat]) -> Path:
         """Send it through a linear map that does not depend on eps."""
@@ -84,18 +89,19 @@ def at_init(network: Network, x: arb_mat, rows: list[int]) -> list[tuple[arb_mat
 
 def activated(network: Network, z: Path, over: Range) -> Path:
     """Send a path through the activation."""
-    unit = network.unit
-    value = entrywise(unit.value, z.value)
-    whole, whole_slope = z.whole(over)
+    unit, n, m = network.unit, z.value.nrows(), z.value.ncols()
     if z.slope is None:
-        return Path(value, None, entrywise(lambda at, slope: unit.slopes(at)[0] * slope, whole, whole_slope))
-    slope = entrywise(lambda at, rate: unit.slopes(at)[0] * rate, z.value, z.slope)
-
-    def bend(at: arb, rate: arb, half: arb) -> arb:
-        first, second = unit.slopes(at)
-        return first * half + second * rate * rate
-
-    return Path(value, slope, entrywise(bend, whole, whole_slope, z.last))
+        whole, whole_slope = z.whole(over)
+        slopes = entrywise(lambda at, slope: unit.slopes(at)[0] * slope, whole, whole_slope)
+        return Path(entrywise(unit.value, z.value), None, slopes)
+    # One list of entries after the other: this is where most of the time goes.
+    entries, rates = z.value.entries(), (z.slope + z.last * (2 * over.t)).entries()
+    values, first, second = unit.at(entries)
+    slope = [one * rate for one, rate in zip(first, z.slope.entries(), strict=True)]
+    steps = z.step(over).entries()
+    there = map(unit.near, entries, first, second, steps)
+    last = [a * half + b * rate * rate for (a, b), rate, half in zip(there, rates, z.last.entries(), strict=True)]
+    return Path(*(arb_mat(n, m, one) for one in (values, slope, last)))
 
 
 class Outputs:
@@ -108,6 +114,7 @@ class Outputs:
             (network.weight(layer, rows=rows), network.bias(layer, n, rows=rows)) for layer, rows in enumerate(chosen)
         ]
         self.motions = [network.motion(layer, n, rows=rows) for layer, rows in enumerate(chosen)]
+        self.rates = [network.coarse(G) for G, _ in self.motions]
         x, (W, b), (G, g) = matrix(network.inputs), self.base[0], self.motions[0]
         self.first = x * W + b, x * G + g
 
@@ -121,12 +128,17 @@ class Outputs:
         return path
 
     def _affine(self, layer: int, a: Path, box: Range) -> Path:
-        (W0, b0), (G, g) = self.base[layer], self.motions[layer]
-        W, b = W0 + G * box.c, b0 + g * box.c
+        fine, coarse = self.network.fine, self.network.coarse
+        (W0, b0), (G0, g), G = self.base[layer], self.motions[layer], self.rates[layer]
+        W, b = W0 + G0 * box.c, b0 + g * box.c
+        value, whole_W = fine(a.value) * fine(W) + b, coarse(W)
         whole, slope = a.whole(box)
+        through = coarse(a.last) * whole_W
         if a.slope is None:
-            return Path(a.value * W + b, None, a.last * W + (whole + a.last * box.t) * G + g)
-        return Path(a.value * W + b, a.slope * W + a.value * G + g, a.last * W + (slope + a.last * box.t) * G)
+            return Path(value, None, through + coarse(whole + a.last * box.t) * G + g)
+        return Path(
+            value, coarse(a.slope) * whole_W + coarse(a.value) * G + g, through + coarse(slope + a.last * box.t) * G
+        )
 
     def start(self) -> tuple[arb_mat, arb_mat]:
         """Return outputs and v = J dT at the init."""

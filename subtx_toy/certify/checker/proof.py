@@ -7,9 +7,9 @@ from functools import reduce
 
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.document import Rejected
 from subtx_toy.certify.checker.network import Network, matrix
 from subtx_toy.certify.checker.passes import Outputs, Path, Range, at_init, nothing, probabilities, row_products
+from subtx_toy.certify.checker.rejected import Rejected
 from subtx_toy.certify.checker.update import Update
 
 
@@ -17,11 +17,13 @@ from subtx_toy.certify.checker.update import Update
 class Enclosed:
     """The smallest rate (over inputs, for every-batch): on the whole box, and at its middle or its beginning at 0.
 
-    Only signs of ``whole`` count, it may be off by a positive factor; ``at_point`` is the rate itself.
+    Only signs of ``whole`` count, it may be off by a positive factor; ``at_point`` is the rate itself. ``spread`` is
+    how much of the value at the middle the remainder over the box takes away: below 1 where the sign is proved.
     """
 
     whole: arb
     at_point: arb
+    spread: float = 1.0
 
 
 class ClaimedRate:
@@ -49,7 +51,7 @@ class ClaimedRate:
     def enclose(self, lo: float, hi: float) -> Enclosed:
         """Enclose the rate over a box; one that begins at 0 is expanded there, and the power of eps divided out."""
         at_zero = lo == 0
-        c = arb(0) if at_zero else arb(0.5 * lo + 0.5 * hi)
+        c = arb(0) if at_zero else ((arb(lo) + arb(hi)) / 2).mid()
         over = Range(c, (arb(lo) - c).union(arb(hi) - c))
         answer = self._answer(self.outputs.over(over), over)
         value = answer.value - self.answer0
@@ -61,7 +63,11 @@ class ClaimedRate:
             parts = self.update.trait_loss(rho, over)
             return _rate([self.loss0 - parts[0], *(-one for one in parts[1:])], over, at_zero=at_zero)
         found = [_rate(list(parts), over, at_zero=at_zero) for parts in self._aligned(rho)]
-        return Enclosed(reduce(arb.min, [one.whole for one in found]), reduce(arb.min, [one.at_point for one in found]))
+        return Enclosed(
+            reduce(arb.min, [one.whole for one in found]),
+            reduce(arb.min, [one.at_point for one in found]),
+            max(one.spread for one in found),
+        )
 
     def _aligned(self, rho: Path) -> list[list[arb]]:
         # <v, rho> of every input, or their mean: value, slope, last
@@ -93,7 +99,7 @@ class ClaimedRate:
             times = [value * over.c, slope * over.c + value, half * eps + slope + 2 * half * over.t]
         parts = [2 * a - lr * b for a, b in zip(times, norms, strict=True)]
         found = _rate(parts, over, at_zero=False)
-        return Enclosed(found.whole, found.at_point / over.c)
+        return Enclosed(found.whole, found.at_point / over.c, found.spread)
 
 
 def _rate(parts: list[arb], over: Range, *, at_zero: bool) -> Enclosed:
@@ -101,7 +107,7 @@ def _rate(parts: list[arb], over: Range, *, at_zero: bool) -> Enclosed:
         return Enclosed(_divided(parts, over), _divided(parts, Range(over.c, arb(0))))
     # Only the sign matters over the box: F itself, not F / eps.
     whole = parts[0] + parts[1] * over.t + (parts[2] * over.t_squared if len(parts) == 3 else 0)
-    return Enclosed(whole, parts[0] / over.c)
+    return Enclosed(whole, parts[0] / over.c, float((1 - whole.lower() / parts[0]).mid()))
 
 
 def _divided(parts: list[arb], over: Range) -> arb:

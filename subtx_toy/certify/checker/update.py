@@ -15,26 +15,49 @@ class Update:
         self.network, passed = network, at_init(network, matrix(network.inputs), network.columns)
         self.inputs = [a for a, _ in passed]
         self.slopes = [entrywise(lambda at: network.unit.slopes(at)[0], z) for _, z in passed[:-1]]
-        self.back = [network.weight(layer).transpose() for layer in range(network.depth - 1)]
-        self.back.append(network.weight(network.depth - 1, rows=network.columns).transpose())
+        back = [network.weight(layer).transpose() for layer in range(1, network.depth - 1)]
+        if network.depth > 1:
+            back.append(network.weight(network.depth - 1, rows=network.columns).transpose())
+        self.back = [(network.fine(one), network.coarse(one)) for one in back]
+        if network.quantity == "distance":
+            self.kernels = [_plus_one(a * a.transpose()) for a in self.inputs]
+        else:
+            self._student()
+
+    def _student(self) -> None:
+        # What the student's pass needs at every step size: its weights, and the Gram matrices of the first layer.
+        network, x = self.network, matrix(self.network.trait_inputs)
+        self.x, last = x, network.depth - 1
+        self.layers = []
+        for layer in range(network.depth):
+            rows: Rows = network.trait_columns if layer == last else slice(None)
+            W, a = network.weight(layer, rows=rows), self.inputs[layer].transpose()
+            forms = (network.fine(W), network.coarse(W), network.fine(a), network.coarse(a))
+            self.layers.append((forms, network.bias(layer, x.nrows(), rows=rows)))
+        rows = network.trait_columns if last == 0 else slice(None)
+        self.first = x * network.weight(0, rows=rows) + self.layers[0][1]
+        self.gram = _plus_one(x * self.inputs[0].transpose())
 
     def backward(self, rho: Path) -> list[Path]:
         """Return delta_l of every layer for rho ``[n, k]``."""
         delta = rho.linear(lambda one: one * (1 / arb(one.nrows())))
         found = [delta]
         for layer in range(self.network.depth - 2, -1, -1):
-            delta = delta.linear(lambda one, at=layer: self._through(one, at))  # type: ignore[misc]
+            delta = self._through(delta, layer)
             found.append(delta)
         return found[::-1]
 
-    def _through(self, delta: arb_mat, layer: int) -> arb_mat:
-        return entrywise(lambda a, b: a * b, delta * self.back[layer + 1], self.slopes[layer])
+    def _through(self, delta: Path, layer: int) -> Path:
+        fine, coarse = self.back[layer]
+        value = self.network.fine(delta.value) * fine
+        slope = None if delta.slope is None else self.network.coarse(delta.slope) * coarse
+        passed = Path(value, slope, self.network.coarse(delta.last) * coarse)
+        return passed.linear(lambda one: entrywise(arb.__mul__, one, self.slopes[layer]))
 
     def squared_norm(self, deltas: list[Path], over: Range) -> list[arb]:
         """Return value, slope (if smooth) and last of ||dS||^2."""
-        kernels = [one * one.transpose() for one in self.inputs]
         parts = [arb(0) for _ in deltas[0].parts()]
-        for kernel, delta in zip(kernels, deltas, strict=True):
+        for kernel, delta in zip(self.kernels, deltas, strict=True):
             whole, whole_slope = delta.whole(over)
             parts[0] += _form(kernel, delta.value, delta.value)
             if delta.slope is None:
@@ -46,20 +69,17 @@ class Update:
 
     def constant_norm(self, deltas: list[arb_mat]) -> arb:
         """Return ||dS||^2 for given deltas."""
-        forms = (_form(one * one.transpose(), delta, delta) for one, delta in zip(self.inputs, deltas, strict=True))
-        return sum(forms, arb(0))
+        return sum((_form(kernel, one, one) for kernel, one in zip(self.kernels, deltas, strict=True)), arb(0))
 
     def trait_loss(self, rho: Path, over: Range) -> list[arb]:
         """Return value, slope (if smooth) and last of the trait loss after the student's step."""
-        network, x = self.network, matrix(self.network.trait_inputs)
-        y = Path(x, None if rho.slope is None else nothing(x), nothing(x))
+        y = Path(self.x, None, self.x)  # of the first layer, which does not use it
         for layer, delta in enumerate(self.backward(rho)):
-            is_last = layer == network.depth - 1
-            step = delta.linear(lambda one: one * network.student_lr)
-            if is_last:
+            step = delta.linear(lambda one: one * self.network.student_lr)
+            if layer == self.network.depth - 1:
                 step = step.linear(self._onto_trait)
-            z = self._moved(layer, y, step, over, rows=network.trait_columns if is_last else slice(None))
-            y = z if is_last else activated(network, z, over)
+            z = self._moved(layer, y, step, over) if layer else self._first_moved(step)
+            y = z if layer == self.network.depth - 1 else activated(self.network, z, over)
         return self._loss(y, over)
 
     def loss_at_init(self) -> arb:
@@ -67,19 +87,24 @@ class Update:
         _, z = at_init(self.network, matrix(self.network.trait_inputs), self.network.trait_columns)[-1]
         return self._loss(Path(z, None, nothing(z)), Range(arb(0), arb(0)))[0]
 
-    def _moved(self, layer: int, y: Path, step: Path, over: Range, *, rows: Rows) -> Path:
+    def _first_moved(self, step: Path) -> Path:
+        fine, coarse = self.network.fine(self.gram), self.network.coarse(self.gram)
+        slope = None if step.slope is None else coarse * self.network.coarse(step.slope)
+        return Path(self.first + fine * self.network.fine(step.value), slope, coarse * self.network.coarse(step.last))
+
+    def _moved(self, layer: int, y: Path, step: Path, over: Range) -> Path:
         # z = y W + b + (y a^T + 1) step, and its first two derivatives by the product rule
-        W, a = self.network.weight(layer, rows=rows), self.inputs[layer].transpose()
-        b = self.network.bias(layer, y.value.nrows(), rows=rows)
-        whole_y, slope_y = y.whole(over)
-        whole, slope = step.whole(over)
-        gram, gram_whole, gram_slope = _plus_one(y.value * a), _plus_one(whole_y * a), slope_y * a
-        value = y.value * W + b + gram * step.value
-        if y.slope is None or step.slope is None:
-            return Path(value, None, y.last * W + gram_slope * whole + gram_whole * step.last)
-        first = y.slope * W + (y.slope * a) * step.value + gram * step.slope
-        last = y.last * W + (y.last * a) * whole + gram_slope * slope + gram_whole * step.last
-        return Path(value, first, last)
+        fine, coarse = self.network.fine, self.network.coarse
+        (W, coarse_W, a, coarse_a), b = self.layers[layer]
+        value, slope, last = fine(y.value), None if y.slope is None else coarse(y.slope), coarse(y.last)
+        gram = Path(_plus_one(value * a), None if slope is None else slope * coarse_a, last * coarse_a)
+        (whole, rate), (whole_gram, gram_rate) = ([coarse(one) for one in path.whole(over)] for path in (step, gram))
+        at_middle = value * W + b + fine(gram.value) * fine(step.value)
+        around = last * coarse_W + whole_gram * coarse(step.last)
+        if slope is None or gram.slope is None or step.slope is None:
+            return Path(at_middle, None, around + gram_rate * whole)
+        first = slope * coarse_W + coarse(gram.slope) * coarse(step.value) + coarse(gram.value) * coarse(step.slope)
+        return Path(at_middle, first, around + coarse(gram.last) * whole + gram_rate * rate)
 
     def _onto_trait(self, delta: arb_mat) -> arb_mat:
         # of the trait's outputs only the distilled ones move
@@ -114,5 +139,4 @@ def _inner(a: arb_mat, b: arb_mat) -> arb:
 
 
 def _form(kernel: arb_mat, a: arb_mat, b: arb_mat) -> arb:
-    # <a, (kernel + 1) b>: the 1 is for the bias
-    return _inner(a, _plus_one(kernel) * b)
+    return _inner(a, kernel * b)

@@ -15,7 +15,8 @@ import pytest
 
 from subtx_toy.certify.certificate import ProvedRange, to_bytes
 from subtx_toy.certify.checker.check import check
-from subtx_toy.certify.checker.document import Rejected, read
+from subtx_toy.certify.checker.document import read
+from subtx_toy.certify.checker.rejected import Rejected
 from subtx_toy.certify.description import QUANTITIES, describe
 from subtx_toy.certify.search import find_range
 from subtx_toy.errors import InputError
@@ -185,7 +186,7 @@ def _negative_inside(document: dict[str, Any], _: Any) -> None:
 
 def _negative_where_positive(document: dict[str, Any], _: Any) -> None:
     document["boxes"], document["results"]["boxes"] = document["boxes"][:1], 1
-    document["negative"][0] = document["boxes"][0][1] * 1.01
+    document["negative"][0] = document["boxes"][0][1] * 1.0001
     _claim(document, eps_certified=document["boxes"][0][1])
     document["results"]["eps_one_box"] = document["results"]["eps_closed"] = None
 
@@ -315,8 +316,8 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
     "unknown activation": (_settings("activation", "sine"), "the activation 'sine' is not known"),
     "unknown loss": (_settings("loss", "hinge"), "the loss 'hinge' is not known"),
     "no temperature": (_settings("temperature", 0.0), "temperature is 0.0, not a finite number above 0"),
-    "huge cap": (_huge_cap, "cap is 1000+, not a finite number"),
-    "huge step": (_settings("student_lr", 10**400), "student_lr is 1000+, not a finite number above 0"),
+    "huge cap": (_huge_cap, "holds a number of 401 characters"),
+    "text for the step": (_settings("student_lr", "1"), "student_lr is '1', not a finite number above 0"),
     "no step": (_settings("student_lr", -1.0), "student_lr is -1.0, not a finite number above 0"),
     "unknown columns": (_settings("columns", [2, 9]), "columns are not numbers of outputs"),
     "column twice": (_settings("columns", [2, 2]), "columns name an output twice"),
