@@ -126,6 +126,34 @@ VERIFY_ROUTES = 1e-3
 """Margins and ratios that `verify` prints, between its passes by autograd and those written out by hand: 1e-8 at most
 over twenty problems, but for a margin of C7b, a remainder that is mostly rounding, which differed by 6e-5."""
 
-ADJOINT_POWER = 0.5
-"""Of the machine epsilon: how far w . J v and v . J^T w may differ, relative to |w| |J v|. Rounding is of the order of
-epsilon times the depth; a model whose two modes differ is off by order one."""
+NUM_ROUNDINGS = 8
+"""Evaluations in Monte Carlo arithmetic whose largest change is the size of a rounding: three decimal digits of it do
+not matter, and the chance that all eight miss half of a normal spread is below 5e-4."""
+
+ROUNDING_SAFETY = 4.0
+"""Factor on that change: Monte Carlo arithmetic takes roundings as independent, and those of one run are not. Both
+sides of identities over LayerNorm of inputs at up to 1e12, (1e9 + W x) - 1e9 and kl at a temperature of 1e8 differed by
+at most a tenth of it."""
+
+CLEARLY = 16.0
+"""Times that floor, from two evaluations only: a check violated by more is violated without the other six."""
+
+DERIVATIVE_AGREES = 1e-6
+"""Relative, autograd's derivative of a model against finite differences of its outputs, their own error left out."""
+
+DERIVATIVE_DIFFERS = 1e-3
+"""Relative: above, beyond a hundred times the error of the differences, autograd's derivative is another function's. A
+detached or straight-through branch is a whole term of it. Forward and reverse mode through a LayerNorm of inputs around
+1e12 differ by 1e-6."""
+
+KINK_PERSISTS = 0.5
+"""Of a jump between two one-sided derivatives, what is left of it at a quarter of the step: all of it at a kink, a
+sixteenth where the derivative is continuous."""
+
+ROWS_AGREE = 1e-8
+"""Relative: values of a loss on some rows alone, symmetry and least eigenvalue of its Hessian. Losses are sums of a few
+dozen terms; those that divide by the number of inputs, or that have an indefinite Hessian, are off by far more."""
+
+LOSS_REMAINDER = 0.11
+"""Of what is left of a loss's gradient after its Hessian, the part at a quarter of the step: 1/16 if it is of second
+order, 1/8 for |z - y|^2.5, 1/4 for a kink of the gradient."""

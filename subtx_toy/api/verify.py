@@ -16,7 +16,7 @@ from subtx_toy.claims.controls.broken_students import ControlResult, run_control
 from subtx_toy.claims.instance import drawn, given
 from subtx_toy.claims.registry import find_claims
 from subtx_toy.claims.verification import Summary, Verdicts
-from subtx_toy.claims.vocabulary.claim import Claim, Verdict
+from subtx_toy.claims.vocabulary.claim import VERDICTS, Claim
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.limits import MAX_INSTANCES
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from subtx_toy.data.dataset import Progress
 
 
-_VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "undecided", "not applicable")
-_HEADER = ["claim", "instances", "applicable", "undecided", "worst margin", "predicted/observed", "verdict"]
+_HEADER = ["claim", "instances", "applicable", "decided", "worst margin", "predicted/observed", "verdict"]
 _CONTROLS_HEADER = ["control", "claim", "built to fail", "failed drawn", "95 % interval", "student"]
 
 
@@ -67,7 +66,7 @@ class Verification(Shown):
     def conclusion(self) -> str:
         """One sentence."""
         counts = Counter(one.verdict for one in self.verdicts.summaries)
-        rest = "".join(f", {counts[verdict]} {verdict}" for verdict in _VERDICTS[1:] if counts[verdict])
+        rest = "".join(f", {counts[verdict]} {verdict}" for verdict in VERDICTS[1:] if counts[verdict])
         text = f"{counts['holds']} of {counts.total()} claims {'holds' if counts.total() == 1 else 'hold'}{rest}"
         failed = sum(one.failed_as_it_must for one in self.controls)
         return text + (f"; {failed} of {len(self.controls)} controls fail as they must" if self.controls else "")
@@ -127,7 +126,7 @@ def _row(one: Summary) -> list[str]:
         one.claim.id,
         str(one.instances),
         str(one.applicable),
-        str(one.counts["undecided"]),
+        str(one.decided),
         "" if margin is None else f"{margin:.3g}",
         "" if ratio is None else "{:.4g} / {:.4g} / {:.4g}".format(*ratio),
         one.verdict,
@@ -142,7 +141,8 @@ def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str,
         "verdict": one.verdict,
         "instances": one.instances,
         "applicable": one.applicable,
-        "counts": {verdict: one.counts[verdict] for verdict in _VERDICTS},
+        "decided": one.decided,
+        "counts": {verdict: one.counts[verdict] for verdict in VERDICTS},
         "worst_margin": one.worst_margin,
         "ratio": ratio and dict(zip(("min", "median", "max"), ratio, strict=True)),
         "undecided_bound": finite(one.bound) or None,
@@ -220,7 +220,9 @@ def verify(
         controls = claims is None and problem is None
     with one_thread(), _frozen():
         report("verifying", 0, total, "problems")
-        found = verification.verify(chosen, sources, progress=lambda done: report("verifying", done, total, "problems"))
+        found = verification.verify(
+            chosen, sources, seed=seed, progress=lambda done: report("verifying", done, total, "problems")
+        )
         return Verification(
             problem="drawn" if problem is None else str(problem),
             seed=seed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from subtx_toy.claims.borrowed import visiting
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import load_object
@@ -66,13 +67,15 @@ def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
     if reference.endswith(".toml"):
         return Instance.of(_read_spec(Path(reference)))
     expected = "a TOML file or a factory of a Problem"
-    factory = load_object("problem", reference, expected=expected)
-    if not callable(factory):
-        raise InputError(f"problem: expected {expected}, got {type(factory).__name__} at {reference!r}")
     try:
-        built = factory()
+        with visiting():
+            factory = load_object("problem", reference, expected=expected)
+            if not callable(factory):
+                raise InputError(f"expected {expected}, got {type(factory).__name__}")
+            built = factory()
     except InputError as error:
-        raise InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
+        known = all(one.startswith("problem: ") for one in error.problems)
+        raise error if known else InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
     except (Exception, SystemExit) as error:  # a user's factory can raise anything
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(error).__name__}: {error}") from error
     if not isinstance(built, Problem):

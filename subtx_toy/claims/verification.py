@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from subtx_toy.claims.driving import Closest, drive
 from subtx_toy.claims.instance import Instance
-from subtx_toy.claims.vocabulary.claim import Claim, Judgement, Verdict
+from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Judgement, Verdict
 from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.rounding import outlasts_rounding
 from subtx_toy.errors import InputError
+from subtx_toy.problem.model import MLP
 from subtx_toy.problem.spec import ProblemSpec
 
 _SIZES = ("input_dim", "num_classes", "num_aux", "num_inputs", "num_trait_inputs")
@@ -22,6 +25,9 @@ _WORDS = (
     "activation", "init", "init_scale", "inputs", "trait", "teacher", "loss", "temperature", "distilled_logits",
     "eps", "student_lr",
 )  # fmt: skip
+
+
+_CONFIRMED, _CONFIRMED_TRIES = 2, 100  # violations confirmed of each order, and steps of a shrinking that confirms each
 
 
 @dataclass
@@ -40,6 +46,9 @@ class Summary:
     bound: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     violation: tuple[int, Instance, str] | None = None
+    unconfirmed: list[tuple[Judgement, Instance]] = field(default_factory=list)
+    closest: Closest = field(default_factory=Closest)
+    widest: list[tuple[float, Instance]] = field(default_factory=list)
 
     @property
     def instances(self) -> int:
@@ -52,9 +61,14 @@ class Summary:
         return self.instances - self.counts["not applicable"]
 
     @property
+    def decided(self) -> int:
+        """Problems on which neither rounding nor a trivial check leaves it open."""
+        return self.applicable - self.counts["undecided"]
+
+    @property
     def verdict(self) -> Verdict:
         """``violated`` if one problem violates it, else ``holds`` if one decides, else what is left."""
-        order: Sequence[Verdict] = ("violated", "holds", "undecided")
+        order: Sequence[Verdict] = ("violated", "holds", "holds, hypothesis not checked", "undecided")
         return next((one for one in order if self.counts[one]), "not applicable")
 
     def ratio(self) -> tuple[float, float, float] | None:
@@ -62,6 +76,63 @@ class Summary:
         if not self.ratios:
             return None
         return float(np.min(self.ratios)), float(np.median(self.ratios)), float(np.max(self.ratios))
+
+    def judge(self, instance: Instance, evidence: Evidence) -> None:
+        """Judge one problem and count it. Violations of a driven claim wait for ``settle``."""
+        judgement = self._judgement(evidence)
+        if self.claim.driven and judgement.outcome is not None and instance.spec is not None:
+            worst = judgement.outcome.worst
+            if np.isfinite(worst.floor):
+                self.closest.add(worst.margin, instance.spec)
+            if judgement.verdict == "holds":
+                self.widest = sorted([*self.widest, (-worst.margin, instance)], key=lambda pair: pair[0])[:_CONFIRMED]
+        if self.claim.driven and judgement.verdict == "violated":
+            self.unconfirmed.append((judgement, instance))
+        else:
+            self.add(judgement, instance, evidence)
+
+    def _judgement(self, evidence: Evidence) -> Judgement:
+        if self.claim.driven or isinstance(evidence.problem.model, MLP):
+            return self.claim.judge(evidence, confirm=not self.claim.driven)
+        try:
+            return self.claim.judge(evidence)
+        except (RuntimeError, InputError) as error:  # a derivative that a user's module has not, or a size out of reach
+            return Judgement("undecided", f"cannot be computed on this model: {type(error).__name__}: {error}")
+
+    def settle(self, *, seed: int) -> None:
+        """Confirm what violated a driven claim, the worst first; if nothing did, drive its margin down.
+
+        Of the violations, those of the largest gaps and margins are looked at with measured roundings. If all of these
+        are undecided, so are the others; if one is confirmed, the others stand.
+        """
+        if self.unconfirmed:
+            by_margin = sorted(self.unconfirmed, key=lambda pair: _worst(pair[0]).margin)[:_CONFIRMED]
+            by_gap = sorted(self.unconfirmed, key=lambda pair: _worst(pair[0]).gap)[:_CONFIRMED]
+            chosen = {id(instance): instance for _, instance in (*by_gap, *by_margin)}.values()
+            judged = ((self.claim.judge(one.evidence()), one) for one in chosen)
+            confirmed = next((pair for pair in judged if pair[0].verdict == "violated"), None)
+            for judgement, instance in self.unconfirmed:
+                if confirmed is None:
+                    reason = f"within the rounding measured where it is violated most: {judgement.reason}"
+                    judgement = replace(judgement, verdict="undecided", reason=reason)
+                self.add(judgement, instance, instance.evidence())
+            self.unconfirmed = []
+        if self.claim.driven and self.closest.found and not self.counts["violated"]:
+            self._doubt()
+            found = drive(self.claim, self.closest.found, seed=seed)
+            for spec in found.violating:
+                instance = Instance.of(spec, shrinkable=True)
+                judgement = self.claim.judge(Instance.of(spec).evidence())
+                if judgement.verdict == "violated":
+                    self.add(judgement, instance, instance.evidence())
+                    break
+
+    def _doubt(self) -> None:
+        """Count what holds as undecided if measured roundings explain even the widest gaps."""
+        if self.widest and not any(outlasts_rounding(self.claim.evaluate, one.evidence()) for _, one in self.widest):
+            self.counts["undecided"] += self.counts.pop("holds", 0)
+            self.reasons["within the rounding measured where it holds most"] += 1
+            self.worst_margin = None
 
     def add(self, judgement: Judgement, instance: Instance, evidence: Evidence) -> None:
         """Count one problem."""
@@ -90,7 +161,7 @@ class Summary:
         _, instance, reason = self.violation
         if instance.spec is None or not instance.shrinkable:  # a given problem is what the user asked about
             return instance.snippet, reason
-        spec = shrink(instance.spec, lambda candidate: violates(self.claim, candidate))
+        spec = shrunk(self.claim, instance.spec)
         return spec.snippet(), self.claim.judge(Instance.of(spec).evidence()).reason or reason
 
 
@@ -109,25 +180,47 @@ class Verdicts:
 
 
 def verify(
-    claims: Iterable[Claim], instances: Iterable[Instance], *, progress: Callable[[int], None] = lambda _done: None
+    claims: Iterable[Claim],
+    instances: Iterable[Instance],
+    *,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Verdicts:
-    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at."""
+    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
+
+    ``seed`` is of the search for violations of driven claims.
+    """
     start = time.process_time()
     summaries = [Summary(claim) for claim in claims]
     for done, instance in enumerate(instances, start=1):
         evidence = instance.evidence()
         for summary in summaries:
             if instance.index % summary.claim.every == 0:
-                summary.add(summary.claim.judge(evidence), instance, evidence)
+                summary.judge(instance, evidence)
         progress(done)
+    for summary in summaries:
+        summary.settle(seed=seed)
     num_checks = sum(summary.applicable for summary in summaries)
     return Verdicts(summaries, num_checks, time.process_time() - start)
 
 
-def violates(claim: Claim, spec: ProblemSpec) -> bool:
+def shrunk(claim: Claim, spec: ProblemSpec) -> ProblemSpec:
+    """Return a smaller description that violates the claim, with roundings measured at the end of the way only."""
+    smallest = shrink(spec, lambda candidate: violates(claim, candidate, confirm=False))
+    if violates(claim, smallest):
+        return smallest
+    return shrink(spec, lambda candidate: violates(claim, candidate), max_tries=_CONFIRMED_TRIES)
+
+
+def _worst(judgement: Judgement) -> Inequality:
+    assert judgement.outcome is not None  # what is violated has one
+    return judgement.outcome.worst
+
+
+def violates(claim: Claim, spec: ProblemSpec, *, confirm: bool = True) -> bool:
     """Say whether the problem that ``spec`` describes violates the claim, by automatic differentiation."""
     try:
-        return claim.judge(Instance.of(spec).evidence()).verdict == "violated"
+        return claim.judge(Instance.of(spec).evidence(), confirm=confirm).verdict == "violated"
     except InputError:
         return False  # sizes that do not go together
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +54,8 @@ def verify(
     if only_list:
         _print_list(find_claims(chosen), as_json=as_json)
         return 0
-    with working() as display:
+    # A model that prints does not do so into the document.
+    with working() as display, contextlib.redirect_stdout(sys.stderr):
         found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display["progress"])
     if as_json:
         echo(json_text(found.document()))

@@ -19,7 +19,7 @@ from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import Kind, instance, integer, is_real, number
 from subtx_toy.settings.messages import nearest
-from subtx_toy.tolerances import ADJOINT_POWER
+from subtx_toy.tolerances import DERIVATIVE_DIFFERS
 
 _EPS, _STUDENT_LR = number(">= 0"), number("> 0")
 _CUT = "does it use torch.no_grad(), detach() or a backward pass of its own?"
@@ -161,7 +161,7 @@ def derivatives(name: str, function: Callable[[Params], Tensor], params: Params)
     backward = [(Jtw[key].double() * v[key].double()).sum() for key in params]
     sizes = [float(value.double().norm()) for value in (w, Jv)], [float(vectors.norm(one)) for one in (v, Jtw)]
     gap = abs(float(sum(forward)) - float(sum(backward)))
-    if gap <= torch.finfo(outputs.dtype).eps ** ADJOINT_POWER * max(map(math.prod, sizes)) or not math.isfinite(gap):
+    if gap <= DERIVATIVE_DIFFERS * max(map(math.prod, sizes)) or not math.isfinite(gap):
         return []
     return [f"model: expected one derivative of {name}, got others in forward and in reverse mode: {_CUT}"]
 

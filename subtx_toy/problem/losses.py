@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class Loss:
     """A loss between logits ``z`` ``[n, k]`` and targets ``y``: logits ``[n, k]``, or labels ``[n]``.
 
     Attributes:
-        name: as in configurations.
+        name: as in configurations; two losses of one name may differ.
         targets: ``"logits"``, or ``"labels"`` where ``y`` holds integers in [0, k).
         value_and_gradient: ``(z, y) -> l(z, y), dl/dz`` per input, ``[n]`` and ``[n, k]``, not divided by n.
         hessian_product: ``(z, y, v) -> M v``, its second derivative in ``z`` applied to ``v``, all ``[n, k]``.
@@ -50,6 +50,20 @@ class Loss:
     hessian_product: Callable[[Tensor, Tensor, Tensor], Tensor]
     temperature: float = 1.0
     by_row: bool = False
+
+    @cached_property
+    def formula(self) -> str:
+        """``"kl"`` or ``"squared_error"`` if the functions are this package's, else empty, whatever the name says.
+
+        Theory has formulas of its own for these two.
+        """
+        value, product = self.value_and_gradient, self.hessian_product
+        if value is _squared_error and product is _unchanged:
+            return "squared_error"
+        if not (isinstance(value, partial) and isinstance(product, partial)):
+            return ""
+        same = value.func is _kl and product.func is _softmax_hessian_product
+        return "kl" if same and value.keywords == product.keywords == {"temperature": self.temperature} else ""
 
     def __repr__(self) -> str:
         return f"Loss({self.name!r}{f', temperature={self.temperature:g}' if self.temperature != 1 else ''})"
@@ -107,9 +121,16 @@ def _kl(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
 
 def squared_error() -> Loss:
     """Build l(z, y) = 1/2 ||z - y||^2 on raw logits: gradient z - y, Hessian the identity."""
-    return Loss(
-        "squared_error", "logits", lambda z, y: (0.5 * ((z - y) ** 2).sum(-1), z - y), lambda _z, _y, v: v, by_row=True
-    )
+    return Loss("squared_error", "logits", _squared_error, _unchanged, by_row=True)
+
+
+def _squared_error(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    gap = z - y
+    return 0.5 * (gap**2).sum(-1), gap
+
+
+def _unchanged(_z: Tensor, _y: Tensor, v: Tensor) -> Tensor:
+    return v
 
 
 @checked(temperature=number("> 0"))
@@ -132,13 +153,15 @@ def _cross_entropy(z: Tensor, y: Tensor, *, temperature: float) -> tuple[Tensor,
 
 def soft_cross_entropy(temperature: float = 1.0) -> Loss:
     """Build l(z, p) = -sum_j p_j log softmax(z / tau)_j for targets that are probabilities ``[n, k]``."""
-
-    def value_and_gradient(z: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        log_q = _log_softmax(tempered(z, temperature))
-        return -(p * log_q).sum(-1), tempered(log_q.exp() - p, temperature)
-
     product = partial(_softmax_hessian_product, temperature=temperature)
-    return Loss("soft_cross_entropy", "logits", value_and_gradient, product, temperature, by_row=True)
+    made = partial(soft_values, temperature=temperature)
+    return Loss("soft_cross_entropy", "logits", made, product, temperature, by_row=True)
+
+
+def soft_values(z: Tensor, p: Tensor, *, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return value and gradient of ``soft_cross_entropy``."""
+    log_q = _log_softmax(tempered(z, temperature))
+    return -(p * log_q).sum(-1), tempered(log_q.exp() - p, temperature)
 
 
 def sampled_cross_entropy(temperature: float = 1.0) -> Loss:
@@ -195,7 +218,6 @@ def scaled(loss: Loss, factor: float | PerInput) -> Loss:
     With a factor per input, input n counts ``factor[n]`` times; the mean still divides by n.
     """
     multiple = Multiple(loss, factor)
-    # Theory has formulas by name for kl and squared error; a multiple of them takes those of any loss.
     return replace(
         loss,
         name=f"weighted {loss.name}" if isinstance(factor, Tensor) else f"{factor!r} {loss.name}",

@@ -170,12 +170,15 @@ class ProblemSpec:
         from subtx_toy.problem.spec import ProblemSpec
         problem = ProblemSpec(hidden=(2,), seed=3).build()
         """
-        given = [
-            f"{one.name}={getattr(self, one.name)!r}"
-            for one in dataclasses.fields(self)
-            if getattr(self, one.name) != one.default
-        ]
-        return f"from subtx_toy.problem.spec import ProblemSpec\nproblem = ProblemSpec({', '.join(given)}).build()"
+        return f"from subtx_toy.problem.spec import ProblemSpec\nproblem = {self!r}.build()"
+
+    def __repr__(self) -> str:
+        values = ((one.name, getattr(self, one.name), one.default) for one in dataclasses.fields(self))
+        return f"ProblemSpec({', '.join(f'{name}={value!r}' for name, value, default in values if value != default)})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        # What hypothesis and IPython print instead of all fields.
+        printer.text(repr(self))
 
     def _stream(self, *labels: str) -> np.random.Generator:
         return generator(self.seed, "problem", *labels)

@@ -81,7 +81,7 @@ def _shape(problem: Problem) -> dict[str, object]:
         "model": problem.model,
         "inputs": (tuple(problem.inputs.shape), problem.inputs.dtype),
         # A user's loss is known by identity, not by its name.
-        "distillation_loss": (loss.name, loss.temperature) if loss.name in ("squared_error", "kl") else loss,
+        "distillation_loss": (loss.formula, loss.temperature) if loss.formula else loss,
         "columns": problem.columns,
     }
 
@@ -208,7 +208,7 @@ def activated(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 def _activated(activation: Activation, z: Array) -> Array:
     # By the fastest way this processor has.
-    if activation.name != "tanh":
+    if activation is not ACTIVATIONS["tanh"]:
         return activation.apply(torch.from_numpy(z)).numpy()
     if _NUMPY_TANH:
         return np.tanh(z)

@@ -112,7 +112,7 @@ def assert_ggn_matches_dense(
     is that of numbers of size 1: HESSIAN_TERMS_UNITS of roundoff are allowed for it, over temperature^2.
     """
     G, terms = dense_ggn(problem), 0.0
-    if problem.distillation_loss.name == "kl":
+    if problem.distillation_loss.formula == "kl":
         square = float((dense_jacobian(problem) ** 2).sum((1, 2)).mean())
         terms = HESSIAN_TERMS_UNITS * UNIT_ROUNDOFF * square / problem.distillation_loss.temperature**2
     for draw in range(3):

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from subtx_toy.claims.driving import Closest, drive
 from subtx_toy.claims.screening import screened
-from subtx_toy.claims.verification import shrink, violates
+from subtx_toy.claims.verification import shrunk, violates
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.errors import InputError
 from subtx_toy.problem.spec import ProblemSpec
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
+
+_MAX_REFUTED = 20  # violations that measured roundings explain, before the rest is left to the drive
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,23 @@ def hunt(
 
 def _through_drawn(claim: Claim, num_problems: int, seed: int) -> Hunt[ProblemSpec]:
     least, tried = math.inf, 0
-
-    def fails(spec: ProblemSpec) -> bool:
-        nonlocal tried
-        tried += 1
-        return violates(claim, spec)
-
+    closest, refuted = Closest(), 0
     for spec, evidence in screened(num_problems, seed=seed):
         tried += 1
-        judgement = claim.judge(evidence)
+        judgement = claim.judge(evidence, confirm=False)
         if judgement.outcome is not None:
-            least = min(least, judgement.outcome.worst.margin)
-        if judgement.verdict == "violated" and fails(spec):
-            return Hunt(shrink(spec, fails), least, tried)
-    return Hunt(None, least, tried)
+            worst = judgement.outcome.worst
+            least = min(least, worst.margin)
+            if math.isfinite(worst.floor):
+                closest.add(worst.margin, spec)
+        if judgement.verdict == "violated" and refuted < _MAX_REFUTED:
+            refuted += 1
+            if violates(claim, spec):
+                return Hunt(shrunk(claim, spec), least, tried)
+    found = drive(claim, closest.found, seed=seed)
+    least, tried = min(least, found.least_margin), tried + found.num_tried
+    violating = next((spec for spec in found.violating if violates(claim, spec)), None)
+    return Hunt(None if violating is None else shrunk(claim, violating), least, tried)
 
 
 def _by_hypothesis(margin: Callable[[T], float], values: SearchStrategy[T], max_examples: int) -> Hunt[T]:

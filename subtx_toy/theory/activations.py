@@ -9,6 +9,8 @@ from typing import NamedTuple
 from flint import arb
 
 from subtx_toy.problem.activation_bounds import ActivationBounds
+from subtx_toy.problem.activations import ACTIVATIONS as OWN
+from subtx_toy.problem.activations import Activation
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 
@@ -23,12 +25,17 @@ class SmoothActivation(NamedTuple):
     at_point: Callable[[arb], tuple[arb, arb]]
 
 
+def is_known(activation: Activation) -> bool:
+    """Whether an activation has bounds here; one that takes the name of the package's own has not."""
+    return activation.name in ACTIVATIONS and activation is OWN.get(activation.name, activation)
+
+
 def no_bounds(problem: Problem) -> str:
     """Say why the derivatives of a problem's model are not bounded here; an empty text if they are."""
     if not isinstance(problem.model, MLP):
         return "no bound on the second derivative of this model is known, only of this package's perceptrons"
     activation = problem.model.activation
-    if problem.model.num_layers == 1 or activation.name in ACTIVATIONS:
+    if problem.model.num_layers == 1 or is_known(activation):
         return ""
     if activation.smooth:
         return f"no bounds are registered for {activation.name} in subtx_toy.theory.activations"

@@ -85,7 +85,7 @@ class AlignmentRay:
     def curvature(self) -> float:
         """Return V, the slope of the alignment at eps = 0."""
         loss = self.problem.distillation_loss
-        if loss.name == "kl":
+        if loss.formula == "kl":
             return float(curvature_per_input(loss, self.outputs, self.v).mean())
         return float((self.v * self._first_order).sum(-1).mean())
 
@@ -146,7 +146,7 @@ class AlignmentRay:
         loss, z = self.problem.distillation_loss, self.outputs
         reordered = z.roll(1, dims=-1)
         terms = loss.output_gradient(z, reordered).abs()
-        if loss.name in ("kl", "squared_error"):
+        if loss.formula:
             return terms
         points = [(scale * z, y) for scale in _SCALES for y in (scale * z, scale * reordered)]
         at, y = (torch.cat([one for one in side for _ in range(_NUM_ROUNDINGS)]) for side in zip(*points, strict=True))

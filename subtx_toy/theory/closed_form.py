@@ -96,8 +96,8 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
     outputs are affine along the ray (claim C6). The bound holds in real arithmetic given v; the rounding of v and of
     V is a certificate's business.
     """
-    name = problem.distillation_loss.name
-    unknown = "" if name in ("squared_error", "kl") else f"no bound is known for the distillation loss {name!r}"
+    loss = problem.distillation_loss
+    unknown = "" if loss.formula else f"no bound is known for the distillation loss {loss.name!r}"
     reason = no_bounds(problem) or unknown
     if reason or not isinstance(problem.model, MLP):
         return ClosedFormEps(None, reason)
@@ -119,7 +119,7 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
 
 def second_derivative_bound(loss: Loss, v: Float[np.ndarray, "n k"], ray: RayBounds) -> Float[np.ndarray, "*s"]:
     """Bound the second derivative of the alignment along the ray; ``squared_error`` and ``kl`` only."""
-    if loss.name == "squared_error":
+    if loss.formula == "squared_error":
         return np.asarray((np.sqrt(np.vecdot(v, v)) * ray.second).mean(-1))
     tau = loss.temperature
     osc = v.max(-1) - v.min(-1)

@@ -61,7 +61,7 @@ def curvature(problem: Problem, update: Params | None = None) -> Float[Tensor, "
 
 def curvature_per_input(loss: Loss, outputs: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
     """Return v_n^T M_n v_n per input, summed over outputs."""
-    if loss.name == "kl":
+    if loss.formula == "kl":
         # The variance of v under the softmax, not E v^2 - (E v)^2, whose rounding can be negative.
         p = torch.softmax(outputs / loss.temperature, dim=-1)
         centred = v - (p * v).sum(-1, keepdim=True)
@@ -85,7 +85,7 @@ def ggn_spectrum(problem: Problem) -> tuple[Float[Tensor, " m"], Float[Tensor, "
     and one zero stands for the rest: its component is the length of what dT has there.
     """
     dT, outputs = vectors.flatten(problem.teacher_update), linearization.base_outputs(problem)
-    if len(dT) <= outputs.numel() or problem.distillation_loss.name not in ("kl", "squared_error"):
+    if len(dT) <= outputs.numel() or not problem.distillation_loss.formula:
         values, columns = torch.linalg.eigh(dense_ggn(problem))
         return values, columns.T @ dT
     _require_small("base_params", "parameters", len(dT))

@@ -16,7 +16,7 @@ from torch import Tensor
 from subtx_toy.errors import InputError
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
-from subtx_toy.theory.activations import ACTIVATIONS
+from subtx_toy.theory.activations import ACTIVATIONS, is_known
 
 BITS = 160
 """Of the mantissa; float64 has 53."""
@@ -52,9 +52,9 @@ def precise_alignment(problem: Problem, eps: float) -> arb:
 def _obstacle(problem: Problem) -> str:
     if not isinstance(problem.model, MLP):
         return f"only this package's perceptrons are evaluated at {BITS} bits"
-    if problem.model.num_layers > 1 and problem.model.activation.name not in ACTIVATIONS:
+    if problem.model.num_layers > 1 and not is_known(problem.model.activation):
         return f"{problem.model.activation.name} is not evaluated at {BITS} bits"
-    if problem.distillation_loss.name not in ("squared_error", "kl"):
+    if not problem.distillation_loss.formula:
         return f"the distillation loss {problem.distillation_loss.name!r} is not evaluated at {BITS} bits"
     return ""
 
@@ -71,10 +71,10 @@ def _alignment(problem: Problem, model: MLP, eps: arb) -> arb:
     total, temperature = arb(0), arb(problem.distillation_loss.temperature)
     for n in range(x.ncols()):
         z, y, along = ([matrix[k, n] for k in chosen] for matrix in (outputs, targets, v))
-        if problem.distillation_loss.name == "kl":
+        if problem.distillation_loss.formula == "kl":
             z, y = _softmax(z, temperature), _softmax(y, temperature)
         slopes = [a - b for a, b in zip(z, y, strict=True)]
-        if problem.distillation_loss.name == "kl":
+        if problem.distillation_loss.formula == "kl":
             slopes = [one / temperature for one in slopes]
         total -= sum((a * r for a, r in zip(along, slopes, strict=True)), arb(0))
     return total / x.ncols()

@@ -179,7 +179,7 @@ def _ggn_products(problems: Sequence[Problem]) -> Float[Tensor, "s p"]:
 
 
 def _curvature_per_input(loss: Loss, z: Float[Tensor, "n k"], v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
-    if loss.name != "kl":
+    if loss.formula != "kl":
         from subtx_toy.theory.curvature import curvature_per_input  # which imports this module
 
         return curvature_per_input(loss, z, v)

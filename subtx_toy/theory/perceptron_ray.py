@@ -40,7 +40,7 @@ class PerceptronRay(AlignmentRay):
 
     @property
     def _is_kl(self) -> bool:
-        return self.problem.distillation_loss.name == "kl"
+        return self.problem.distillation_loss.formula == "kl"
 
     def prepare(self, every: Sequence[float]) -> None:
         """Compute alignment and floor at all of these eps in one pass."""

@@ -173,7 +173,7 @@ def labels_needed(problem: Problem, *, num_sigma: float, eps: float | None = Non
 
 
 def _softmax_curvature(problem: Problem) -> float:
-    name = problem.distillation_loss.name
-    if name != "kl":
-        raise InputError(f"distillation_loss: expected kl, whose softmax the labels are drawn from, got {name!r}")
+    loss = problem.distillation_loss
+    if loss.formula != "kl":
+        raise InputError(f"distillation_loss: expected kl, whose softmax the labels are drawn from, got {loss.name!r}")
     return float(curvature(problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.problem.activations import Activation
-from subtx_toy.problem.losses import Loss, Multiple, OnTargets
+from subtx_toy.problem.losses import Loss, Multiple, OnTargets, soft_values
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import (
     Array,
@@ -81,13 +82,13 @@ def _at_base(problem: Problem) -> Student:
 
 def slope(loss: Loss, z: Array, y: Array) -> Array:
     """Return dl/dz at ``y`` ``[s, k, n]``: by hand for the losses below, else by autograd."""
-    if loss.name == "squared_error":
+    if loss.formula == "squared_error":
         return z - y
-    if loss.name == "kl":
+    if loss.formula == "kl":
         return (_softmax(z / loss.temperature) - _softmax(y / loss.temperature)) / loss.temperature
-    if loss.name == "soft_cross_entropy":
-        return (_softmax(z / loss.temperature) - y) / loss.temperature
     made = loss.value_and_gradient
+    if isinstance(made, partial) and made.func is soft_values:
+        return (_softmax(z / loss.temperature) - y) / loss.temperature
     if isinstance(made, Multiple):
         return np.asarray(slope(made.loss, z, y) * np.asarray(made.factor))
     if isinstance(made, OnTargets):

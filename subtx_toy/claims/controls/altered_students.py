@@ -41,7 +41,7 @@ def with_targets(change: Callable[[Tensor, float], Tensor], *, hotter: float = 1
     def breaks(evidence: Evidence) -> Evidence | None:
         loss = evidence.problem.distillation_loss
         tau = loss.temperature
-        if loss.name != "kl" or evidence.ray.v.shape[-1] < least_logits:
+        if loss.formula != "kl" or evidence.ray.v.shape[-1] < least_logits:
             return None
 
         made = OnTargets(soft_cross_entropy(hotter * tau), lambda y: change(y, tau))

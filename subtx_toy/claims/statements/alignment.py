@@ -6,7 +6,7 @@ import math
 
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import FAR, UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.vocabulary.hypotheses import CONSISTENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
+from subtx_toy.claims.vocabulary.hypotheses import CONSISTENT, LOSS_GRADIENT, MOVING, ONE_STEP, SMOOTH, STANDARD_LOSS
 from subtx_toy.problem.model import MLP
 from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
 
@@ -81,7 +81,7 @@ def aligned_everywhere(evidence: Evidence) -> Outcome:
     if evidence.degenerate:
         return outcome(unaligned(evidence, eps) for eps in every)
     checks = [aligned(evidence, eps) for eps in every]
-    if evidence.problem.distillation_loss.name == "squared_error":
+    if evidence.problem.distillation_loss.formula == "squared_error":
         for eps in every:
             rounding = evidence.alignment_rounding(eps) + TERMS_ROUNDING * UNIT_ROUNDOFF * eps * abs(evidence.V)
             gap = abs(evidence.alignment(eps) - eps * evidence.V)
@@ -138,7 +138,7 @@ CLAIMS = (
         source="this package; the student stands at the shared init, only its target moves",
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=exact_identity,
-        hypotheses=(MOVING,),
+        hypotheses=(MOVING, LOSS_GRADIENT),
     ),
     Claim(
         id="C6",

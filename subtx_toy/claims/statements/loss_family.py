@@ -9,8 +9,8 @@ import torch
 from subtx_toy.claims.statements.alignment import dichotomy, first_order
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.claims.vocabulary.hypotheses import MOVING, SMOOTH, STANDARD_LOSS
-from subtx_toy.problem import params as vectors
+from subtx_toy.claims.vocabulary.hypotheses import LOSS_GRADIENT, MOVING, SMOOTH, STANDARD_LOSS
+from subtx_toy.claims.vocabulary.observation import flat_update
 from subtx_toy.problem.losses import Loss, kl, scaled, squared_error
 from subtx_toy.problem.smooth_loss import cosine_distance, probability_squared_error, reverse_kl
 from subtx_toy.tolerances import COSINE_LEAST_NORM
@@ -73,7 +73,7 @@ def every_batch(evidence: Evidence) -> Outcome:
         weights = torch.from_numpy(numbers)
         loss = scaled(evidence.problem.distillation_loss, weights)
         update = evidence.step(evidence.problem.with_loss(loss), eps)
-        alignment = float(vectors.flatten(update) @ evidence.dT)
+        alignment = float(flat_update(evidence.problem, update) @ evidence.dT)
         expected = float(weights @ per_input) / n
         rounding = evidence.alignment_rounding(eps) * max(1.0, float(numbers.max()))
         checks.append(Inequality(0.0, alignment, rounding, "alignment of a re-weighted batch"))
@@ -121,7 +121,11 @@ CLAIMS = (
         source="this package; the alignment is linear in the weights",
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=every_batch,
-        hypotheses=(MOVING, Hypothesis("every input alone is aligned at the problem's eps", _some_input_against)),
+        hypotheses=(
+            MOVING,
+            LOSS_GRADIENT,
+            Hypothesis("every input alone is aligned at the problem's eps", _some_input_against),
+        ),
         every=4,
     ),
 )

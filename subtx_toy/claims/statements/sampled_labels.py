@@ -12,7 +12,7 @@ from torch import Tensor
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, SEEN, SMOOTH
-from subtx_toy.problem import params as vectors
+from subtx_toy.claims.vocabulary.observation import flat_update
 from subtx_toy.problem.losses import Loss, cross_entropy
 from subtx_toy.theory.step_predictions import probability_of_right_sign
 from subtx_toy.tolerances import TERMS_ROUNDING, Z_BOUND
@@ -59,7 +59,7 @@ def _table_check(evidence: Evidence, table: Float[Tensor, "n k"], rng: np.random
     """One student by automatic differentiation on labels of its own against its entries of the table."""
     labels = torch.from_numpy(rng.integers(table.shape[1], size=len(table)))
     loss = on_labels(labels, evidence.problem.distillation_loss.temperature)
-    update = vectors.flatten(evidence.step(evidence.problem.with_loss(loss), 0.0))
+    update = flat_update(evidence.problem, evidence.step(evidence.problem.with_loss(loss), 0.0))
     expected = float(table.gather(1, labels[:, None]).mean())
     size = float(update.norm()) * evidence.dT_norm + float(table.abs().mean())
     rounding = TERMS_ROUNDING * UNIT_ROUNDOFF * size * (1 + float(evidence.ray.outputs.abs().max()))
@@ -67,8 +67,8 @@ def _table_check(evidence: Evidence, table: Float[Tensor, "n k"], rng: np.random
 
 
 def _no_labels(evidence: Evidence) -> str:
-    name = evidence.problem.distillation_loss.name
-    return "" if name == "kl" else f"it is {name}, which has no labels to draw"
+    loss = evidence.problem.distillation_loss
+    return "" if loss.formula == "kl" else f"it is {loss.name}, which has no labels to draw"
 
 
 def _too_flat(evidence: Evidence) -> str:

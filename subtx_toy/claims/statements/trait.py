@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
-from subtx_toy.claims.vocabulary.evidence import RUNG_RATIO, UNIT_ROUNDOFF, Evidence, rungs
+from subtx_toy.claims.vocabulary.evidence import RUNG_RATIO, Evidence, rungs
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, ONE_STEP, SMOOTH, TRAIT_STEP
 from subtx_toy.problem.sign_change import bisected
-from subtx_toy.tolerances import TERMS_ROUNDING, VISIBLE
+from subtx_toy.tolerances import VISIBLE
 
 _GRID = (1.0, 0.9, 0.5, 0.1, 0.01)  # of the closed form in student_lr
 _DOUBLINGS = 16  # of a student_lr beyond the closed form, in search of the first that raises the trait loss
@@ -24,25 +24,19 @@ def trait_ladder(evidence: Evidence) -> tuple[float, ...]:
     return rungs(top)
 
 
-def trait_rounding(evidence: Evidence, eps: float, student_lr: float | None = None) -> float:
-    """Return how far rounding can move the change of the trait loss."""
-    value = TERMS_ROUNDING * UNIT_ROUNDOFF * (1 + abs(evidence.trait_before))
-    return value + (student_lr or evidence.problem.student_lr) * evidence.alignment_rounding(eps)
-
-
 def trait_loss_falls(evidence: Evidence) -> Outcome:
     """Check the change of the trait loss against -eps student_lr V, and its sign at small eps unless V = 0."""
     ladder, slope = trait_ladder(evidence), evidence.problem.student_lr * evidence.V
     changes = evidence.trait_changes(ladder, evidence.problem.student_lr)
     remainders = [change + eps * slope for eps, change in zip(ladder, changes, strict=True)]
-    rounding = [trait_rounding(evidence, eps) for eps in ladder]
+    rounding = [evidence.trait_rounding(eps, evidence.problem.student_lr) for eps in ladder]
     checks = order_checks(ladder, remainders, rounding, order=2, what="change of trait loss + eps student_lr V")
     if evidence.degenerate:
         return outcome(checks)
     if ladder[0] * slope < VISIBLE * rounding[0]:
         checks.append(Inequality(0.0, 0.0, rounding[0], "eps student_lr V is near rounding"))
     eps = small_eps(ladder, remainders, slope)
-    change, floor = evidence.trait_change(eps), trait_rounding(evidence, eps)
+    change, floor = evidence.trait_change(eps), evidence.trait_rounding(eps, evidence.problem.student_lr)
     checks.append(Inequality(change, 0.0, floor, f"change of trait loss at eps = {eps:.3g}"))
     return outcome(checks, predicted=-eps * slope, observed=change if abs(change) > floor else float("nan"))
 
@@ -56,7 +50,7 @@ def falls_in_closed_form(evidence: Evidence) -> Outcome:
     changes = evidence.trait_changes([eps] * len(_GRID), student_lrs)
     for part, student_lr, change in zip(_GRID, student_lrs.tolist(), changes, strict=True):
         what = f"change of trait loss at {part} of the closed form in student_lr"
-        checks.append(Inequality(change, 0.0, trait_rounding(evidence, eps, student_lr), what))
+        checks.append(Inequality(change, 0.0, evidence.trait_rounding(eps, student_lr), what))
     return outcome(checks, predicted=end, observed=_first_rise(evidence, end))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
 from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
+from subtx_toy.theory.curvature import DENSE_LIMIT
 from subtx_toy.theory.step_predictions import FittedOrder
 from subtx_toy.tolerances import LIMIT_ROUNDING, MIN_RUNGS, REMAINDER_ORDER, VISIBLE
 
@@ -17,10 +20,13 @@ from subtx_toy.tolerances import LIMIT_ROUNDING, MIN_RUNGS, REMAINDER_ORDER, VIS
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
     """Fit the order of ||dS - eps G dT|| on the lowest MIN_RUNGS rungs above rounding.
 
-    Its slope is infinite where no rung is above rounding, and None where some are but too few.
+    Its slope is infinite where no rung is above rounding, and nan where one is no finite number; None where too few are
+    above rounding.
     """
     floor, ladder = evidence.update_rounding, np.array(evidence.ladder)
     sizes = norms(evidence.updates(evidence.ladder) - ladder[:, None] * evidence.G_dT.numpy()).tolist()
+    if not all(map(math.isfinite, sizes)):
+        return FittedOrder(float("nan"), 0)
     above = [(eps, size) for eps, size in zip(evidence.ladder, sizes, strict=True) if size > floor]
     if not above:
         return FittedOrder(float("inf"), 0)
@@ -34,6 +40,8 @@ def remainder_order(evidence: Evidence) -> FittedOrder | None:
 def second_order(evidence: Evidence) -> Outcome:
     """Check that the remainder of the update falls at least as eps^REMAINDER_ORDER, or is zero to rounding."""
     order, floor = remainder_order(evidence), evidence.update_rounding
+    if order is not None and math.isnan(order.slope):
+        return outcome([Inequality(math.nan, 0.0, what="||dS - eps G dT|| is not a finite number")])
     if order is None:
         return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
     if not evidence.degenerate and evidence.ladder[0] * evidence.G_dT_norm < VISIBLE * floor:
@@ -74,6 +82,13 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
     return outcome(checks, predicted=limit, observed=cosines[-2] if rounding[-2] < 1e-3 * limit else float("nan"))
 
 
+def _too_large(evidence: Evidence) -> str:
+    size = sum(value.numel() for value in evidence.problem.base_params.values())
+    return "" if size <= DENSE_LIMIT else f"there are {size}"
+
+
+DENSE = Hypothesis(f"there are at most {DENSE_LIMIT} parameters, for the eigenvalues of a dense G", _too_large)
+
 CLAIMS = (
     Claim(
         id="C4",
@@ -94,7 +109,7 @@ CLAIMS = (
         source="this package; Kantorovich 1948, Uspekhi Mat. Nauk 3(6), 89-185",
         tolerance="LIMIT_ROUNDING",
         evaluate=cosine_bounds,
-        hypotheses=(*ONE_STEP, SEEN, CURVED),
+        hypotheses=(DENSE, *ONE_STEP, SEEN, CURVED),
         every=16,
     ),
 )

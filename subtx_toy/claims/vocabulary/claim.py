@@ -6,14 +6,20 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+
+from subtx_toy.errors import InputError
 from subtx_toy.tolerances import REMAINDER_GROWTH
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.evidence import Evidence
 
-Verdict = Literal["holds", "violated", "not applicable", "undecided"]
+Verdict = Literal["holds", "holds, hypothesis not checked", "violated", "not applicable", "undecided"]
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""All of them; *holds, hypothesis not checked* is said where one can be neither confirmed nor refuted."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,19 @@ class Inequality:
     @property
     def verdict(self) -> Verdict:
         """``holds``, ``violated`` or ``undecided``; what is not a number is violated."""
-        if math.isnan(self.lhs) or math.isnan(self.rhs) or math.isnan(self.floor):
+        if self.is_nan:
             return "violated"
-        gap = self._gap
+        gap = self.gap
+        if math.isinf(self.floor):
+            return "undecided"
         if gap >= self.floor:
             return "holds"
         return "violated" if gap < -self.floor else "undecided"
+
+    @property
+    def is_nan(self) -> bool:
+        """Whether something of it is not a number."""
+        return math.isnan(self.lhs) or math.isnan(self.rhs) or math.isnan(self.floor)
 
     @property
     def margin(self) -> float:
@@ -48,11 +61,12 @@ class Inequality:
         if math.isnan(size):
             return -1.0
         if math.isinf(size):
-            return math.copysign(1.0, self._gap) if self._gap else 0.0
-        return self._gap / size if size else 0.0
+            return math.copysign(1.0, self.gap) if self.gap else 0.0
+        return self.gap / size if size else 0.0
 
     @property
-    def _gap(self) -> float:
+    def gap(self) -> float:
+        """``rhs - lhs``, 0 where both are the same infinity."""
         return 0.0 if self.lhs == self.rhs else self.rhs - self.lhs
 
     def __str__(self) -> str:
@@ -90,12 +104,21 @@ class Outcome:
         return self.predicted / self.observed if usable else math.nan
 
 
+def _nothing(_evidence: Evidence) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Hypothesis:
-    """A condition of a claim; ``unmet`` says why it fails on a problem, and nothing where it is met."""
+    """A condition of a claim.
+
+    ``unmet`` says why it fails on a problem, and nothing where no failure is found; ``unchecked`` says then why one
+    could not have been found, and nothing where the condition is met.
+    """
 
     name: str
     unmet: Callable[[Evidence], str]
+    unchecked: Callable[[Evidence], str] = _nothing
 
 
 @dataclass(frozen=True)
@@ -123,6 +146,7 @@ class Claim:
         evaluate: the checks on the evidence of one problem; hypotheses are not looked at.
         hypotheses: all have to be met, else the claim is not applicable.
         every: it is evaluated on one problem of so many, for cost.
+        driven: whether a run on drawn problems goes on with those of the least margin, in search of a violation.
     """
 
     id: str
@@ -134,19 +158,53 @@ class Claim:
     evaluate: Callable[[Evidence], Outcome]
     hypotheses: tuple[Hypothesis, ...] = ()
     every: int = 1
+    driven: bool = False
 
     def __repr__(self) -> str:
         return f"Claim({self.id}: {self.statement})"
 
-    def judge(self, evidence: Evidence) -> Judgement:
-        """Check the hypotheses, then the inequalities."""
-        for hypothesis in self.hypotheses:
-            reason = hypothesis.unmet(evidence)
-            if reason:
-                return Judgement("not applicable", f"{hypothesis.name}: {reason}")
-        outcome = self.evaluate(evidence)
+    def judge(self, evidence: Evidence, *, confirm: bool = True) -> Judgement:
+        """Check the hypotheses, then the inequalities; what is violated is looked at again with measured roundings.
+
+        With ``confirm=False`` it is not, for those who confirm it themselves.
+        """
+        with np.errstate(all="ignore"):  # what is no number has a verdict, or a reason
+            return self._judge(evidence, confirm=confirm)
+
+    def _judge(self, evidence: Evidence, *, confirm: bool) -> Judgement:
+        if evidence.update_out_of_range:
+            return Judgement("undecided", evidence.update_out_of_range)
+        try:
+            for hypothesis in self.hypotheses:
+                reason = hypothesis.unmet(evidence)
+                if reason:
+                    return Judgement("not applicable", f"{hypothesis.name}: {reason}")
+            outcome = self.evaluate(evidence)
+            if outcome.worst.verdict == "violated" and confirm:
+                return self._confirmed(evidence, outcome)
+        except (ArithmeticError, ValueError, RuntimeError) as error:
+            if isinstance(error, InputError) or not evidence.out_of_range:
+                raise
+            return Judgement("undecided", evidence.out_of_range)
+        return self._judged(evidence, outcome)
+
+    def _confirmed(self, evidence: Evidence, first: Outcome) -> Judgement:
+        from subtx_toy.claims.vocabulary.rounding import explained  # which looks at outcomes itself
+
+        outcome, reason = explained(self.evaluate, evidence, first, quick=self.driven)
+        return Judgement("undecided", reason, outcome) if reason else self._judged(evidence, outcome)
+
+    def _judged(self, evidence: Evidence, outcome: Outcome) -> Judgement:
         worst = outcome.worst
-        return Judgement(worst.verdict, "" if worst.verdict == "holds" else str(worst), outcome)
+        reason = "" if worst.verdict == "holds" else str(worst)
+        for hypothesis in self.hypotheses if worst.verdict != "undecided" else ():
+            unchecked = hypothesis.unchecked(evidence)
+            if unchecked:
+                sentence = f"not checked whether {hypothesis.name}: {unchecked}"
+                if worst.verdict == "holds":
+                    return Judgement("holds, hypothesis not checked", sentence, outcome)
+                return Judgement("undecided", f"{sentence}; {reason}", outcome)
+        return Judgement(worst.verdict, reason, outcome)
 
 
 def outcome(checks: Iterable[Inequality], *, predicted: float = math.nan, observed: float = math.nan) -> Outcome:

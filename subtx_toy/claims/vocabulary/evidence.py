@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
 from subtx_toy.theory.curvature import ggn_spectrum
 from subtx_toy.theory.perceptron_ray import PerceptronRay
-from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS
+from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 from subtx_toy.training.gradient_step import student_step as _student_step
 
 NUM_RUNGS, RUNG_RATIO = 6, 4.0
@@ -33,6 +34,9 @@ LADDER_TOP = 2.0**-4
 
 _LOWEST_TOP = 2.0**-24
 _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
+
+LEAST_SIZE, MOST_SIZE = 1e-140, 1e140
+"""Numbers whose squares, and sums of thousands of them, are float64 numbers of full precision."""
 
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 
@@ -53,7 +57,7 @@ class RememberingRay(AlignmentRay):
 
 def ray_class(problem: Problem) -> type[AlignmentRay]:
     """Return the ray that a problem has: arrays of numpy for a ``FastMLP`` under squared error or kl."""
-    fast = isinstance(problem.model, FastMLP) and problem.distillation_loss.name in ("kl", "squared_error")
+    fast = isinstance(problem.model, FastMLP) and problem.distillation_loss.formula != ""
     return PerceptronRay if fast else RememberingRay
 
 
@@ -91,6 +95,7 @@ class Evidence(Observation):
         super().__init__(problem, student_step)
         self.seed, self.thorough, self._snippet = seed, thorough, snippet
         self._roundings: dict[float, float] = {}
+        self.planted = planted
         self.__dict__.update(planted)
 
     def __repr__(self) -> str:
@@ -105,6 +110,13 @@ class Evidence(Observation):
         """Return evidence on the same problem with another student observed; predictions stay."""
         theory = {name: getattr(self, name) for name in ("ray", "V", "dT", "ladder", "degenerate")}
         return Evidence(self.problem, seed=self.seed, student_step=step, snippet=self._snippet, **theory)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keywords of evidence that looks at the same things again: ladder and planted quantities stay."""
+        seen = {"ladder": self.ladder, "degenerate": self.degenerate, **self.planted}
+        return (
+            seen | {name: getattr(self, name) for name in ("seed", "thorough", "snippet")} | {"student_step": self.step}
+        )
 
     def stream(self, *labels: str | int) -> np.random.Generator:
         """Return the named random stream of this problem."""
@@ -145,10 +157,39 @@ class Evidence(Observation):
         """The range of student_lr on which the trait loss falls at the problem's eps, in closed form."""
         return falling_student_lr(self.problem, ray=self.ray)
 
+    @property
+    def update_out_of_range(self) -> str:
+        """Why squares of the teacher's update are no numbers of float64; empty if they are, or if it is zero."""
+        norm = self.dT_norm
+        if LEAST_SIZE < norm < MOST_SIZE or not self.dT.any():
+            return ""
+        return _out_of_range("the teacher's update", float(self.dT.abs().max()))
+
+    @cached_property
+    def out_of_range(self) -> str:
+        """Why float64 overflows or underflows on this problem; empty if nothing says so."""
+        with torch.no_grad():
+            problem = self.problem
+            outputs = problem.distilled(problem.base_params)
+            sizes = {
+                "the teacher's update": self.dT,
+                "an output": outputs,
+                "eps times the teacher's update": problem.eps * self.dT,
+                "the teacher's output": problem.distilled(problem.teacher_params()),
+                "student_lr": torch.tensor(problem.student_lr),
+            }
+            if problem.trait_loss is not None:
+                sizes["the trait loss"] = problem.trait_value(problem.base_params)
+        for name, values in sizes.items():
+            size = float(values.abs().max())
+            if not (size == 0 or LEAST_SIZE < size < MOST_SIZE):
+                return _out_of_range(name, size)
+        return ""
+
     @cached_property
     def degenerate(self) -> bool:
         """Whether the distilled outputs do not see the teacher's update, by construction: M v is zero bit for bit."""
-        if self.problem.distillation_loss.name == "kl" and self.ray.v.shape[-1] == 1:
+        if self.problem.distillation_loss.formula == "kl" and self.ray.v.shape[-1] == 1:
             return True
         return not self.ray.v.any()
 
@@ -180,10 +221,20 @@ class Evidence(Observation):
             self._roundings[eps] = self.ray.floor(eps) + inner
         return self._roundings[eps]
 
+    def trait_rounding(self, eps: float, student_lr: float) -> float:
+        """Return how far rounding can move the change of the trait loss."""
+        value = TERMS_ROUNDING * UNIT_ROUNDOFF * (1 + abs(self.trait_before))
+        return value + student_lr * self.alignment_rounding(eps)
+
     @cached_property
     def update_rounding(self) -> float:
         """How far rounding moves dS, in norm, at small eps."""
         return self.ray.update_rounding(self.stream("rounding"))
+
+
+def _out_of_range(name: str, size: float) -> str:
+    reason = f"{name} reaches {size:.3g}, whose square underflows" if size < 1 else f"{name} reaches {size:.3g}"
+    return f"outside the range of float64: {reason}; rescale the problem"
 
 
 def rungs(top: float) -> tuple[float, ...]:

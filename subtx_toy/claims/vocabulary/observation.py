@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.errors import InputError
+from subtx_toy.problem import checks
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
@@ -32,6 +34,21 @@ class StudentSteps:
     def __call__(self, problem: Problem, eps: float) -> Params:
         """Return the update at one eps."""
         return vectors.unflatten(self.many(problem, [eps])[0], problem.base_params)
+
+
+def flat_update(problem: Problem, update: object) -> Float[Tensor, " p"]:
+    """Return a student's update as a vector, its parameters in the problem's order.
+
+    Raises:
+        InputError: naming every parameter that is missing, unknown, or of another shape or dtype.
+    """
+    base = problem.base_params
+    if not isinstance(update, Mapping):
+        raise InputError(f"student: expected a dict of tensors by parameter, got {type(update).__name__}")
+    odd = [name for name, value in update.items() if not isinstance(value, Tensor)]
+    InputError.gather(f"student[{name!r}]: expected a tensor, got {type(update[name]).__name__}" for name in odd)
+    InputError.gather(checks.same_shapes("student", dict(update), base))
+    return vectors.flatten({name: update[name].detach() for name in base})
 
 
 class Observation:
@@ -92,7 +109,7 @@ class Observation:
     def _update(self, eps: float) -> Array:
         if eps not in self._updates:
             if self._many is None:
-                self._updates[eps] = vectors.flatten(self.step(self.problem, eps)).numpy()
+                self._updates[eps] = flat_update(self.problem, self.step(self.problem, eps)).numpy()
             else:
                 self._updates[eps] = self._many(self.problem, [eps])[0].numpy()
         return self._updates[eps]

@@ -1,0 +1,111 @@
+"""Which operations of torch a model runs on its parameters, and the decisions that they take by the numbers' sizes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from subtx_toy.problem.params import Params
+
+KINKED = frozenset(
+    re.findall(
+        r"\w+",
+        "relu threshold leaky_relu elu celu selu _prelu_kernel rrelu_with_noise rrelu hardtanh hardsigmoid hardswish "
+        "hardshrink "
+        "softshrink max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool3d "
+        "fractional_max_pool2d fractional_max_pool3d max_pool1d max_pool2d huber_loss smooth_l1_loss round floor ceil "
+        "trunc frac fake_quantize_per_tensor_affine_cachemask",
+    )
+)
+"""Operations that are not twice continuously differentiable, or are constant in pieces, by their name in aten."""
+
+_SIGNED = frozenset(
+    re.findall(r"\w+", "abs sign sgn heaviside copysign _cdist_forward linalg_vector_norm norm fmod remainder")
+)
+_CUT = frozenset(
+    re.findall(r"\w+", "clamp clamp_min clamp_max amax amin maximum minimum fmax fmin max min median nan_to_num")
+)
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Record the operations on what depends on some tensors, in a forward pass under this mode.
+
+    Attributes:
+        kinked: names of operations of KINKED, in order.
+        num: operations that saw the tensors.
+        switches: names of operations that decide by comparing, such as ``abs``, ``where``, ``clamp`` and ``sort``.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._held = list(tensors)  # storages are known by their address while they are held
+        self._seen = {_address(one) for one in tensors}
+        self._hash = hashlib.blake2b(digest_size=16)
+        self.kinked: list[str] = []
+        self.switches: list[str] = []
+        self.num = 0
+
+    @property
+    def decisions(self) -> bytes:
+        """A digest of all operations and of what was decided."""
+        return self._hash.digest()
+
+    def saw(self, value: Tensor) -> bool:
+        """Whether a tensor depends on the first ones through operations of torch."""
+        return _address(value) in self._seen
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[Any], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run one operation and look at it."""
+        out = func(*args, **(kwargs or {}))
+        given = [one for one in _tensors((args, dict(kwargs or {})))]
+        if not any(_address(one) in self._seen for one in given):
+            return out
+        made = list(_tensors(out))
+        self._seen |= {_address(one) for one in made}
+        self._held += made
+        self.num += 1
+        self._look(func._schema.name.rpartition("::")[2].removesuffix("_"), given, made)
+        return out
+
+    def _look(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
+        self._hash.update(name.encode())
+        if name in KINKED:
+            self.kinked.append(name)
+        decided = [one for one in made if not one.is_floating_point()]
+        if name in _SIGNED:
+            decided += [one > 0 for one in given[:1]]
+        elif name in _CUT:
+            decided += [torch.sign(made[0] - one) for one in given if one.is_floating_point()]
+        elif name == "_local_scalar_dense":  # a number that Python may branch on
+            self.switches.append("item")
+        if decided and any(one.is_floating_point() for one in given):
+            self.switches.append(name)
+        for one in decided:
+            self._hash.update(one.contiguous().numpy().tobytes())
+
+
+def operations(function: Callable[[Params], Tensor], params: Params) -> tuple[Operations, Tensor]:
+    """Return what a function of parameters ran on them, and its value; nothing is differentiated."""
+    leaves = {name: value.detach().clone() for name, value in params.items()}
+    with torch.no_grad(), Operations(list(leaves.values())) as seen:
+        value = function(leaves)
+    return seen, value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [one for item in items for one in _tensors(item)]
+
+
+def _address(value: Tensor) -> int:
+    return value.untyped_storage().data_ptr()
