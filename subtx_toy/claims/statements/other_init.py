@@ -101,6 +101,7 @@ CLAIMS = (
         source="Cloud et al. 2025, arXiv:2507.14805, remark on Theorem 1",
         tolerance="REMAINDER_GROWTH",
         evaluate=unshared,
+        quick=False,
         hypotheses=(MOVING, SMOOTH, PERCEPTRON),
         every=4,
     ),

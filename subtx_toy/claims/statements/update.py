@@ -98,6 +98,7 @@ CLAIMS = (
         source="Cloud et al. 2025, arXiv:2507.14805, proof of Lemma 1; the order by Taylor's theorem",
         tolerance="REMAINDER_ORDER",
         evaluate=second_order,
+        quick=False,
         hypotheses=ONE_STEP,
     ),
     Claim(

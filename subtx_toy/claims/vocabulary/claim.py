@@ -146,6 +146,8 @@ class Claim:
         evaluate: the checks on the evidence of one problem; hypotheses are not looked at.
         hypotheses: all have to be met, else the claim is not applicable.
         every: it is evaluated on one problem of so many, for cost.
+        quick: whether two evaluations that round at random may settle a check far from their spread; not if it is of
+            the logarithm of something, which rounding bounds.
         driven: whether a run on drawn problems goes on with those of the least margin, in search of a violation.
     """
 
@@ -159,6 +161,7 @@ class Claim:
     hypotheses: tuple[Hypothesis, ...] = ()
     every: int = 1
     driven: bool = False
+    quick: bool = True
 
     def __repr__(self) -> str:
         return f"Claim({self.id}: {self.statement})"
@@ -191,7 +194,7 @@ class Claim:
     def _confirmed(self, evidence: Evidence, first: Outcome) -> Judgement:
         from subtx_toy.claims.vocabulary.rounding import explained  # which looks at outcomes itself
 
-        outcome, reason = explained(self.evaluate, evidence, first, quick=self.driven)
+        outcome, reason = explained(self.evaluate, evidence, first, quick=self.quick)
         return Judgement("undecided", reason, outcome) if reason else self._judged(evidence, outcome)
 
     def _judged(self, evidence: Evidence, outcome: Outcome) -> Judgement:

@@ -117,16 +117,17 @@ def with_measured_floors(evaluate: Evaluate, evidence: Evidence, first: Outcome,
     """Return the outcome with every floor measured, after ``first`` had a violated check.
 
     The checks are made again with the measured roundings, and a check that is violated even then is given its own
-    spread over the repeats as its floor. With ``quick`` two repeats settle a single check whose gap is far from their
-    spread. What float64 first called violated never comes back as *holds*.
+    spread over the repeats as its floor. With ``quick`` two repeats settle a check whose gap is far from their spread.
+    What float64 first called violated never comes back as *holds*.
     """
     rounded = RoundedEvidence.of(evidence)
     worst = first.worst
-    if len(first.checks) == 1 and quick:
-        floor = _spread(worst.gap, [_gap(outcome, 0, 1) for outcome in rounded.again(evaluate, num=2)])
+    if quick:
+        at, num = first.checks.index(worst), len(first.checks)
+        floor = _spread(worst.gap, [_gap(outcome, at, num) for outcome in rounded.again(evaluate, num=2)])
         if abs(worst.gap) > CLEARLY * floor:
             return first
-        if abs(worst.gap) <= floor:
+        if num == 1 and abs(worst.gap) <= floor:
             return replace(first, checks=(replace(worst, floor=floor),))
     found = evaluate(rounded)
     if found.worst.verdict == "violated":
