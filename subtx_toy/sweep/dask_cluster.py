@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import os
 import signal
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from multiprocessing import resource_tracker
 from typing import Any
 
 from subtx_toy.errors import WorkerError
 
+_LOGGING = "DASK_LOGGING__DISTRIBUTED"
 _CONFIG: Mapping[str, object] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
     # what workers log before they have loaded anything of ours
-    "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical", "OMP_NUM_THREADS": "1"},
+    f"distributed.nanny.pre-spawn-environ.{_LOGGING}": "critical",
 }
+_START_SECONDS = 20.0  # within which workers have started, or never will
 _LIBRARIES = ("distributed", "asyncio", "tornado")
 
 
@@ -49,12 +56,13 @@ class OwnCluster:
                 "install it with: pip install 'subtx-toy[dask]'"
             ) from None
         self._folder = tempfile.TemporaryDirectory(prefix="subtx-toy-dask-", ignore_cleanup_errors=True)
-        self._settings = contextlib.ExitStack()
+        self._settings, self._logging = contextlib.ExitStack(), os.environ.get(_LOGGING)
         self.cluster: Any = None
         try:
             # A worker that is started again later reads the configuration of then.
             self._settings.enter_context(dask.config.set(_CONFIG))
-            self.cluster = library.LocalCluster(
+            self.cluster = _started(
+                library.LocalCluster,
                 n_workers=num,
                 threads_per_worker=1,
                 host="127.0.0.1",
@@ -69,6 +77,8 @@ class OwnCluster:
                 preload=[__name__],
             )
         except BaseException:
+            # At exit Dask would close a cluster that has not quite started, with a traceback.
+            atexit.unregister(library.deploy.spec.close_clusters)
             self.close()
             raise
 
@@ -78,4 +88,29 @@ class OwnCluster:
             if self.cluster is not None:
                 self.cluster.close(timeout=5)
         self._settings.close()
+        if self._logging is None:  # Dask sets it here, for its workers to inherit
+            os.environ.pop(_LOGGING, None)
         self._folder.cleanup()
+
+
+def _started(make: Callable[..., Any], **options: Any) -> Any:
+    """Make a cluster in a thread that Ctrl-C does not reach, nor the processes that are started from there."""
+    resource_tracker.ensure_running()  # which would lift the block
+    found: Future[Any] = Future()
+
+    def start() -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            found.set_result(make(**options))
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=start, daemon=True).start()
+    try:
+        return found.result()
+    except KeyboardInterrupt:  # half a cluster cannot be closed
+        wait([found], _START_SECONDS)
+        if found.done() and found.exception() is None:
+            found.result().close(timeout=5)
+        raise

@@ -217,7 +217,7 @@ def test_a_scheduler_that_cannot_be_used_is_one_error(
 ) -> None:
     import dask
 
-    monkeypatch.setattr(dask_workers, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(dask_workers, "CONNECT_SECONDS", 1.0 if "1 s" in reason else 20.0)
     if address.endswith("OWN"):
         address = own_address(cluster).replace("tls", address.partition(" ")[0])
     values = _keys() if keys is None else {f"distributed.comm.tls.{key}": path for key, path in keys.items()}
@@ -267,8 +267,9 @@ def test_the_documented_scheduler_needs_tls_and_listens_where_it_is_told_only(tm
         assert "--no-dashboard --dashboard-address 127.0.0.1:0" in line
     command = command.replace("LOGIN", "127.0.0.2").replace("--port 8786", "--port 0")
     command = command.replace("dask scheduler", f"exec {shlex.quote(sys.executable)} -m distributed.cli.dask_scheduler")
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("DASK_")}
     process = subprocess.Popen(
-        ["bash", "-ec", f"{keys}\n{exports}\n{command}"], env={**os.environ, "HOME": str(tmp_path)},
+        ["bash", "-ec", f"{keys}\n{exports}\n{command}"], env={**usual, "HOME": str(tmp_path)},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

@@ -51,7 +51,8 @@ def fetch_drawn(_dataset: Dataset) -> object:
 
 def fetch_published(_dataset: Dataset) -> object:
     wanted = PublishedSet("mnist", MNIST.files, (Source("nobody", no_work),), "ask somebody")
-    return published.fetch(wanted, data_dir=None, report=silent, progress=silent)
+    published.fetch(wanted, data_dir=None, report=silent, progress=silent)
+    return None
 
 
 def train_a_base(dataset: Dataset) -> object:
@@ -261,10 +262,11 @@ def test_what_a_library_makes_of_an_interrupt_is_still_one(
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def _interrupted(moment: float, num: int, tmp_path: Path) -> tuple[int, str]:
+def _interrupted(moment: float, num: int, tmp_path: Path, engine: str = "local") -> tuple[int, str]:
     """Press Ctrl-C ``num`` times, ``moment`` seconds after a command with workers began."""
     command = [sys.executable, "-m", "subtx_toy", "sweep", "tiny", "width=8,12", "num_train=500", "num_test=200"]
     command += ["num_inputs=500", "--seeds", "0:40", "--workers", "2", "--store", str(tmp_path / "r.sqlite")]
+    command += ["--engine", engine]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs have it ignored
     try:
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -287,10 +289,11 @@ def test_an_interrupt_while_it_loads_is_130_and_no_traceback(moment: float, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
-def test_an_interrupt_at_forty_moments(seed: int, tmp_path: Path) -> None:
-    rng = generator(seed, "test", "interrupt")
-    code, err = _interrupted(float(rng.uniform(0.2, 9.0)), int(rng.integers(1, 3)), tmp_path)
+@pytest.mark.parametrize("engine", ["local", "dask"])
+@pytest.mark.parametrize("seed", range(30))
+def test_an_interrupt_at_sixty_moments(seed: int, engine: str, tmp_path: Path) -> None:
+    rng = generator(seed, "test", "interrupt", engine)
+    code, err = _interrupted(float(rng.uniform(0.2, 9.0)), int(rng.integers(1, 3)), tmp_path, engine)
     assert code == 130, err
     assert [word for word in FOREIGN_WORDS if word in err] == []
 
