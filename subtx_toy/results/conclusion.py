@@ -38,9 +38,9 @@ def _of_arms(rows: Mapping[str, Comparison]) -> str:
         if other is None:
             return words
         words += f", the one with another initialisation {in_words(other.ours)}"
-        if len(ours.values) != len(other.values) or ours.ours.n < MIN_SEEDS:
-            return words
-        return f"{words}: {_judged_gap(gap(ours, other))}"
+        if len(ours.values) != len(other.values) or (paired := gap(ours, other)).n < MIN_SEEDS:
+            return words  # in too few seeds neither of the two diverged
+        return f"{words}: {_judged_gap(paired)}"
     return ""
 
 

@@ -169,7 +169,7 @@ def in_words(value: Estimate) -> str:
     ('.53 ± .03', '.943 ± .003', '.50')
     """
     if not value.n:
-        return "diverged"
+        return "no accuracy (every seed diverged)"
     low, high = value.interval
     half = (high - low) / 2
     digits = ".3f" if half < 0.01 else ".2f"

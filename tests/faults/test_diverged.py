@@ -22,6 +22,7 @@ from subtx_toy.figures.arms import draw_arms
 from subtx_toy.protocols.protocol import protocol_of, run_experiment
 from subtx_toy.results.cells import summarize
 from subtx_toy.results.comparison import compare
+from subtx_toy.results.conclusion import conclude
 from subtx_toy.results.rows import select
 from subtx_toy.seeding import generator
 from subtx_toy.settings.base import Settings
@@ -207,3 +208,17 @@ def test_the_mean_of_what_is_finite() -> None:
     assert finite_estimate([math.nan, math.inf]).n == 0
     assert math.isnan(finite_estimate([math.nan]).mean)
     assert math.isnan(finite_estimate([math.nan]).ci95)
+
+
+def test_a_conclusion_is_drawn_from_seeds_in_which_neither_diverged() -> None:
+    definition = read("cloud2025")
+    good, nan = [0.5, 0.51, 0.52, 0.53, 0.54], [math.nan] * 5
+    for cross, words in (
+        (nan, "the one with another initialisation no accuracy (every seed diverged)"),
+        ([*nan[:1], *good[1:]], "the one with another initialisation .5"),
+        ([0.1] * 5, "the trait came over with the shared initialisation"),
+    ):
+        rows = compare(definition, definition.config, {STUDENT: good, "cross_aux": cross})  # type: ignore[arg-type]
+        said = conclude(rows)
+        assert words in said
+        assert "below its control" not in said
