@@ -105,7 +105,7 @@ def test_a_grid_is_planned_without_meeting_each_other(tmp_path: Path, monkeypatc
     monkeypatch.setattr(RunConfig, "changed", counted_changed)
     assert len(Plan.read(str(path)).configs) == 225
     assert compared[0] <= 225
-    assert made[0] <= 2 * 225
+    assert made[0] <= 3 * 225, "once for the file, once for its quick run"
 
 
 def test_trials_are_counted_before_they_are_made() -> None:
