@@ -82,7 +82,7 @@ class Verification(Shown):
     def table(self) -> str:
         """The tables as plain text, with the number of checks after that of the claims."""
         claims, *controls = (align(one.header, one.rows) for one in self.tables)
-        checks = f"{self.verdicts.num_checks} checks, {self.verdicts.checks_per_second:.0f} a CPU second"
+        checks = f"{self.verdicts.num_checks} checks, {self.verdicts.checks_per_second:.0f} per CPU second"
         return "\n\n".join([f"{claims}\n{checks}", *controls])
 
     @property
@@ -128,9 +128,19 @@ def _row(one: Summary) -> list[str]:
         str(one.applicable),
         str(one.decided),
         "" if margin is None else f"{margin:.3g}",
-        "" if ratio is None else "{:.4g} / {:.4g} / {:.4g}".format(*ratio),
+        "" if ratio is None else _range(ratio[0], ratio[2]),
         one.verdict,
     ]
+
+
+def _range(low: float, high: float) -> str:
+    """Write the smallest and the largest of some ratios; one number where they are alike.
+
+    >>> _range(1.0, 1.000001), _range(0.5, 1.25)
+    ('1', '0.5 to 1.25')
+    """
+    ends = [f"{low:.4g}", f"{high:.4g}"]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str, Any]:

@@ -27,17 +27,17 @@ def list_command(*, as_json: bool) -> None:
 
     Example: subtx-toy list
     """
-    from subtx_toy.results.presentation import align, terminal_width
+    from subtx_toy.results.presentation import align, wrapped
     from subtx_toy.settings.packaged import experiments
 
     found = experiments()
     if as_json:
         echo(json_text({"experiments": [one._asdict() for one in found]}))
         return
-    echo(f"{len(found)} experiments; `subtx-toy run NAME --quick` answers in seconds, on drawn digits.")
+    echo(wrapped(f"{len(found)} experiments; `subtx-toy run NAME --quick` answers in seconds, on drawn digits."))
     rows = []
     for one in found:
         minutes = "" if one.minutes is None else f"{one.minutes:g}"
         source = "" if one.source is None else f" [{one.source.partition(',')[0]}]"
         rows.append([one.name, minutes, one.question + source])
-    echo(align(["name", "minutes", "question [source]"], rows, width=terminal_width()))
+    echo(align(["name", "minutes", "question [source]"], rows))

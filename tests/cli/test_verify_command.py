@@ -85,7 +85,9 @@ def test_json_is_one_document_with_every_claim_and_control(capsys: pytest.Captur
 def test_table_has_one_row_a_claim(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(["--claims", "C1,C4", "--instances", "5", "--seed", "3"], capsys)
     assert code == 0
-    rows = [line.split() for line in out.splitlines()]
+    conclusion, *lines = out.splitlines()
+    assert conclusion == "2 of 2 claims hold."
+    rows = [line.split() for line in lines]
     assert [row[0] for row in rows[:3]] == ["claim", "C1", "C4"]
     assert rows[1][-1] == rows[2][-1] == "holds"
 
