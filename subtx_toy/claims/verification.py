@@ -80,9 +80,9 @@ class Summary:
     def judge(self, instance: Instance, evidence: Evidence) -> None:
         """Judge one problem and count it. Violations of a driven claim wait for ``settle``."""
         judgement = self._judgement(evidence)
-        if self.claim.driven and judgement.outcome is not None and instance.spec is not None:
+        if self.claim.driven and judgement.outcome is not None:
             worst = judgement.outcome.worst
-            if np.isfinite(worst.floor):
+            if np.isfinite(worst.floor) and instance.shrinkable and instance.spec is not None:
                 self.closest.add(worst.margin, instance.spec)
             if judgement.verdict == "holds":
                 self.widest = sorted([*self.widest, (-worst.margin, instance)], key=lambda pair: pair[0])[:_CONFIRMED]
@@ -112,12 +112,15 @@ class Summary:
             judged = ((self.claim.judge(one.evidence()), one) for one in chosen)
             confirmed = next((pair for pair in judged if pair[0].verdict == "violated"), None)
             for judgement, instance in self.unconfirmed:
+                if confirmed is not None and instance is not confirmed[1]:
+                    self.counts["violated"] += 1  # a rounding may be among them, so none is the counterexample
+                    continue
                 if confirmed is None:
                     reason = f"within the rounding measured where it is violated most: {judgement.reason}"
                     judgement = replace(judgement, verdict="undecided", reason=reason)
                 self.add(judgement, instance, instance.evidence())
             self.unconfirmed = []
-        if self.claim.driven and self.closest.found and not self.counts["violated"]:
+        if self.claim.driven and not self.counts["violated"]:
             self._doubt()
             found = drive(self.claim, self.closest.found, seed=seed)
             for spec in found.violating:
