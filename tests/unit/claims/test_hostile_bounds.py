@@ -22,6 +22,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 
+ANY: Any = Inequality
 SPEC = ProblemSpec(hidden=(3,), input_dim=2, num_inputs=4, num_classes=2, teacher="random")
 
 
@@ -43,11 +44,11 @@ def _divide(_problem: object, evidence: Evidence) -> Inequality:
     [
         (_exit, "mine: expected an Inequality, got SystemExit: 0"),
         (_divide, "got ZeroDivisionError"),
-        (lambda _p, _e: Inequality("1", 2.0), "expected two numbers and a floor, got '1'"),
-        (lambda _p, _e: Inequality(1j, 2.0), "got 1j"),
-        (lambda _p, _e: Inequality(torch.tensor(1j), 2.0), "expected two numbers and a floor"),
+        (lambda _p, _e: ANY("1", 2.0), "expected two numbers and a floor, got '1'"),
+        (lambda _p, _e: ANY(1j, 2.0), "got 1j"),
+        (lambda _p, _e: ANY(torch.tensor(1j), 2.0), "expected two numbers and a floor"),
         (lambda _p, _e: Inequality(10**400, 2.0), "expected numbers that float64 holds"),
-        (lambda _p, _e: Inequality(torch.ones(2), 2.0), "expected two numbers and a floor"),
+        (lambda _p, _e: ANY(torch.ones(2), 2.0), "expected two numbers and a floor"),
         (lambda _p, _e: Inequality(1.0, 2.0, floor=-1.0), "floor: expected a number >= 0, got -1.0"),
         (lambda _p, _e: Inequality(1.0, 2.0, floor=float("nan")), "floor: expected a number >= 0, got nan"),
         (lambda _p, _e: Inequality(float("nan"), 2.0), "expected numbers, got nan <= 2.0"),

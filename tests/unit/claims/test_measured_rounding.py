@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -103,7 +105,11 @@ def test_outputs_and_step_sizes_out_of_range_are_undecided_too() -> None:
         return 1e160 * (inputs @ params["w"])
 
     problem = cancelling(squared_error())
-    parts = {"base_params": problem.base_params, "inputs": problem.inputs, "trait_loss": problem.trait_loss}
+    parts: dict[str, Any] = {
+        "base_params": problem.base_params,
+        "inputs": problem.inputs,
+        "trait_loss": problem.trait_loss,
+    }
     update = problem.teacher_update
     outputs = Problem(
         model=huge, distillation_loss=squared_error(), teacher_update=update, eps=0.01, student_lr=0.1, **parts

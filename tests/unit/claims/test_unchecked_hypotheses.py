@@ -1,0 +1,53 @@
+"""What a hypothesis that was not checked does to a verdict, and models that are out of reach of one claim."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import nn
+
+from subtx_toy.claims.instance import given
+from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.claims.verification import verify
+from subtx_toy.claims.vocabulary.claim import Hypothesis, Inequality, outcome
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.problem.losses import squared_error
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.problem.trait_loss import cross_entropy_trait
+from subtx_toy.seeding import generator, torch_stream
+
+UNKNOWN = Hypothesis("the moon is full", lambda _evidence: "", lambda _evidence: "it is cloudy")
+SPEC = ProblemSpec(hidden=(2,))
+
+
+def test_what_holds_says_that_a_hypothesis_was_not_checked() -> None:
+    claim = dataclasses.replace(CLAIMS["C5"], hypotheses=(UNKNOWN,))
+    judgement = claim.judge(Evidence(SPEC.build()))
+    assert judgement.verdict == "holds, hypothesis not checked"
+    assert judgement.reason == "not checked whether the moon is full: it is cloudy"
+    (summary,) = verify([claim], [given(SPEC)]).summaries
+    assert summary.verdict == "holds, hypothesis not checked"
+
+
+def test_what_fails_under_a_hypothesis_that_was_not_checked_is_undecided() -> None:
+    claim = dataclasses.replace(
+        CLAIMS["C5"], hypotheses=(UNKNOWN,), evaluate=lambda _evidence: outcome([Inequality(2.0, 1.0, what="two")])
+    )
+    judgement = claim.judge(Evidence(SPEC.build()))
+    assert judgement.verdict == "undecided"
+    assert "it is cloudy; two: 2 <= 1" in judgement.reason
+
+
+def test_a_model_of_many_parameters_is_out_of_reach_of_one_claim_alone() -> None:
+    with torch_stream(generator(0, "tests", "large")):
+        module = nn.Sequential(nn.Linear(64, 96), nn.GELU(), nn.Linear(96, 3)).double()
+        x, trait = torch.randn(4, 64).double(), torch.randn(4, 64).double()
+    problem = Problem(
+        model=module, inputs=x, distillation_loss=squared_error(), eps=0.001, student_lr=0.1,
+        trait_loss=cross_entropy_trait(trait, torch.tensor([0, 1, 2, 0])),
+    )  # fmt: skip
+    found = {one.claim.id: one for one in verify([CLAIMS[id] for id in ("C1", "C5", "C7")], [given(problem)]).summaries}
+    assert (found["C1"].verdict, found["C5"].verdict, found["C7"].verdict) == ("holds", "holds", "not applicable")
+    assert "there are at most 4096 parameters" in next(iter(found["C7"].reasons))
