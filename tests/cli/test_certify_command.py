@@ -35,7 +35,7 @@ def test_a_problem_is_certified_and_checked(problem: str, tmp_path: Path, capsys
     out = str(tmp_path / "it.cert")
     assert call(["certify", problem, "--quantity", "every-batch", "--out", out, "--json"]) == OK
     printed = capsys.readouterr()
-    assert printed.err == "certifying: 100 per cent of the cap\n"  # once: the proof ends far below the cap
+    assert printed.err == "certifying: 100 per cent of the search\n"  # once: the proof ends far below the cap
     document = json.loads(printed.out)
     for name in ("eps_closed", "eps_one_box", "eps_certified", "eps_observed", "cap", "bracketed", "boxes", "seconds"):
         assert name in document

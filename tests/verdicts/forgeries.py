@@ -23,7 +23,8 @@ from subtx_toy.certify.search import find_range
 from subtx_toy.files.content_key import seal
 from subtx_toy.problem.spec import ProblemSpec
 
-Document, Arrays = dict[str, Any], dict[str, np.ndarray]
+Document = dict[str, Any]
+Arrays = dict[str, np.ndarray]
 Change = Callable[[Document, Arrays, np.random.Generator], None]
 
 TINY = ProblemSpec(
@@ -153,7 +154,8 @@ def _other_quantity(document: Document, arrays: Arrays, rng: np.random.Generator
         [one for one in ("alignment", "every-batch", "distance") if one != claim["quantity"]]
     )
     document["problem"]["settings"] |= {"trait": "", "trait_columns": []}
-    arrays.pop("trait_inputs", None), arrays.pop("trait_targets", None)
+    for name in ("trait_inputs", "trait_targets"):
+        arrays.pop(name, None)
 
 
 def _stretched(document: Document, arrays: Arrays, rng: np.random.Generator) -> None:
@@ -266,21 +268,11 @@ def texts(certificate: ProvedRange) -> Iterator[Forgery]:
         yield Forgery(f"unknown key in {place or 'the document'}", changed(place, "remark", 1), True)
     yield Forgery("unknown setting of the student", changed("settings", "momentum", 0.9), True)
     for name in ("format", "quantity", "eps_certified", "activation"):
-        value = whole.index(f'"{name}"')
-        yield Forgery(f"{name} twice", packed(whole[:value] + f'"{name}": 1, ' + whole[value:]), True)
+        at = whole.index(f'"{name}"')
+        yield Forgery(f"{name} twice", packed(f'{whole[:at]}"{name}": 1, {whole[at:]}'), True)
     for value in (
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "1e999",
-        "1" * 400,
-        "0." + "3" * 400,
-        "true",
-        '"1"',
-        "null",
-        "[1]",
-        "0x1",
-    ):
+        "NaN", "Infinity", "-Infinity", "1e999", "1" * 400, "0." + "3" * 400, "true", '"1"', "null", "[1]", "0x1",
+    ):  # fmt: skip
         text = json.dumps(document["claim"]["eps_certified"])
         yield Forgery(f"eps is {value[:9]}", packed(whole.replace(text, value)), True)
     yield Forgery("deep lists", packed("[" * 74_000), True)

@@ -50,7 +50,7 @@ def certificates() -> dict[str, ProvedRange]:
 
 
 def untrue(content: bytes) -> str:
-    """Return where a file claims a sign that 50 digits do not confirm, if anywhere."""
+    """Return where a file claims a sign that 120 digits do not confirm, if anywhere."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         document = json.loads(file.read("certificate.json"))
         arrays = {name[:-4]: np.load(io.BytesIO(file.read(name))) for name in file.namelist() if name.endswith(".npy")}

@@ -83,12 +83,11 @@ class ClaimedRate:
         if at_zero:
             # 2 a/eps - student_lr ||dS/eps||^2 with both quotients enclosed over the box
             update = self.update
-            return Enclosed(
-                *(
-                    _divided(aligned, box) * 2 - lr * update.constant_norm([_over_eps(one, box) for one in deltas])
-                    for box in (over, Range(arb(0), arb(0)))
-                )
+            whole, at_point = (
+                _divided(aligned, box) * 2 - lr * update.constant_norm([_over_eps(one, box) for one in deltas])
+                for box in (over, Range(arb(0), arb(0)))
             )
+            return Enclosed(whole, at_point)
         norms = self.update.squared_norm(deltas, over)
         eps = over.c + over.t
         if len(aligned) == 2:

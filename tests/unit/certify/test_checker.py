@@ -279,6 +279,39 @@ def _huge_cap(document: dict[str, Any], _: Any) -> None:
     document["claim"]["cap"] = 10**400  # no float is as large
 
 
+def _length_in_the_second_part(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    for name in [one for one in arrays if one.startswith("direction.")]:
+        arrays[name.replace("direction.", "direction_low.")] = arrays[name].copy()
+        arrays[name] *= 1e-9
+    _claim(document, cap=document["claim"]["cap"] * 1e3)
+    rehashed(document, arrays)
+
+
+def _no_direction(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    for name in [one for one in arrays if one.startswith("direction.")]:
+        arrays[name] *= 0
+    rehashed(document, arrays)
+
+
+def _negative_far_away(document: dict[str, Any], _: Any) -> None:
+    document["negative"][0] *= 1.01
+
+
+def _last_box_of_one_ulp(document: dict[str, Any], _: Any) -> None:
+    at = document["negative"][0]
+    before = float(np.nextafter(at, 0))
+    document["negative"], document["results"]["bracketed"] = None, False
+    document["boxes"][-1][1] = before
+    document["boxes"].append([before, at, 5e-324])
+    document["results"]["boxes"] += 1
+    document["results"]["eps_observed"] = None
+    _claim(document, eps_certified=at)
+
+
+def _unknown_part(document: dict[str, Any], _: Any) -> None:
+    document["claim"]["eps_wanted"] = 1.0
+
+
 CORPUS: dict[str, tuple[Tamper, str]] = {
     "gap": (_gap, "there is a gap between"),
     "overlap": (_overlap, "begins at .* before box"),
@@ -326,6 +359,12 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
     "other quantity": (_other_quantity, "the quantity 'everything' is not known"),
     "other version": (_other_version, "version 2 of the format is not known"),
     "other format": (_other_format, "is not that of a certificate"),
+    "length in the second part": (_length_in_the_second_part, r"is beyond 1000 / \|\|dT\|\|, where"),
+    "no direction": (_no_direction, "the direction is zero"),
+    "negative far away": (_negative_far_away, "which is not just beyond"),
+    "last box of one ulp": (_last_box_of_one_ulp, "but at eps = .* it is (negative|smaller)|could not be proved"),
+    "unknown part": (_unknown_part, "claim holds 'eps_wanted', which no certificate has"),
+    "unknown setting": (_settings("momentum", 0.9), "settings holds 'momentum', which no certificate has"),
     "no claim": (_no_claim, "claim is missing"),
 }
 
