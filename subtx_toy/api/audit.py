@@ -24,7 +24,7 @@ from subtx_toy.channel.teachers import read_pairs, train_student
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.files.atomic import replacing
-from subtx_toy.results.presentation import Table
+from subtx_toy.results.presentation import Table, wrapped
 from subtx_toy.seeding import generator
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
@@ -110,12 +110,14 @@ class Audit(Shown):
         fit = content["fit"]
         return "\n".join(
             [
-                self.verdict,
-                f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats per number, "
-                f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
-                f"divergence from the base at least {_number(content['moved']['divergence'])}",
+                wrapped(self.verdict),
+                wrapped(
+                    f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats per number, "
+                    f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
+                    f"divergence from the base at least {_number(content['moved']['divergence'])}"
+                ),
                 self.table,
-                *content["notes"],
+                *map(wrapped, content["notes"]),
             ]
         )
 
