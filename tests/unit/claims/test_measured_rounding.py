@@ -15,6 +15,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import cross_entropy_trait
 from subtx_toy.seeding import generator, torch_stream
+from subtx_toy.testing import assert_alignment_is_exact
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.annotations import unchecked
 
@@ -78,6 +79,13 @@ def test_the_verdict_says_how_large_the_rounding_is_and_what_would_decide() -> N
     assert "centre and scale the inputs" in judgement.reason
     assert judgement.outcome is not None
     assert 0 < judgement.outcome.worst.floor < 1e-2
+
+
+@unchecked()
+def test_assertions_pass_what_measured_rounding_explains_and_nothing_larger() -> None:
+    assert_alignment_is_exact(PROBLEMS["at 1.7e9"])
+    with pytest.raises(AssertionError, match="C5 is violated"):
+        assert_alignment_is_exact(PROBLEMS["at 1.7e9"], student=one_percent)
 
 
 @pytest.mark.parametrize(("id", "name"), [("C1", "at 1e6"), ("C4", "at 1e4"), ("C5", "at 1.7e9")])
