@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from subtx_toy.claims.driving import Closest, drive
 from subtx_toy.claims.screening import screened
-from subtx_toy.claims.verification import shrunk, violates
+from subtx_toy.claims.shrinking import shrunk, violates
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.errors import InputError
 from subtx_toy.problem.spec import ProblemSpec

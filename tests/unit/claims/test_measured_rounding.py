@@ -121,7 +121,7 @@ def test_outputs_and_step_sizes_out_of_range_are_undecided_too() -> None:
     update = problem.teacher_update
     outputs = Problem(
         model=huge, distillation_loss=squared_error(), teacher_update=update, eps=0.01, student_lr=0.1, **parts
-    )  # type: ignore[arg-type]
+    )
     step = Problem(
         model=normalised(0.0, kl()).model, base_params=normalised(0.0, kl()).base_params, inputs=problem.inputs,
         distillation_loss=kl(), trait_loss=problem.trait_loss, eps=1e300, student_lr=1e300,

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from subtx_toy.claims.instance import drawn, given
+from subtx_toy.claims.shrinking import shrink, smaller
 from subtx_toy.claims.user import claim, load_claim
-from subtx_toy.claims.verification import shrink, smaller, verify
+from subtx_toy.claims.verification import verify
 from subtx_toy.claims.vocabulary.claim import Inequality
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.hypotheses import SEEN
