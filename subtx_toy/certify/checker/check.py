@@ -13,7 +13,6 @@ from itertools import pairwise
 from flint import arb, ctx
 
 from subtx_toy.certify.checker.document import CertificateFile
-from subtx_toy.certify.checker.limits import MAX_PIECES
 from subtx_toy.certify.checker.network import Network, refuse_large
 from subtx_toy.certify.checker.proof import ClaimedRate, Enclosed
 from subtx_toy.certify.checker.rejected import Rejected
@@ -56,8 +55,7 @@ def check(
     if expected is not None:
         _same_problem(claimed, expected)
     with ctx.workprec(_BITS):
-        refuse_large(claimed)
-        prover = _Prover(claimed)
+        prover = _Prover(claimed, refuse_large(claimed))
         if claimed.negative is not None:
             prover.disprove(*claimed.negative)
         for done, place in enumerate(_scouted(len(claimed.boxes))):
@@ -100,8 +98,8 @@ class _Unproved(Rejected):
 class _Prover:
     """Proves one box after the other; a box that takes several proofs tells how long the pieces of the next may be."""
 
-    def __init__(self, claimed: CertificateFile) -> None:
-        self.claimed, self.reach, self.place = claimed, math.inf, -1
+    def __init__(self, claimed: CertificateFile, most: int) -> None:
+        self.claimed, self.reach, self.place, self.most = claimed, math.inf, -1, most
         self.claim = self._claim(exact=False)
 
     def _claim(self, *, exact: bool) -> ClaimedRate:
@@ -145,14 +143,14 @@ class _Prover:
                 self.reach = _CAUTION * (b - a) / math.sqrt(found.spread)
             if found.whole > 0:
                 continue
-            if pieces + len(waiting) >= MAX_PIECES or not a < middle < b:
+            if pieces + len(waiting) >= self.most or not a < middle < b:
                 raise _Unproved(f"box {place} could not be proved near eps = {middle!r}, in {pieces} pieces", (a, b))
             waiting += [(middle, b), (a, middle)]
         return pieces
 
     def _pieces(self, lo: float, hi: float) -> list[tuple[float, float]]:
         # The last first. The remainder of a second-order proof grows with the square of the width.
-        number = 1 if lo == 0 else min(math.ceil((hi - lo) / self.reach), MAX_PIECES // 2)
+        number = 1 if lo == 0 else min(math.ceil((hi - lo) / self.reach), max(self.most // 2, 1))
         ends = [lo, *(lo + (hi - lo) * (part / number) for part in range(1, number)), hi]
         if any(not a < b for a, b in pairwise(ends)):
             ends = [lo, hi]

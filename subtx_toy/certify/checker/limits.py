@@ -41,5 +41,8 @@ MAX_PRODUCTS = 2**26
 MAX_PIECES = 40
 """Proofs for one box. Those of a search take 21 at most; a coarser box is rejected after a minute of CPU at most."""
 
+MAX_BOX_PRODUCTS = 2**30
+"""Multiplications of all the proofs of one box: large networks get fewer pieces than small ones."""
+
 NEAR = 2.5e-4
 """How far beyond the last box, relative to it, the opposite sign is just beyond: as far as searches look."""

@@ -11,7 +11,14 @@ from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.document import LARGEST, CertificateFile
 from subtx_toy.certify.checker.grid import COARSE, FINE, on_grid
-from subtx_toy.certify.checker.limits import MAX_ENTRIES, MAX_LAYERS, MAX_PRODUCTS, MAX_UNITS
+from subtx_toy.certify.checker.limits import (
+    MAX_BOX_PRODUCTS,
+    MAX_ENTRIES,
+    MAX_LAYERS,
+    MAX_PIECES,
+    MAX_PRODUCTS,
+    MAX_UNITS,
+)
 from subtx_toy.certify.checker.rejected import Rejected, shortened
 from subtx_toy.certify.checker.units import UNITS
 
@@ -128,8 +135,8 @@ class Network:
         return weight, bias
 
 
-def refuse_large(claimed: CertificateFile) -> None:
-    """Refuse a network that takes too much memory or time, and a cap beyond that of the direction, before any work.
+def refuse_large(claimed: CertificateFile) -> int:
+    """Refuse a network that takes too much, and a cap beyond that of the direction; return the pieces for one box.
 
     Raises:
         Rejected: with the limit that it exceeds.
@@ -153,6 +160,7 @@ def refuse_large(claimed: CertificateFile) -> None:
         if found > limit:
             raise Rejected(f"the network has {found} {what}, more than {limit}")
     _check_cap(claimed.cap, network)
+    return min(MAX_PIECES, MAX_BOX_PRODUCTS // products)
 
 
 def _check_cap(cap: float, network: Network) -> None:
