@@ -134,13 +134,8 @@ def _row(one: Summary) -> list[str]:
 
 
 def _range(low: float, high: float) -> str:
-    """Write the smallest and the largest of some ratios; one number where they are alike.
-
-    >>> _range(1.0, 1.000001), _range(0.5, 1.25)
-    ('1', '0.5 to 1.25')
-    """
-    ends = [f"{low:.4g}", f"{high:.4g}"]
-    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+    """Write the smallest and the largest of some ratios; one number where they are alike."""
+    return " to ".join(dict.fromkeys([f"{low:.4g}", f"{high:.4g}"]))
 
 
 def _document(one: Summary, counterexample: tuple[str, str] | None) -> dict[str, Any]:
