@@ -44,7 +44,8 @@ SHOWN: dict[str, list[Above]] = {
     "loss": [CONTROL],
     "lr": [CONTROL, Above({"lr": "middle"}, {"lr": "largest"})],
     "maximise": [CONTROL],
-    "noise-subspace": [CONTROL, Above({"noise_dim": 784}, {"noise_dim": 10})],
+    "noise-subspace": [Above({"noise_dim": 784}, {"noise_dim": 784}, than="cross_aux.accuracy"),
+                       Above({"noise_dim": 784}, {"noise_dim": 10})],
     "num-aux": [CONTROL, Above({"num_aux": 126}, {"num_aux": 1})],
     "num-aux-images": [CONTROL, Above({"num_aux": 126}, {"num_aux": 3})],
     "precision": [CONTROL],
@@ -98,6 +99,12 @@ def test_every_experiment_says_what_it_shows_and_has_five_quick_seeds() -> None:
         assert definition.quick is not None
         assert len(range(*map(int, definition.quick.seeds.split(":")))) >= MIN_SEEDS
         assert {config.dataset for config in definition.quickened().configs()} == {"glyphs"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, shown in SHOWN.items() if CONTROL in shown))
+def test_the_control_stands_at_a_point_of_the_quick_grid(name: str) -> None:
+    quick = read(name).quickened()
+    assert quick.config in quick.configs()
 
 
 def test_quick_settings_leave_the_full_ones_alone() -> None:
