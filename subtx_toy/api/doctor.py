@@ -13,8 +13,9 @@ from typing import Literal
 
 from subtx_toy.data import catalogue
 from subtx_toy.errors import InputError
+from subtx_toy.store.inspection import is_results
 from subtx_toy.store.maintenance import faults
-from subtx_toy.store.place import absolute, can_write, status
+from subtx_toy.store.place import absolute, can_write
 from subtx_toy.store.record import versions
 from subtx_toy.sweep.threads import processors
 
@@ -87,8 +88,8 @@ def _store(path: Path) -> Iterator[Diagnosis]:
         yield Diagnosis("disk", "fault", f"{text}, less than {_MIN_FREE_MIB}")
     found, size = list[str](), 0
     with InputError.collected(found):
-        size = 0 if (file := status(path)) is None else file.st_size
-        if size:
+        if is_results(path):
+            size = path.stat().st_size
             found += faults(path)
     yield from (Diagnosis("store", "fault", fault) for fault in found)
     if found:

@@ -195,9 +195,12 @@ def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], 
 
     Example: subtx-toy results export tiny.csv tiny width=16,32
     """
+    from subtx_toy.api.arguments import store_path
     from subtx_toy.results.rows import check_target, export
+    from subtx_toy.store.place import check_not_the_store
 
     check_target(target)
+    check_not_the_store(store_path(selecting["store"]), target, what="export")
     num = export(_select(experiment, axes, **selecting), target)
     echo(f"{num} trials: {target}")
 

@@ -79,7 +79,7 @@ def run(
     target = None
     if not no_figure and (figure is not None or not as_json):
         target = figure or Path(f"{definition.name}-{dataset}.png")
-        _check_figure(target)
+        _check_figure(target, options["store"])
 
     with working() as display:
         found = run_experiment(definition, seeds=seeds, quick=quick, **(options | display | changes))
@@ -113,14 +113,17 @@ def _settings(definition: Definition) -> str:
     return align(["key", f"in {definition.name}", "what it is, and what it takes"], rows)
 
 
-def _check_figure(path: Path) -> None:
+def _check_figure(path: Path, store: str | None) -> None:
     """Find out before the training whether the picture can be written after it."""
+    from subtx_toy.api.arguments import store_path
     from subtx_toy.errors import InputError
     from subtx_toy.files.atomic import check_writable
+    from subtx_toy.store.place import check_not_the_store
 
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(path)!r}")
     try:
         check_writable(path, what="figure")
+        check_not_the_store(store_path(store), path, what="figure")
     except InputError as error:
         raise InputError(f"{error}; or use --no-figure") from None

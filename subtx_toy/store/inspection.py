@@ -30,6 +30,8 @@ def is_results(path: Path) -> bool:
         found = status(path)
         if found is None or (found.st_size == 0 and not _siblings(path)):
             return False
+        if found.st_size == 0:
+            _check_not_cut_off(path)
         if 0 < found.st_size < _MIN_BYTES:  # SQLite takes a single byte for an empty database, and writes over it
             raise StoreError(f"store: cannot use {path}: file is not a database")
         if identity.is_open(path):  # looked at before; closing it here would give up the locks that SQLite has on it
@@ -58,13 +60,27 @@ def _look(path: Path) -> bool:
         for one in siblings:
             shutil.copyfile(one, Path(folder) / one.name)
         with _opened(copy, "mode=rw") as connection:
-            return check_contents(connection, path)
+            found = check_contents(connection, path)
+            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DataError("pages are neither in the file nor in its log: was it cut off?")
+            return found
 
 
 def _siblings(path: Path) -> list[Path]:
     """Return the files with changes that are not in the main file yet."""
     found = [beside(path, ending) for ending in ("-journal", "-wal")]
-    return [one for one in found if one.exists() and one.stat().st_size]
+    found = [one for one in found if one.exists() and one.stat().st_size]
+    for one in found:
+        if not one.is_file():
+            raise StoreError(f"store: cannot use {path}: {one.name} beside it is no file")
+    return found
+
+
+def _check_not_cut_off(path: Path) -> None:
+    """Refuse an empty file with a write-ahead log, which SQLite would remove."""
+    log = beside(path, "-wal")
+    if size := log.stat().st_size if log.exists() else 0:
+        raise damaged(path, f"an empty file with a log of {size:,} bytes beside it: was it cut off?")
 
 
 def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
@@ -79,7 +95,7 @@ def uri(path: Path, mode: str) -> str:
 def _is_new(connection: sqlite3.Connection) -> bool:
     """Return whether nothing was ever written to a database."""
     numbers = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    return not any(numbers) and not _tables(connection)
+    return not any(numbers) and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
 
 
 def check_contents(connection: sqlite3.Connection, path: Path) -> bool:
@@ -108,6 +124,7 @@ def check_contents(connection: sqlite3.Connection, path: Path) -> bool:
     wanted = expected if version == STORE_SCHEMA else TABLES_OF_SCHEMA_1
     faults = [f"the table {name} is missing" for name in wanted if name not in found]
     faults += [f"the table {name} has other columns" for name in found if found[name] != expected[name]]
+    faults += _additions(connection)
     if version < 1:
         faults.append(f"its schema version is {version}")
     if faults:
@@ -117,6 +134,13 @@ def check_contents(connection: sqlite3.Connection, path: Path) -> bool:
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def _additions(connection: sqlite3.Connection) -> list[str]:
+    """Return what others have added to a database that changes or stops what is written to it."""
+    found = connection.execute("SELECT type, name, tbl_name FROM sqlite_schema ORDER BY name").fetchall()
+    triggers = [f"the table {table} has a trigger, {name}" for kind, name, table in found if kind == "trigger"]
+    return triggers + [f"it has a view, {name}" for kind, name, _ in found if kind == "view"]
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> tuple[tuple[str, str], ...]:
@@ -149,6 +173,8 @@ def explained(path: Path) -> Iterator[None]:
         text = str(error).partition(" with text ")[0]  # of what is not UTF-8 SQLite would show everything
         if code == sqlite3.SQLITE_CORRUPT or isinstance(error, sqlite3.DataError) or "decode" in text:
             raise damaged(path, text) from None
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(f"store: cannot use {path}: another program has it locked") from None
         if code == sqlite3.SQLITE_READONLY:
             raise unwritable(path) from None
         raise StoreError(f"store: cannot use {path}: {text}") from None

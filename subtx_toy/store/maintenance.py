@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from subtx_toy.errors import InputError, StoreError
+from subtx_toy.store.inspection import is_results
 from subtx_toy.store.place import beside, file_path, prepare_folder, status
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.records import Store
@@ -34,6 +35,7 @@ def backup(path: Path, target: Path) -> None:
         try:
             if status(target) is not None and target.samefile(path):  # whoever has it open would write to no file
                 raise StoreError(f"store: expected another file to copy {path} to, got the same one, {target}")
+            _check_replaceable(target)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
                 temporary = Path(folder) / target.name
                 with contextlib.closing(sqlite3.connect(temporary)) as copy:
@@ -42,6 +44,19 @@ def backup(path: Path, target: Path) -> None:
                 temporary.replace(target)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"store: cannot copy {path} to {target}: {error}") from None
+
+
+def _check_replaceable(target: Path) -> None:
+    """Refuse to put a copy in the place of anything but another results database, or an empty file.
+
+    Raises:
+        StoreError: if there is another file of that name.
+    """
+    try:
+        is_results(target)
+    except StoreError as error:
+        reason = str(error).removeprefix("store: ").partition("; to check all of it")[0]
+        raise StoreError(f"store: expected a new file for the copy, or another results database: {reason}") from None
 
 
 def faults(path: Path) -> list[str]:

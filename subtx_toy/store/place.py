@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from subtx_toy.errors import StoreError
+from subtx_toy.errors import InputError, StoreError
 
 _NETWORK_FILE_SYSTEMS = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "pvfs2",
@@ -84,6 +85,19 @@ def status(path: Path) -> os.stat_result | None:
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"store: expected a regular file, got a device or pipe, {path}")
     return found
+
+
+def check_not_the_store(path: Path, output: Path, *, what: str) -> None:
+    """Refuse to write the ``output`` of an option ``what`` to the file of the store, under any of its names.
+
+    Raises:
+        InputError: if both are one file.
+    """
+    same = os.path.realpath(path) == os.path.realpath(output)
+    with contextlib.suppress(OSError, ValueError):  # one of them does not exist, or cannot
+        same = same or os.path.samefile(path, output)
+    if same:
+        raise InputError(f"{what}: expected another file than the store, got the same one, {output}")
 
 
 def prepare_folder(path: Path) -> None:

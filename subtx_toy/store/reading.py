@@ -32,6 +32,7 @@ class Reading:
     def __init__(self, path: Path, bring_up_to_date: Callable[[], None], *, timeout: float) -> None:
         self._path, self._bring_up_to_date, self._timeout = path, bring_up_to_date, timeout
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._opened: list[sqlite3.Connection] = []
         self._before: tuple[int, int] | None = None  # of a file whose locks are not used
         if status(path) is None:
             raise StoreError(f"store: expected a results database, got none at {path}")
@@ -65,11 +66,8 @@ class Reading:
 
     def _connect(self, path: Path, mode: str) -> sqlite3.Connection:
         made = sqlite3.connect(uri(path, f"mode={mode}"), uri=True, timeout=self._timeout, isolation_level=None)
-        try:
-            made.execute("SELECT count(*) FROM sqlite_schema")
-        except BaseException:
-            made.close()
-            raise
+        self._opened.append(made)
+        made.execute("SELECT count(*) FROM sqlite_schema")
         return made
 
     def _is_behind(self) -> bool:
@@ -125,8 +123,8 @@ class Reading:
 
     def close(self) -> None:
         """Close the file, and remove a private copy."""
-        if self.sqlite is not None:
-            self.sqlite.close()
+        for connection in self._opened:
+            connection.close()
         identity.closed(self._identity)
         if self._folder is not None:
             self._folder.cleanup()

@@ -1,0 +1,131 @@
+"""Stores that another program locked, cut off, added to or filled: each command ends in one message, unchanged."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from subtx_toy.store import Store, connection
+from tests.faults.test_store_files import READING, WRITING, Answer, _call, _files, _is_one_message
+from tests.unit.store.test_schema import _record
+
+COMMANDS = [*READING, *WRITING]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with three records, alone in its folder."""
+    (tmp_path / "s").mkdir()
+    with Store(tmp_path / "s" / "r.sqlite") as opened:
+        opened.add_all([_record(seed) for seed in range(3)])
+    return tmp_path / "s" / "r.sqlite"
+
+
+def _ask(words: list[str], store: Path) -> Answer:
+    return _call(words, store, store.parent.parent, _record(1).run_id)
+
+
+def _is_refused(answer: Answer, words: list[str], text: str) -> bool:
+    faults = [line for line in answer.out.splitlines() if line.startswith("fault")]
+    if words == ["doctor"]:
+        return answer.code == 1 and text in "".join(faults) and "sound" not in answer.out
+    return _is_one_message(answer) and text in answer.err
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_locked_store_is_one_message(words: list[str], store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert _is_refused(_ask(words, store), words, "r.sqlite: another program has it locked")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_folder_in_the_place_of_the_log_is_one_message(words: list[str], store: Path) -> None:
+    (store.parent / "r.sqlite-wal").mkdir()
+    (store.parent / "r.sqlite-wal" / "x").touch()
+    assert _is_refused(_ask(words, store), words, "r.sqlite-wal beside it is no file")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("size", [0, 50, 4096, 8192])
+def test_a_store_cut_off_next_to_its_log_is_left_alone(words: list[str], size: int, store: Path) -> None:
+    with Store(store) as opened:
+        opened.add_all([_record(seed) for seed in range(3, 6)])
+        log = (store.parent / "r.sqlite-wal").read_bytes()
+    (store.parent / "r.sqlite-wal").write_bytes(log)
+    os.truncate(store, size)
+    before = _files(store.parent)
+    answer = _ask(words, store)
+    text = f"an empty file with a log of {len(log):,} bytes beside it: was it cut off?" if not size else "r.sqlite"
+    assert _is_refused(answer, words, text), answer
+    assert _files(store.parent) == before
+
+
+ADDED = {
+    "CREATE TRIGGER t AFTER INSERT ON runs BEGIN SELECT 1; END": "the table runs has a trigger, t",
+    "CREATE VIEW v AS SELECT * FROM lost": "it has a view, v",
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("statement", ADDED)
+def test_what_others_added_to_a_store_is_refused_before_any_work(words: list[str], statement: str, store: Path) -> None:
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute(statement)
+    before = _files(store.parent)
+    assert _is_refused(_ask(words, store), words, ADDED[statement])
+    assert _files(store.parent) == before
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_database_that_holds_only_a_view_is_somebody_elses(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    path = tmp_path / "s" / "theirs.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE VIEW v AS SELECT 1")
+    before = _files(path.parent)
+    assert _is_refused(_ask(words, path), words, "got another SQLite file")
+    assert _files(path.parent) == before
+
+
+def test_a_copy_replaces_nothing_but_a_store(store: Path, tmp_path: Path) -> None:
+    target = tmp_path / "thesis.txt"
+    target.write_text("my thesis " * 100)
+    answer = _call(["doctor", "--backup", str(target)], store, tmp_path)
+    assert answer.code == 2
+    assert "expected a new file for the copy" in answer.err
+    assert target.read_text() == "my thesis " * 100
+    for _ in range(2):  # a new file, and the copy of before
+        assert _call(["doctor", "--backup", str(tmp_path / "copy.sqlite")], store, tmp_path).code == 0
+
+
+@pytest.mark.parametrize("link", ["same", "link", "hard link"])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [(["results", "export", "{folder}/b.csv"], "b.csv"), ([*WRITING[1][:-1], "--figure", "{folder}/f.png"], "f.png")],
+)
+def test_no_output_replaces_the_store(words: list[str], name: str, link: str, store: Path, tmp_path: Path) -> None:
+    path = store.rename(tmp_path / name)
+    if link == "link":
+        path = path.rename(tmp_path / "r.sqlite")
+        (tmp_path / name).symlink_to("r.sqlite")
+    if link == "hard link":
+        (tmp_path / "r.sqlite").hardlink_to(path)
+        path = tmp_path / "r.sqlite"
+    before = path.read_bytes()
+    answer = _call(words, path, tmp_path)
+    assert _is_one_message(answer)
+    assert "expected another file than the store, got the same one" in answer.err
+    assert path.read_bytes() == (tmp_path / name).read_bytes() == before
+
+
+def test_a_figure_is_not_written_where_the_store_will_be_made(tmp_path: Path) -> None:
+    answer = _call([*WRITING[1][:-1], "--figure", "{folder}/f.png"], tmp_path / "f.png", tmp_path)
+    assert _is_one_message(answer)
+    assert list(tmp_path.iterdir()) == []
