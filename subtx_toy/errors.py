@@ -20,6 +20,19 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:half]}[{len(text) - 2 * half} more characters]{text[-half:]}"
 
 
+USER_FAULTS = (Exception, SystemExit)
+"""What a user's function can raise that is reported as its fault; KeyboardInterrupt is the user's own wish."""
+
+
+def in_short(error: BaseException) -> str:
+    """Return an error's kind and the first line of its text.
+
+    >>> in_short(SystemExit(3))
+    'SystemExit: 3'
+    """
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+
+
 class InputError(ValueError):
     """Something the user gave cannot be used.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from subtx_toy.channel.model import head_logits
 from subtx_toy.data.noise import pixels
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError
 from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
@@ -136,7 +136,7 @@ def _own_trait(name: TraitName) -> Trait:
     if callable(found) and not isinstance(found, type):
         try:
             found = found()
-        except Exception as error:  # a user's function can raise anything
+        except USER_FAULTS as error:
             raise InputError(f"trait: cannot call {str(name)!r}: {type(error).__name__}: {error}") from error
     if not isinstance(found, Trait):
         raise InputError(f"trait: expected {wanted}, got {type(found).__name__} from {str(name)!r}")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.errors import USER_FAULTS
 from subtx_toy.problem.arithmetic import as_rounded
 from subtx_toy.problem.functional import ModuleFunction
 from subtx_toy.problem.problem import Problem
@@ -96,5 +97,5 @@ def called(function: Callable[..., Any], *args: Any) -> tuple[Any, str]:
     with visiting():
         try:
             return function(*args), ""
-        except (Exception, SystemExit) as error:  # a user's function can raise anything
+        except USER_FAULTS as error:
             return None, printable(f"{type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from subtx_toy.claims.borrowed import visiting
 from subtx_toy.claims.vocabulary.evidence import Evidence
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError
 from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec, draw_spec
@@ -76,7 +76,7 @@ def given(problem: Problem | ProblemSpec | str | Path) -> Instance:
     except InputError as error:
         known = all(one.startswith("problem: ") for one in error.problems)
         raise error if known else InputError(*(f"problem {reference!r}: {one}" for one in error.problems)) from error
-    except (Exception, SystemExit) as error:  # a user's factory can raise anything
+    except USER_FAULTS as error:
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(error).__name__}: {error}") from error
     if not isinstance(built, Problem):
         raise InputError(f"problem {reference!r}: expected a Problem, got {type(built).__name__}")

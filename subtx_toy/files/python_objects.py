@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError
 from subtx_toy.files.input_file import read_input
 
 MAX_SOURCE = 2**24
@@ -59,7 +59,7 @@ def _module(field: str, place: str, expected: str) -> ModuleType:
         return _of_file(field, Path(place), expected)
     try:
         return importlib.import_module(place)
-    except (Exception, SystemExit) as error:  # a user's module can raise anything
+    except USER_FAULTS as error:
         raise InputError(f"{field}: cannot import {place!r}: {type(error).__name__}: {error}") from error
 
 

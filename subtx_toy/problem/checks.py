@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from subtx_toy.errors import USER_FAULTS, in_short
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.derivatives import jacobian_product, pull_back, traced
 from subtx_toy.problem.losses import Loss
@@ -17,7 +18,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.trait_loss import TENSOR, TraitLoss
 from subtx_toy.seeding import generator
-from subtx_toy.settings.arguments import Kind, instance, integer, is_real, number
+from subtx_toy.settings.arguments import Kind, described, instance, integer, is_real, number
 from subtx_toy.settings.messages import nearest
 from subtx_toy.tolerances import DERIVATIVE_DIFFERS
 
@@ -122,25 +123,6 @@ def inputs(field: str, given: Tensor, dtype: torch.dtype | None) -> Iterator[str
             yield f"{field}: expected {dtype} like base_params, got {given.dtype}"
 
 
-def forward_passes(field: str, call: Callable[[], Any]) -> tuple[Tensor | None, list[str]]:
-    """Run the model twice; return its outputs, or None and what is wrong with them."""
-    try:
-        first, second = call(), call()
-    except Exception as error:  # a user's model can raise anything
-        return None, [f"model: expected a forward pass on {field}, got {in_short(error)}"]
-    if not isinstance(first, Tensor):
-        kind = type(first).__name__
-        return None, [f"model: expected a tensor on {field}, got a {kind}: pass ModuleFunction(module, output=...)"]
-    if first.dim() < 2 or first.numel() == 0:
-        return None, [f"model: expected outputs [n, ..., k] on {field}, got shape {tuple(first.shape)}"]
-    if not torch.isfinite(first).all():
-        return None, [f"model: expected finite outputs on {field}, got {_first_odd(first)}"]
-    if not torch.equal(first, second):
-        gap = float((first - second).abs().max())
-        return None, [f"model: expected the same outputs twice on {field}, got two that differ by {gap:.3g}"]
-    return first, []
-
-
 def derivatives(name: str, function: Callable[[Params], Tensor], params: Params) -> list[str]:
     """Take J v and J^T w once, for random v and w, and check that they are of one matrix: w . J v = v . J^T w."""
     rng = generator(0, "problem", "derivatives")
@@ -155,7 +137,7 @@ def derivatives(name: str, function: Callable[[Params], Tensor], params: Params)
         outputs, Jv = jacobian_product(function, params, v)
         w = like(outputs)
         Jtw = pull_back(function, params)[1](w)
-    except Exception as error:  # a user's model can raise anything
+    except USER_FAULTS as error:
         return [f"model: expected derivatives of {name} in its parameters, got {in_short(error)}"]
     forward = [(w.double() * Jv.double()).sum()]
     backward = [(Jtw[key].double() * v[key].double()).sum() for key in params]
@@ -166,17 +148,16 @@ def derivatives(name: str, function: Callable[[Params], Tensor], params: Params)
     return [f"model: expected one derivative of {name}, got others in forward and in reverse mode: {_CUT}"]
 
 
-def in_short(error: Exception) -> str:
-    """Return an error's kind and the first line of its text."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-
-
 def scalar(field: str, call: Callable[[], Any]) -> list[str]:
     """Check that a loss gives one finite number."""
     try:
         value = call()
-    except Exception as error:  # a user's loss can raise anything
+    except USER_FAULTS as error:
         return [f"{field}: expected a number, got {in_short(error)}"]
+    if not isinstance(value, Tensor):
+        return [f"{field}: expected a tensor without axes, got {described(value)}"]
+    if value.is_complex():
+        return [f"{field}: expected a real number, got {value.dtype}"]
     if value.dim() != 0:
         return [f"{field}: expected a scalar, got shape {tuple(value.shape)}"]
     return [] if torch.isfinite(value) else [f"{field}: expected a finite number, got {float(value)}"]

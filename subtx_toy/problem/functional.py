@@ -17,9 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
-from subtx_toy.errors import InputError
-from subtx_toy.problem import checks
-from subtx_toy.problem.checks import in_short
+from subtx_toy.errors import USER_FAULTS, InputError, in_short
+from subtx_toy.problem.forward_pass import forward_passes
 from subtx_toy.problem.model import Model, head_columns
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator, torch_stream
@@ -62,9 +61,10 @@ class ModuleFunction:
     """
 
     def __init__(self, module: nn.Module, *, output: Callable[[Any], Tensor] | None = None) -> None:
-        InputError.gather(_without_numbers(module))
+        InputError.gather((*_wrapped(module), *_without_numbers(module)))
         self.module = _copied(module)
         self.output = output
+        self._places = _places(self.module)
 
     def parameters(self) -> Params:
         """Return the module's own trainable parameters, copied."""
@@ -77,8 +77,14 @@ class ModuleFunction:
         frozen = {name: value.detach() for name, value in named if not value.requires_grad}
         # copied, so that a module that counts its calls in a buffer leaves it as it is
         constants = frozen | {name: value.clone() for name, value in self.module.named_buffers()}
-        with differentiable_attention():
-            raw = torch.func.functional_call(self.module, (params, constants), (inputs,), strict=True)
+        given, names = {**constants, **params}, set(self._places.values())
+        missing, unknown = sorted(names - set(given)), sorted(set(params) - names)
+        if missing or unknown:
+            got = f"{missing} missing and {unknown} unknown"
+            raise InputError(f"base_params: expected the names of the module's parameters, got {got}")
+        values = {place: given[name] for place, name in self._places.items()}
+        with differentiable_attention():  # each place is set once: torch restores a part under two names wrongly
+            raw = torch.func.functional_call(self.module, values, (inputs,), tie_weights=False)
         return raw if self.output is None else self.output(raw)
 
     def double(self) -> ModuleFunction:
@@ -97,13 +103,33 @@ class ModuleFunction:
         return found
 
 
+def _places(module: nn.Module) -> dict[str, str]:
+    """Return where tensors stand, each part under its first name, and the name of each tensor: ties share one."""
+    names: dict[Tensor, str] = {}
+    places: dict[str, str] = {}
+    for kind in (nn.Module.named_parameters, nn.Module.named_buffers):
+        for prefix, part in module.named_modules():
+            for key, value in kind(part, prefix=prefix, recurse=False, remove_duplicate=False):
+                places[key] = names.setdefault(value, key)
+    return places
+
+
+def _wrapped(module: nn.Module) -> Iterator[str]:
+    """Say which module to pass instead of one that torch cannot run with other parameters."""
+    kind = type(module).__name__
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        yield f"model: expected a module on one device, got {kind}: pass its .module"
+    elif isinstance(module, torch.jit.ScriptModule):
+        yield f"model: expected a module in Python, got {kind} of torch.jit: pass the module that it was made from"
+
+
 def _copied(module: nn.Module) -> nn.Module:
     """Return a deep copy; tensors that the module has computed, as the old weight_norm does, are copied as numbers."""
     held = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
     try:
         computed = {id(value): value.detach().clone() for value in held if not value.is_leaf}
         return copy.deepcopy(module, computed)
-    except Exception as error:  # a user's module can hold anything
+    except USER_FAULTS as error:  # a user's module can hold anything
         raise InputError(
             f"model: expected a {type(module).__name__} that can be copied, got {in_short(error)}"
         ) from error
@@ -182,7 +208,7 @@ def own_model(
         try:
             with torch_stream(rng):
                 return factory(shape, num_outputs)
-        except Exception as error:  # a user's function can raise anything
+        except USER_FAULTS as error:
             raise InputError(f"{where}: {type(error).__name__}: {error}") from error
 
     def build(rng: np.random.Generator) -> ModuleFunction:
@@ -200,7 +226,7 @@ def own_model(
     if any(not torch.equal(one[key], same[key]) for key in one):
         raise InputError(f"{where}: expected initial weights from torch's own generator, got others at a second call")
     x = torch.zeros(2, int(np.prod(image_shape)), dtype=dtype)
-    logits, faults = checks.forward_passes(f"images {list(shape)}", lambda: model.apply(function.parameters(), x))
+    logits, faults = forward_passes(f"images {list(shape)}", model.apply, function.parameters(), x, function.module)
     if logits is not None and logits.shape != (2, num_outputs):
         faults = [f"{where}: expected outputs [n, {num_outputs}], got {list(logits.shape)} for 2 inputs"]
     InputError.gather(faults)

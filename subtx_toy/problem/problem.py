@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError, in_short
 from subtx_toy.problem import checks
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.forward_pass import forward_passes
 from subtx_toy.problem.functional import Apply, ModuleFunction
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP, FastMLP
@@ -95,8 +96,8 @@ class Problem:
         InputError.gather(faults)
         try:
             self._set(teacher_update=update or self._trait_step())
-        except RuntimeError as error:  # of a loss that torch cannot differentiate
-            raise InputError(f"trait_loss: expected a gradient, got {checks.in_short(error)}") from error
+        except USER_FAULTS as error:  # of a loss that torch cannot differentiate
+            raise InputError(f"trait_loss: expected a gradient, got {in_short(error)}") from error
         InputError.gather(checks.not_finite("teacher_update", self.teacher_update))
 
     def __repr__(self) -> str:
@@ -123,18 +124,17 @@ class Problem:
             object.__setattr__(self, name, value)
 
     def _check_outputs(self) -> list[str]:
-        raw, faults = checks.forward_passes("inputs", lambda: self._apply(self.base_params, self.inputs))
+        module = self.model.module if isinstance(self.model, ModuleFunction) else None
+        raw, faults = forward_passes("inputs", self._apply, self.base_params, self.inputs, module)
         if raw is None:
             return faults
         columns, faults = checks.columns(self.distilled_logits, raw.shape[-1], self.num_classes)
         self._set(columns=columns)
-        if self.trait_loss is not None:
-            trait = self.trait_loss
-            raw, more = checks.forward_passes("trait_loss.inputs", lambda: self._apply(self.base_params, trait.inputs))
+        if (trait := self.trait_loss) is not None:
+            raw, more = forward_passes("trait_loss.inputs", self._apply, self.base_params, trait.inputs, module)
             faults += more
             if raw is not None:
-                outputs = raw.reshape(-1, raw.shape[-1])
-                faults += checks.scalar("trait_loss", lambda: trait.value(outputs))
+                faults += checks.scalar("trait_loss", partial(trait.value, raw.reshape(-1, raw.shape[-1])))
         return faults
 
     def _apply(self, params: Params, inputs: Tensor) -> Any:

@@ -8,7 +8,7 @@ from typing import SupportsFloat, cast
 import torch
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError
 from subtx_toy.problem.functional import own_model
 from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
@@ -54,7 +54,7 @@ def metric_of(config: RunConfig, model: Model, dataset: Dataset) -> Callable[[st
     def measure(arm: str, params: Params) -> dict[str, float]:
         try:
             found = function(model, dict(params), dataset)
-        except Exception as error:  # a user's function can raise anything
+        except USER_FAULTS as error:
             raise InputError(f"{where}: {type(error).__name__} on {arm}: {error}") from error
         values = found if isinstance(found, Mapping) else {config.metric.rpartition(":")[2]: found}
         try:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.adam import adam  # the first optimiser of torch's classes loads its compiler, two seconds of CPU
 from torch.optim.sgd import sgd
 
-from subtx_toy.errors import InputError
+from subtx_toy.errors import USER_FAULTS, InputError
 
 Step = Callable[[], None]
 OptimizerFactory = Callable[..., object]
@@ -88,7 +88,7 @@ def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
 def _own(factory: OptimizerFactory, parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
     try:
         made = factory(parameters, lr=settings.lr)
-    except Exception as error:  # a user's function can raise anything
+    except USER_FAULTS as error:
         raise InputError(f"optimizer: {settings.name}: {type(error).__name__}: {error}") from error
     if not isinstance(made, torch.optim.Optimizer):
         raise InputError(f"optimizer: {settings.name}: expected a torch.optim.Optimizer, got {type(made).__name__}")

@@ -89,12 +89,18 @@ def called(module: nn.Module) -> nn.Module:
     return module
 
 
+def twice() -> nn.Module:
+    part = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval()
+    return nn.Sequential(part, nn.Tanh(), part)
+
+
 SOUND: dict[str, Callable[[], nn.Module]] = {
     "a counter": Counting,
     "weight_norm": lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), nn.Tanh()),
     "the old weight_norm": old_weight_norm,
     "the old weight_norm after a call": lambda: called(old_weight_norm()),
     "spectral_norm": lambda: nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 4))).eval(),
+    "a part under two names": twice,
     "EmbeddingBag": lambda: Bag("mean"),
     "EmbeddingBag, max": lambda: Bag("max"),
     "a function without second derivatives": lambda: Around(_OnceSine.apply),
@@ -147,6 +153,39 @@ def _raising(_x: Tensor) -> Tensor:
     raise RuntimeError("first line\nsecond line")
 
 
+class Before(nn.Module):
+    """A linear layer with something before it that sees the layer."""
+
+    def __init__(self, change: Callable[[nn.Linear, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.change = nn.Linear(3, 4), change
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.body(self.change(self.body, x))
+        return outputs
+
+
+@torch.no_grad()
+def _doubling(body: nn.Linear, x: Tensor) -> Tensor:
+    body.weight.mul_(2)
+    return x
+
+
+def _exiting(_x: Tensor) -> Tensor:
+    raise SystemExit(3)
+
+
+def _interrupted(_x: Tensor) -> Tensor:
+    raise KeyboardInterrupt
+
+
+def scripted() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is old
+        module: nn.Module = torch.jit.script(nn.Linear(3, 4))
+    return module
+
+
 class Uncopied(Around):
     def __deepcopy__(self, _memo: object) -> None:
         raise TypeError("cannot be copied")
@@ -164,6 +203,26 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "rounding": (lambda: Around(lambda x: x.detach().round()), "model: expected derivatives of Around"),
     "an error": (lambda: Around(_raising), "RuntimeError: first line$"),
+    "fewer rows": (
+        lambda: Around(lambda x: x[:-1]), r"^model: expected outputs \[5, ..., k\] on inputs, got shape \(4, 4\)"
+    ),
+    "complex": (lambda: Around(lambda x: x * 1j), "^model: expected real outputs, got torch.complex128"),
+    "inputs in place": (
+        lambda: Before(lambda _body, x: x.mul_(2)), "unchanged inputs, got a forward pass that changes inputs in place"
+    ),
+    "weights in place": (
+        lambda: Before(_doubling), r"unchanged parameters, got a forward pass that changes \['body.weight'\] in place"
+    ),
+    "an exit": (lambda: Around(_exiting), "model: expected a forward pass on inputs, got SystemExit: 3"),
+    "DataParallel": (lambda: nn.DataParallel(nn.Linear(3, 4)), "on one device, got DataParallel: pass its .module$"),
+    "a script": (scripted, "model: expected a module in Python, got RecursiveScriptModule of torch.jit: pass"),
+    "another width": (
+        lambda: nn.Sequential(nn.Tanh(), nn.Linear(7, 4)),
+        r"^model.1: expected inputs \[..., 7\] of this Linear, got shape \(5, 3\)",
+    ),
+    "another shape": (
+        lambda: nn.Sequential(nn.Conv2d(3, 3, 3)), r"^model.0: .* inputs that this Conv2d takes, got shape \(5, 3\)"
+    ),
     "no copy": (lambda: Uncopied(torch.sin), "model: expected a Uncopied that can be copied, got TypeError"),
 }  # fmt: skip
 
@@ -177,6 +236,42 @@ def test_anything_else_is_one_message_that_names_the_module(make: Callable[[], n
             trait_loss=TraitLoss(X, lambda outputs: outputs.square().sum()),
         )  # fmt: skip
     assert all(problem.startswith("model") and "\n" not in problem for problem in caught.value.problems)
+
+
+def test_a_module_cannot_change_the_callers_inputs_and_can_be_interrupted() -> None:
+    inputs = X.clone()
+    fields: dict[str, Any] = {"inputs": inputs, "distillation_loss": squared_error(), "eps": 1e-3, "student_lr": 0.1}
+    trait = TraitLoss(X, lambda outputs: outputs.square().sum())
+    with pytest.raises(InputError, match="in place"):
+        Problem(model=Before(lambda _body, x: x.mul_(2)).double(), trait_loss=trait, **fields)
+    assert torch.equal(inputs, X)
+    with pytest.raises(KeyboardInterrupt):
+        Problem(model=Around(_interrupted).double(), trait_loss=trait, **fields)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (lambda _outputs: 3.0, "trait_loss: expected a tensor without axes, got 3.0"),
+        (lambda outputs: outputs.sum() * 1j, "trait_loss: expected a real number, got torch.complex128"),
+        (_exiting, "trait_loss: expected a number, got SystemExit: 3"),
+    ],
+)
+def test_a_loss_that_gives_no_number_is_one_message(value: Callable[[Tensor], Any], sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Problem(
+            model=nn.Linear(3, 4).double(), inputs=X, distillation_loss=squared_error(), eps=1e-3, student_lr=0.1,
+            trait_loss=TraitLoss(X, value),
+        )  # fmt: skip
+    assert str(caught.value) == sentence
+
+
+def test_parameters_of_another_module_are_one_message() -> None:
+    with pytest.raises(InputError, match=r"base_params: .* got \['bias', 'weight'\] missing and \['a'\] unknown"):
+        Problem(
+            model=nn.Linear(3, 4).double(), base_params={"a": X}, inputs=X, distillation_loss=squared_error(),
+            teacher_update={"a": X}, eps=1e-3, student_lr=0.1,
+        )  # fmt: skip
 
 
 def test_a_loss_without_a_gradient_is_one_message() -> None:
