@@ -160,7 +160,8 @@ def refuse_large(claimed: CertificateFile) -> int:
         if found > limit:
             raise Rejected(f"the network has {found} {what}, more than {limit}")
     _check_cap(claimed.cap, network)
-    return min(MAX_PIECES, MAX_BOX_PRODUCTS // products)
+    pieces: int = MAX_BOX_PRODUCTS // products
+    return min(MAX_PIECES, pieces)
 
 
 def _check_cap(cap: float, network: Network) -> None:
