@@ -6,10 +6,18 @@ import os
 import signal
 
 
+def _stop(_number: int, _frame: object) -> None:
+    try:
+        os.write(2, b"interrupted\n")
+    finally:
+        os._exit(130)
+
+
 def start() -> None:
-    """Run the command line; Ctrl-C ends it without a word until it can be answered with one."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored in a script's background jobs
-        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(130))
+    """Run the command line; until it answers interrupts itself, one ends the process at once, as nothing has begun."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGINT in a script's background jobs, SIGHUP by nohup
+            signal.signal(number, _stop)
     from subtx_toy.cli import main
 
     main()

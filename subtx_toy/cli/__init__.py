@@ -48,10 +48,12 @@ for _command in (list_command, run, sweep, results, doctor, data, verify, certif
 
 def main() -> None:
     """Run the command line and exit with its code; a user's error is one message, never a traceback."""
-    interrupts.answer()
     streams.guard()
     prefer_one_thread()  # before any of the libraries is loaded
     os.environ.pop("MPLBACKEND", None)  # of the notebook that started this: figures here are files
+    if os.environ.get("COLUMNS", "").strip() == "0":  # nobody's width: the help would be empty
+        del os.environ["COLUMNS"]
+    interrupts.answer()
     status = call(sys.argv[1:])
     interrupts.finish()
     try:

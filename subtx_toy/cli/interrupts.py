@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, at any moment: what is finished is kept, the rest ends once, and the exit code is 130."""
+"""Ctrl-C, SIGTERM and SIGHUP, at any moment: what is finished is kept, the rest ends once, and the exit code is 130."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def forget() -> None:
 
 def finish() -> None:
     """Answer no interrupt any more: the work is done, and the process ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Python gives any other handler up before it has ended
     exec("")  # Python ends by the signal where one ended an exec(), as named tuples use, unless another one succeeds
 
@@ -58,8 +58,9 @@ def _again(lost: sys.UnraisableHookArgs) -> None:
 
 def answer() -> None:
     """Answer interrupts from now on, in a process that is the command's own."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a script's background jobs
-        signal.signal(signal.SIGINT, _interrupt)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as in a script's background jobs, and by nohup
+            signal.signal(number, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     sys.unraisablehook = _again
 

@@ -94,14 +94,15 @@ class OwnCluster:
 
 
 def _started(make: Callable[..., Any], **options: Any) -> Any:
-    """Make a cluster in a thread that Ctrl-C does not reach, nor the processes that are started from there."""
-    resource_tracker.ensure_running()  # which would lift the block
+    """Make a cluster in a thread that no interrupt reaches, nor the processes that are started from there."""
     found: Future[Any] = Future()
 
     def start() -> None:
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
+            if hasattr(signal, "pthread_sigmask"):
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+                resource_tracker.ensure_running()  # which would lift the block of SIGINT
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             found.set_result(make(**options))
         except BaseException as error:
             found.set_exception(error)

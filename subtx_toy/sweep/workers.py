@@ -57,14 +57,14 @@ class LocalWorkers:
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
         try:
-            if self._pool is None:
-                # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
-                context = multiprocessing.get_context("spawn")
-                self._memory = pulse.shared_memory()
-                self._pool = concurrent.futures.ProcessPoolExecutor(
-                    self.num, mp_context=context, initializer=start_worker, initargs=(self._memory,)
-                )
             with _one_thread_each(), _without_main(), _uninterrupted():
+                if self._pool is None:
+                    # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
+                    context = multiprocessing.get_context("spawn")
+                    self._memory = pulse.shared_memory()
+                    self._pool = concurrent.futures.ProcessPoolExecutor(
+                        self.num, mp_context=context, initializer=start_worker, initargs=(self._memory,)
+                    )
                 batch = self._pool.submit(run_batch, tuple(trials), Edition.here())
         except (OSError, ImportError, RuntimeError) as error:  # RuntimeError: no thread can be started
             if isinstance(error, concurrent.futures.BrokenExecutor):
@@ -139,13 +139,14 @@ def _missing(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even while they load; the coordinator answers for all of them."""
+    """Start processes that no interrupt reaches, not even while they load; the coordinator answers for all of them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
+        resource_tracker.ensure_running()  # starting it would lift the block of SIGINT
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)  # what came in the meantime comes now

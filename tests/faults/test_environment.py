@@ -33,6 +33,7 @@ from subtx_toy.figures import style
 from subtx_toy.seeding import generator
 from subtx_toy.store import place
 from subtx_toy.sweep import workers
+from tests.faults.sweeping import wait_for
 
 FOREIGN_WORDS = ("Traceback", "Errno", "Exception ignored", 'File "', "leaked", "Bad file descriptor")
 
@@ -262,8 +263,10 @@ def test_what_a_library_makes_of_an_interrupt_is_still_one(
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def _interrupted(moment: float, num: int, tmp_path: Path, engine: str = "local") -> tuple[int, str]:
-    """Press Ctrl-C ``num`` times, ``moment`` seconds after a command with workers began."""
+def _interrupted(
+    moment: float, num: int, tmp_path: Path, engine: str = "local", *, number: int = signal.SIGINT, stored: int = 0
+) -> tuple[int, str]:
+    """Press Ctrl-C ``num`` times, ``moment`` seconds after a command with workers began and some trials are stored."""
     command = [sys.executable, "-m", "subtx_toy", "sweep", "tiny", "width=8,12", "num_train=500", "num_test=200"]
     command += ["num_inputs=500", "--seeds", "0:40", "--workers", "2", "--store", str(tmp_path / "r.sqlite")]
     command += ["--engine", engine]
@@ -273,9 +276,11 @@ def _interrupted(moment: float, num: int, tmp_path: Path, engine: str = "local")
     finally:
         signal.signal(signal.SIGINT, before)
     time.sleep(moment)
+    if stored:
+        wait_for(tmp_path / "r.sqlite", stored, process)
     for _ in range(num):
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
             time.sleep(0.05)
     _out, err = process.communicate(timeout=60)
     return process.returncode, err
@@ -286,6 +291,48 @@ def test_an_interrupt_while_it_loads_is_130_and_no_traceback(moment: float, tmp_
     code, err = _interrupted(moment, 2, tmp_path)
     assert code == 130, err
     assert [word for word in FOREIGN_WORDS if word in err] == []
+
+
+STARTING = """
+import os, signal, sys
+from subtx_toy import __main__
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "subtx_toy.cli":
+            os.kill(os.getpid(), signal.{name})
+signal.signal(signal.SIGHUP, signal.{hangup})
+sys.meta_path.insert(0, Finder)
+sys.argv[1:] = ["--version"]
+__main__.start()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_every_signal_while_it_starts_is_an_interrupt(name: str) -> None:
+    program = STARTING.format(name=name, hangup="SIG_DFL")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_hang_up_that_is_ignored_is_left_alone() -> None:
+    program = STARTING.format(name="SIGHUP", hangup="SIG_IGN")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "version" in done.stdout
+
+
+def test_no_columns_are_as_good_as_unset() -> None:
+    environment = {**os.environ, "COLUMNS": "0"}
+    command = [sys.executable, "-m", "subtx_toy", "--help"]
+    assert "Simulate subliminal learning" in subprocess.check_output(command, env=environment, text=True)
+
+
+def test_a_hang_up_of_the_terminal_ends_a_sweep_without_a_warning(tmp_path: Path) -> None:
+    """The signal reaches the command, its workers, and what multiprocessing keeps beside them."""
+    code, err = _interrupted(0.0, 1, tmp_path, number=signal.SIGHUP, stored=1)
+    assert code == 130, err
+    assert err.endswith("interrupted\n")
+    assert [word for word in (*FOREIGN_WORDS, "resource_tracker") if word in err] == []
 
 
 @pytest.mark.slow
