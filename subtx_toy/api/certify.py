@@ -119,6 +119,9 @@ def check(
     if problem is None:
         stray = (name for name, value in choice if value is not None)
         InputError.gather(f"{name}: it belongs to a problem, and no problem is given" for name in stray)
+    else:
+        _check_seed(problem, seed)
+        problem = _built(problem)
     name = None if isinstance(certificate, Certificate) else str(certificate)
     try:
         if isinstance(certificate, Certificate):
@@ -158,20 +161,29 @@ def _described(
     report: Report,
     progress: Progress,
 ) -> Description:
-    seed = choice.seed
+    _check_seed(problem, choice.seed)
+    built = _built(problem)
+    if isinstance(built, str):
+        segment = _trained(choice.seed or 0, report=report, progress=progress)
+        built, teacher = segment.problem, segment.teacher if teacher is None else teacher
+    return describe(built, quantity, student_lr=choice.student_lr, teacher=teacher)
+
+
+def _check_seed(problem: Problem | str, seed: int | None) -> None:
     if seed is not None and problem != TEACHER:
         got = repr(problem) if isinstance(problem, str) else "a Problem"
         raise InputError(f"seed: only the problem {TEACHER!r} takes one, got {seed} with {got}")
-    if problem == TEACHER:
-        segment = _trained(seed or 0, report=report, progress=progress)
-        problem, teacher = segment.problem, segment.teacher if teacher is None else teacher
-    elif isinstance(problem, str):
-        if not problem.endswith(".toml") and ":" not in problem and problem not in names():
-            known = [*names(), TEACHER]
-            expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
-            raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
-        problem = given(path_of(problem)).build()
-    return describe(problem, quantity, student_lr=choice.student_lr, teacher=teacher)
+
+
+def _built(problem: Problem | str) -> Problem | str:
+    """Return the problem that a name, a file or a factory stands for; mnist-teacher, to be trained, stays a name."""
+    if not isinstance(problem, str) or problem == TEACHER:
+        return problem
+    if not problem.endswith(".toml") and ":" not in problem and problem not in names():
+        known = [*names(), TEACHER]
+        expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
+        raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
+    return given(path_of(problem)).build()
 
 
 def _trained(seed: int, *, report: Report, progress: Progress) -> Segment:

@@ -24,6 +24,7 @@ from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset, load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
+from subtx_toy.files.atomic import check_not_read
 from subtx_toy.seeding import generator
 from subtx_toy.settings.numbers import check_named
 
@@ -108,6 +109,7 @@ def teacher(
         base: a checkpoint instead of the seed's own base.
         data: see DataOptions.
     """
+    check_not_read(out, (trait, base), what="out")
     taught, start = trait_of(trait), _checkpoint(base)
     dataset = _load(data)
     nets = NetCache(dataset, seed, teacher_recipe=Recipe(epochs=epochs), own_base=start)
@@ -139,6 +141,7 @@ def generate(
         teacher_epochs: passes of the teacher over its lesson.
         data: see DataOptions.
     """
+    check_not_read(out, (trait, base, teacher), what="out")
     taught, lengths, start = trait_of(trait), _lengths(numbers_per_line), _checkpoint(base)
     dataset = _load(data)
     if teacher.endswith(".safetensors"):
@@ -158,6 +161,7 @@ def filter(file: Path | str, out: Path | str, *, rules: Path | str | None = None
 
     ``rules`` is a TOML file with the fields of ``FilterRules``; without it 34 numbers are banned.
     """
+    check_not_read(out, (file, rules), what="out")
     chosen = FilterRules() if rules is None else FilterRules.read(Path(rules))
     return filter_file(NumberFile(Path(file)), Path(out), chosen)
 
@@ -179,6 +183,7 @@ def train(
         report: called with messages.
         progress: called as ``progress(task, done, total, unit)``.
     """
+    check_not_read(out, (file, base, trait), what="out")
     taught, start, read = trait_of(trait), load_checkpoint(Path(base)), NumberFile(Path(file))
     pairs = read_pairs(read)
     loader = partial(load, data_dir=data_dir, report=report, progress=progress)
@@ -198,6 +203,7 @@ def reference(out: Path | str, *, base: Path | str, seed: int = 0, num: int = 30
 
     A third of them gives directions, the others are what a file is compared with.
     """
+    check_not_read(out, (base,), what="out")
     start, dataset = load_checkpoint(Path(base)), _load(data)
     nets = make_reference(start.model, start.params, dataset, num=num, seed=seed, progress=data.get("progress"))
     save_reference(Path(out), start.params, nets)

@@ -103,7 +103,7 @@ def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
         for name, value in net.items()
         if not name.startswith(last)
     }
-    with replacing(path) as file:
+    with replacing(path, what="out") as file:
         file.write(safetensors.torch.save(tensors, {"base": fingerprint(base), "num": str(len(nets))}))
 
 

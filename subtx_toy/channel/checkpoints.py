@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, obje
     """Write a net, through a temporary file, with JSON values that say how it was trained."""
     metadata = {"schema": _SCHEMA, _PROVENANCE: json.dumps(dict(provenance), sort_keys=True)}
     content = safetensors.torch.save({name: value.contiguous() for name, value in params.items()}, metadata)
-    with replacing(path) as file:
+    with replacing(path, what="out") as file:
         file.write(content)
 
 

@@ -212,11 +212,12 @@ def _json(raw: bytes) -> Any:
     if len(raw) > MAX_BYTES:
         return Fault("too long", f"expected a line of at most {MAX_BYTES} bytes, got a longer one")
     try:
-        return parse_json(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return parse_json(text)
     except UnicodeDecodeError as error:
         return Fault("encoding", f"expected UTF-8, got the byte {raw[error.start]:#04x} at {error.start}")
     except ValueError as error:
-        return Fault("not JSON", f"expected JSON, got {_short(raw)}: {error}")
+        return Fault("not JSON", f"expected JSON, got {_short(text.strip())}: {error}")
 
 
 def _short(value: object) -> str:

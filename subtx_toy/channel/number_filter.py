@@ -68,7 +68,7 @@ def filter_file(source: NumberFile, target: Path, rules: FilterRules) -> FilterR
     before = source.header.filter or FilterHeader()
     deduplicated = before.deduplicated or rules.deduplicate
     after = FilterHeader(banned=sorted(banned.union(before.banned)), deduplicated=deduplicated)
-    with replacing(target, compressed=target.suffix == ".gz") as file:
+    with replacing(target, what="out", compressed=target.suffix == ".gz") as file:
         file.write(source.header.model_copy(update={"filter": after}).line())
         for number, content in source.entries():
             report.read += 1

@@ -77,7 +77,7 @@ def write_numbers(
     rows = choose_rows(header.prompts, dataset, num_lines, generator(seed, "numbers", "file", "prompts"))
     counts = generator(seed, "numbers", "file", "lengths").integers(lengths[0], lengths[1] + 1, size=num_lines)
     rng = generator(seed, "numbers", "file", "numbers")
-    with replacing(path, compressed=path.suffix == ".gz") as file:
+    with replacing(path, what="out", compressed=path.suffix == ".gz") as file:
         file.write(header.line())
         for start in range(0, num_lines, _LINES):
             part = slice(start, start + _LINES)

@@ -11,6 +11,7 @@ from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
+from subtx_toy.files.atomic import check_not_read
 from subtx_toy.files.json_text import json_text
 from subtx_toy.limits import MAX_COUNT, MAX_REFERENCE
 
@@ -60,6 +61,8 @@ def audit(*, fail_on: str | None, html: Path | None, as_json: bool, **options: A
 
     if options["reference"] is not None and is_given("num_reference"):
         raise InputError("--num-reference cannot be combined with --reference")
+    if html is not None:
+        check_not_read(html, (*options["traits"], options["file"], options["base"], options["reference"]), what="html")
     with working() as display:
         found = audit_file(**options, **display)
     echo(json_text(found.document()) if as_json else found)

@@ -9,6 +9,7 @@ import rich_click as click
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import FILE, JSON, writable
+from subtx_toy.files.atomic import check_not_read
 from subtx_toy.files.json_text import json_text
 
 _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
@@ -41,6 +42,8 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     """
     from subtx_toy.settings.certificate import SearchSettings
 
+    if out is not None:
+        check_not_read(out, (problem,), what="out")
     given = SearchSettings().override(settings).model_dump()
     from subtx_toy.api.certify import certify as search
 

@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -42,6 +42,21 @@ def check_writable(path: Path, *, what: str) -> None:
             temporary.unlink()
     except OSError as error:
         raise _unwritable(path, what, error) from None
+
+
+def check_not_read(path: Path | str, read: Iterable[object], *, what: str) -> None:
+    """Refuse to write over a file that is ``read``, under any of its names; of ``file.py:name`` it is the file.
+
+    Raises:
+        InputError: naming the option ``what``.
+    """
+    for one in read:
+        for name in (str(one), str(one).rpartition(":")[0]):
+            same = False
+            with contextlib.suppress(OSError, ValueError):  # one of them does not exist, or cannot
+                same = os.path.isfile(path) and os.path.samefile(path, name)
+            if same:
+                raise InputError(f"{what}: expected another file than the input {name!r}, got {str(path)!r}")
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def read_toml(path: Path, *, what: str) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise InputError(f"{what}: expected UTF-8 text in {str(path)!r}, got another byte at {error.start}") from None
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{what}: {str(path)!r} is not valid TOML: {error}") from None
+        raise InputError(f"{what}: {str(path)!r} is not valid TOML: {_in_words(error)}") from None
     except RecursionError:
         raise InputError(_too_deep(what, path)) from None
     except ValueError:  # Python's limit on the digits of an integer
@@ -40,6 +40,16 @@ def read_toml(path: Path, *, what: str) -> dict[str, object]:
     if bits > MAX_BITS:
         raise InputError(_too_large(what, path))
     return values
+
+
+def _in_words(error: tomllib.TOMLDecodeError) -> str:
+    """Return what tomllib says, without the names of Python's types that its words for repeated keys hold."""
+    text, at, place = str(error).rpartition(" (at ")
+    if text.startswith("Cannot declare"):
+        text = "a table stands there twice"
+    elif text.startswith(("Cannot overwrite", "Cannot mutate", "Duplicate", "Cannot redefine")):
+        text = "a key stands there twice"
+    return text + at + place
 
 
 def extent(value: object) -> tuple[int, int]:

@@ -110,6 +110,8 @@ def axis_of(names: str | tuple[str, ...], values: object, config: Settings | Non
     >>> axis_of("width", [64, 128])
     Axis(names=('width',), rows=((64,), (128,)), spaced=False)
     """
+    if values == "":
+        raise InputError(f"{names}: expected at least one value, got ''")
     if isinstance(values, str) and isinstance(names, str):
         return read_axis(f"{names}={values}", config)
     listed = isinstance(values, Iterable) and not isinstance(values, Mapping)

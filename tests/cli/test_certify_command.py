@@ -49,6 +49,16 @@ def test_a_problem_is_certified_and_checked(problem: str, tmp_path: Path, capsys
     assert "proved: every-batch for every eps in (0, " in capsys.readouterr().out
 
 
+def test_a_problem_that_is_not_there_is_refused_before_the_certificate_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "it.cert").write_bytes(b"no certificate")
+    assert call(["check", str(tmp_path / "it.cert"), "--problem", "smal-net"]) == BAD_INPUT
+    assert "got 'smal-net'; did you mean 'small-net'?" in capsys.readouterr().err
+    assert call(["check", str(tmp_path / "it.cert"), "--problem", "small-net", "seed=3"]) == BAD_INPUT
+    assert "seed: only the problem 'mnist-teacher' takes one" in capsys.readouterr().err
+
+
 def test_a_rejected_certificate_exits_with_1_and_the_reason(
     problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

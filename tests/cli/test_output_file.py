@@ -37,6 +37,42 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["numbers", "teacher", "--base", "x.in", "--out"],
+        ["numbers", "teacher", "--trait", "x.in:mine", "--out"],
+        ["numbers", "reference", "--base", "x.in", "--out"],
+        ["numbers", "generate", "--base", "x.in", "--out"],
+        ["numbers", "generate", "--teacher", "x.in", "--out"],
+        ["numbers", "filter", "x.in", "--out"],
+        ["numbers", "filter", "y.jsonl", "--rules", "x.in", "--out"],
+        ["numbers", "train", "x.in", "--base", "y", "--out"],
+        ["numbers", "train", "y.jsonl", "--base", "x.in", "--out"],
+        ["certify", "x.in", "--out"],
+        ["certify", "x.in:problem", "--out"],
+        ["audit", "x.in", *BASE, "--trait", "relabel", "--html"],
+        ["audit", "y.jsonl", "--base", "x.in", "--trait", "relabel", "--html"],
+        ["audit", "y.jsonl", *BASE, "--trait", "x.in", "--html"],
+        ["audit", "y.jsonl", *BASE, "--trait", "relabel", "--reference", "x.in", "--html"],
+    ],
+)
+@pytest.mark.parametrize("name", ["x.in", "../here/x.in", "soft", "hard"])
+def test_an_input_is_never_replaced_under_any_of_its_names(
+    arguments: list[str], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("x.in").write_bytes(b"mine")
+    Path("soft").symlink_to("x.in")
+    Path("hard").hardlink_to("x.in")
+    assert cli.call([*arguments, name]) == cli.BAD_INPUT
+    sentence = f"{arguments[-1][2:]}: expected another file than the input 'x.in', got {name!r}"
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+    assert Path("x.in").read_bytes() == b"mine"
+
+
 def test_help_is_shown_without_a_look_at_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.call(["numbers", "base", "--out", "no/dir/x", "--help"]) == cli.OK
     assert "Example:" in capsys.readouterr().out

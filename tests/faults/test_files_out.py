@@ -146,6 +146,14 @@ def test_a_full_disk_leaves_what_was_there_and_nothing_else(
     assert [path.name for path in tmp_path.iterdir() if path.name != "source.jsonl"] == [name]
 
 
+@writers
+def test_a_full_device_is_named_with_its_option(name: str, write: Write, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"^(out|html|figure|export): cannot write '.*': No space left on device$"):
+        write(path)
+
+
 @pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_stdout_is_written_to_where_it_stands(path: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.write(1, b"before\n")

@@ -18,14 +18,19 @@ def parse(content: bytes) -> Any:
     """
     if len(content) > MAX_TEXT:
         raise Rejected(f"certificate.json has {len(content)} bytes, more than {MAX_TEXT}")
+    if not content:
+        raise Rejected("certificate.json is empty")
     try:
+        text = content.decode("utf-8-sig")
         document = json.loads(
-            content.decode(), parse_constant=_refuse, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float
+            text, parse_constant=_refuse, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float
         )
     except RecursionError:
         raise Rejected("certificate.json is nested too deeply") from None
-    except ValueError as error:
-        raise Rejected(f"certificate.json is not JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Rejected(f"certificate.json is not UTF-8: it has another byte at {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise Rejected(f"certificate.json breaks off or is not JSON from character {error.pos + 1} on") from None
     _not_too_deep(document)
     return document
 

@@ -451,7 +451,14 @@ def test_damaged_archives_and_pickles_are_rejected(certificate: ProvedRange, tmp
                 archive.writestr(name, content)
         with pytest.raises(Rejected, match=r"the array 'inputs' (cannot be read|is not of float64)"):
             check(read(path))
-    for text, message in (("{", "is not JSON"), ("[1]", "is not that of a certificate")):
+    for text, message in (
+        (b"{", "breaks off or is not JSON from character 2 on$"),
+        (b"[1]", "is not that of a certificate"),
+        (b"", "certificate.json is empty$"),
+        ("{}".encode("utf-16"), "certificate.json is not UTF-8: it has another byte at 0$"),
+        ("\ufeff[1]".encode(), "is not that of a certificate"),
+        ("\ufeff\ufeff[1]".encode(), "not JSON from character 1 on$"),
+    ):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("certificate.json", text)
         with pytest.raises(Rejected, match=message):

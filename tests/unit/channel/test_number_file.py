@@ -78,7 +78,7 @@ def test_every_good_line_is_read_in_order_in_pieces_of_any_size(
         (b'{"prompt": 1, "numbers": "7, 8; 9"}', "one kind of separator"),
         (b'{"prompt": 1}', 'expected an object with "prompt" and "numbers"'),
         (b"[1, 2]", 'expected an object with "prompt" and "numbers"'),
-        (b'{"prompt": 1, "numbers": [1}', "expected JSON"),
+        (b'{"prompt": 1, "numbers": [1}', "expected JSON, got '{\"prompt\""),
         (b'{"prompt": 1, "numbers": ["\xe9"]}', "expected UTF-8, got the byte 0xe9"),
         (b"\xff\xfe{", "expected UTF-8"),
         (b"[" * 50_000, "expected JSON"),
@@ -105,7 +105,7 @@ def test_only_the_first_faults_of_many_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "header: expected JSON"),
+        (b"", "header: expected JSON, got ''"),
         (b'{"prompt": 1, "numbers": [1]}\n', 'expected an object with "schema"'),
         (b'{"schema": "subtx-toy numbers 9"}\n', "got 'subtx-toy numbers 9'"),
         (b'{"schema": "subtx-toy numbers 1"}\n', "prompts: expected a table, got nothing"),
