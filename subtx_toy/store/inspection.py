@@ -143,14 +143,14 @@ def _additions(connection: sqlite3.Connection) -> list[str]:
     return triggers + [f"it has a view, {name}" for kind, name, _ in found if kind == "view"]
 
 
-def columns_of(connection: sqlite3.Connection, table: str) -> tuple[tuple[str, str], ...]:
-    """Return name and type of every column of a table."""
-    return tuple((name, kind) for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})"))
+def columns_of(connection: sqlite3.Connection, table: str) -> tuple[tuple[str, str, int], ...]:
+    """Return name and type of every column of a table, and its place in the primary key, from 1."""
+    return tuple((name, kind, key) for _, name, kind, *_, key in connection.execute(f"PRAGMA table_info({table})"))
 
 
 @functools.cache
-def expected_columns() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return name and type of the columns of every table of the present schema."""
+def expected_columns() -> dict[str, tuple[tuple[str, str, int], ...]]:
+    """Return ``columns_of`` every table of the present schema."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         make_tables(connection)
         return {name: columns_of(connection, name) for name in sorted(_tables(connection))}
@@ -171,7 +171,10 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         text = str(error).partition(" with text ")[0]  # of what is not UTF-8 SQLite would show everything
-        if code == sqlite3.SQLITE_CORRUPT or isinstance(error, sqlite3.DataError) or "decode" in text:
+        if "decode" in text:
+            column = text.rpartition("column ")[2].strip("'\"")
+            raise damaged(path, f"a text of the column {column} is not UTF-8") from None
+        if code == sqlite3.SQLITE_CORRUPT or isinstance(error, sqlite3.DataError):
             raise damaged(path, text) from None
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StoreError(f"store: cannot use {path}: another program has it locked") from None

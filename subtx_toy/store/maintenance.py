@@ -15,6 +15,7 @@ from subtx_toy.store.place import beside, file_path, prepare_folder, status
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.records import Store
 from subtx_toy.store.results import config_costs, results, stored_by_config, trials_by_state
+from subtx_toy.store.stored_text import record_from, table_from
 
 _MAX_FAULTS = 10  # reported of one kind
 
@@ -99,18 +100,39 @@ def _faults_of_the_content(store: Store) -> Iterator[str]:
 
 
 def _records(store: Store) -> Iterator[str]:
-    for key, text, metrics in store.connection.each(
-        "SELECT run_id, record, metrics FROM runs LEFT JOIN results USING (run_id)"
-    ):
+    query = (
+        "SELECT runs.run_id, record, runs.seed, runs.results_version, dataset, metrics, config, results.seed, "
+        "results.results_version, dataset_sha256, cpu_seconds "
+        "FROM runs LEFT JOIN results USING (run_id) LEFT JOIN configs ON configs.id = config_id"
+    )
+    for key, text, seed, version, dataset, metrics, *indexed in store.connection.each(query):
         try:
-            record = RunRecord(**json.loads(text))
-            sound = record.run_id == key and not record.misfits()
-        except (ValueError, TypeError, RecursionError):
-            sound = False
-        if not sound:
-            yield f"record {key}: damaged"
+            record = record_from(key, text, [])
+        except ValueError as error:
+            yield f"record {key}: damaged: {error}"
+            continue
+        own = (record.seed, record.results_version, record.config["dataset"])
+        if (seed, version, dataset) != own:
+            yield f"record {key}: its seed, version or data set differs from that of its row"
         elif metrics is not None and json.dumps(record.metrics) != metrics:
             yield f"record {key}: its metrics differ from those in the index of results"
+        elif metrics is not None and indexed != [
+            json.dumps(record.config), *own[:2], record.dataset_sha256, record.cpu_seconds,
+        ]:  # fmt: skip
+            yield f"record {key}: its settings or its seed differ from those in the index of results"
+        yield from _curves(store, record)
+
+
+def _curves(store: Store, record: RunRecord) -> Iterator[str]:
+    """Compare the curves of each arm with the epochs of the settings: a loss of each, an accuracy also before them."""
+    rows = store.connection.rows("SELECT name, length(data) / 4 FROM series WHERE run_id = ?", record.run_id)
+    lengths = dict(rows)
+    for arm in [name.removesuffix(".loss") for name in lengths if name.endswith(".loss")]:
+        epochs = record.config.get("teacher_epochs" if arm == "teacher" else "student_epochs")
+        if f"{arm}.accuracy" in lengths and type(epochs) is int:
+            for name, num in ((f"{arm}.loss", epochs), (f"{arm}.accuracy", epochs + 1)):
+                if lengths[name] != num:
+                    yield f"record {record.run_id}: its series {name!r} has {lengths[name]} values, expected {num}"
 
 
 def _series(store: Store) -> Iterator[str]:
@@ -121,11 +143,9 @@ def _series(store: Store) -> Iterator[str]:
 def _trials(store: Store) -> Iterator[str]:
     for key, text, *_texts in store.connection.each("SELECT run_id, config, experiment, error, owner FROM trials"):
         try:
-            sound = isinstance(json.loads(text), dict)
-        except (ValueError, TypeError, RecursionError):
-            sound = False
-        if not sound:
-            yield f"trial {key}: damaged"
+            table_from(text)
+        except ValueError as error:
+            yield f"trial {key}: damaged: {error}"
 
 
 def _coordinators(store: Store) -> Iterator[str]:

@@ -21,6 +21,21 @@ SCHEMA_VERSION = 1
 """Of the record's fields; the store refuses records of a later schema than its own."""
 
 
+_KINDS: dict[type, str] = {
+    dict: "a table", list: "a list", str: "a text", bool: "true or false", int: "an integer", float: "a number",
+    bytes: "bytes", type(None): "none",
+}  # fmt: skip
+
+
+def kind_of(value: object) -> str:
+    """Say in words what a value from a file is.
+
+    >>> kind_of([1]), kind_of(True), kind_of(None)
+    ('a list', 'true or false', 'none')
+    """
+    return _KINDS.get(type(value), "another value")
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """One (configuration, seed) that has finished.
@@ -56,18 +71,30 @@ class RunRecord:
     schema_version: int = SCHEMA_VERSION
 
     def misfits(self) -> list[str]:
-        """Return the fields whose values no record has, as they come out of a damaged file."""
-        texts = {"run_id": self.run_id, "dataset_sha256": self.dataset_sha256}
+        """Return one sentence for each value that no record has, as they come out of a damaged file."""
+        texts: dict[str, Any] = {"run_id": self.run_id, "dataset_sha256": self.dataset_sha256}
         integers = {"results_version": self.results_version, "seed": self.seed, "schema_version": self.schema_version}
         tables = {"config": self.config, "versions": self.versions, "metrics": self.metrics}
         names = ("wall_seconds", "cpu_seconds", "training_cpu_seconds", "peak_rss_mib")
         numbers = {name: getattr(self, name) for name in names}
         if isinstance(self.metrics, dict):
-            numbers |= self.metrics
-        found = [name for name, value in texts.items() if not isinstance(value, str)]
-        found += [name for name, value in integers.items() if type(value) is not int]
-        found += [name for name, value in tables.items() if not isinstance(value, dict)]
-        return found + [name for name, value in numbers.items() if type(value) not in (int, float)]
+            numbers |= {f"metrics.{name}": value for name, value in self.metrics.items()}
+        if isinstance(self.config, dict):
+            texts["config.dataset"] = self.config.get("dataset")
+        wanted: list[tuple[dict[str, Any], tuple[type, ...], str]] = [
+            (texts, (str,), "a text"), (integers, (int,), "an integer"), (tables, (dict,), "a table"),
+            (numbers, (int, float), "a number"),
+        ]  # fmt: skip
+        found = [
+            f"{name}: expected {what}, got {kind_of(value)}"
+            for group, kinds, what in wanted
+            for name, value in group.items()
+            if type(value) not in kinds
+        ]
+        told = {name: value for name, value in numbers.items() if name.endswith(DIVERGED)}
+        return found or [
+            f"{name}: expected an epoch, got {value}" for name, value in told.items() if not math.isfinite(value)
+        ]
 
     @property
     def accuracies(self) -> dict[str, float]:

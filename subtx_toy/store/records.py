@@ -22,6 +22,7 @@ from subtx_toy.store.place import file_path
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.rescue import rescue
 from subtx_toy.store.schema import index_result
+from subtx_toy.store.stored_text import record_from
 
 _OF_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _MAX_IN_MEMORY = 1000  # of the records written last, in case the file is overwritten
@@ -125,13 +126,9 @@ class Store:
     def _record(self, key: str, text: str) -> RunRecord:
         rows = self.connection.rows("SELECT name, data FROM series WHERE run_id = ? ORDER BY name", key)
         try:
-            series = {name: np.frombuffer(data, "<f4").tolist() for name, data in rows}
-            record = RunRecord(**json.loads(text), series=series)
-        except (ValueError, TypeError) as error:
+            return record_from(key, text, rows)
+        except ValueError as error:
             raise damaged(self.path, f"the record {key}: {error}") from None
-        if faulty := [*record.misfits(), *(["run_id"] if record.run_id != key else [])]:
-            raise damaged(self.path, f"the record {key}: {faulty[0]}")
-        return record
 
     def close(self) -> None:
         """Close the file."""

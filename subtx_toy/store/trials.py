@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from subtx_toy.store.coordinators import Coordinator, Holder, Seen, holders, register, remove_dead
 from subtx_toy.store.inspection import damaged
 from subtx_toy.store.records import Store, takes_store
+from subtx_toy.store.stored_text import table_from
 
 BEAT_SECONDS = 5.0  # between heartbeats: a dozen of them in a lease
 
@@ -44,8 +45,8 @@ def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
 
 @takes_store
 def failure(store: Store, run_id: str) -> str | None:
-    """Return the traceback of a failed trial, or None if it has not failed."""
-    query = "SELECT error FROM trials WHERE run_id = ? AND state = 'failed'"
+    """Return the traceback of a failed trial, or None if it has not failed, or without one."""
+    query = "SELECT error FROM trials WHERE run_id = ? AND state = 'failed' AND error IS NOT NULL"
     return next((str(error) for (error,) in store.connection.rows(query, run_id)), None)
 
 
@@ -55,9 +56,9 @@ def entry(store: Store, run_id: str) -> tuple[Entry, str] | None:
     query = "SELECT run_id, experiment, seed, config, state FROM trials WHERE run_id = ?"
     for key, experiment, seed, config, state in store.connection.rows(query, run_id):
         try:
-            return Entry(key, experiment, seed, json.loads(config)), "pending" if state == "done" else state
-        except (ValueError, TypeError, RecursionError) as error:
-            raise damaged(store.path, f"the trial {key}: {error}") from None
+            return Entry(key, experiment, seed, table_from(config)), "pending" if state == "done" else state
+        except ValueError as error:
+            raise damaged(store.path, f"the trial {key}: config: {error}") from None
     return None
 
 
