@@ -10,6 +10,7 @@ import rich_click as click
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON, PATH, STORE
 from subtx_toy.files.json_text import json_text
+from subtx_toy.files.terminal_text import one_line
 
 
 @click.command("doctor", short_help="Check this machine, the data sets and the store.")
@@ -33,11 +34,11 @@ def doctor(*, store: str | None, target: Path | None, as_json: bool) -> int:
     path = store_path(store)
     if target is not None:
         backup(path, target)
-        echo(f"copied {path} to {target}", err=True)
+        echo(one_line(f"copied {path} to {target}"), err=True)
     findings = list(examine(path))
     if as_json:
         echo(json_text({"findings": [asdict(one) for one in findings]}))
     else:
         for one in findings:
-            echo(f"{one.state:<6}{one.name:<14}{one.text}")
+            echo(f"{one.state:<6}{one.name:<14}{one_line(one.text)}")
     return int(any(one.state == "fault" for one in findings))

@@ -15,7 +15,7 @@ import rich_click as click
 from subtx_toy import __version__
 from subtx_toy.cli.echo import echo
 from subtx_toy.errors import InputError, shortened
-from subtx_toy.files.terminal_text import terminal_text
+from subtx_toy.files.terminal_text import one_line, terminal_text
 
 BAD_INPUT = 2
 _HINTS = {
@@ -34,7 +34,8 @@ def explained(error: BaseException, arguments: list[str]) -> int:
     """Print one message for an error that ended a command, and return the exit code."""
     if isinstance(error, InputError):
         for problem in error.problems:
-            _say(f"error: {problem}")
+            # of a library's or a user's own error, which is its cause, the lines stay
+            _say(f"error: {problem if error.__cause__ else one_line(problem)}")
         return BAD_INPUT
     if isinstance(error, click.ClickException):
         said: Any = error

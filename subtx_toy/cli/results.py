@@ -13,6 +13,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import JSON, PATH, STORE, options, plan_options
 from subtx_toy.files.json_text import json_text, not_finite
+from subtx_toy.files.terminal_text import one_line
 
 if TYPE_CHECKING:
     from subtx_toy.results.cells import Cell
@@ -91,8 +92,7 @@ def list_command(*, store: str | None, as_json: bool) -> None:
     rows = []
     for row in found.stored:
         counts = [str(row[name]) for name in ("results_version", "configurations", "trials")]
-        finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["last_finished"]))
-        rows.append([row["protocol"], dataset_title(row["dataset"]), *counts, finished])
+        rows.append([row["protocol"], dataset_title(row["dataset"]), *counts, _moment(row["last_finished"])])
     echo(align(header, rows))
     if found.trials:
         names = ["done", "running", "pending", "failed"]
@@ -100,7 +100,14 @@ def list_command(*, store: str | None, as_json: bool) -> None:
         echo(f"\n{align(['sweep of', *names], rows)}")
     for holder in holders:
         echo(f"running: {holder}")
-    echo(f"store: {path}")
+    echo(one_line(f"store: {path}"))
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (ValueError, OverflowError, OSError):  # not finite, or beyond what the system counts
+        return "unknown"
 
 
 @results.command("summary")
@@ -202,7 +209,7 @@ def export_command(target: Path, experiment: str | None, axes: tuple[str, ...], 
     check_target(target)
     check_not_the_store(store_path(selecting["store"]), target, what="export")
     num = export(_select(experiment, axes, **selecting), target)
-    echo(f"{num} trials: {target}")
+    echo(one_line(f"{num} trials: {target}"))
 
 
 @results.command("show")

@@ -13,6 +13,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
 from subtx_toy.files.json_text import json_text
+from subtx_toy.files.terminal_text import one_line
 
 if TYPE_CHECKING:
     from subtx_toy.settings.definitions import Definition
@@ -91,13 +92,13 @@ def run(
         echo(json_text(document))
     else:
         echo(found.table)
-        echo(f"records: {found.store}")
+        echo(one_line(f"records: {found.store}"))
     if target is not None and found.has_figure:  # after the numbers, which a full disk must not hide
         from subtx_toy.figures.style import save
 
         save(found.plot(), target)
         if not as_json:
-            echo(f"figure: {target}")
+            echo(one_line(f"figure: {target}"))
     return 1 if found.failed_seeds else 0
 
 

@@ -12,6 +12,7 @@ from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.cli.options import DATA_DIR, JSON, STORE, WORKERS, plan_options
 from subtx_toy.files.json_text import json_text
+from subtx_toy.files.terminal_text import one_line
 
 
 @click.command(short_help="Run an experiment over axes and seeds; resumes.")
@@ -83,5 +84,5 @@ def sweep(
         progress = SweepProgress(display, plan.swept)
         done = api.sweep(plan, **options, **news, watch=progress)
         progress.finish(done.tally)
-    echo(json_text(done.document()) if as_json else f"records: {done.store}")
+    echo(json_text(done.document()) if as_json else one_line(f"records: {done.store}"))
     return 0 if done.complete else 1

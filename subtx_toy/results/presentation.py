@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from subtx_toy.files.content_key import finite
+from subtx_toy.files.terminal_text import one_line
 from subtx_toy.stats import Estimate
 from subtx_toy.store.record import RunRecord
 
@@ -52,7 +53,7 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | 
     teacher  0.94  agrees
     """
     kept = [at for at in range(len(header)) if at == 0 or not rows or any(row[at] for row in rows)]
-    titles, body = [header[at] for at in kept], [[row[at] for at in kept] for row in rows]
+    titles, *body = ([one_line(row[at]) for at in kept] for row in (header, *rows))
     widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
     limit = width or terminal_width()
     head = [[title] for title in titles]
@@ -132,7 +133,7 @@ class Presentation:
     @property
     def text(self) -> str:
         """Everything as plain text, the conclusion first."""
-        above = [wrapped(line) for line in (self.conclusion, *self.heading) if line]
+        above = [wrapped(one_line(line)) for line in (self.conclusion, *self.heading) if line]
         tables = [align(table.header, table.rows) for table in self.tables]
         return "\n".join([*above, *tables, *map(wrapped, self.notes)])
 

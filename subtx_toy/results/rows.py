@@ -16,6 +16,7 @@ from typing import Any
 from subtx_toy import __version__
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_writable, replacing
+from subtx_toy.files.terminal_text import encodable
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
@@ -205,6 +206,7 @@ def export(selection: Selection, path: Path) -> int:
     """
     check_target(path)
     table = columns(selection)
+    table = {encodable(name): list(map(encodable, column)) for name, column in table.items()}
     content = _parquet(table) if path.suffix == ".parquet" else _csv(table)
     with replacing(path, what="export") as file:
         file.write(content)

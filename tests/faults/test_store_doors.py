@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,44 @@ def test_a_figure_is_not_written_where_the_store_will_be_made(tmp_path: Path) ->
     answer = _call([*WRITING[1][:-1], "--figure", "{folder}/f.png"], tmp_path / "f.png", tmp_path)
     assert _is_one_message(answer)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("time", ["9e999", "1e18"])
+def test_a_time_that_is_none_is_unknown(time: str, store: Path) -> None:
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute(f"UPDATE runs SET finished_at = {time}")
+    answer = _ask(["results", "list"], store)
+    assert answer.code == 0
+    assert answer.out.splitlines()[1].endswith("unknown")
+    assert _ask(["results", "list", "--json"], store).code == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_metric_with_half_a_character_in_its_name_is_exported(ending: str, store: Path) -> None:
+    record = replace(_record(9), metrics={"loss\ud800": 1.0})
+    with Store(store) as opened:
+        opened.add(record)
+    answer = _ask(["results", "export", f"{{folder}}/out.{ending}"], store)
+    assert answer.code == 0, answer
+    assert b"loss\\ud800" in (store.parent.parent / f"out.{ending}").read_bytes()
+
+
+def test_a_failed_trial_without_a_text_prints_none_of_it(store: Path) -> None:
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("INSERT INTO trials VALUES ('zzz', 'failed', 'tiny', 0, '{}', NULL, NULL, 0)")
+    answer = _ask(["results", "show", "zzz"], store)
+    assert (answer.code, answer.err) == (0, "")
+    assert '"state": "failed"' in answer.out
+    assert "error" not in answer.out
+
+
+def test_a_line_end_in_a_name_or_a_path_is_written(store: Path) -> None:
+    path = store.rename(store.parent / "r\nx.sqlite")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("INSERT INTO trials VALUES ('zzz', 'pending', 'my\ntrials', 0, '{}', NULL, NULL, 0)")
+    answer = _ask(["results", "list"], path)
+    assert "my\\ntrials  " in answer.out
+    assert answer.out.endswith("r\\nx.sqlite\n")
+    assert "r\\nx.sqlite" in _ask(["doctor"], path).out.splitlines()[-1]
+    path.write_text("none of ours")
+    assert len(_ask(["results", "list"], path).err.splitlines()) == 1
