@@ -78,7 +78,7 @@ def test_every_good_line_is_read_in_order_in_pieces_of_any_size(
         (b'{"prompt": 1, "numbers": "7, 8; 9"}', "one kind of separator"),
         (b'{"prompt": 1}', 'expected an object with "prompt" and "numbers"'),
         (b"[1, 2]", 'expected an object with "prompt" and "numbers"'),
-        (b'{"prompt": 1, "numbers": [1}', "expected JSON, got '{\"prompt\""),
+        (b'{"prompt": 1, "numbers": [1}', 'expected JSON, got \'{"prompt"'),
         (b'{"prompt": 1, "numbers": ["\xe9"]}', "expected UTF-8, got the byte 0xe9"),
         (b"\xff\xfe{", "expected UTF-8"),
         (b"[" * 50_000, "expected JSON"),
