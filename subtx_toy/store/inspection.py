@@ -28,7 +28,7 @@ def is_results(path: Path) -> bool:
     """
     for look in range(_LOOKS):
         found = status(path)
-        if found is None or (found.st_size == 0 and not _siblings(path)):
+        if found is None or (found.st_size == 0 and not pending(path)):
             return False
         if found.st_size == 0:
             _check_not_cut_off(path)
@@ -46,7 +46,7 @@ def is_results(path: Path) -> bool:
 
 def _look(path: Path) -> bool:
     """Look into the main file alone; where that does not settle it, into a copy with what belongs to it."""
-    siblings = _siblings(path)
+    siblings = pending(path)
     if not any(one.name.endswith("-journal") for one in siblings):
         # Next to a write-ahead log, a main file that seems damaged may have been cut off while it was updated.
         doubts = (sqlite3.Error, StoreError) if siblings else ()
@@ -66,8 +66,8 @@ def _look(path: Path) -> bool:
             return found
 
 
-def _siblings(path: Path) -> list[Path]:
-    """Return the files with changes that are not in the main file yet."""
+def pending(path: Path) -> list[Path]:
+    """Return the files with changes that are not in the main file of a database yet."""
     found = [beside(path, ending) for ending in ("-journal", "-wal")]
     found = [one for one in found if one.exists() and one.stat().st_size]
     for one in found:

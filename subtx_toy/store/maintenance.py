@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from subtx_toy.errors import InputError, StoreError
-from subtx_toy.store.inspection import is_results
+from subtx_toy.store.inspection import is_results, pending
 from subtx_toy.store.place import beside, file_path, prepare_folder, status
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.records import Store
@@ -58,6 +58,10 @@ def _check_replaceable(target: Path) -> None:
     except StoreError as error:
         reason = str(error).removeprefix("store: ").partition("; to check all of it")[0]
         raise StoreError(f"store: expected a new file for the copy, or another results database: {reason}") from None
+    if logs := pending(target):  # which SQLite would write into the copy
+        raise StoreError(
+            f"store: expected a new file for the copy, got {target}, which is in use: {logs[0]} is beside it"
+        )
 
 
 def faults(path: Path) -> list[str]:

@@ -106,6 +106,15 @@ def test_a_copy_replaces_nothing_but_a_store(store: Path, tmp_path: Path) -> Non
         assert _call(["doctor", "--backup", str(tmp_path / "copy.sqlite")], store, tmp_path).code == 0
 
 
+def test_a_copy_does_not_replace_a_store_that_is_in_use(store: Path, tmp_path: Path) -> None:
+    with Store(tmp_path / "other.sqlite") as other:
+        other.add(_record(7))
+        answer = _call(["doctor", "--backup", str(other.path)], store, tmp_path)
+        assert _is_one_message(answer)
+        assert "which is in use" in answer.err
+        other.add(_record(8))
+
+
 @pytest.mark.parametrize("link", ["same", "link", "hard link"])
 @pytest.mark.parametrize(
     ("words", "name"),
