@@ -72,7 +72,7 @@ def pending(path: Path) -> list[Path]:
     found = [one for one in found if one.exists() and one.stat().st_size]
     for one in found:
         if not one.is_file():
-            raise StoreError(f"store: cannot use {path}: {one.name} beside it is no file")
+            raise StoreError(f"store: cannot use {path}: {one.name} next to it is no file")
     return found
 
 
@@ -80,7 +80,7 @@ def _check_not_cut_off(path: Path) -> None:
     """Refuse an empty file with a write-ahead log, which SQLite would remove."""
     log = beside(path, "-wal")
     if size := log.stat().st_size if log.exists() else 0:
-        raise damaged(path, f"an empty file with a log of {size:,} bytes beside it: was it cut off?")
+        raise damaged(path, f"an empty file with a log of {size:,} bytes next to it: was it cut off?")
 
 
 def _opened(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:

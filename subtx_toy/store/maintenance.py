@@ -60,7 +60,7 @@ def _check_replaceable(target: Path) -> None:
         raise StoreError(f"store: expected a new file for the copy, or another results database: {reason}") from None
     if logs := pending(target):  # which SQLite would write into the copy
         raise StoreError(
-            f"store: expected a new file for the copy, got {target}, which is in use: {logs[0]} is beside it"
+            f"store: expected a new file for the copy, got {target}, which is in use: {logs[0]} is next to it"
         )
 
 

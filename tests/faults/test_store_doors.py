@@ -50,7 +50,7 @@ def test_a_locked_store_is_one_message(words: list[str], store: Path, monkeypatc
 def test_a_folder_in_the_place_of_the_log_is_one_message(words: list[str], store: Path) -> None:
     (store.parent / "r.sqlite-wal").mkdir()
     (store.parent / "r.sqlite-wal" / "x").touch()
-    assert _is_refused(_ask(words, store), words, "r.sqlite-wal beside it is no file")
+    assert _is_refused(_ask(words, store), words, "r.sqlite-wal next to it is no file")
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -63,7 +63,7 @@ def test_a_store_cut_off_next_to_its_log_is_left_alone(words: list[str], size: i
     os.truncate(store, size)
     before = _files(store.parent)
     answer = _ask(words, store)
-    text = f"an empty file with a log of {len(log):,} bytes beside it: was it cut off?" if not size else "r.sqlite"
+    text = f"an empty file with a log of {len(log):,} bytes next to it: was it cut off?" if not size else "r.sqlite"
     assert _is_refused(answer, words, text), answer
     assert _files(store.parent) == before
 
