@@ -21,7 +21,9 @@ def parse(content: bytes) -> Any:
     if not content:
         raise Rejected("certificate.json is empty")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
+        if text.startswith("\ufeff"):
+            raise Rejected("certificate.json begins with a byte order mark, which no certificate has")
         document = json.loads(
             text, parse_constant=_refuse, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float
         )
