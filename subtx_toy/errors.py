@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from subtx_toy.limits import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS
+MAX_PROBLEMS = 50
+"""Faults that one message lists; the others are counted."""
+
+MAX_PROBLEM_CHARACTERS = 1500
+"""Of one fault in a message; a longer one is cut in the middle."""
 
 
 def shortened(text: str, most: int) -> str:

@@ -19,7 +19,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_SEEDS
+
+MAX_SEEDS = 1_000_000
+"""Seeds of one plan."""
 
 
 def generator(seed: int, *labels: str | int) -> np.random.Generator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_WORKERS
+from subtx_toy.settings.limits import MAX_WORKERS
 from subtx_toy.settings.messages import quoted
 from subtx_toy.store import default_path
 from subtx_toy.store.place import file_path

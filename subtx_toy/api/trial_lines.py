@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from subtx_toy.data.dataset import Progress, Report
-from subtx_toy.pulse import Pulse
 from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep.session import Tally
 from subtx_toy.sweep.trial import Trial, TrialOutcome
+from subtx_toy.training.pulse import Pulse
 
 
 class TrialLines:

@@ -19,11 +19,11 @@ from subtx_toy.claims.verification import Summary, Verdicts
 from subtx_toy.claims.vocabulary.claim import VERDICTS, Claim
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
-from subtx_toy.limits import MAX_INSTANCES
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.results.presentation import Table, align
 from subtx_toy.settings.arguments import checked, instance, integer
+from subtx_toy.settings.limits import MAX_INSTANCES
 from subtx_toy.sweep.threads import one_thread
 
 if TYPE_CHECKING:

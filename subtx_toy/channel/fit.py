@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from subtx_toy import pulse
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, all_finite
+from subtx_toy.training import pulse
 from subtx_toy.training.inputs import Inputs, shuffled_batches
 from subtx_toy.training.mlp_stack import MLPStack
 from subtx_toy.training.optimizers import OptimizerSettings, fused_step

@@ -11,8 +11,9 @@ from subtx_toy.claims.borrowed import visiting
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import USER_FAULTS, InputError
 from subtx_toy.files.python_objects import load_object
+from subtx_toy.problem.drawn_spec import draw_spec
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.spec import ProblemSpec, draw_spec
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.settings.toml_file import read_toml
 

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.evidence import Evidence, ray_class
+from subtx_toy.problem.drawn_spec import draw_spec
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.spec import WORDS, ProblemSpec, built_alike, draw_spec
+from subtx_toy.problem.spec import WORDS, ProblemSpec, built_alike
 from subtx_toy.problem.stack import Array
 from subtx_toy.seeding import generator
 from subtx_toy.theory import perceptron as theory

@@ -13,7 +13,7 @@ from subtx_toy.cli.options import DATA_DIR, FILE, JSON, PATH, is_given, writable
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_not_read
 from subtx_toy.files.json_text import json_text
-from subtx_toy.limits import MAX_COUNT, MAX_REFERENCE
+from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE
 
 _DOES_NOT_APPLY = 3
 

@@ -12,7 +12,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
-from subtx_toy.limits import MAX_COUNT, MAX_REFERENCE, MAX_WIDTH
+from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE, MAX_WIDTH
 
 
 @click.group("numbers")

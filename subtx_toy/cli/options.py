@@ -10,7 +10,7 @@ import rich_click as click
 from click import get_current_context
 
 from subtx_toy.files.atomic import check_writable
-from subtx_toy.limits import MAX_CONFIGS, MAX_COUNT, MAX_SEED, MAX_WORKERS
+from subtx_toy.settings.limits import MAX_CONFIGS, MAX_COUNT, MAX_SEED, MAX_WORKERS
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

@@ -14,7 +14,7 @@ from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import JSON
 from subtx_toy.files.json_text import json_text
-from subtx_toy.limits import MAX_INSTANCES, MAX_SEED
+from subtx_toy.settings.limits import MAX_INSTANCES, MAX_SEED
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim

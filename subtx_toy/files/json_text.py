@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from subtx_toy.limits import MAX_DEPTH
+from subtx_toy.settings.limits import MAX_DEPTH
 
 MAX_DIGITS = 4300
 """Of an integer, Python's own limit."""

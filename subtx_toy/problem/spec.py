@@ -1,8 +1,7 @@
-"""Small one-step problems in words: a frozen description, the problem it stands for, and how to draw one."""
+"""Small one-step problems in words: a frozen description, and the problem it stands for."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ import torch
 from subtx_toy.data.glyphs import render
 from subtx_toy.data.noise import pixels
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_SPEC_NUMBERS
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.model import MLP, FastMLP, draw_initial
@@ -24,6 +22,7 @@ from subtx_toy.problem.stack import cut, trait_steps
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, integer, integers, number, one_of
+from subtx_toy.settings.limits import MAX_SPEC_NUMBERS
 
 WORDS = {
     "activation": tuple(ACTIVATIONS),
@@ -239,37 +238,3 @@ def built_alike(specs: Sequence[ProblemSpec]) -> list[Problem]:
             update = {name: torch.from_numpy(part.reshape(value.shape)) for (name, value), part in layers}
             problem.__dict__["teacher_update"] = update
     return problems
-
-
-def draw_spec(rng: np.random.Generator) -> ProblemSpec:
-    """Draw a description: smooth nets of up to three hidden layers of up to 16 units, every loss and distilled set."""
-    loss = str(_pick(rng, "squared_error", "kl"))
-    spec = copy.copy(_SMALLEST)  # what is drawn is valid: no need to check it
-    spec.__dict__.update(
-        hidden=tuple(int(width) for width in rng.integers(2, 17, int(rng.integers(0, 4)))),
-        input_dim=int(rng.integers(1, 9)),
-        num_classes=int(rng.integers(2, 6)),
-        num_aux=int(rng.integers(1, 6)),
-        activation=str(_pick(rng, *SMOOTH_ACTIVATIONS)),
-        init=str(_pick(rng, "fan_in_normal", "pytorch", "he")),
-        init_scale=float(2.0 ** rng.integers(-1, 2)),
-        inputs=str(_pick(rng, "gaussian", "uniform")),
-        num_inputs=int(rng.integers(1, 33)),
-        num_trait_inputs=int(rng.integers(1, 17)),
-        trait=str(_pick(rng, "cross_entropy", "squared_error")),
-        teacher=str(_pick(rng, "trait", "random", "trait", "random", "last_layer")),
-        loss=loss,
-        temperature=float(2.0 ** rng.integers(-1, 3)) if loss == "kl" else 1.0,
-        distilled_logits=str(_pick(rng, "aux", "class", "all")),
-        eps=float(2.0 ** -rng.integers(6, 13)),
-        student_lr=float(2.0 ** -rng.integers(0, 7)),
-        seed=int(rng.integers(2**31)),
-    )
-    return spec
-
-
-_SMALLEST = ProblemSpec()
-
-
-def _pick(rng: np.random.Generator, *options: object) -> object:
-    return options[int(rng.integers(len(options)))]

@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy import pulse
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
@@ -24,6 +23,7 @@ from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import diverged_epochs
+from subtx_toy.training import pulse
 from subtx_toy.training.inputs import PoolSettings, Targets, distillation_inputs
 from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
 from subtx_toy.training.phase import HeldOut, run_phase

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy import pulse
 from subtx_toy.channel.fit import DROPPED, Recipe, fit
 from subtx_toy.channel.model import head_model, head_params, with_head
 from subtx_toy.channel.net_cache import NetCache
@@ -22,6 +21,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.seeding import generator
 from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS, NUMBER_ARMS, NumbersConfig
+from subtx_toy.training import pulse
 from subtx_toy.training.inputs import Index, Inputs
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
 from subtx_toy.files.python_objects import load_object, source_sha256
-from subtx_toy.limits import MAX_COUNT, MAX_INPUT_NUMBERS, MAX_LAYERS, MAX_PARAMETERS
+from subtx_toy.settings.limits import MAX_COUNT, MAX_INPUT_NUMBERS, MAX_LAYERS, MAX_PARAMETERS
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.named import NamedOr
 from subtx_toy.settings.overridable import Overridable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from subtx_toy.limits import MAX_ORDER, MAX_SEED
 from subtx_toy.settings.base import Count
+from subtx_toy.settings.limits import MAX_ORDER, MAX_SEED
 from subtx_toy.settings.overridable import Overridable
 
 MAX_BOXES = 4000

@@ -12,10 +12,10 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig

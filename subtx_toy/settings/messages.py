@@ -13,8 +13,8 @@ import annotated_types
 import pydantic
 from pydantic.fields import FieldInfo
 
-from subtx_toy.errors import InputError, shortened
-from subtx_toy.limits import MAX_PROBLEMS, MAX_VALUE_CHARACTERS
+from subtx_toy.errors import MAX_PROBLEMS, InputError, shortened
+from subtx_toy.settings.limits import MAX_VALUE_CHARACTERS
 
 _NOUNS = {
     int: "an integer",

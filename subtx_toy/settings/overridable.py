@@ -11,7 +11,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_BITS, MAX_DEPTH
+from subtx_toy.settings.limits import MAX_BITS, MAX_DEPTH
 from subtx_toy.settings.messages import explain
 from subtx_toy.settings.toml_file import extent
 

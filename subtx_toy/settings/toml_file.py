@@ -8,7 +8,7 @@ from pathlib import Path
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.input_file import read_input
-from subtx_toy.limits import MAX_BITS, MAX_DEPTH, MAX_FILE_BYTES
+from subtx_toy.settings.limits import MAX_BITS, MAX_DEPTH, MAX_FILE_BYTES
 
 _MAX_DOTS = 1000  # of one key or sentence: tomllib takes quadratic time for a key with many
 

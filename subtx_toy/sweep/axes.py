@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import tomli_w
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_VALUES
 from subtx_toy.seeding import generator
 from subtx_toy.settings.base import Settings
+from subtx_toy.settings.limits import MAX_VALUES
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.overridable import read_value
 from subtx_toy.sweep.axis_values import FUNCTIONS, LAWS, integer_range, tidy

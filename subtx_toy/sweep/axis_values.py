@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_VALUES
+from subtx_toy.settings.limits import MAX_VALUES
 from subtx_toy.settings.messages import quoted
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
-from subtx_toy.limits import MAX_TRIALS
 from subtx_toy.settings.base import Settings, run_ids
+from subtx_toy.settings.limits import MAX_TRIALS
 from subtx_toy.store import Store
 from subtx_toy.store.results import config_costs
 from subtx_toy.sweep.trial import Trial

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy import __version__, pulse
+from subtx_toy import __version__
 from subtx_toy.errors import InputError, WorkerError
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 from subtx_toy.sweep.time_limit import TimeLimitError, limited
+from subtx_toy.training import pulse
 
 if TYPE_CHECKING:
     from subtx_toy.data import Dataset

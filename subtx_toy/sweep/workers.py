@@ -15,10 +15,10 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from typing import Any, Protocol, runtime_checkable
 
-from subtx_toy import pulse
 from subtx_toy.errors import WorkerError
 from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
+from subtx_toy.training import pulse
 
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 

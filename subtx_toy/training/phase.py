@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from subtx_toy import pulse
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.model import accuracy
+from subtx_toy.training import pulse
 from subtx_toy.training.inputs import ImageInputs, batches, shuffled_batches
 from subtx_toy.training.trainers import Setup, Trainer
 

@@ -13,10 +13,10 @@ from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.cli import display as displays
 from subtx_toy.cli.display import Display
 from subtx_toy.cli.sweep_progress import SweepProgress
-from subtx_toy.pulse import Pulse
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.session import Tally
 from subtx_toy.sweep.trial import Trial
+from subtx_toy.training.pulse import Pulse
 
 TRIALS = [
     Trial(f"{at:x}".ljust(32, "0"), config, seed, "0" * 64)

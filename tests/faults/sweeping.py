@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from subtx_toy.pulse import Pulse
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.store.record import RunRecord
@@ -25,6 +24,7 @@ from subtx_toy.sweep.schedule import schedule
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 from subtx_toy.sweep.workers import Workers
+from subtx_toy.training.pulse import Pulse
 
 WORDS = ["width=8,12,16", "num_train=500", "num_test=200", "num_inputs=500"]
 SEEDS = "0:4"

@@ -10,9 +10,10 @@ from torch import Tensor
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.claims.vocabulary.claim import Claim, Outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.problem.drawn_spec import draw_spec
 from subtx_toy.problem.params import Params, flatten
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.spec import ProblemSpec, draw_spec
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.linearization import jacobian_product, transposed_jacobian_product

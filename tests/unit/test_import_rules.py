@@ -14,8 +14,7 @@ ROUTES = ("theory", "training", "certify")
 
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
-    ("limits",),
-    ("errors", "tolerances", "seeding", "pulse"),
+    ("errors", "tolerances", "seeding"),
     ("files", "settings", "stats"),
     ("store",),
     ("problem", "data"),

@@ -12,8 +12,9 @@ from subtx_toy.claims.vocabulary.claim import Inequality
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.hypotheses import SEEN
 from subtx_toy.errors import InputError
+from subtx_toy.problem.drawn_spec import draw_spec
 from subtx_toy.problem.problem import Problem
-from subtx_toy.problem.spec import ProblemSpec, draw_spec
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.seeding import generator
 from tests.reference.annotations import unchecked
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from subtx_toy.errors import InputError
-from subtx_toy.problem.spec import WORDS, ProblemSpec, draw_spec
+from subtx_toy.problem.drawn_spec import draw_spec
+from subtx_toy.problem.spec import WORDS, ProblemSpec
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import BATCHED_ROUTE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from subtx_toy import pulse
+from subtx_toy.training import pulse
 
 KEY = "0123456789abcdef" * 2
 

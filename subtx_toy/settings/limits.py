@@ -8,9 +8,6 @@ MAX_COUNT = 10**8
 MAX_SEED = 2**63 - 1
 """The largest integer of the results database, of JSON readers and of safetensors' metadata in other languages."""
 
-MAX_SEEDS = 1_000_000
-"""Seeds of one plan."""
-
 MAX_TRIALS = 1_000_000
 """Configurations times seeds of one plan: their keys and states take about a gigabyte of memory."""
 
@@ -58,12 +55,6 @@ MAX_INSTANCES = 10_000_000
 
 MAX_WORKERS = 1024
 """Processes of this machine."""
-
-MAX_PROBLEMS = 50
-"""Faults that one message lists; the others are counted."""
-
-MAX_PROBLEM_CHARACTERS = 1500
-"""Of one fault in a message; a longer one is cut in the middle."""
 
 MAX_VALUE_CHARACTERS = 200
 """Of one value that a message repeats; a longer one is cut in the middle."""
