@@ -21,6 +21,7 @@ from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
+from tests.reference.annotations import unchecked
 
 ANY: Any = Inequality
 SPEC = ProblemSpec(hidden=(3,), input_dim=2, num_inputs=4, num_classes=2, teacher="random")
@@ -57,6 +58,7 @@ def _divide(_problem: object, evidence: Evidence) -> Inequality:
         (lambda _p, _e: None, "expected an Inequality, got NoneType"),
     ],
 )
+@unchecked()
 def test_what_is_no_inequality_is_one_message(bound: Callable[[Any, Any], Any], sentence: str) -> None:
     with pytest.raises(InputError) as caught:
         verify([made(bound)], drawn(2, seed=0))
@@ -134,6 +136,7 @@ def test_a_bound_is_given_copies() -> None:
         ((True, 2), "holds"),
     ],
 )
+@unchecked()
 def test_what_decides_nothing_does_not_hold(sides: tuple[Any, Any], verdict: str) -> None:
     assert made(lambda _p, _e: Inequality(*sides)).judge(Evidence(SPEC.build())).verdict == verdict
 
@@ -167,6 +170,7 @@ def loud(problem, evidence):
 """
 FACTORY = """
 from subtx_toy.problem.spec import ProblemSpec
+from tests.reference.annotations import unchecked
 def factory():
     print("in the factory")
     return ProblemSpec(hidden=(2,)).build()
