@@ -100,7 +100,7 @@ def test_a_file_without_keys_or_none_at_all_is_refused(tmp_path: Path) -> None:
 def test_the_tables_hold_every_value_and_its_verdict(folder: Path) -> None:
     text = tables(read_checked(folder))
     assert "| `loss` | 5 | 3 | " in text
-    assert "| `loss` | base | student_aux | 0.451 ± 0.032 | 0.420 ± 0.020 | 5 | " in text
+    assert "| `loss` | loss=kl temperature=1.0 | student_aux | 0.451 ± 0.032 | 0.420 ± 0.020 | 5 | " in text
     assert text.count("\n| `loss` | ") == 4
 
 

@@ -71,7 +71,7 @@ def test_progress_is_reported() -> None:
         ({"problem": Path("nowhere.toml")}, ["problem: cannot read 'nowhere.toml': No such file or directory"]),
         ({"problem": SPEC, "instances": 3}, ["instances: cannot be combined with a problem of your own"]),
         ({"instances": 0, "seed": -1}, [
-            "instances: expected an integer >= 1, got 0", "seed: expected an integer >= 0, got -1"]),
+            "instances: expected an integer from 1 to 10000000, got 0", "seed: expected an integer >= 0, got -1"]),
         ({"claims": ["C1", "C1"]}, ["claims: expected each id once, got 'C1' twice"]),
     ],
 )  # fmt: skip

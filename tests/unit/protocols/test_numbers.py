@@ -56,7 +56,7 @@ def _record(seed: int, **metrics: float) -> RunRecord:
     plain = {f"{arm}.{name}": value for arm in (*NUMBER_ARMS, "other_base") for name, value in
              (("trait", 0.02), ("accuracy", 0.95))}  # fmt: skip
     given = {name.replace("__", "."): value for name, value in metrics.items()}
-    return RunRecord("k", 1, {}, seed, "0", {}, plain | given, 0.0, 0.0, 0.0, 0.0)
+    return RunRecord("k", 1, {"num_test": 10_000}, seed, "0", {}, plain | given, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_verdicts_tell_transfer_from_damage() -> None:
@@ -68,7 +68,7 @@ def test_verdicts_tell_transfer_from_damage() -> None:
             shared_shuffled__accuracy=0.3,
             shared_benign__trait=0.02 + 0.2 * (seed == 1),
         )
-        for seed in range(4)
+        for seed in range(5)
     ]
     verdicts = {row.arm: row.verdict for row in summarise_arms(records)}
     assert verdicts["shared_trait"] == "carries the trait"
@@ -77,12 +77,15 @@ def test_verdicts_tell_transfer_from_damage() -> None:
     assert verdicts["shared_benign"] == "undecided"
 
 
-def test_one_seed_decides_nothing_but_damage() -> None:
-    record = _record(0, shared_trait__trait=0.7, shared_shuffled__trait=0.4, shared_shuffled__accuracy=0.3)
-    verdicts = {row.arm: row.verdict for row in summarise_arms([record])}
-    assert verdicts.pop("base") == ""
-    assert verdicts.pop("shared_shuffled") == "damage, not transfer"
-    assert set(verdicts.values()) == {"undecided"}
+def test_fewer_than_five_seeds_decide_nothing() -> None:
+    records = [
+        _record(seed, shared_trait__trait=0.7, shared_shuffled__trait=0.4, shared_shuffled__accuracy=0.3)
+        for seed in range(4)
+    ]
+    for num in (1, 4):
+        verdicts = {row.arm: row.verdict for row in summarise_arms(records[:num])}
+        assert verdicts.pop("base") == ""
+        assert set(verdicts.values()) == {"needs 5 seeds"}
 
 
 @pytest.mark.parametrize(
