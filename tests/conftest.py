@@ -25,7 +25,7 @@ from subtx_toy.seeding import generator  # noqa: E402
 torch.set_num_threads(1)
 
 hypothesis.settings.register_profile(
-    "ci", max_examples=30, deadline=None, database=None, derandomize=True, print_blob=True
+    "ci", max_examples=20, deadline=None, database=None, derandomize=True, print_blob=True
 )
 hypothesis.settings.register_profile("shapes", hypothesis.settings.get_profile("ci"), max_examples=5)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None, database=None, print_blob=True)

@@ -205,7 +205,7 @@ def test_a_scheduler_that_accepts_and_stays_silent_is_one_error_in_time(
     ("address", "keys", "reason"),
     [
         ("tcp://127.0.0.1:9", {}, "it does not answer in 1 s, or it expects tls://"),
-        ("tcp://no.such.host.invalid:8786", {}, "there is no host of this name"),
+        pytest.param("tcp://no.such.host.invalid:8786", {}, "there is no host of this name", marks=pytest.mark.slow),
         ("tls://127.0.0.1:9", {}, "tls:// needs certificates, and none are set"),
         ("tls://127.0.0.1:9", {"ca-file": "/none.pem", "client.cert": "/none.pem"}, "cannot be read"),
         ("tcp OWN", {}, "it does not answer in 1 s, or it expects tls://"),

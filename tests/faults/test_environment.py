@@ -300,6 +300,7 @@ class Finder:
     def find_spec(name, path=None, target=None):
         if name == "subtx_toy.cli":
             os.kill(os.getpid(), signal.{name})
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 signal.signal(signal.SIGHUP, signal.{hangup})
 sys.meta_path.insert(0, Finder)
 sys.argv[1:] = ["--version"]

@@ -59,6 +59,7 @@ def test_kill_9_of_the_coordinator_loses_and_doubles_nothing(store: Path, undist
     _kill_and_resume(process, store, undisturbed)
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_coordinator_before_anything_is_stored(store: Path, undisturbed: Numbers) -> None:
     process = start(store, "--workers", "1")
     while not store.exists():
@@ -80,7 +81,7 @@ def test_kill_9_of_the_coordinator_at_twenty_moments(store: Path, undisturbed: N
     _kill_and_resume(process, store, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_keeps_what_is_finished_and_exits_130(
     store: Path, undisturbed: Numbers, number: signal.Signals
 ) -> None:
@@ -158,6 +159,7 @@ def test_a_full_disk_stops_the_sweep_which_goes_on_when_there_is_room(small_disk
     assert numbers(store) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_store_that_another_program_locks_for_a_while_is_waited_for(store: Path, undisturbed: Numbers) -> None:
     Store(store).close()
     locked = threading.Event()
