@@ -22,7 +22,7 @@ def came() -> bool:
 
 
 def forget() -> None:
-    """Start anew: the next interrupt is the first."""
+    """Start again: the next interrupt is the first."""
     global _num
     _num = 0
 

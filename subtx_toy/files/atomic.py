@@ -44,6 +44,13 @@ def check_writable(path: Path, *, what: str) -> None:
         raise _unwritable(path, what, error) from None
 
 
+def is_same_file(path: Path | str, other: Path | str) -> bool:
+    """Return whether two names, which may be links, are of one file, or would be if it existed."""
+    with contextlib.suppress(OSError, ValueError):  # one of them does not exist, or cannot
+        return os.path.realpath(path) == os.path.realpath(other) or os.path.samefile(path, other)
+    return False
+
+
 def check_not_read(path: Path | str, read: Iterable[object], *, what: str) -> None:
     """Refuse to write over a file that is ``read``, under any of its names; of ``file.py:name`` it is the file.
 
@@ -52,10 +59,7 @@ def check_not_read(path: Path | str, read: Iterable[object], *, what: str) -> No
     """
     for one in read:
         for name in (str(one), str(one).rpartition(":")[0]):
-            same = False
-            with contextlib.suppress(OSError, ValueError):  # one of them does not exist, or cannot
-                same = os.path.isfile(path) and os.path.samefile(path, name)
-            if same:
+            if os.path.isfile(path) and is_same_file(path, name):
                 raise InputError(f"{what}: expected another file than the input {name!r}, got {str(path)!r}")
 
 

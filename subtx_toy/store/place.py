@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
@@ -11,6 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from subtx_toy.errors import InputError, StoreError
+from subtx_toy.files.atomic import is_same_file
 
 _NETWORK_FILE_SYSTEMS = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "pvfs2",
@@ -93,10 +93,7 @@ def check_not_the_store(path: Path, output: Path, *, what: str) -> None:
     Raises:
         InputError: if both are one file.
     """
-    same = os.path.realpath(path) == os.path.realpath(output)
-    with contextlib.suppress(OSError, ValueError):  # one of them does not exist, or cannot
-        same = same or os.path.samefile(path, output)
-    if same:
+    if is_same_file(path, output):
         raise InputError(f"{what}: expected another file than the store, got the same one, {output}")
 
 

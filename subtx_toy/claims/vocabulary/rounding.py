@@ -33,7 +33,7 @@ class RoundedEvidence(Evidence):
 
     @classmethod
     def of(cls, evidence: Evidence) -> RoundedEvidence:
-        """Measure anew what ``evidence`` measures; the ladder and planted quantities stay."""
+        """Measure again what ``evidence`` measures; the ladder and planted quantities stay."""
         return cls(differentiated(evidence.problem), **evidence.settings())
 
     @cached_property
