@@ -18,7 +18,8 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
-from subtx_toy.theory.curvature import ggn_spectrum
+from subtx_toy.theory.curvature import DENSE_LIMIT, ggn_spectrum
+from subtx_toy.theory.lanczos import leading_eigenvalues, teacher_measure
 from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 from subtx_toy.training.gradient_step import student_step as _student_step
@@ -33,6 +34,7 @@ LADDER_TOP = 2.0**-4
 """The first rung, of 1 / ||dT||, unless the loss bends sooner."""
 
 _LOWEST_TOP = 2.0**-24
+_LANCZOS_STEPS, _LANCZOS_ACCURACY = 40, 1e-6
 _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
 
 LEAST_SIZE, MOST_SIZE = 1e-140, 1e140
@@ -146,6 +148,20 @@ class Evidence(Observation):
     def ggn_spectrum(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
         """Eigenvalues of G, ascending, and the components of dT along their eigenvectors; zeros may be one."""
         return ggn_spectrum(self.problem)
+
+    @cached_property
+    def modes(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
+        """As ``ggn_spectrum``; of models with too many parameters for it, the points of ``teacher_measure``."""
+        return self.ggn_spectrum if len(self.dT) <= DENSE_LIMIT else teacher_measure(self.problem)
+
+    @cached_property
+    def top_eigenvalue(self) -> float:
+        """The largest eigenvalue of G: of ``ggn_spectrum``, or by Lanczos's iteration with its residual added."""
+        if len(self.dT) <= DENSE_LIMIT:
+            return float(self.ggn_spectrum[0][-1])
+        found = leading_eigenvalues(self.problem, num_steps=_LANCZOS_STEPS, accuracy=_LANCZOS_ACCURACY)
+        # Of what dT excites there is a point below the largest eigenvalue already.
+        return max(found.values[0] + found.residuals[0], float(self.modes[0][-1]))
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:
