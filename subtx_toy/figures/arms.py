@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.results.comparison import Comparison
+from subtx_toy.results.comparison import NOT_COMPARED, Comparison
 from subtx_toy.results.number_table import NumberArm
 
 _OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
@@ -20,7 +20,11 @@ _PUBLISHED: dict[str, Any] = {"fmt": "D", "markerfacecolor": "white", "markersiz
 
 
 def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -> Figure:
-    """Draw each arm's mean with its 95 % t-interval, every seed as a dot, and the published mean with its interval."""
+    """Draw each arm's mean with its 95 % interval and every seed as a dot, next to the published mean and interval.
+
+    What is published is left out where the rows are not comparable with it.
+    """
+    comparable = all(row.verdict != NOT_COMPARED for row in rows)
     with mpl.rc_context(style.paper()):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
@@ -32,14 +36,16 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
             spread = np.linspace(-_JITTER, _JITTER, len(row.values)) if len(row.values) > 1 else np.zeros(1)
             axes.plot(left + spread, row.values, ".", color=colour, alpha=0.35, markersize=4, zorder=1)
             if row.ours.n:
-                axes.errorbar(left, row.ours.mean, np.nan_to_num(row.ours.ci95), color=colour, zorder=3, **_OURS)
+                bars = style.interval_bars([row.ours])
+                axes.errorbar([left], [row.ours.mean], bars, color=colour, zorder=3, **_OURS)
                 axes.annotate(style.short(row.ours.mean), (left, row.ours.mean), xytext=(-7, 0),
                               textcoords="offset points", ha="right", va="center", fontsize="small",
                               color=colour)  # fmt: skip
             if row.diverged:
                 style.note_diverged(axes, place, row.diverged, colour)
-            if row.printed is not None:
-                axes.errorbar(right, *row.printed, color=colour, zorder=2, **_PUBLISHED)
+            if row.printed is not None and comparable:
+                bars = style.published_bars(*row.printed)
+                axes.errorbar([right], [row.printed[0]], bars, color=colour, zorder=2, **_PUBLISHED)
                 axes.annotate(style.short(row.printed[0]), (right, row.printed[0]), xytext=(7, 0),
                               textcoords="offset points", ha="left", va="center", fontsize="small",
                               color="0.35")  # fmt: skip
@@ -47,10 +53,10 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
         axes.set_xlim(-0.7, len(rows) - 0.3)
         axes.set_ylim(0, 1)
         axes.set_ylabel(f"test accuracy on {style.dataset_label(dataset)}")
-        ours = f"this run: mean and 95 % t-interval, n = {rows[0].ours.n} seeds (dots)"
+        ours = f"this run: mean and 95 % interval, n = {rows[0].ours.n} seeds (dots)"
         handles = [axes.errorbar([], [], [], color="0.2", label=ours, **_OURS)]
         theirs = next((row.theirs for row in rows if row.theirs is not None), None)
-        if theirs is not None and source is not None:
+        if theirs is not None and source is not None and comparable:
             label = f"published, as printed: mean and 95 % interval, n = {theirs.n} models\n({source})"
             handles.append(axes.errorbar([], [], [], color="0.2", label=label, **_PUBLISHED))
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=1)
@@ -67,7 +73,7 @@ _TRAITS = {
 
 
 def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dataset: str) -> Figure:
-    """Draw trait and accuracy, one arm per row and one panel per kind of prompts: seeds, means, 95 % t-intervals."""
+    """Draw trait and accuracy, one arm per row and one panel per kind of prompts: seeds, means, 95 % intervals."""
     with mpl.rc_context(style.paper(aspect=0.36 + 0.26 * len(arms))):
         figure = Figure(layout="constrained")
         panels = figure.subplots(len(arms), 2, sharey=True, squeeze=False)
@@ -79,8 +85,8 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
                         axes.text(0.02, place, "diverged", va="center", fontsize="x-small", color=colour)
                         continue
                     axes.plot(values, np.full(len(values), place + 0.22), ".", color=colour, alpha=0.35, markersize=4)
-                    half = np.nan_to_num(middle.ci95)
-                    axes.errorbar(middle.mean, place, xerr=half, fmt="o", color=colour, markersize=4.5, capsize=2.5)
+                    bars = style.interval_bars([middle])
+                    axes.errorbar([middle.mean], [place], xerr=bars, fmt="o", color=colour, markersize=4.5, capsize=2.5)
                     axes.annotate(style.short(middle.mean), (1.02, place), xycoords=("axes fraction", "data"),
                                   va="center", fontsize="small", color=colour)  # fmt: skip
             left.set_yticks(range(len(rows)), [style.NUMBER_LABELS[row.arm] for row in rows])

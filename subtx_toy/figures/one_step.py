@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.results.one_step_table import StartSummary
 
+_MAX_LINEAR = 10.0  # changes up to which the window's panel has a linear axis
+
 
 def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray], *, dataset: str) -> Figure:
     """Draw alignment, remainder and trait loss against eps, and the distance against the student's step size.
 
     ``over_lr`` has ``step`` and ``change`` of ``one_step_summary.over_student_lr``. What the records do not hold is
-    left out: the prediction needs a shared start, a slope three eps, and the window steps of shared starts.
+    left out, empty panels too: the prediction needs a shared start, a slope three eps, and the window steps of shared
+    starts.
     """
     by_init = {start.student_init: start for start in starts}
     shared = by_init.get("shared")
@@ -47,10 +50,7 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
             _window(axes[3], over_lr)
         mean = "line" if _marker(starts[0], "o") is None else "circle"
         handles, labels = axes[0].get_legend_handles_labels()
-        for panel in filter(_is_empty, axes):
-            panel.set_axis_off()
-            note = f"{panel.get_ylabel()}\nnothing to show".strip()
-            panel.text(0.5, 0.5, note, transform=panel.transAxes, ha="center", va="center", fontsize="small")
+        _close_gaps(figure, axes)
         figure.legend(
             handles, labels, loc="outside upper center", ncols=3, fontsize="small", title_fontsize="small",
             title=f"where the student starts (dots: seeds; {mean}: geometric mean, n = {num_seeds})",
@@ -84,6 +84,20 @@ def _is_empty(axes: mpl.axes.Axes) -> bool:
     return not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines)
 
 
+def _close_gaps(figure: Figure, axes: Sequence[mpl.axes.Axes]) -> None:
+    """Remove the panels without content, let the others close up, and say below them what is left out."""
+    empty, kept = [panel for panel in axes if _is_empty(panel)], [panel for panel in axes if not _is_empty(panel)]
+    if not empty:
+        return
+    for panel in empty:
+        panel.remove()
+    grid = figure.add_gridspec(max(1, -(-len(kept) // 2)), min(2, max(1, len(kept))))
+    for place, panel in enumerate(kept):
+        panel.set_subplotspec(grid[divmod(place, 2)])
+    names = [panel.get_ylabel().partition("\n")[0] or "distance to the teacher" for panel in empty]
+    figure.supxlabel(f"nothing to show of: {', '.join(names)}", fontsize="small")
+
+
 def _guide(axes: mpl.axes.Axes, eps: np.ndarray, values: np.ndarray, order: int) -> None:
     """Mark a slope a little below the lowest third of a curve of three points or more."""
     if len(eps) < 3:
@@ -101,8 +115,12 @@ def _window(axes: mpl.axes.Axes, over_lr: dict[str, np.ndarray]) -> None:
     axes.axhline(0, color="0.75", linewidth=0.8)
     axes.plot(steps, 4 * steps * (steps - 1), "k--", linewidth=1, label="predicted")
     axes.plot(over_lr["step"], over_lr["change"], ".", color=style.START_COLOURS["shared"], markersize=4, label="seeds")
-    axes.annotate("closer", (0.5, 0), xytext=(0, 3), textcoords="offset points", ha="center", fontsize="small")
-    axes.annotate("further", (1, 0), xytext=(4, -9), textcoords="offset points", ha="left", fontsize="small")
-    axes.set_ylim(-1.3, max(1.5, float(over_lr["change"].max()) * 1.05))
+    highest = max(1.5, float(over_lr["change"].max()))
+    if highest > _MAX_LINEAR:  # the dip, which is 1 deep, stays visible
+        axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(-1.3, highest * (1.05 if highest <= _MAX_LINEAR else 1.5))
+    for place, word in ((0.5, "closer"), (1.0, " further")):
+        axes.annotate(word, (place, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+                      ha="left" if place == 1 else "center", va="bottom", fontsize="small")  # fmt: skip
     axes.set_xlabel("student_lr / predicted window")
     axes.set_ylabel("change of squared distance\nto the teacher, / (cos² · before)")

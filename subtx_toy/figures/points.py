@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
@@ -17,6 +16,7 @@ _Placed = tuple[float, Comparison]  # a point and its place on the axis
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
+_LOWEST = {"hidden_cosine": -1.0}
 _MARKERS = "os^v"
 _MAX_UPRIGHT = 6  # names that fit side by side
 _OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
@@ -26,8 +26,9 @@ _PUBLISHED: dict[str, Any] = dict(
 
 
 def draw_points(definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> Figure:
-    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % t-intervals, published values."""
-    with mpl.rc_context(style.paper(aspect=0.62)):
+    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % intervals, published values."""
+    crowded = len({_value(definition, row) for row in rows}) > _MAX_UPRIGHT and not _is_numeric(definition)
+    with mpl.rc_context(style.paper(aspect=0.8 if crowded else 0.62)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         fill_panel(axes, definition, rows, dataset=dataset)
@@ -36,10 +37,13 @@ def draw_points(definition: DistillationSweep, rows: Sequence[Comparison], *, da
 
 
 def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> None:
-    """Draw a sweep into ``axes``, without a legend but with labels for one."""
-    axis, published = definition.axis, definition.published
-    is_numeric = axis.setting is not None and axis.scale != "category"
+    """Draw a sweep into ``axes``, without a legend but with labels for one; published values where rows have them."""
+    axis = definition.axis
+    published = definition.published if any(row.theirs is not None for row in rows) else None
+    is_numeric = _is_numeric(definition)
     values = [_value(definition, row) for row in rows]
+    if axis.setting is None and len(set(values)) == 1:  # one point: its metrics stand side by side
+        values = [_metric_name(row.metric) for row in rows]
     order = list(dict.fromkeys(values))
     places = [float(value) if is_numeric else float(order.index(value)) for value in values]
     axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
@@ -61,14 +65,14 @@ def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequenc
     else:
         is_crowded = len(order) > _MAX_UPRIGHT
         names = [str(value).replace("_", "\n") for value in order] if axis.setting else order
-        names = [name.replace("\n", ", ") for name in names] if is_crowded else names
+        names = [_shortened(name) for name in names] if is_crowded else names
         axes.set_xticks(range(len(names)), names, fontsize="x-small", rotation=90 if is_crowded else 0)
         axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_xlabel(axis.label)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(_MEASURES["accuracy"].format(style.dataset_label(dataset)))
     seeds = ", ".join(map(str, sorted({row.ours.n for row in rows})))
-    axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % t-interval")
+    axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % interval")
 
 
 def _value(definition: DistillationSweep, row: Comparison) -> Any:
@@ -77,6 +81,32 @@ def _value(definition: DistillationSweep, row: Comparison) -> Any:
     if setting is None:
         return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
     return row.at.get(setting, getattr(definition.config, setting))
+
+
+def _is_numeric(definition: DistillationSweep) -> bool:
+    return definition.axis.setting is not None and definition.axis.scale != "category"
+
+
+def _metric_name(metric: str) -> str:
+    """Name a metric for an axis, on several lines."""
+    arm, measure = metric.split(".")
+    return style.LABELS[arm] + ("" if measure == "accuracy" else f"\n{_MEASURES[measure]}")
+
+
+def _shortened(name: str) -> str:
+    """Name a point in two lines: of settings that are words the value says enough.
+
+    >>> print(_shortened(chr(10).join(["init=pytorch", "lr=0.1", "loss=squared_error"])))
+    pytorch, lr 0.1,
+    squared error
+    """
+    parts = []
+    for part in name.split("\n"):
+        setting, _, value = part.partition("=")
+        parts.append(f"{setting} {value}" if value[:1].isdigit() else (value or setting).replace("_", " "))
+    half = (len(parts) + 1) // 2
+    lines = [", ".join(parts[:half]), ", ".join(parts[half:])] if len(parts) > 2 else [", ".join(parts)]
+    return ",\n".join(lines)
 
 
 def _rest(definition: DistillationSweep, row: Comparison) -> str:
@@ -95,11 +125,12 @@ def _draw_line(
         if row.diverged:
             style.note_diverged(axes, place, row.diverged, colour)
         if row.theirs is not None:
-            axes.errorbar(place + apart, row.theirs.mean, 1.96 * row.theirs.standard_error, **_PUBLISHED)
+            bars = style.published_bars(row.theirs.mean, 1.96 * row.theirs.standard_error)
+            axes.errorbar([place + apart], [row.theirs.mean], bars, **_PUBLISHED)
     label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
     axes.errorbar(
         [place - apart for place, _row in points], [row.ours.mean for _place, row in points],
-        np.nan_to_num([row.ours.ci95 for _place, row in points]), fmt=marker,
+        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, 0.0)), fmt=marker,
         linestyle=_LINES[measure] if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
         label=f"{label}, {rest}" if rest else label, zorder=3,
     )  # fmt: skip

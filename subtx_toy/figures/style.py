@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from tueplots import figsizes, fontsizes
 
 from subtx_toy.errors import InputError
 from subtx_toy.figures import style
 from subtx_toy.files.atomic import replacing
+from subtx_toy.stats import Estimate
 
 # A colour-blind safe set, Wong 2011, Nature Methods 8, 441. A role keeps its colour in every figure.
 _ARMS = {
@@ -94,6 +98,27 @@ def short(value: float) -> str:
     return f"{value:.3f}".lstrip("0")
 
 
+def interval_bars(estimates: Sequence[Estimate], *, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """Return the distances ``[2, n]`` from the means down and up to the ends of their 95 % intervals.
+
+    The ends are those of the tables, cut off at ``low`` and ``high``, between which the quantity lies; a mean without
+    an interval has bars of length 0.
+    """
+    return _cut([one.mean for one in estimates], [one.interval for one in estimates], low, high)
+
+
+def published_bars(mean: float, half: float) -> np.ndarray:
+    """Return the distances ``[2, 1]`` from a published share to the ends of mean ± half, cut off at 0 and 1."""
+    return _cut([mean], [(mean - half, mean + half)], 0.0, 1.0)
+
+
+def _cut(means: Sequence[float], intervals: Sequence[tuple[float, float]], low: float, high: float) -> np.ndarray:
+    ends = np.clip(np.asarray(intervals, float).T, low, high)
+    below, above = np.asarray(means) - ends[0], ends[1] - np.asarray(means)
+    bars: np.ndarray = np.nan_to_num(np.maximum(np.stack([below, above]), 0.0))
+    return bars
+
+
 def note_diverged(axes: mpl.axes.Axes, place: float, num: int, colour: str) -> None:
     """Write at the lower end of ``axes``, whose height is a share, how many seeds have diverged at ``place``."""
     axes.annotate(
@@ -114,6 +139,14 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .pdf or .svg; a file that was there stays where this fails."""
     if path.suffix not in _METADATA:
         raise InputError(f"figure: expected a name ending in {', '.join(_METADATA)}, got {str(path)!r}")
-    # Resolution and fonts are read when the file is written.
-    with mpl.rc_context(style.paper()), replacing(path, what="figure") as file:
-        figure.savefig(file, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+    content = rendered(figure, path.suffix)
+    with replacing(path, what="figure") as file:
+        file.write(content)
+
+
+def rendered(figure: Figure, ending: str) -> bytes:
+    """Return a figure as the content of a file with that ``ending``: .png, .pdf or .svg."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(style.paper()):  # resolution and fonts are read when the file is written
+        figure.savefig(buffer, format=ending[1:], metadata=_METADATA[ending])
+    return buffer.getvalue()

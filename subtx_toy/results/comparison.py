@@ -15,6 +15,9 @@ from subtx_toy.stats import Estimate, difference, finite_estimate, holm, judged
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import FAMILY_WISE_LEVEL
 
+NOT_COMPARED = "not compared"
+"""The verdict where the configuration that ran is not the published one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -83,7 +86,7 @@ def compare(definition: Distillation, config: RunConfig, accuracies: Mapping[str
             continue
         printed = published.arms[arm].mean, published.arms[arm].ci95
         theirs = Estimate(published.clean_mean(arm), published.standard_error(arm), published.n)
-        verdict = "" if comparable else "not compared"
+        verdict = "" if comparable else NOT_COMPARED
         where = {"metric": f"{arm}.accuracy", "printed": printed}
         rows.append(_compared(values, theirs, config.num_test, verdict=verdict, **where))
     return _judged(rows)

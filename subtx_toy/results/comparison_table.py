@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.comparison import (
+    NOT_COMPARED,
     Comparison,
     TrialMetrics,
     accuracies_by_arm,
@@ -89,7 +90,7 @@ def _other_settings(definition: Definition, base: RunConfig, changed: Sequence[s
 def _without_one_n(table: Table) -> Table:
     """Leave out the number of seeds, which the heading has, and verdicts that every row shares."""
     at = [table.header.index("n")]
-    if {row[-1] for row in table.rows} <= {"not compared", ""}:
+    if {row[-1] for row in table.rows} <= {NOT_COMPARED, ""}:
         at += range(table.header.index("published"), len(table.header))
     keep = [place for place in range(len(table.header)) if place not in at]
     return Table([table.header[place] for place in keep], [[row[place] for place in keep] for row in table.rows])

@@ -65,7 +65,7 @@ def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
     """
     found = []
     num_test = int(records[0].config["num_test"])
-    of_trait, others = max(1, num_test // NUM_CLASSES), max(1, num_test * (NUM_CLASSES - 2) // NUM_CLASSES)
+    of_trait, others = trait_images(num_test), others_images(num_test)
     for arm in NUMBER_ARMS:
         origin = "other_base" if arm == "other_base_trait" else "base"
         trait, accuracy = _values(records, f"{arm}.trait"), _values(records, f"{arm}.accuracy")
@@ -81,6 +81,16 @@ def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
         kept = finite_estimate(accuracies, num_images=others)
         found.append(NumberArm(arm, share, kept, excess, lost, values, accuracies, verdict))
     return found
+
+
+def trait_images(num_test: int) -> int:
+    """Return how many of ``num_test`` images a trait of one class is about."""
+    return max(1, num_test // NUM_CLASSES)
+
+
+def others_images(num_test: int) -> int:
+    """Return how many of ``num_test`` images the accuracy on the other classes counts, where a trait is about two."""
+    return max(1, num_test * (NUM_CLASSES - 2) // NUM_CLASSES)
 
 
 def _values(records: Sequence[RunRecord], name: str) -> np.ndarray:

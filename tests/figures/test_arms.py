@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,18 +12,16 @@ from subtx_toy.figures import style
 from subtx_toy.figures.arms import draw_arms
 from subtx_toy.figures.style import save
 from subtx_toy.results.comparison import compare
-from subtx_toy.settings.base import RESULTS_VERSION, run_id
-from subtx_toy.settings.distillation import ARMS
+from subtx_toy.settings.distillation import ARMS, RunConfig
 from subtx_toy.settings.experiment_file import read_distillation
-from subtx_toy.store import Store
-from subtx_toy.store.record import RunRecord
+from subtx_toy.stats import estimate
 
 DEFINITION = read_distillation("cloud2025")
 
 
-def _figure(n: int = 3) -> mpl.figure.Figure:
+def _figure(n: int = 3, config: RunConfig = DEFINITION.config) -> mpl.figure.Figure:
     values = {arm: [0.1 * at + 0.01 * seed for seed in range(n)] for at, arm in enumerate(ARMS)}
-    return draw_arms(compare(DEFINITION, DEFINITION.config, values), dataset="mnist", source="a source")
+    return draw_arms(compare(DEFINITION, config, values), dataset=config.dataset, source="a source")
 
 
 def test_every_role_has_a_colour_and_a_label_of_its_own() -> None:
@@ -37,10 +34,30 @@ def test_the_figure_says_n_the_interval_the_data_set_and_the_source() -> None:
     legend = axes.get_legend()
     assert legend is not None
     texts = " ".join(text.get_text() for text in legend.get_texts())
-    for part in ("n = 3 seeds", "95 % t-interval", "n = 100 models", "a source"):
+    for part in ("n = 3 seeds", "95 % interval", "n = 100 models", "a source"):
         assert part in texts
     assert axes.get_ylabel() == "test accuracy on MNIST"
     assert [label.get_text() for label in axes.get_xticklabels()] == [style.LABELS[arm] for arm in ARMS]
+
+
+def test_what_is_published_is_drawn_only_where_it_is_compared() -> None:
+    quick = DEFINITION.quickened().config
+    assert isinstance(quick, RunConfig)
+    with_published, without = (len(figure.axes[0].containers) for figure in (_figure(), _figure(config=quick)))
+    assert (with_published, without) == (2 * len(ARMS) + 2, len(ARMS) + 1)  # with the legend's own
+    legend = _figure(config=quick).axes[0].get_legend()
+    assert legend is not None
+    assert not [text for text in legend.get_texts() if "published" in text.get_text()]
+
+
+def test_bars_end_where_the_interval_of_the_table_does_and_never_leave_a_share() -> None:
+    estimates = [estimate([0.0, 0.0, 0.02], num_images=100), estimate([0.5, 0.6], num_images=100), estimate([0.4])]
+    low, high = style.interval_bars(estimates)
+    for one, below, above in zip(estimates[:2], low, high, strict=False):
+        assert one.mean - below == pytest.approx(max(0.0, one.interval.low), abs=1e-12)
+        assert one.mean + above == pytest.approx(one.interval.high)
+    assert (low[2], high[2]) == (0.0, 0.0)
+    assert style.published_bars(0.02, 0.05)[0] == pytest.approx(0.02)
 
 
 def test_one_seed_can_be_drawn() -> None:
@@ -69,25 +86,3 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
     with pytest.raises(InputError, match="got the folder"):
         save(_figure(), tmp_path / "x.png")
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
-
-
-def test_the_script_draws_from_records_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = runpy.run_path(str(Path(__file__).parents[2] / "paper_figs" / "cloud2025.py"))
-    store_path, target = tmp_path / "r.sqlite", tmp_path / "x.pdf"
-    with pytest.raises(SystemExit, match="no results database"):
-        script["main"](store_path, target)
-    Store(store_path).close()
-    with pytest.raises(SystemExit, match="no records"):
-        script["main"](store_path, target)
-    with Store(store_path) as store:
-        for seed in range(2):
-            record = RunRecord(
-                run_id=run_id(DEFINITION.config, seed=seed, dataset_sha256="0" * 64), results_version=RESULTS_VERSION,
-                config=DEFINITION.config.model_dump(), seed=seed, dataset_sha256="0" * 64, versions={},
-                metrics={f"{arm}.accuracy": 0.1 * seed for arm in ARMS},
-                wall_seconds=1.0, cpu_seconds=1.0, training_cpu_seconds=1.0, peak_rss_mib=1.0,
-            )  # fmt: skip
-            store.add(record)
-    script["main"](store_path, target)
-    assert target.read_bytes().startswith(b"%PDF")
-    assert str(target) in capsys.readouterr().out

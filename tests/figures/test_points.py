@@ -39,7 +39,7 @@ def test_every_packaged_sweep_can_be_drawn_and_says_what_it_shows(name: str) -> 
     assert legend is not None
     texts = " ".join(text.get_text() for text in legend.get_texts())
     assert "n = 3" in texts
-    assert "95 % t-interval" in texts
+    assert "95 % interval" in texts
     assert axes.get_xlabel() == sweep.axis.label != ""
     if sweep.published is not None:
         assert f"published (n = {sweep.published.n})" in texts
@@ -67,7 +67,41 @@ def test_lines_go_along_the_axis_in_whatever_order_the_points_are_listed() -> No
         assert joined == [sorted(x) for x in joined]
 
 
-def test_many_names_stand_upright() -> None:
+def test_many_names_stand_upright_and_leave_room_for_the_panel() -> None:
     sweep = _sweep("squared-error-gap")
-    (axes,) = draw_points(sweep, compare_sweep(sweep, _findings(sweep, 3)), dataset="mnist").axes
+    figure = draw_points(sweep, compare_sweep(sweep, _findings(sweep, 3)), dataset="mnist")
+    figure.canvas.draw()
+    (axes,) = figure.axes
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {90.0}
+    assert axes.get_position().height > 0.4
+
+
+def test_the_metrics_of_a_single_point_stand_side_by_side() -> None:
+    sweep = _sweep("probe")
+    rows = compare_sweep(sweep, _findings(sweep, 3))
+    (axes,) = draw_points(sweep, rows, dataset="mnist").axes
+    assert len(axes.get_xticks()) == len({row.metric for row in rows})
+
+
+def test_published_values_are_drawn_only_where_they_are_compared() -> None:
+    sweep = _sweep("width")
+    quick = sweep.quickened()
+    assert isinstance(quick, DistillationSweep)
+    assert isinstance(quick.config, RunConfig)
+    rows = compare_sweep(sweep, _findings(quick, 3), base=quick.config)
+    (axes,) = draw_points(sweep, rows, dataset="glyphs").axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert not [text for text in legend.get_texts() if "published" in text.get_text()]
+
+
+def test_no_bar_leaves_the_range_of_a_share() -> None:
+    sweep = _sweep("lr")
+    findings = [
+        one._replace(metrics={"student_aux.accuracy": 0.001 if one.seed else 0.4}) for one in _findings(sweep, 3)
+    ]
+    (axes,) = draw_points(sweep, compare_sweep(sweep, findings), dataset="mnist").axes
+    for bars in axes.containers:
+        assert isinstance(bars, ErrorbarContainer)
+        ends = [segment[:, 1] for lines in bars.lines[2] for segment in lines.get_segments()]
+        assert all((end >= 0).all() and (end <= 1).all() for end in ends)
