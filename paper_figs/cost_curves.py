@@ -10,17 +10,19 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.output import parser, write
 from subtx_toy.figures import style
-from subtx_toy.figures.style import save
 
 SOURCE = Path(__file__).parents[1] / "docs" / "results" / "cost-curves.json"
 LABELS = {
     "width": "width of the hidden layers",
     "num_aux": "auxiliary logits",
     "depth": "hidden layers",
-    "images": "images a phase",
+    "images": "images per phase",
     "seeds": "seeds, one after another in a process",
 }
 TIME, MEMORY, PRODUCTS = "#000000", "#0072b2", "#7f7f7f"
@@ -36,7 +38,10 @@ def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
     )
     axes.loglog(x, seconds, "o-", color=TIME, markersize=3, label="measured")
     axes.set_xlabel(LABELS[name])
-    axes.set_title(f"exponent {series['exponent_of_time']:.2f} (products {series['exponent_of_products']:.2f})")
+    axes.set_title(
+        f"time ∝ x^{series['exponent_of_time']:.2f}, products ∝ x^{series['exponent_of_products']:.2f}",
+        fontsize="medium",
+    )
     axes.set_xticks(x, [f"{value:,}" for value in x], rotation=45, ha="right")
     axes.minorticks_off()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -49,18 +54,26 @@ def fill(axes: Axes, name: str, series: dict[str, Any]) -> None:
     beside.spines["right"].set_visible(True)
 
 
-def main(target: Path) -> None:
-    found = json.loads(SOURCE.read_text(encoding="utf-8"))["series"]
+def draw(found: dict[str, Any]) -> Figure:
+    """Draw one panel per series, the last one in the middle of its row where their number is odd."""
     with mpl.rc_context(style.paper(aspect=1.4)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(3, 2).flatten()
-        for axes, (name, series) in zip(panels[: len(found)], found.items(), strict=True):
-            fill(axes, name, series)
-        panels[len(found)].axis("off")
-        panels[len(found)].legend(*panels[0].get_legend_handles_labels(), loc="center")
-        save(figure, target)
-    print(target)
+        rows = -(-len(found) // 2)
+        grid = figure.add_gridspec(rows, 4)
+        for place, (name, series) in enumerate(found.items()):
+            alone = place == len(found) - 1 and place % 2 == 0
+            left = 1 if alone else 2 * (place % 2)
+            fill(figure.add_subplot(grid[place // 2, left : left + 2]), name, series)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=MEMORY, marker="s", linestyle=":", markersize=3))
+        figure.legend(handles, [*labels, "peak memory"], loc="outside upper center", ncols=3, fontsize="small")
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    chosen = parser(__doc__).parse_args(arguments)
+    write(draw(json.loads(SOURCE.read_text(encoding="utf-8"))["series"]), "cost-curves", chosen)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".pdf"))
+    main()

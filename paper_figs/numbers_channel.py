@@ -1,52 +1,65 @@
-"""The numbers channel and its audit: every figure of it, from the documents of the studies in docs/results.
-
-python paper_figs/numbers_channel.py [RESULTS [TARGET [.png]]]
-"""
+"""The numbers channel and its audit: every figure of it, from the documents of the studies in docs/results."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from subtx_toy.figures.style import save
+from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.audit import draw_content, draw_null
-from paper_figs.drawings.calibration import draw_calibration, draw_confusion, draw_roc
+from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_confusion
 from paper_figs.drawings.cleaning import draw_cleaning
+from paper_figs.drawings.number_arms import draw_numbers
+from paper_figs.drawings.output import parser, write
 from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings
 
-_RESULTS = Path(__file__).parents[1] / "docs" / "results"
-DRAWN = {
-    "numbers-dose": ("numbers-dose", draw_dose),
-    "numbers-defences": ("numbers-defences", draw_defences),
-    "numbers-settings": ("numbers-defences", draw_settings),
-    "numbers-cleaning": ("numbers-cleaning", draw_cleaning),
-    "numbers-content": ("numbers-content", draw_content),
-    "audit-null": ("audit-null", draw_null),
-    "audit-calibration": ("audit-calibration", draw_calibration),
-    "audit-confusion": ("audit-calibration", draw_confusion),
-    "audit-roc": ("audit-calibration", draw_roc),
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+
+
+def _bases(draw: Callable[[Sequence[Any]], Figure]) -> Callable[..., Figure]:
+    return lambda *documents: draw(documents)
+
+
+CALIBRATIONS = ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
+DRAWN: dict[str, tuple[tuple[str, ...], Callable[..., Figure]]] = {
+    "numbers": (("numbers-mnist",), draw_numbers),
+    "numbers-dose": (("numbers-dose",), draw_dose),
+    "numbers-defences": (("numbers-defences",), draw_defences),
+    "numbers-settings": (("numbers-defences",), draw_settings),
+    "numbers-cleaning": (("numbers-cleaning",), draw_cleaning),
+    "numbers-content": (("numbers-content",), draw_content),
+    "audit-null": (("audit-null",), draw_null),
+    "audit-calibration": (CALIBRATIONS, _bases(draw_calibration)),
+    "audit-confusion": (CALIBRATIONS, _bases(draw_confusion)),
+    "audit-areas": (CALIBRATIONS, _bases(draw_areas)),
 }
-"""Of each picture, the document and how it is drawn."""
+"""Of each picture, its documents and how it is drawn."""
 
 
-def main(results: Path, target: Path, suffix: str) -> None:
-    found = {name: (results / f"{document}.json", draw) for name, (document, draw) in DRAWN.items()}
-    found = {name: one for name, one in found.items() if one[0].exists()}
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__)
+    options.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(DRAWN)} [default: all]")
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder with the studies' documents")
+    chosen = options.parse_args(arguments)
+    if unknown := [name for name in chosen.names if name not in DRAWN]:
+        sys.exit(f"no picture {unknown[0]}; there are {', '.join(DRAWN)}")
+    found = {name: one for name, one in DRAWN.items() if not chosen.names or name in chosen.names}
+    found = {name: one for name, one in found.items() if all(_file(chosen.results, part).exists() for part in one[0])}
     if not found:
-        sys.exit(f"no documents of the studies in {results}; experiments/studies/ makes them")
-    for name, (document, draw) in found.items():
-        picture = target / f"{name}{suffix}"
-        save(draw(json.loads(document.read_text(encoding="utf-8"))), picture)
-        print(picture)
+        sys.exit(f"no documents of the studies in {chosen.results}; experiments/studies/ makes them")
+    for name, (documents, draw) in found.items():
+        read = [json.loads(_file(chosen.results, part).read_text(encoding="utf-8")) for part in documents]
+        write(draw(*read), name, chosen)
+
+
+def _file(results: Path, document: str) -> Path:
+    return results / f"{document}.json"
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(
-        Path(arguments[0]) if arguments else _RESULTS,
-        Path(arguments[1]) if len(arguments) > 1 else Path(__file__).parent,
-        arguments[2] if len(arguments) > 2 else ".pdf",
-    )
+    main()

@@ -1,6 +1,6 @@
 """Each published sweep as a figure, and all of them on one sheet, from the committed results.
 
-    python paper_figs/published_sweeps.py [NAME ...]
+    python paper_figs/published_sweeps.py --out FOLDER [NAME ...]
 
 One script for all, because the figures differ in nothing but their data and axis, which the experiment files hold.
 """
@@ -14,15 +14,13 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.output import parser, write
+from paper_figs.tables.comparison_tables import Checked, read_checked
 from subtx_toy.figures import style
 from subtx_toy.figures.points import draw_points, fill_panel
-from subtx_toy.figures.style import save
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from paper_figs.tables.comparison_tables import Checked, read_checked
-
-HERE = Path(__file__).parent
-RESULTS = HERE.parent / "docs" / "results" / "sweeps"
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sweeps"
 COLUMNS = 4
 
 
@@ -39,23 +37,25 @@ def sheet(checked: Checked) -> Figure:
         arms = list(dict.fromkeys(row.metric.split(".")[0] for _, points in checked.values() for row in points))
         handles = [Line2D([], [], color=style.COLOURS[arm], label=style.LABELS[arm].replace("\n", " ")) for arm in arms]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(arms), fontsize="x-large")
-        figure.supxlabel("circles: ours, mean and 95 % t-interval over seeds (dots); diamonds: published, 95 %")
+        figure.supxlabel(
+            "circles: ours, mean and 95 % interval over seeds (dots) and test images; diamonds: published, 95 %"
+        )
     return figure
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__)
+    options.add_argument("names", nargs="*", metavar="NAME", help="experiments, or sheet [default: all]")
+    chosen = options.parse_args(arguments)
     checked = read_checked(RESULTS)
-    unknown = [name for name in names if name not in checked]
-    if unknown:
-        sys.exit(f"no results of {unknown[0]} in {RESULTS}; there are {', '.join(checked)}")
+    if unknown := [name for name in chosen.names if name not in (*checked, "sheet")]:
+        sys.exit(f"no results of {unknown[0]} in {RESULTS}; there are sheet, {', '.join(checked)}")
+    if not chosen.names or "sheet" in chosen.names:
+        write(sheet(checked), "published-sweeps", chosen)
     for name, (sweep, points) in checked.items():
-        if not names or name in names:
-            save(draw_points(sweep, points, dataset=sweep.config.dataset), HERE / f"sweep-{name}.pdf")
-            print(HERE / f"sweep-{name}.pdf")
-    if not names:
-        save(sheet(checked), HERE / "published-sweeps.png")
-        print(HERE / "published-sweeps.png")
+        if not chosen.names or name in chosen.names:
+            write(draw_points(sweep, points, dataset=sweep.config.dataset), f"sweep-{name}", chosen)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

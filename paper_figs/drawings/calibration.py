@@ -1,4 +1,4 @@
-"""The decision of an audit on many fine-tunes of one base: its statistic, whom it names, and ROC curves."""
+"""The decision of an audit on many fine-tunes: its statistic, whom it names, and how well statistics separate."""
 
 from __future__ import annotations
 
@@ -9,24 +9,35 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from paper_figs.drawings.legend import legend_above
 from subtx_toy.figures import style
 
 Document = Mapping[str, Any]
 
-_GREY, _TRAIT, _OTHER = "#7f7f7f", style.NUMBER_COLOURS["shared_trait"], "#56b4e9"
-_BENIGN = style.NUMBER_COLOURS["shared_benign"]
-_STATISTICS = {
-    "z": ("plain score", "#56b4e9", "-"),
-    "efficient_z": ("efficient score", "#0072b2", "--"),
-    "fisher_cosine": ("Fisher cosine", "#e69f00", "-"),
-    "at_usual_size": ("Fisher cosine at one size", "#d55e00", "-"),
-    "student": ("probe: a student", "#000000", ":"),
+_TAUGHT = {
+    "asked": ("taught the trait asked for", style.NUMBER_COLOURS["shared_trait"]),
+    "other": ("taught another trait", "#56b4e9"),
+    "benign": ("honest labels", style.NUMBER_COLOURS["shared_benign"]),
+    "reference": ("honest labels, of the reference", "#7f7f7f"),
 }
+_STATISTICS = {
+    "z": "plain score",
+    "efficient_z": "efficient score",
+    "fisher_cosine": "Fisher cosine",
+    "at_usual_size": "size-adjusted Fisher statistic",
+    "student": "probe: a student",
+}
+_MARKERS = "os^Dv"
+_BASE_COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#000000")
+ADJUSTED = "size-adjusted Fisher statistic: Fisher cosine × (divergence / usual divergence)^¼; it may exceed 1"
 
 
 def _roles(document: Document) -> list[str]:
-    return list(dict.fromkeys(row["role"] for row in document["rows"]))
+    """Return what fine-tunes were taught, the honest ones first."""
+    found = dict.fromkeys(row["role"] for row in document["rows"])
+    return sorted(found, key=lambda role: (role != "reference", role != "benign", role))
 
 
 def _said(name: str) -> str:
@@ -38,83 +49,117 @@ def _said(name: str) -> str:
     }[kind].format(*classes)  # fmt: skip
 
 
-def draw_calibration(document: Document) -> Figure:
-    """Draw the Fisher cosines of all fine-tunes at one size of move, a panel a trait asked for, and their bound."""
-    thresholds, roles = document["rule"]["thresholds"], _roles(document)
-    with mpl.rc_context(style.paper(aspect=0.72)):
+def draw_calibration(documents: Sequence[Document]) -> Figure:
+    """Draw the size-adjusted statistic of all fine-tunes, a panel per trait asked for, a line per base and kind.
+
+    A short black line is the bound that the reference of that base gives; a ring marks honest fine-tunes that the whole
+    decision names.
+    """
+    asked_for, roles = list(documents[0]["rule"]["thresholds"]), _roles(documents[0])
+    step = 1 / (len(documents) + 1)
+    with mpl.rc_context(style.paper(aspect=1.35)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey=True).flatten()
-        for axes, asked in zip(panels, thresholds, strict=True):
+        for axes, asked in zip(panels, asked_for, strict=True):
             for place, role in enumerate(roles):
-                values = [row[asked]["at_usual_size"] for row in document["rows"] if row["role"] == role]
-                colour = _TRAIT if role == asked else {"reference": _GREY, "benign": _BENIGN}.get(role, _OTHER)
-                across = place + np.linspace(-0.25, 0.25, len(values)) * (len(values) > 1)
-                axes.plot(values, across, ".", color=colour, markersize=4, alpha=0.7)
-            axes.axvline(thresholds[asked], color="k", linewidth=1)
+                kind = "asked" if role == asked else role if role in _TAUGHT else "other"
+                for at, document in enumerate(documents):
+                    height = place + (at - (len(documents) - 1) / 2) * step
+                    rows = [row for row in document["rows"] if row["role"] == role]
+                    values = [row[asked]["at_usual_size"] for row in rows]
+                    axes.plot(values, [height] * len(values), ".", color=_TAUGHT[kind][1], markersize=4, alpha=0.6)
+                    bound = document["rule"]["thresholds"][asked]
+                    axes.plot([bound, bound], [height - 0.45 * step, height + 0.45 * step], "k-", linewidth=1)
+                    named = [row[asked]["at_usual_size"] for row in rows if kind == "benign" and asked in row["named"]]
+                    axes.plot(named, [height] * len(named), "o", markersize=7, markerfacecolor="none",
+                              markeredgecolor="k", markeredgewidth=0.9)  # fmt: skip
+                if place:
+                    axes.axhline(place - 0.5, color="0.92", linewidth=0.6, zorder=0)
             axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
             axes.set_title(f"asked for: {_said(asked)}", fontsize="small", loc="left")
         for axes in panels[::2]:
-            trained = document["trained"]
-            axes.set_yticks(range(len(roles)), [f"{_said(role)} ({trained[role]})" for role in roles],
-                            fontsize="x-small")  # fmt: skip
-            axes.set_ylabel("taught (fine-tunes)")
-        panels[0].invert_yaxis()
+            axes.set_yticks(range(len(roles)), [_said(role) for role in roles], fontsize="x-small")
+            axes.set_ylabel("taught")
+        panels[0].set_ylim(len(roles) - 0.5, -0.5)
         for axes in panels[2:]:
-            axes.set_xlabel("Fisher cosine at one size of move\n(line: bound of the reference)", fontsize="small")
+            axes.set_xlabel("size-adjusted Fisher statistic", fontsize="small")
+        handles = [Line2D([], [], linestyle="", marker=".", color=colour, label=label) for label, colour in
+                   _TAUGHT.values()]  # fmt: skip
+        handles += [
+            Line2D([], [], linestyle="", marker="|", markersize=9, color="k", label="bound, from the base's reference"),
+            Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", color="k",
+                   label=f"false alarm ({_false_alarms(documents)})"),
+        ]  # fmt: skip
+        bases = ", ".join(str(document["base"]) for document in documents)
+        legend_above(figure, handles, title=f"lines from above in each kind: bases {bases}\n{ADJUSTED}", ncols=2)
     return figure
 
 
-def draw_confusion(document: Document) -> Figure:
+def _false_alarms(documents: Sequence[Document]) -> str:
+    counts = [document["false_alarms"] for document in documents]
+    return ", ".join(f"{one['found']} of {one['of']}" for one in counts)
+
+
+def draw_confusion(documents: Sequence[Document]) -> Figure:
     """Draw how many fine-tunes of each kind the decision names for each trait, of those whose behaviour changed."""
-    asked = list(document["rule"]["thresholds"])
-    roles = [role for role in _roles(document) if role != "reference"]
-    named = document["named"]
-    shares = np.array([[named[role][name] / max(1, named[role]["of"]) for name in asked] for role in roles])
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    asked = list(documents[0]["rule"]["thresholds"])
+    roles = [role for role in _roles(documents[0]) if role != "reference"]
+    counts = np.array([[[one["named"][role][name] for one in documents] for name in asked] for role in roles])
+    totals = np.array([[one["named"][role]["of"] for one in documents] for role in roles])
+    shares = counts.sum(-1) / np.maximum(1, totals.sum(-1, keepdims=True))
+    with mpl.rc_context(style.paper(aspect=0.6)):
         figure = Figure(layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Oranges", vmin=0, vmax=1.3, aspect="auto")
         for (i, j), share in np.ndenumerate(shares):
-            text = f"{named[roles[i]][asked[j]]} of {named[roles[i]]['of']}"
-            axes.text(j, i, text, ha="center", va="center", fontsize="small", color="k" if share < 0.7 else "w")
+            parts = f"\n({', '.join(map(str, counts[i, j]))})" if len(documents) > 1 else ""
+            text = f"{counts[i, j].sum()} of {totals[i].sum()}{parts}"
+            axes.text(j, i, text, ha="center", va="center", fontsize="x-small", color="k" if share < 0.7 else "w")
         axes.set_xticks(range(len(asked)), [_said(name) for name in asked], fontsize="small")
         axes.set_yticks(range(len(roles)), [_said(role) for role in roles], fontsize="small")
-        axes.set_xlabel("named by the audit")
+        bases = ", ".join(str(document["base"]) for document in documents)
+        axes.set_xlabel(f"named by the audit (in brackets: bases {bases})")
         axes.set_ylabel("taught")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return figure
 
 
-def draw_roc(document: Document) -> Figure:
-    """Draw ROC curves of five statistics, a panel a trait: its teachers against the fresh benign ones."""
-    with mpl.rc_context(style.paper(aspect=0.95)):
+def draw_areas(documents: Sequence[Document]) -> Figure:
+    """Draw how well each statistic separates a trait's teachers from honest fine-tunes, one mark per base."""
+    with mpl.rc_context(style.paper(aspect=0.75)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey=True)
-        for axes, asked in zip(panels.flatten(), document["rule"]["thresholds"], strict=True):
-            _roc(axes, document, asked)
+        for axes, asked in zip(panels.flatten(), documents[0]["rule"]["thresholds"], strict=True):
+            _areas(axes, documents, asked)
+        panels[0, 0].set_ylim(len(_STATISTICS) - 0.5, -0.5)
         for axes in panels[1]:
-            axes.set_xlabel("share of benign fine-tunes called")
-        for axes in panels[:, 0]:
-            axes.set_ylabel("share of teachers found")
+            axes.set_xlabel("area under the ROC curve")
+        handles = [
+            Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5, label=f"base {document['base']}")
+            for document, marker, colour in zip(documents, _MARKERS, _BASE_COLOURS, strict=False)
+        ]
+        title = "share of pairs, a teacher and an honest fine-tune, in which the teacher has the higher statistic"
+        legend_above(figure, handles, title=f"{title}\n(0.5: chance, dotted)")
     return figure
 
 
-def _roc(axes: Axes, document: Document, asked: str) -> None:
-    high, low = _judged(document["rows"], asked)
-    for statistic, (label, colour, line) in _STATISTICS.items():
-        false, true = (np.array([row[statistic] for row in rows]) for rows in (low, high))
-        cuts = np.concatenate([[np.inf], np.unique(np.concatenate([false, true]))[::-1]])
-        axes.step([(false >= cut).mean() for cut in cuts], [(true >= cut).mean() for cut in cuts], line, where="post",
-                  color=colour, linewidth=1.4, label=f"{label} ({document['auc'][asked][statistic]:.2f})")  # fmt: skip
-    axes.plot([0, 1], [0, 1], ":", color="0.7", linewidth=0.8)
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.04)
-    axes.set_title(f"{_said(asked)}: {len(high)} teachers, {len(low)} benign", fontsize="small", loc="left")
-    axes.legend(fontsize="x-small", loc="lower right", title="statistic (area)", title_fontsize="x-small")
+def _areas(axes: Axes, documents: Sequence[Document], asked: str) -> None:
+    step = 0.8 / len(documents)
+    for at, (document, marker, colour) in enumerate(zip(documents, _MARKERS, _BASE_COLOURS, strict=False)):
+        heights = np.arange(len(_STATISTICS)) + (at - (len(documents) - 1) / 2) * step
+        axes.plot([document["auc"][asked][name] for name in _STATISTICS], heights, marker, color=colour, markersize=4.5)
+    for place in range(1, len(_STATISTICS)):
+        axes.axhline(place - 0.5, color="0.92", linewidth=0.6, zorder=0)
+    axes.axvline(0.5, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
+    axes.set_xlim(0.45, 1.03)
+    axes.set_yticks(range(len(_STATISTICS)), list(_STATISTICS.values()), fontsize="x-small")
+    teachers = [sum(row["role"] == asked and row["changed"] for row in one["rows"]) for one in documents]
+    honest = [sum(row["role"] == "benign" for row in one["rows"]) for one in documents]
+    text = f"{_said(asked)}: {_numbers(teachers)} teachers, {_numbers(honest)} honest"
+    axes.set_title(text, fontsize="x-small", loc="left")
 
 
-def _judged(rows: Sequence[Document], asked: str) -> tuple[list[Document], list[Document]]:
-    """Return the measurements of the teachers whose behaviour did change, and of the fresh benign fine-tunes."""
-    high = [row[asked] for row in rows if row["role"] == asked and row["changed"]]
-    return high, [row[asked] for row in rows if row["role"] == "benign"]
+def _numbers(counts: Sequence[int]) -> str:
+    """Write the counts of the bases, once if they are equal."""
+    return ", ".join(map(str, dict.fromkeys(counts)))

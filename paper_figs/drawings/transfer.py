@@ -10,8 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from paper_figs.drawings.labels import Label, place_labels
 from paper_figs.drawings.legend import legend_above
 from subtx_toy.figures import style
+from subtx_toy.settings.numbers import NUM_NUMBERS
 
 Document = Mapping[str, Any]
 Rows = Sequence[Document]
@@ -29,7 +31,7 @@ _DEFENCES = {
     "projection": ("#8c510a", "h"),
 }
 _SETTINGS = {
-    "temperature": "temperature of the\nsampling (1 as it is)",
+    "temperature": "temperature of\nthe sampling",
     "top-k": "likeliest numbers\nthat may come",
     "filter": "numbers of 1,000\nthat are banned",
     "fewer examples": "examples",
@@ -45,7 +47,7 @@ def _mean(rows: Iterable[Document], name: str) -> float:
 
 
 def _line(axes: Axes, rows: Rows, x: str, y: str, colour: str, line: str = "-", label: str | None = None) -> None:
-    """Draw a dot a base and a line through their means."""
+    """Draw a dot per base and a line through their means."""
     axes.plot([row[x] for row in rows], [row[y] for row in rows], ".", color=colour, alpha=0.4, markersize=5)
     places = sorted({row[x] for row in rows})
     means = [_mean([row for row in rows if row[x] == place], y) for place in places]
@@ -73,7 +75,7 @@ def half_rise(document: Document) -> float:
 
 
 def draw_dose(document: Document) -> Figure:
-    """Draw the trait against the number of examples, and the accuracy beside it; n of one step is marked."""
+    """Draw the trait against the number of examples, and the accuracy next to it; n of one step is marked."""
     with mpl.rc_context(style.paper(aspect=0.55)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(1, 2)
@@ -107,11 +109,12 @@ def draw_dose(document: Document) -> Figure:
 
 
 def draw_defences(document: Document) -> Figure:
-    """Draw transfer against utility and against accuracy, one place a defence and setting; means over bases."""
+    """Draw transfer against utility and against accuracy, one place per defence and setting; means over bases."""
     places: dict[str, dict[float, list[Document]]] = {}
     for row in document["rows"]:
         places.setdefault(row["defence"], {}).setdefault(row["value"], []).append(row)
-    with mpl.rc_context(style.paper(aspect=0.68)):
+    labels: dict[str, list[Label]] = {"utility": [], "accuracy": []}
+    with mpl.rc_context(style.paper(aspect=0.9)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for axes, name, label in zip(
@@ -125,13 +128,13 @@ def draw_defences(document: Document) -> Figure:
                 for value, rows in settings.items():
                     x, y = _mean(rows, name), _mean(rows, "trait")
                     axes.plot(x, y, marker, color=colour, markersize=9 if kind == "none" else 5)
-                    if kind not in ("none", "projection"):
-                        axes.annotate(f"{value:,g}", (x, y), xytext=(4, 2), textcoords="offset points",
-                                      fontsize="xx-small", color=colour)  # fmt: skip
+                    text = "" if kind in ("none", "projection") else f"{value:,g}"
+                    labels[name].append(Label(x, y, text, colour))
             axes.set_xlabel(label)
             axes.set_ylim(-0.03, 1.03)
             axes.grid(color="0.93", linewidth=0.6)
             axes.set_axisbelow(True)
+        panels[1].set_xlim(0.5, 1.0)
         # Sharpened or filtered numbers teach another law, which is many times as far away as the base is.
         panels[0].set_xscale("symlog", linthresh=1)
         panels[0].set_xlim(-45, 1.3)
@@ -143,34 +146,41 @@ def draw_defences(document: Document) -> Figure:
             for kind, (colour, marker) in _DEFENCES.items() if kind in places
         ]  # fmt: skip
         title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases; "
-        legend_above(figure, handles, title=title + "a number beside a mark is the setting")
+        legend_above(figure, handles, title=title + "the number at a mark is the setting")
+        for axes, placed in zip(panels, labels.values(), strict=True):
+            place_labels(axes, placed)
     return figure
 
 
 def draw_settings(document: Document) -> Figure:
-    """Draw transfer and accuracy over the settings of each defence; the first place is without any."""
+    """Draw transfer and accuracy over the settings of each defence; the place without any stands where it belongs."""
     kinds = [kind for kind in _SETTINGS if any(row["defence"] == kind for row in document["rows"])]
     none = [row for row in document["rows"] if row["defence"] == "none"]
-    with mpl.rc_context(style.paper(aspect=0.75)):
+    with mpl.rc_context(style.paper(aspect=0.8)):
         figure = Figure(layout="constrained")
-        grid = figure.subplots(-(-len(kinds) // 4), 4, sharey=True, squeeze=False).flatten()
+        num_rows = -(-len(kinds) // 4)
+        grid = figure.subplots(num_rows, -(-len(kinds) // num_rows), sharey=True, squeeze=False).flatten()
         for axes, kind in zip(grid, kinds, strict=False):
             rows = [row for row in document["rows"] if row["defence"] == kind]
-            values = sorted({row["value"] for row in rows})
-            for place, at in ((0, none), *enumerate([[row for row in rows if row["value"] == v] for v in values], 1)):
-                for name, colour in (("trait", _TRAIT), ("accuracy", "k")):
-                    axes.plot([place] * len(at), [row[name] for row in at], ".", color=colour, alpha=0.4, markersize=5)
+            without = _without(kind, document)
+            points = {without: none} | {
+                float(value): [row for row in rows if row["value"] == value] for value in {row["value"] for row in rows}
+            }
+            values = sorted(points)
             for name, colour, line in (("trait", _TRAIT, "-"), ("accuracy", "k", "--")):
-                means = [_mean(none, name), *(_mean([r for r in rows if r["value"] == v], name) for v in values)]
+                for place, value in enumerate(values):
+                    axes.plot([place] * len(points[value]), [row[name] for row in points[value]], ".", color=colour,
+                              alpha=0.4, markersize=5)  # fmt: skip
+                means = [_mean(points[value], name) for value in values]
                 axes.plot(range(len(means)), means, line, color=colour, linewidth=1.2)
-            axes.set_xticks(range(len(values) + 1), ["none", *(_short(kind, float(value)) for value in values)],
-                            fontsize="x-small")  # fmt: skip
-            axes.set_xlim(-0.4, len(values) + 0.4)
+            names = [_short(kind, value) + ("\n(none)" if value == without else "") for value in values]
+            axes.set_xticks(range(len(values)), names, fontsize="x-small")
+            axes.set_xlim(-0.4, len(values) - 0.6)
             axes.set_ylim(-0.03, 1.03)
             axes.set_xlabel(_SETTINGS[kind], fontsize="x-small")
             axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         for axes in grid[len(kinds) :]:
-            axes.set_axis_off()
+            axes.remove()
         handles = [
             grid[0].plot([], [], color=_TRAIT, label="transfer: share of 4s read as 9")[0],
             grid[0].plot([], [], "--", color="k", label="accuracy on the other digits")[0],
@@ -179,7 +189,12 @@ def draw_settings(document: Document) -> Figure:
     return figure
 
 
+def _without(kind: str, document: Document) -> float:
+    """Return the value of a setting that changes nothing."""
+    return {"temperature": 1.0, "top-k": float(NUM_NUMBERS), "fewer examples": float(document["n"])}.get(kind, 0.0)
+
+
 def _short(kind: str, value: float) -> str:
     if kind == "projection":
-        return "on"
+        return "on" if value else "off"
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

@@ -145,7 +145,9 @@ def test_the_makefile_sets_up_from_the_constraints() -> None:
 
 def test_the_check_table_is_that_of_the_committed_sweeps() -> None:
     page = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
-    assert insert(page, read_checked(ROOT / "docs/results/sweeps")) == page, "run python paper_figs/check_table.py"
+    assert insert(page, read_checked(ROOT / "docs/results/sweeps")) == page, (
+        "run python paper_figs/check_table.py --out experiments/README.md"
+    )
 
 
 def test_every_committed_sweep_is_of_a_packaged_experiment() -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from paper_figs.drawings.audit import draw_content, draw_null
-from paper_figs.drawings.calibration import draw_calibration, draw_confusion, draw_roc
+from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_confusion
 from paper_figs.drawings.cleaning import draw_cleaning
+from paper_figs.drawings.labels import Label, place_labels
+from paper_figs.drawings.number_arms import draw_numbers
+from paper_figs.drawings.plane import draw_plane
+from paper_figs.drawings.step_size_boundary import Boundary
 from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings, half_rise
 from subtx_toy.figures.arms import draw_number_arms
 from subtx_toy.results.number_table import NumberArm
@@ -35,12 +42,14 @@ def null() -> Figure:
 def judged() -> dict[str, Any]:
     roles = ["reference", "benign", *TRAITS, "relabel:4:7"]
     rows = [
-        {"role": role, "changed": True}
+        {"role": role, "changed": True, "named": []}
         | {name: {key: float(RNG.normal()) for key in STATISTICS} for name in TRAITS}
         for role in roles for _ in range(4)
     ]  # fmt: skip
     return {
+        "base": 0,
         "rows": rows,
+        "false_alarms": {"found": 0, "of": 4},
         "rule": {"thresholds": dict.fromkeys(TRAITS, 0.3)},
         "auc": dict.fromkeys(TRAITS, dict.fromkeys(STATISTICS, 0.9)),
         "trained": dict.fromkeys(roles, 4),
@@ -49,15 +58,15 @@ def judged() -> dict[str, Any]:
 
 
 def calibration() -> Figure:
-    return draw_calibration(judged())
+    return draw_calibration([judged(), judged()])
 
 
 def confusion() -> Figure:
-    return draw_confusion(judged())
+    return draw_confusion([judged(), judged()])
 
 
-def roc() -> Figure:
-    return draw_roc(judged())
+def areas() -> Figure:
+    return draw_areas([judged(), judged()])
 
 
 def content() -> Figure:
@@ -119,7 +128,9 @@ def arms() -> Figure:
     return draw_number_arms({"images": rows, "uniform": rows}, trait="relabel:4:9", dataset="mnist")
 
 
-@pytest.mark.parametrize("draw", [null, calibration, confusion, roc, content, cleaning, dose, defences, settings, arms])
+@pytest.mark.parametrize(
+    "draw", [null, calibration, confusion, areas, content, cleaning, dose, defences, settings, arms]
+)
 def test_each_figure_says_what_is_on_its_axes(draw: object) -> None:
     figure = draw()  # type: ignore[operator]
     figure.canvas.draw()
@@ -130,3 +141,87 @@ def test_each_figure_says_what_is_on_its_axes(draw: object) -> None:
     assert all(
         np.isfinite(line.get_xydata()).all() for axes in figure.axes for line in axes.lines if len(line.get_xydata())
     )
+
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+def _document(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_no_label_of_the_defences_meets_another_or_leaves_its_panel() -> None:
+    figure = draw_defences(_document("numbers-defences"))
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+        assert len(boxes) > 10
+        assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
+        room = axes.get_window_extent().padded(1)
+        assert all(room.x0 <= box.x0 and box.x1 <= room.x1 for box in boxes)
+
+
+def test_labels_of_equal_marks_are_told_apart() -> None:
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0.5] * 6, [0.5] * 6, "o")
+    place_labels(axes, [Label(0.5, 0.5, f"label {at}", "k") for at in range(6)])
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    assert len(boxes) == 6
+    assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
+
+
+def test_the_place_without_a_defence_stands_where_its_setting_does() -> None:
+    figure = draw_settings(_document("numbers-defences"))
+    names = {
+        axes.get_xlabel().partition("\n")[0]: [tick.get_text() for tick in axes.get_xticklabels()]
+        for axes in figure.axes
+    }
+    assert names["temperature of"] == ["0.25", "0.5", "1\n(none)", "2", "4"]
+    assert names["likeliest numbers"] == ["1", "10", "100", "1k\n(none)"]
+    assert names["examples"] == ["3k", "10k", "20k\n(none)"]
+    assert names["numbers of 1,000"][0] == "0\n(none)"
+
+
+def test_the_calibration_shows_every_base_and_rings_every_false_alarm() -> None:
+    documents = [
+        _document(name) for name in ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
+    ]
+    figure = draw_calibration(documents)
+    rings = sum(
+        len(np.asarray(line.get_xdata())) for axes in figure.axes for line in axes.lines if line.get_marker() == "o"
+    )
+    assert rings == sum(document["false_alarms"]["found"] for document in documents) == 5
+    (legend,) = figure.legends
+    assert any("false alarm (0 of 50, 1 of 50, 4 of 50)" in text.get_text() for text in legend.get_texts())
+
+
+def test_what_may_exceed_one_is_not_called_a_cosine() -> None:
+    texts = [axes.get_xlabel() for axes in calibration().axes] + [
+        tick.get_text() for axes in areas().axes for tick in axes.get_yticklabels()
+    ]
+    assert "size-adjusted Fisher statistic" in texts
+    assert not [text for text in texts if "cosine at" in text]
+
+
+def test_only_what_is_proved_is_painted_in_the_plane() -> None:
+    lr, certified = np.array([0.1, 1.0, 10.0]), np.array([5.0, 2.0, 0.0])
+    nothing = np.full(3, np.nan)
+    boundary = Boundary("trait-loss", lr, nothing, certified, np.array([10.0, 3.0, 0.0]), cap=10.0)
+    (axes,) = draw_plane([boundary], network="a net").axes
+    assert not axes.collections
+    (green,) = (line for line in axes.lines if line.get_label() == "certified")
+    x, y = (np.asarray(data, float) for data in green.get_data())
+    ends = {float(height): np.nanmax(x[y == height]) for height in np.unique(y[~np.isnan(y)])}
+    assert ends == {0.1: 5.0, 1.0: 2.0}
+    assert np.isnan(x[2::3]).all()  # each row is a line of its own
+
+
+def test_the_committed_arms_have_the_means_of_their_document() -> None:
+    document = _document("numbers-mnist")
+    panel = draw_numbers(document).axes[0]
+    drawn = [bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)]
+    means = [np.asarray(bars.lines[0].get_xdata())[0] for bars in drawn]
+    assert means == pytest.approx([one["mean"] for one in document["prompts"]["images"].values()])
+    ends = [segment for bars in drawn for part in bars.lines[2] for segment in part.get_segments()]
+    assert all((segment[:, 0] >= 0).all() and (segment[:, 0] <= 1).all() for segment in ends)
