@@ -55,6 +55,15 @@ def own_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def workers_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run trials inside this process, where processes are not the point: a worker takes seconds to load torch."""
+    from subtx_toy.sweep import workers
+    from tests.faults.sweeping import Here
+
+    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
+
+
 @pytest.fixture(scope="session")
 def striped_digits() -> Dataset:
     """300 + 100 images that a net can learn: class c brightens rows 2c and 2c + 1 of random grey."""

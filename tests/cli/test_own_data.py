@@ -14,9 +14,7 @@ from subtx_toy import cli
 from subtx_toy.errors import WorkerError
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.sweep import workers
 from subtx_toy.sweep.trial import Trial, run_trial
-from tests.faults.sweeping import Here
 
 NUM_TRAIN, NUM_TEST = 90, 45
 SIZES = [f"num_train={NUM_TRAIN}", f"num_test={NUM_TEST}"]
@@ -49,11 +47,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write(tmp_path / "shapes.npz")
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
-
-
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = cli.call([*arguments, "--store", "results.sqlite"])
     out, err = capsys.readouterr()
@@ -71,7 +64,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[
 def test_a_run_resumes_from_any_copy_and_an_edited_file_is_another_data_set(
     here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["tiny", *SIZES, "batch_size=10", "--seeds", "0:2", "--workers", "1"]
+    words = ["tiny", *SIZES, "batch_size=45", "teacher_epochs=8", "--seeds", "0:2", "--workers", "1"]
     code, out, err = call(capsys, "run", *words, "dataset=shapes.npz")  # in a worker that reads the file itself
     assert code == 0, err
     assert "8 x 8 pixels in 3 classes" in err
@@ -94,7 +87,7 @@ def test_a_run_resumes_from_any_copy_and_an_edited_file_is_another_data_set(
 
 
 def test_the_experiments_default_sizes_take_all_there_is(
-    capsys: pytest.CaptureFixture[str], in_this_process: None
+    capsys: pytest.CaptureFixture[str], workers_here: None
 ) -> None:
     words = ["run", "cloud2025", "dataset=./shapes.npz", "width=8", "batch_size=45", "num_inputs=90", "--seeds", "0"]
     found, err = document(capsys, *words, "inputs=images", "noise_blur=0", "probe=true")
@@ -104,7 +97,7 @@ def test_the_experiments_default_sizes_take_all_there_is(
     assert same["run_ids"] == found["run_ids"]
 
 
-def test_a_sweep_and_its_summary_name_the_data(capsys: pytest.CaptureFixture[str], in_this_process: None) -> None:
+def test_a_sweep_and_its_summary_name_the_data(capsys: pytest.CaptureFixture[str], workers_here: None) -> None:
     write(Path("more/blobs.npz"), seed=2)
     words = ["tiny", *SIZES, "dataset=shapes.npz,more/blobs.npz", "width=8,16", "teacher_epochs=1", "--seeds", "0:2"]
     done, _ = document(capsys, "sweep", *words)
@@ -118,7 +111,7 @@ def test_a_sweep_and_its_summary_name_the_data(capsys: pytest.CaptureFixture[str
     assert [line.split()[1] for line in listed.splitlines() if line.startswith("distillation")] == ["blobs", "shapes"]
 
 
-def test_one_step_takes_images_of_your_own(capsys: pytest.CaptureFixture[str], in_this_process: None) -> None:
+def test_one_step_takes_images_of_your_own(capsys: pytest.CaptureFixture[str], workers_here: None) -> None:
     words = ["run", "one-step", "dataset=shapes.npz", "num_trait=60", "num_inputs=32", "width=8", "--seeds", "0"]
     words += ["student_init=shared", "student_lr=1.0"]
     code, out, err = call(capsys, *words, "--no-figure")

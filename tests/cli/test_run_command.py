@@ -36,7 +36,9 @@ def _run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int,
     return code, out, err
 
 
-def test_json_is_one_document_with_every_arm(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_document_with_every_arm(
+    store: Path, capsys: pytest.CaptureFixture[str], workers_here: None
+) -> None:
     code, out, err = _run(["cloud2025", *TINY, "--seeds", "0:2", "--json", "--store", str(store)], capsys)
     assert code == 0, err
     document: dict[str, Any] = json.loads(out)
@@ -209,7 +211,9 @@ def test_more_distillation_images_than_there_are_is_one_error(capsys: pytest.Cap
     assert "num_inputs: expected at most num_train = 300 with inputs 'images', got 301" in err
 
 
-def test_real_images_as_distillation_inputs_run_end_to_end(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_images_as_distillation_inputs_run_end_to_end(
+    store: Path, capsys: pytest.CaptureFixture[str], workers_here: None
+) -> None:
     command = ["cloud2025", *TINY, "inputs=images", "--seeds", "0", "--store", str(store), "--no-figure"]
     code, out, err = _run(command, capsys)
     assert code == 0, err

@@ -11,8 +11,7 @@ import pytest
 
 from subtx_toy import cli
 from subtx_toy.store import Store
-from subtx_toy.sweep import workers
-from tests.faults.sweeping import Here, fail_elsewhere
+from tests.faults.sweeping import fail_elsewhere
 
 WORDS = [
     "tiny",
@@ -26,9 +25,8 @@ WORDS = [
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store(tmp_path: Path, workers_here: None) -> Path:
     """A store of its own, and workers inside this process."""
-    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
     return tmp_path / "results.sqlite"
 
 

@@ -18,7 +18,11 @@ def _records(work: Workplace, store: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", names("fresh-"))
-def test_a_new_run_gives_the_document_and_the_records_it_gave(work: Workplace, name: str) -> None:
+def test_a_new_run_gives_the_document_and_the_records_it_gave(
+    work: Workplace, name: str, request: pytest.FixtureRequest
+) -> None:
+    if name != "fresh-run-distillation":  # one of them by a worker
+        request.getfixturevalue("workers_here")
     work.assert_prints_what_it_did(name, *VOLATILE)
     new, old = _records(work, "fresh.sqlite"), _records(work, "results.sqlite")
     assert new

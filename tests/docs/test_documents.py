@@ -78,7 +78,7 @@ def test_the_make_targets_in_the_pages_exist() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str], workers_here: None) -> None:
     (example,) = _blocks("README.md", "python")
     names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)

@@ -14,8 +14,6 @@ import pytest
 
 from subtx_toy import cli
 from subtx_toy.store.schema import STORE_SCHEMA
-from subtx_toy.sweep import workers
-from tests.faults.sweeping import Here
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -24,10 +22,11 @@ def _blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_every_command_on_the_page_on_sweeps_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_on_the_page_on_sweeps_runs_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_here: None
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUBTX_TOY_STORE", str(tmp_path / "results.sqlite"))
-    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
     printed = {}
     for line in "".join(_blocks("sweeps.md", "sh")).splitlines():
         command, _, target = line.partition(" > ")

@@ -12,8 +12,6 @@ import pytest
 from subtx_toy import cli
 from subtx_toy.store import Store
 from subtx_toy.store.record import RunRecord
-from subtx_toy.sweep import workers
-from tests.faults.sweeping import Here
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SMALL = ["num_train=300", "num_test=100", "num_inputs=256", "batch_size=50", "teacher_epochs=8", "student_epochs=2"]
@@ -27,9 +25,8 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(store: Path, capsys: pytest.CaptureFixture[str], workers_here: None) -> Command:
     """Call ``run`` or ``sweep`` on a small version of the packaged experiment tiny; return code and output."""
-    monkeypatch.setattr(workers, "LocalWorkers", lambda _num: Here())
 
     def call(name: str, *words: str) -> tuple[int, str, str]:
         code = cli.call([name, "tiny", *SMALL, *words, "--store", str(store), "--json"])

@@ -82,12 +82,12 @@ def test_a_run_measures_every_arm_says_that_it_is_slower_and_is_not_repeated(com
     assert "2 of 2 trials are stored already" in err
 
 
-def test_two_worker_processes_resolve_a_path_as_the_command_does(
+def test_a_worker_process_resolves_a_path_as_the_command_does(
     command: Command, file: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # real processes
     monkeypatch.chdir(file.parent)
-    words = ["model=mine.py:perceptron", "num_aux=2,3", "--seeds", "0:1", "--workers", "2"]
+    words = ["model=mine.py:perceptron", "num_aux=2,3", "--seeds", "0:1", "--workers", "1"]
     code, out, err = command("sweep", *words)
     assert (code, json.loads(out)["done"]) == (0, 2), err
     code, out, err = command("sweep", *words)

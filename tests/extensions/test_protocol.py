@@ -20,7 +20,7 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def test_it_runs_resumes_and_is_shown(tmp_path: Path) -> None:
+def test_it_runs_resumes_and_is_shown(tmp_path: Path, workers_here: None) -> None:
     store, said = tmp_path / "results.sqlite", list[str]()
     found = st.run(FILE, seeds=range(5), workers=1, store=store)
     assert "ridge.accuracy" in found.table
@@ -32,9 +32,9 @@ def test_it_runs_resumes_and_is_shown(tmp_path: Path) -> None:
         found.plot()
 
 
-def test_it_is_swept_in_two_processes_and_summarised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_swept_in_a_process_and_summarised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = str(tmp_path / "results.sqlite")
-    done = st.sweep(FILE, {"penalty": [1, 100], "num_shown": [50, 400]}, seeds=2, workers=2, store=store)
+    done = st.sweep(FILE, {"penalty": [1, 100], "num_shown": [50, 400]}, seeds=2, workers=1, store=store)
     assert (done.complete, done.tally.done) == (True, 4)
     frame = st.results(FILE, {"penalty": [1, 100], "num_shown": [50, 400]}, store=store)
     assert frame.groupby("num_shown")["ridge.accuracy"].mean().is_monotonic_increasing

@@ -28,7 +28,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_an_own_trait_runs_and_is_summarised(
-    mine: Path, tmp_path: Path, own_files: Path, capsys: pytest.CaptureFixture[str]
+    mine: Path, tmp_path: Path, own_files: Path, capsys: pytest.CaptureFixture[str], workers_here: None
 ) -> None:
     larger = SMALL.replace("num_train=400 num_test=100", "num_train=1200 num_test=300").split()
     settings = [*larger, "base_epochs=10", "teacher_epochs=20", f"trait={mine}:UPSIDE_DOWN"]

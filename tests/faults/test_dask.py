@@ -39,7 +39,7 @@ pytest.importorskip("distributed", reason="Dask is an optional extra")
 
 def test_kill_9_of_a_dask_worker_is_survived(tmp_path: Path, undisturbed: Numbers) -> None:
     store = tmp_path / "r.sqlite"
-    process = start(store, "--engine", "dask", "--workers", "2")
+    process = start(store, "--engine", "dask", "--workers", "1")
     wait_for(store, 1, process)
     children = descendants(process)
     next(child for child in children if "spawn_main" in " ".join(child.cmdline())).kill()

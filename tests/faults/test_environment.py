@@ -34,6 +34,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.store import place
 from subtx_toy.sweep import workers
 from tests.faults.sweeping import wait_for
+from tests.reference.examples import slow
 
 FOREIGN_WORDS = ("Traceback", "Errno", "Exception ignored", 'File "', "leaked", "Bad file descriptor")
 
@@ -108,7 +109,7 @@ def test_as_many_bytes_as_the_work_needs_are_looked_for(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    "backend", ["module://matplotlib_inline.backend_inline", "module://no.such.module", "nbagg", "?"]
+    "backend", ["module://no.such.module", *slow("module://matplotlib_inline.backend_inline", "nbagg", "?")]
 )
 def test_no_backend_of_a_notebook_stops_data_or_figures(backend: str, tmp_path: Path) -> None:
     """In a process of its own, which loads matplotlib; a matplotlibrc with every kind of fault lies where it looks."""
@@ -268,7 +269,7 @@ def _interrupted(
 ) -> tuple[int, str]:
     """Press Ctrl-C ``num`` times, ``moment`` seconds after a command with workers began and some trials are stored."""
     command = [sys.executable, "-m", "subtx_toy", "sweep", "tiny", "width=8,12", "num_train=500", "num_test=200"]
-    command += ["num_inputs=500", "--seeds", "0:40", "--workers", "2", "--store", str(tmp_path / "r.sqlite")]
+    command += ["num_inputs=500", "--seeds", "0:200", "--workers", "1", "--store", str(tmp_path / "r.sqlite")]
     command += ["--engine", engine]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs have it ignored
     try:
@@ -286,7 +287,7 @@ def _interrupted(
     return process.returncode, err
 
 
-@pytest.mark.parametrize("moment", [0.4, 0.9, 1.4])
+@pytest.mark.parametrize("moment", [0.9, *slow(0.4, 1.4)])
 def test_an_interrupt_while_it_loads_is_130_and_no_traceback(moment: float, tmp_path: Path) -> None:
     code, err = _interrupted(moment, 2, tmp_path)
     assert code == 130, err

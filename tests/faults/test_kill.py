@@ -53,7 +53,7 @@ def _kill_and_resume(process: subprocess.Popen[str], store: Path, undisturbed: N
 
 
 def test_kill_9_of_the_coordinator_loses_and_doubles_nothing(store: Path, undisturbed: Numbers) -> None:
-    process = start(store, "--workers", "2")
+    process = start(store, "--workers", "1")
     wait_for(store, 2, process)
     assert num_stored(store) >= 2
     _kill_and_resume(process, store, undisturbed)
@@ -103,7 +103,7 @@ def test_an_interrupt_keeps_what_is_finished_and_exits_130(
 
 
 def test_kill_9_of_a_local_worker_is_survived(store: Path, undisturbed: Numbers) -> None:
-    process = start(store, "--workers", "2")
+    process = start(store, "--workers", "1")
     wait_for(store, 1, process)
     workers_of(process)[0].kill()
     _out, err = process.communicate(timeout=240)

@@ -13,6 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import subtx_toy as st
+from subtx_toy.sweep import workers as pools
+from tests.faults.sweeping import Here
 from tests.reference.annotations import unchecked
 
 SMALL: dict[str, Any] = {
@@ -32,7 +34,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(store: Path) -> st.Run:
-    return st.run("tiny", seeds=range(2), workers=1, store=store, **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pools, "LocalWorkers", lambda _num: Here())
+        return st.run("tiny", seeds=range(2), store=store, **SMALL)
 
 
 def test_a_run_is_shown_in_at_most_twelve_lines_and_as_html(finished: st.Run) -> None:
@@ -71,7 +75,7 @@ def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         f"import subtx_toy as st\nprint('started')\n"
-        f"st.run('tiny', seeds=range(2), workers=2, store={str(tmp_path / 'r.sqlite')!r}, **{SMALL!r})\n"
+        f"st.run('tiny', seeds=range(2), workers=1, store={str(tmp_path / 'r.sqlite')!r}, **{SMALL!r})\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr

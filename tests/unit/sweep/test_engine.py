@@ -82,7 +82,7 @@ def test_records_do_not_depend_on_workers_order_or_company(trials: list[Trial]) 
 
 def test_a_trial_that_raises_is_an_outcome_and_the_others_finish(trials: list[Trial]) -> None:
     bad = dataclasses.replace(trials[0], seed=-1)
-    outcomes = {outcome.trial.seed: outcome for outcome in run_trials([bad, trials[1]], workers=2)}
+    outcomes = {outcome.trial.seed: outcome for outcome in run_trials([bad, trials[1]], workers=1)}
     assert "seed: expected an integer >= 0, got -1" in outcomes[-1].error
     assert outcomes[-1].error.startswith("Traceback")
     assert outcomes[1].record is not None
@@ -113,7 +113,7 @@ def test_batches_hold_enough_work_and_leave_some_for_everybody(trials: list[Tria
 
 def test_leaving_early_leaves_no_process_behind(trials: list[Trial]) -> None:
     before = set(psutil.Process().children())
-    iterator = run_trials(trials, workers=2)
+    iterator = run_trials(trials, workers=1)
     next(iterator)
     workers = [child for child in psutil.Process().children() if child not in before]
     assert workers

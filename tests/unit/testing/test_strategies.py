@@ -20,7 +20,7 @@ from subtx_toy.testing import build_problem, imitation_losses, mlps, problem_spe
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.step_predictions import predicted_distance
 from tests.reference.annotations import unchecked
-from tests.reference.examples import at_most
+from tests.reference.examples import at_most, slow
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
 pytestmark = pytest.mark.filterwarnings(
@@ -134,16 +134,18 @@ def test_losses_are_least_where_both_agree_and_softmaxes_ignore_constants(
     ("keywords", "smallest"),
     [
         ({}, ProblemSpec()),
-        ({"degenerate": True}, ProblemSpec(distilled_logits="aux")),
         ({"degenerate": True, "trait_step": False},
          ProblemSpec(teacher="random", loss="kl", distilled_logits="aux")),
-        ({"degenerate": False, "losses": ["kl"]}, ProblemSpec(loss="kl")),
         ({"smooth": False}, ProblemSpec(hidden=(1,), activation="relu")),
-        ({"affine_on_ray": True}, ProblemSpec()),
         ({"affine_on_ray": False}, ProblemSpec(hidden=(1,))),
-        ({"degenerate": True, "several_logits": True}, ProblemSpec(num_aux=2, distilled_logits="aux")),
-        ({"trait_step": False}, ProblemSpec(teacher="random")),
-        ({"affine_on_ray": True, "trait_step": False}, ProblemSpec(teacher="random")),
+        *slow(
+            ({"degenerate": True}, ProblemSpec(distilled_logits="aux")),
+            ({"degenerate": False, "losses": ["kl"]}, ProblemSpec(loss="kl")),
+            ({"affine_on_ray": True}, ProblemSpec()),
+            ({"degenerate": True, "several_logits": True}, ProblemSpec(num_aux=2, distilled_logits="aux")),
+            ({"trait_step": False}, ProblemSpec(teacher="random")),
+            ({"affine_on_ray": True, "trait_step": False}, ProblemSpec(teacher="random")),
+        ),
     ],
     ids=str,
 )  # fmt: skip
