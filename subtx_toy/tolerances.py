@@ -21,6 +21,10 @@ FP64_FORMULA = 1e-12
 """Two float64 evaluations of one formula, or of one gradient, in another order of summation: sums of up to about
 a thousand terms of size 1 differ by 1e-13 at most, errors of a formula by far more."""
 
+SLOPE_OF_LAZINESS = 0.5
+"""By how much a factor of ten between distances may be off: the model of output scale a lies within O(1/a) of the
+linearised one, and the next order is 1/a^2, one per cent at a = 100."""
+
 FP64_STEP = 1e-10
 """Float64 parameters after up to some tens of optimiser steps on two routes: Adam divides by the root of a second
 moment, which magnifies the difference of 1e-15 a step where gradients are small."""

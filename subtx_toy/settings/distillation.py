@@ -22,7 +22,7 @@ from subtx_toy.settings.base import (
     size_faults,
     temperature_faults,
 )
-from subtx_toy.settings.named import ACTIVATION_NAMES, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
+from subtx_toy.settings.named import ACTIVATION_NAMES, MOMENTUM_OPTIMIZERS, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
 
 BF16_VERSION = 2
 """The same for runs in bfloat16 alone; since 2, hidden layers of ReLU are kept in bfloat16."""
@@ -61,8 +61,10 @@ class RunConfig(Settings):
         "adam", description="of the teacher and of the students; one of your own by a factory(parameters, lr=...)"
     )
     lr: Positive = Field(3e-4, description="step size of the optimiser, both phases")
-    momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(0.0, description="of sgd")
-    weight_decay: NonNegative = Field(0.0, description="L2 inside adam and sgd, decoupled in adamw")
+    momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        0.0, description="of sgd; nesterov needs one above 0"
+    )
+    weight_decay: NonNegative = Field(0.0, description="decoupled in adamw, L2 inside the others")
     decay_towards: Literal["zero", "init"] = Field("zero", description="where weight decay pulls: to 0, or to the init")
     batch_size: Count = Field(1024, description="images a step; the last batch of an epoch may be smaller")
     teacher_batch_size: CountOrZero = Field(0, description="images a step of the teacher; 0 is batch_size")
@@ -97,6 +99,14 @@ class RunConfig(Settings):
     students: Literal["all", "shared", "aux", "student_aux"] = Field(
         "all", description="students trained: all four, those of the shared init, those on auxiliary logits, or one"
     )
+    linearized: Literal["none", "student", "both"] = Field(
+        "none", description="models replaced by their first-order expansion around their own init"
+    )
+    output_scale: Annotated[float, Field(ge=1e-3, le=1e4)] = Field(
+        1.0,
+        description="a, where every model is f0 + a (f - f0) with f0 its own init and steps are lr / a; "
+        "a large one is the linearised model",
+    )
     probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 
     metric: Annotated[str, NamedOr(("",), "a function")] = Field(
@@ -128,8 +138,11 @@ class RunConfig(Settings):
         noise, given = self.inputs in NOISE_INPUTS, f"with inputs {self.inputs!r}"
         shaped = self.noise_blur or self.noise_dim
         faults = {
-            f"momentum: expected 0 unless optimizer is 'sgd', got {self.momentum}": (
-                self.momentum and self.optimizer != "sgd"
+            f"momentum: expected 0 unless optimizer is 'sgd' or 'nesterov', got {self.momentum}": (
+                self.momentum and self.optimizer not in MOMENTUM_OPTIMIZERS
+            ),
+            "momentum: expected a number > 0 with optimizer 'nesterov', got 0": (
+                self.optimizer == "nesterov" and not self.momentum
             ),
             f"temperature: expected 1 with loss 'squared_error', got {self.temperature}": (
                 self.temperature != 1.0 and self.loss == "squared_error"
@@ -146,6 +159,7 @@ class RunConfig(Settings):
         }
         problems = [fault for fault, found in faults.items() if found]
         problems += temperature_faults(self.temperature, self.precision)
+        problems += self._faults_of_expansion()
         InputError.gather([*problems, *self._faults_of_own_objects(), *self.faults_of_named_data()])
         return self
 
@@ -164,6 +178,24 @@ class RunConfig(Settings):
             yield f"noise_dim: expected an integer <= {size}, the pixels of an image, got {self.noise_dim}"
         if self.noise_blur and len(image_shape) < 2:
             yield f"noise_blur: expected 0 for images without rows and columns, got {self.noise_blur}"
+
+    def _faults_of_expansion(self) -> Iterator[str]:
+        """Yield what a linearised or scaled model cannot be combined with."""
+        changed = [
+            name for name, default in (("linearized", "none"), ("output_scale", 1.0)) if getattr(self, name) != default
+        ]
+        if len(changed) == 2:
+            yield f"output_scale: expected 1 with linearized {self.linearized!r}, got {self.output_scale}"
+        plain = {"weight_decay": 0.0, "probe": False, "metric": "", "model": "mlp"}
+        for name in changed:
+            given = f"with {name} {getattr(self, name)!r}"
+            for other, default in plain.items():
+                if (value := getattr(self, other)) != default:
+                    yield f"{other}: expected {default!r} {given}, got {value!r}"
+            if "optimizer" in self.own_objects:
+                yield f"optimizer: expected one of this package {given}, got {self.optimizer!r}"
+            if self.precision == "bf16":
+                yield f"precision: expected 'fp32' or 'fp64' {given}, got 'bf16'"
 
     def _faults_of_own_objects(self) -> Iterator[str]:
         def differing(*names: str) -> str:

@@ -13,7 +13,8 @@ from subtx_toy.files.python_objects import is_reference
 from subtx_toy.settings.messages import nearest
 
 ACTIVATION_NAMES = ("relu", "tanh", "gelu", "softplus", "sigmoid")
-OPTIMIZER_NAMES = ("adam", "adamw", "sgd")
+OPTIMIZER_NAMES = ("adam", "adamw", "sgd", "nesterov", "rmsprop", "sign")
+MOMENTUM_OPTIMIZERS = ("sgd", "nesterov")
 
 NOISE_INPUTS = ("uniform", "gaussian")
 """Distillation inputs without content; the others are made of the training images."""

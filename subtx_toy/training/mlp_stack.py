@@ -39,14 +39,11 @@ class MLPStack:
         for d_in, d_out in itertools.pairwise(model.sizes):
             shapes += [(len(members), d_out, d_in), (len(members), d_out)]
         starts = [0, *itertools.accumulate(-(-int(np.prod(shape)) // pad) * pad for shape in shapes)]
+        self._layout = list(zip(starts, shapes, strict=False))
         self.theta = torch.zeros(starts[-1], dtype=dtype)
         self.gradient = torch.zeros_like(self.theta)
-
-        def blocks(flat: Tensor) -> list[Tensor]:
-            return [flat[at : at + int(np.prod(shape))].view(shape) for at, shape in zip(starts, shapes, strict=False)]
-
-        self._weights, self._biases = blocks(self.theta)[::2], blocks(self.theta)[1::2]
-        self._weight_grads, self._bias_grads = blocks(self.gradient)[::2], blocks(self.gradient)[1::2]
+        self._weights, self._biases = self._blocks(self.theta)
+        self._weight_grads, self._bias_grads = self._blocks(self.gradient)
         for member, params in enumerate(members):
             self.load(member, params)
 
@@ -59,6 +56,16 @@ class MLPStack:
         self._a = [torch.empty(num, batch_size, size, dtype=hidden) for size in model.sizes[1:-1]]
         self._below = torch.empty(max((a.numel() for a in self._a), default=0), dtype=hidden)
         self._ones = torch.ones(1, batch_size, dtype=dtype)
+
+    def _blocks(self, flat: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the weights ``[s, out, in]`` and the biases ``[s, out]`` of each layer in a vector of this layout."""
+        parts = [flat[at : at + int(np.prod(shape))].view(shape) for at, shape in self._layout]
+        return parts[::2], parts[1::2]
+
+    @property
+    def moving(self) -> Tensor:
+        """The flat vector that an optimiser changes."""
+        return self.theta
 
     def load(self, member: int, params: Params) -> None:
         """Overwrite the parameters of one member."""

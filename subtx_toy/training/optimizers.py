@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam  # the first optimiser of torch's classes loads its compiler, two seconds of CPU
+from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from subtx_toy.errors import USER_FAULTS, InputError
+from subtx_toy.settings.named import MOMENTUM_OPTIMIZERS
 
 Step = Callable[[], None]
 OptimizerFactory = Callable[..., object]
@@ -21,7 +24,8 @@ OptimizerFactory = Callable[..., object]
 class OptimizerSettings:
     """Which optimiser, by its key in OPTIMIZERS, or a user's ``factory``, which gets the step size ``lr`` only.
 
-    Weight decay is L2 in adam and sgd, decoupled in adamw, towards ``"zero"`` or the first parameters, ``"init"``.
+    Weight decay is decoupled in adamw and L2 in the others, towards ``"zero"`` or the first parameters, ``"init"``.
+    ``momentum`` is of sgd (heavy ball) and of nesterov, which needs one.
     """
 
     name: str = "adam"
@@ -37,12 +41,40 @@ class OptimizerSettings:
         return self.weight_decay if self.decay_towards == "zero" else 0.0
 
 
+class SignDescent(torch.optim.Optimizer):
+    """Every weight moves by ``lr`` against the sign of its gradient, or stays where the gradient is 0.
+
+    Reference: Bernstein et al. 2018, arXiv:1802.04434, without momentum.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Take one step along the ``grad`` of every parameter that has one."""
+        del closure
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    _sign_step(parameter, parameter.grad, lr=group["lr"], weight_decay=group["weight_decay"])
+
+
+def _sign_step(theta: Tensor, gradient: Tensor, *, lr: float, weight_decay: float) -> None:
+    if weight_decay:
+        gradient = gradient.add(theta, alpha=weight_decay)
+    theta.sub_(gradient.sign(), alpha=lr)
+
+
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
+    "nesterov": partial(torch.optim.SGD, nesterov=True),
+    "rmsprop": torch.optim.RMSprop,
+    "sign": SignDescent,
 }
-"""Torch's classes by name; Adam and AdamW have betas (.9, .999) and eps 1e-8."""
+"""Optimisers by name; Adam and AdamW have betas (.9, .999), RMSprop has alpha .99, and all three eps 1e-8."""
 
 
 def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
@@ -50,7 +82,7 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) ->
     parameters = list(parameters)
     if settings.factory is not None:
         return _own(settings.factory, parameters, settings)
-    more = {"momentum": settings.momentum} if settings.name == "sgd" else {}
+    more = {"momentum": settings.momentum} if settings.name in MOMENTUM_OPTIMIZERS else {}
     optimizer = OPTIMIZERS[settings.name](parameters, lr=settings.lr, weight_decay=settings.decay_to_zero, **more)
     pull = _pull_towards_start(settings, parameters)
     if pull is not None:
@@ -59,7 +91,10 @@ def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) ->
 
 
 def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
-    """Return what takes one step of a flat vector along its ``grad``, in place: torch's ``fused=True``, bit for bit."""
+    """Return what takes one step of a flat vector along its ``grad``, in place.
+
+    Bit for bit torch's ``fused=True`` where torch has it, its plain update elsewhere.
+    """
     assert settings.name in OPTIMIZERS, "a user's optimiser is not fused"
     pull = _pull_towards_start(settings, [theta])
     means, squares, num_steps = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros(())
@@ -70,11 +105,19 @@ def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
         if pull is not None:
             pull()
         assert theta.grad is not None, "a gradient has to be there"
-        if settings.name == "sgd":
+        if settings.name in MOMENTUM_OPTIMIZERS:
             sgd(
                 [theta], [theta.grad], velocity, fused=True, lr=settings.lr, momentum=settings.momentum,
-                weight_decay=settings.decay_to_zero, dampening=0.0, nesterov=False, maximize=False,
+                weight_decay=settings.decay_to_zero, dampening=0.0, nesterov=settings.name == "nesterov",
+                maximize=False,
             )  # fmt: skip
+        elif settings.name == "rmsprop":
+            rmsprop(
+                [theta], [theta.grad], [squares], [], [], [num_steps], foreach=False, lr=settings.lr, alpha=0.99,
+                eps=1e-8, weight_decay=settings.decay_to_zero, momentum=0.0, centered=False,
+            )  # fmt: skip
+        elif settings.name == "sign":
+            _sign_step(theta, theta.grad, lr=settings.lr, weight_decay=settings.decay_to_zero)
         else:
             adam(
                 [theta], [theta.grad], [means], [squares], [], [num_steps], fused=True, lr=settings.lr,

@@ -57,15 +57,26 @@ TrainerFactory = Callable[[Setup, Sequence[Params], Loss, Sequence[str]], Traine
 
 
 class StackTrainer:
-    """The fast route: one stack, one fused optimiser over all members (elementwise, so they stay independent)."""
+    """The fast route: one stack, one fused optimiser over all members (elementwise, so they stay independent).
 
-    def __init__(self, setup: Setup, members: Sequence[Params], loss: Loss, outputs: Sequence[str]) -> None:
+    ``stack`` is a function of the same parameters other than the perceptron itself, such as its linearisation.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        members: Sequence[Params],
+        loss: Loss,
+        outputs: Sequence[str],
+        *,
+        stack: MLPStack | None = None,
+    ) -> None:
         model, rows = setup.model, setup.num_rows
         assert isinstance(model, MLP), "other models are trained by AutogradTrainer"
-        self._stack = MLPStack(model, members, batch_size=rows, products=products(setup.precision))
-        self._stack.theta.grad = self._stack.gradient
+        self._stack = stack or MLPStack(model, members, batch_size=rows, products=products(setup.precision))
+        self._stack.moving.grad = self._stack.gradient
         self.logits, self.params = self._stack.forward, self._stack.params
-        self._take_step = fused_step(setup.optimizer, self._stack.theta)
+        self._take_step = fused_step(setup.optimizer, self._stack.moving)
         self._loss, self._columns = loss, [model.columns(name) for name in outputs]
         # Outputs outside a member's columns never get a gradient, so these zeros stay.
         gradient = torch.zeros(len(members), rows, model.num_outputs, dtype=self._stack.theta.dtype)

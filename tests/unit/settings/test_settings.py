@@ -71,6 +71,8 @@ def valid_values(draw: st.DrawFn) -> dict[str, object]:
         "student_noise_unit": draw(st.sampled_from(["absolute", "parameter_sd"])),
         "student_noise_layers": draw(st.sampled_from(["all", "hidden"])),
         "students": draw(st.sampled_from(["all", "shared", "aux", "student_aux"])),
+        "linearized": "none",
+        "output_scale": 1.0,
         "probe": draw(st.booleans()) if depth else False,
         "metric": draw(st.sampled_from(["", "subtx_toy.problem.model:accuracy"])),
         "precision": draw(st.sampled_from(["fp32", "fp64", "bf16"])),
@@ -150,7 +152,19 @@ def test_an_unknown_key_suggests_the_nearest(name: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"momentum": 0.9}, "momentum: expected 0 unless optimizer is 'sgd', got 0.9"),
+        ({"momentum": 0.9}, "momentum: expected 0 unless optimizer is 'sgd' or 'nesterov', got 0.9"),
+        ({"optimizer": "nesterov"}, "momentum: expected a number > 0 with optimizer 'nesterov', got 0"),
+        ({"linearized": "both", "output_scale": 2.0}, "output_scale: expected 1 with linearized 'both', got 2.0"),
+        ({"output_scale": 2.0, "weight_decay": 0.1}, "weight_decay: expected 0.0 with output_scale 2.0, got 0.1"),
+        ({"linearized": "student", "probe": True}, "probe: expected False with linearized 'student', got True"),
+        (
+            {"linearized": "both", "precision": "bf16"},
+            "precision: expected 'fp32' or 'fp64' with linearized 'both', got 'bf16'",
+        ),
+        (
+            {"output_scale": 2.0, "optimizer": "torch.optim:SGD"},
+            "optimizer: expected one of this package with output_scale 2.0, got 'torch.optim:SGD'",
+        ),
         ({"temperature": 2.0, "loss": "squared_error"}, "temperature: expected 1 with loss 'squared_error', got 2.0"),
         ({"inputs": "images", "input_pool": "fresh"}, "input_pool: expected 'fixed' with inputs 'images', got 'fresh'"),
         (
@@ -310,6 +324,7 @@ OTHER_VALUES: dict[str, object] = {
     "student_noise_unit": "parameter_sd",
     "student_noise_layers": "hidden",
     "students": "shared",
+    "linearized": "both",
     "probe": True,
     "noise_grid": True,
 }
@@ -343,7 +358,7 @@ def test_paths_are_names_of_data_sets(text: str) -> None:
     assert RunConfig().override([f"dataset={text}"]).dataset == text
 
 
-PINNED = {1: "98cc4cdcf3facbc1"}
+PINNED = {1: "2701ae7ff9f0d9ce"}
 """Digest of the defaults of each RESULTS_VERSION."""
 
 

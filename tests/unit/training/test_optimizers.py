@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.reference.closeness import assert_close
 from tests.reference.examples import slow
 
 SETTINGS: list[dict[str, Any]] = [{"name": "adam"}, {"name": "adamw"}, {"name": "sgd", "lr": 0.1, "momentum": 0.5}]
+SETTINGS += [{"name": "nesterov", "lr": 0.1, "momentum": 0.5}, {"name": "rmsprop"}, {"name": "sign"}]
 
 
 def _path(start: Tensor, centre: Tensor, *, fused: bool, **settings: Any) -> Tensor:
@@ -43,6 +45,8 @@ TORCH: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
+    "nesterov": partial(torch.optim.SGD, nesterov=True),
+    "rmsprop": torch.optim.RMSprop,
 }
 
 
@@ -50,6 +54,8 @@ TORCH: dict[str, Callable[..., torch.optim.Optimizer]] = {
 @pytest.mark.parametrize(("name", "settings"), [
     ("adam", {"lr": 0.05}), ("adam", {"lr": 0.05, "weight_decay": 0.3}), ("adamw", {"lr": 0.05, "weight_decay": 0.3}),
     ("sgd", {"lr": 0.1}), ("sgd", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.3}),
+    ("nesterov", {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.3}),
+    ("rmsprop", {"lr": 0.05}), ("rmsprop", {"lr": 0.05, "weight_decay": 0.3}),
 ])  # fmt: skip
 def test_fused_updates_are_to_the_bit_those_of_torchs_classes(
     name: str, settings: dict[str, Any], dtype: torch.dtype
@@ -65,7 +71,8 @@ def test_fused_updates_are_to_the_bit_those_of_torchs_classes(
         return x.detach()
 
     ours = path(lambda x: fused_step(OptimizerSettings(name, **settings), x))
-    assert torch.equal(ours, path(lambda x: TORCH[name]([x], fused=True, **settings).step))
+    fused = {} if name == "rmsprop" else {"fused": True}  # torch has no fused RMSprop
+    assert torch.equal(ours, path(lambda x: TORCH[name]([x], **fused, **settings).step))
     assert not torch.equal(ours, path(lambda x: fused_step(OptimizerSettings(name, **(settings | {"lr": 0.049})), x)))
 
 
@@ -88,6 +95,17 @@ def test_decay_to_zero_is_told_from_it(settings: dict[str, Any]) -> None:
         assert_close(to_zero, to_init, FP64_STEP)
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_signs_move_every_weight_by_the_step_size(fused: bool) -> None:
+    x = torch.tensor([3.0, -2.0, 0.5, 1.0], requires_grad=True)
+    settings = OptimizerSettings("sign", lr=0.25, weight_decay=0.5)
+    step = fused_step(settings, x) if fused else make_optimizer(settings, [x]).step
+    x.grad = torch.tensor([1e-9, 4.0, 0.0, -0.5])
+    step()
+    # With the decay the gradients are 1.5, 3, .25 and 0: the last weight stays.
+    assert x.tolist() == [2.75, -2.25, 0.25, 1.0]
+
+
 def test_the_settings_name_the_optimisers_of_the_table() -> None:
     assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
 
@@ -98,8 +116,8 @@ from subtx_toy.training.optimizers import OptimizerSettings, fused_step
 import subtx_toy.audit.verdict, subtx_toy.protocols.protocol, subtx_toy.stats
 theta = torch.zeros(3)
 theta.grad = torch.ones(3)
-for name in ("adam", "adamw", "sgd"):
-    fused_step(OptimizerSettings(name, lr=0.1), theta)()
+for name in ("adam", "adamw", "sgd", "nesterov", "rmsprop", "sign"):
+    fused_step(OptimizerSettings(name, lr=0.1, momentum=0.5), theta)()
 assert not {"torch._dynamo", "scipy.stats"} & set(sys.modules)
 """
 USUAL_STEPS = "import sys, torch; torch.optim.Adam([torch.zeros(3)]); assert 'torch._dynamo' in sys.modules"

@@ -29,6 +29,9 @@ OPTIMIZERS: dict[str, dict[str, object]] = {
     "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
     "sgd": {"optimizer": "sgd", "lr": 0.1},
     "sgd with momentum and decay": {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1},
+    "nesterov": {"optimizer": "nesterov", "lr": 0.1, "momentum": 0.9},
+    "rmsprop": {"optimizer": "rmsprop"},
+    "sign": {"optimizer": "sign"},
 }
 SIZES = (8, 8, 5, 8, 1)
 
