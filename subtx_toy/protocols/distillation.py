@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -19,12 +20,14 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
 from subtx_toy.problem.losses import cross_entropy, distillation_loss, scaled
 from subtx_toy.problem.model import HiddenModel
+from subtx_toy.problem.params import Params
 from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import diverged_epochs
 from subtx_toy.training import pulse
 from subtx_toy.training.inputs import PoolSettings, Targets, distillation_inputs
+from subtx_toy.training.linearized import LinearizedTrainer, ScaledOutputTrainer
 from subtx_toy.training.optimizers import OptimizerFactory, OptimizerSettings
 from subtx_toy.training.phase import HeldOut, run_phase
 from subtx_toy.training.representations import measure_representations
@@ -84,6 +87,19 @@ def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
     )
 
 
+def trainer_of(config: RunConfig, setup: Setup, member: str, base: Params | None = None) -> TrainerFactory:
+    """Return what trains a ``"teacher"`` or ``"student"``: as fast as can be, or in the function the settings ask for.
+
+    ``base`` is where that function is expanded; by default each member's own parameters when it is made.
+    """
+    bases = None if base is None else [base]
+    if config.linearized == "both" or config.linearized == member:
+        return partial(LinearizedTrainer, bases=bases)
+    if config.output_scale != 1.0:
+        return partial(ScaledOutputTrainer, scale=config.output_scale, bases=bases)
+    return fastest_trainer(setup)
+
+
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is recorded
 def run_protocol(
     config: RunConfig, dataset: Dataset, *, seed: int, trainer: TrainerFactory | None = None, watch: Watch | None = None
@@ -95,10 +111,12 @@ def run_protocol(
     """
     pulse.expect(config.teacher_epochs + config.student_epochs)
     setup = setup_of(config, dataset, seed=seed)
-    model, make_trainer = setup.model, trainer or fastest_trainer(setup)
+    model = setup.model
     if config.probe and not isinstance(model, HiddenModel):
         raise InputError(f"probe: expected false with {config.model!r}, which has no hidden(params, inputs), got true")
     base_params = shared_init(model, seed=seed, dtype=setup.dtype)
+    make_teacher = trainer or trainer_of(config, setup, "teacher", base_params)
+    make_students = trainer or trainer_of(config, setup, "student")
     metric = metric_of(config, model, dataset)
     measured = metric("reference", base_params)  # a function that cannot be used is found out here
     held_out = HeldOut(setup, dataset)
@@ -110,16 +128,17 @@ def run_protocol(
         return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
 
     def train() -> Teacher:
-        learner = make_trainer(setup, [base_params], learning_loss, ["class"])
+        learner = make_teacher(setup, [base_params], learning_loss, ["class"])
         after = after_step("teacher", learner)
         return train_teacher(setup, dataset, held_out, learner, epochs=config.teacher_epochs, after_step=after)
 
     # Only plain runs share a teacher: another trainer is another computation, and a watch wants to see every step.
     plain = trainer is None and watch is None
-    key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale)
+    kind = (config.linearized == "both", config.output_scale)
+    key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale, kind)
     taught = _TEACHERS.get(key, train) if plain else train()
     pulse.reach(config.teacher_epochs)  # also if the teacher was found
-    teacher = make_trainer(setup, [taught.params], learning_loss, ["class"])
+    teacher = make_teacher(setup, [taught.params], learning_loss, ["class"])
 
     arms = [arm for arm, choices in STUDENTS.items() if config.students in ("all", arm, *choices)]
     outputs = [STUDENTS[arm][1] for arm in arms]
@@ -137,7 +156,7 @@ def run_protocol(
         "shared": noisy_student_init(model, noise, base_params, seed=seed),
         "cross": cross_model_init(model, seed=seed, dtype=setup.dtype),
     }
-    students = make_trainer(setup, [inits[STUDENTS[arm][0]] for arm in arms], loss, outputs)
+    students = make_students(setup, [inits[STUDENTS[arm][0]] for arm in arms], loss, outputs)
     imitation = run_phase(
         students,
         arms,
