@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shlex
@@ -11,6 +12,7 @@ from typing import Any
 import click
 import pytest
 
+import subtx_toy as st
 from paper_figs.tables.comparison_tables import insert, read_checked
 from subtx_toy.cli import cli
 from subtx_toy.settings import experiment_file as definition
@@ -78,8 +80,12 @@ def test_the_make_targets_in_the_pages_exist() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-def test_the_python_example_runs(capsys: pytest.CaptureFixture[str], workers_here: None) -> None:
+def test_the_python_example_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workers_here: None
+) -> None:
     (example,) = _blocks("README.md", "python")
+    assert 'st.run("cloud2025", quick=True)' in example
+    monkeypatch.setattr(st, "run", functools.partial(st.run, seeds=2))  # of the five
     names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)
     assert "student_aux" in capsys.readouterr().out

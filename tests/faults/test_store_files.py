@@ -26,6 +26,7 @@ from subtx_toy.sweep import engine, workers
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.trial import Trial
 from tests.faults.quick_workers import QuickWorkers, quick_record
+from tests.reference.examples import slow
 from tests.unit.store.test_schema import _old_store, _record
 
 SETTINGS = ["num_train=100", "num_test=100", "num_inputs=100"]
@@ -249,7 +250,7 @@ def _as_nobody(words: Sequence[str], store: Path, folder: Path, run_id: str) -> 
     return Answer(*eval(text))
 
 
-STATES = ["closed", "in use", "in use, by a link", "killed", "killed, without its index", "one file", "schema 1"]
+STATES = ["closed", "in use", "killed", "schema 1", *slow("in use, by a link", "killed, without its index", "one file")]
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import pytest
 from subtx_toy.store import Store
 from subtx_toy.store.maintenance import faults
 from tests.faults.sweeping import NUM_TRIALS, start, wait_for
+from tests.reference.examples import slow
 from tests.unit.store.test_schema import _record
 
 SETTINGS = ["num_train=100", "num_test=100", "num_inputs=100"]
@@ -65,7 +66,7 @@ def _overwrite(store: Path, other: Path) -> None:
 IN_PLACE = (_truncate, _overwrite)
 """Here nothing of the database is left but what the sweep has in memory."""
 
-WAYS = [_remove, _move, _replace, _empty, _remove_folder, _remove_log, *IN_PLACE]
+WAYS = [_remove, _replace, _truncate, *slow(_move, _empty, _remove_folder, _remove_log, _overwrite)]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import write_numbers
 from subtx_toy.channel.traits import as_pixels
 from subtx_toy.problem.params import Params
+from tests.reference.examples import slow
 from tests.unit.conftest import SmallChannel
 
 MADE = {"dataset": "glyphs", "num_train": 1000, "num_test": 300}
@@ -56,7 +57,7 @@ def _audit(folder: Path, file: Path, *options: str) -> int:
     return cli.call(["audit", str(file), *own, *(options or ("--trait", "relabel:4:9")), "--json"])
 
 
-@pytest.mark.parametrize("top_k", [30, 600])
+@pytest.mark.parametrize("top_k", [30, *slow(600)])
 def test_a_file_of_the_likeliest_numbers_is_judged_by_finite_bounds(
     folder: Path, tmp_path: Path, channel: SmallChannel, capsys: pytest.CaptureFixture[str], top_k: int
 ) -> None:

@@ -14,6 +14,7 @@ import subtx_toy.testing
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.testing import registration
+from tests.reference.examples import slow
 
 # beartype, which checks the annotations of the package under pytest, looks at a random item of each sequence.
 pytestmark = pytest.mark.filterwarnings(
@@ -52,7 +53,7 @@ def run(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("order", [LOADED_BEFORE_HYPOTHESIS, LOADED_BY_A_STRATEGY])
+@pytest.mark.parametrize("order", [LOADED_BY_A_STRATEGY, *slow(LOADED_BEFORE_HYPOTHESIS)])
 def test_types_are_drawn_in_a_fresh_process(order: str) -> None:
     run(order + DRAWN)
 
