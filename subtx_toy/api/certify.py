@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from subtx_toy.api.certificate import Certificate, Check
 from subtx_toy.certify.certificate import to_bytes
+from subtx_toy.certify.chain.description_file import SavedNetwork, is_network, read_network
 from subtx_toy.certify.checker.check import OF_A_STEP
 from subtx_toy.certify.checker.check import check as prove_again
 from subtx_toy.certify.checker.document import read
 from subtx_toy.certify.checker.limits import MAX_BYTES
 from subtx_toy.certify.checker.rejected import Rejected
+from subtx_toy.certify.checker.size import most_pieces
 from subtx_toy.certify.description import Description, describe, unknown_quantity
 from subtx_toy.certify.search import find_range, names, path_of
 from subtx_toy.claims.instance import given
@@ -23,6 +25,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
 from subtx_toy.settings.messages import nearest
+from subtx_toy.settings.toml_file import read_toml
 from subtx_toy.sweep.threads import one_thread
 
 if TYPE_CHECKING:
@@ -50,8 +53,9 @@ def certify(
     """Prove a claim for every eps in (0, eps_certified], every rounding error included.
 
     Args:
-        problem: a ``Problem`` of a perceptron; or text: a packaged target (small-net, paper-net, paper-net-tanh), a
-            TOML file, a factory as ``module:name`` or ``file.py:name``, or mnist-teacher.
+        problem: a ``Problem`` of a perceptron or a Sequential; or text: a packaged target (small-net, paper-net,
+            paper-net-tanh), a TOML file of a drawn problem or of a network in files, a factory as ``module:name`` or
+            ``file.py:name``, or mnist-teacher.
         quantity: ``"alignment"``, the student's step has a positive inner product with the teacher's;
             ``"every-batch"``, so it has on every batch of the inputs; ``"trait-loss"``, the trait loss falls;
             ``"distance"``, the student comes closer to the teacher.
@@ -76,6 +80,7 @@ def certify(
     InputError.gather(unknown_quantity(quantity))
     with one_thread():
         described = _described(problem, quantity, settings, teacher=teacher, report=report, progress=progress)
+        _refuse_large(described)
         progress("certifying", 0, 100, _SHARE)
         found = find_range(
             described,
@@ -121,7 +126,7 @@ def check(
         InputError.gather(f"{name}: it belongs to a problem, and no problem is given" for name in stray)
     else:
         _check_seed(problem, seed)
-        problem = _built(problem)
+        chosen = _built(problem)
     name = None if isinstance(certificate, Certificate) else str(certificate)
     try:
         if isinstance(certificate, Certificate):
@@ -133,7 +138,7 @@ def check(
             written = stored.settings.get("student_lr")
             if stored.quantity not in OF_A_STEP and isinstance(written, float):
                 choice = choice.model_copy(update={"student_lr": written})  # it has no part in the claim
-            own = _described(problem, stored.quantity, choice, teacher=teacher, report=report, progress=progress)
+            own = _described(chosen, stored.quantity, choice, teacher=teacher, report=report, progress=progress)
             if stored.quantity in OF_A_STEP and own.student_lr != written:
                 raise Rejected(f"it is about student_lr = {written!r}, where the problem has {own.student_lr!r}")
             expected = own.digests() | {"settings": json.dumps(own.settings(), sort_keys=True)}
@@ -145,6 +150,14 @@ def check(
     return Check(name, found)
 
 
+def _refuse_large(described: Description) -> None:
+    # Nothing is certified that its check would reject for its size.
+    try:
+        most_pieces(described.settings(), described.arrays, described.quantity)
+    except Rejected as limit:
+        raise InputError(f"model: {limit}: `check` would reject a certificate of it") from None
+
+
 def _content(path: Path) -> bytes:
     try:
         return read_input(path, limit=MAX_BYTES)
@@ -153,7 +166,7 @@ def _content(path: Path) -> bytes:
 
 
 def _described(
-    problem: Problem | str,
+    problem: Problem | SavedNetwork | str,
     quantity: str,
     choice: ProblemChoice,
     *,
@@ -165,17 +178,20 @@ def _described(
     built = _built(problem)
     if isinstance(built, str):
         segment = _trained(choice.seed or 0, report=report, progress=progress)
-        built, teacher = segment.problem, segment.teacher if teacher is None else teacher
+        built = SavedNetwork(segment.problem, segment.teacher)
+    if isinstance(built, SavedNetwork):
+        teacher = built.teacher if teacher is None else teacher
+        built = built.problem
     return describe(built, quantity, student_lr=choice.student_lr, teacher=teacher)
 
 
-def _check_seed(problem: Problem | str, seed: int | None) -> None:
+def _check_seed(problem: Problem | SavedNetwork | str, seed: int | None) -> None:
     if seed is not None and problem != TEACHER:
         got = repr(problem) if isinstance(problem, str) else "a Problem"
         raise InputError(f"seed: only the problem {TEACHER!r} takes one, got {seed} with {got}")
 
 
-def _built(problem: Problem | str) -> Problem | str:
+def _built(problem: Problem | SavedNetwork | str) -> Problem | SavedNetwork | str:
     """Return the problem that a name, a file or a factory stands for; mnist-teacher, to be trained, stays a name."""
     if not isinstance(problem, str) or problem == TEACHER:
         return problem
@@ -183,6 +199,8 @@ def _built(problem: Problem | str) -> Problem | str:
         known = [*names(), TEACHER]
         expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
         raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
+    if problem.endswith(".toml") and is_network(values := read_toml(Path(problem), what="problem")):
+        return read_network(values, Path(problem).parent)
     return given(path_of(problem)).build()
 
 

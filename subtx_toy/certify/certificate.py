@@ -16,7 +16,7 @@ from subtx_toy.certify.march import ProvedBox
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import seal
 
-FORMAT, VERSION = "subtx_toy certificate", 1
+FORMAT, VERSION, VERSION_OF_CHAINS = "subtx_toy certificate", 1, 2
 DOCUMENT = "certificate.json"
 _RESULTS = (
     "quantity", "eps_closed", "closed_reason", "eps_one_box", "eps_certified", "eps_observed", "observed_reason", "cap",
@@ -72,7 +72,7 @@ class ProvedRange:
         """Return what a certificate's file says besides the arrays as JSON values, sealed with a digest of itself."""
         content = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": VERSION_OF_CHAINS if self.described.layers else VERSION,
             "problem": {
                 "settings": self.described.settings(),
                 "arrays": self.described.digests(),

@@ -1,26 +1,25 @@
-"""What a certificate is about, in exact float64 numbers: a perceptron, a ray of teachers, inputs and losses."""
+"""What a certificate is about, in exact float64 numbers: a network, a ray of teachers, inputs and losses."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 
-from subtx_toy.certify.activations import ACTIVATIONS
+from subtx_toy.certify.network import described_network, network_obstacles
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seal
 from subtx_toy.problem.losses import distillation_loss
-from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredError
 from subtx_toy.settings.messages import nearest
 
 QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
-_GRID = np.linspace(-4.0, 4.0, 33)  # where an activation of a problem is compared with that of its name
 CAP = 1000.0
 """How far a search goes, in units of 1/||dT||: a teacher that far has left any regime the theory speaks of."""
 
@@ -35,6 +34,9 @@ class Description:
     ``layers.L.weight``, ``layers.L.bias``, the same under ``direction.``, ``inputs`` and, with a trait,
     ``trait_inputs`` and ``trait_targets`` (labels as float64, or ``[n, k]``). The direction may have a second part
     under ``direction_low.``: it is the sum of both, so that a teacher stored in any precision lies on it.
+
+    A chain beyond a perceptron names its ``layers`` and the ``input_shape`` of one input, whose numbers stand in one
+    row of ``inputs``; the arrays of layer L are those that it has.
     """
 
     quantity: str
@@ -46,6 +48,8 @@ class Description:
     trait: str
     trait_columns: list[int]
     arrays: dict[str, np.ndarray] = field(repr=False)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    input_shape: list[int] = field(default_factory=list)
 
     @property
     def num_layers(self) -> int:
@@ -76,7 +80,8 @@ class Description:
 
     def settings(self) -> dict[str, object]:
         """Return everything but the quantity and the arrays, as JSON values."""
-        return {name: value for name, value in vars(self).items() if name not in ("quantity", "arrays")}
+        left_out = {"quantity", "arrays"} | ({"activation"} if self.layers else {"layers", "input_shape"})
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of every array's shape and little-endian bytes."""
@@ -95,34 +100,34 @@ def _digest(array: np.ndarray) -> str:
 def describe(
     problem: Problem, quantity: str = "alignment", *, student_lr: float | None = None, teacher: Params | None = None
 ) -> Description:
-    """Write down the exact numbers of a perceptron's problem; float32 numbers count as the float64 ones they equal.
+    """Write down the exact numbers of a problem; float32 numbers count as the float64 ones they equal.
 
     A trained ``teacher`` stands at eps = 1: the direction is the exact difference of its parameters from the base, in
     two float64 parts where one does not hold it. ``student_lr`` replaces the problem's own.
     """
     InputError.gather(unknown_quantity(quantity) or _obstacles(problem, quantity))
-    model = problem.model
-    assert isinstance(model, MLP)
-    arrays = {name: _exact(value) for name, value in problem.base_params.items()}
+    network = described_network(problem, quantity)
+    base = {name: _exact(value) for name, value in network.parameters(problem.base_params).items()}
     if teacher is None:
-        arrays |= {f"direction.{name}": _exact(problem.teacher_update[name]) for name in problem.base_params}
+        update = network.parameters(problem.teacher_update, frozen_as=0.0)
+        arrays = base | {f"direction.{name}": _exact(update[name]) for name in base}
     else:
-        arrays |= _segment(arrays, {name: _exact(teacher[name]) for name in problem.base_params})
-    arrays["inputs"] = _exact(problem.inputs)
-    numbers, trait, trait_columns = list(range(model.sizes[-1])), "", list[int]()
+        arrays = base | _segment(base, {name: _exact(value) for name, value in network.parameters(teacher).items()})
+    arrays["inputs"] = _exact(problem.inputs.reshape(len(problem.inputs), -1))
+    numbers, trait, trait_columns = list(range(network.num_outputs)), "", list[int]()
     if quantity == "trait-loss":
         assert problem.trait_loss is not None
         value = problem.trait_loss.value
         assert isinstance(value, LabelledCrossEntropy | TargetedSquaredError)
         trait = "cross_entropy" if isinstance(value, LabelledCrossEntropy) else "squared_error"
         trait_columns = numbers[value.columns]
-        arrays["trait_inputs"] = _exact(problem.trait_loss.inputs)
+        arrays["trait_inputs"] = _exact(problem.trait_loss.inputs.reshape(len(problem.trait_loss.inputs), -1))
         arrays["trait_targets"] = _exact(value.labels if isinstance(value, LabelledCrossEntropy) else value.targets)
     columns = numbers[problem.columns] if isinstance(problem.columns, slice) else list(problem.columns)
     loss = problem.distillation_loss
     return Description(
         quantity=quantity,
-        activation=model.activation.name,
+        activation=network.activation,
         loss=loss.name,
         temperature=float(loss.temperature),
         student_lr=float(problem.student_lr if student_lr is None else student_lr),
@@ -130,6 +135,8 @@ def describe(
         trait=trait,
         trait_columns=trait_columns,
         arrays=arrays,
+        layers=network.layers,
+        input_shape=network.input_shape,
     )
 
 
@@ -158,15 +165,7 @@ def unknown_quantity(quantity: str) -> list[str]:
 
 
 def _obstacles(problem: Problem, quantity: str) -> list[str]:
-    if not isinstance(problem.model, MLP):
-        got = type(getattr(problem.model, "module", problem.model)).__name__
-        return [f"model: expected a perceptron of this package, an MLP, got {got}"]
-    faults, activation, loss = [], problem.model.activation, problem.distillation_loss
-    known = ACTIVATIONS.get(activation.name)
-    if known is None:
-        faults.append(f"model: expected an activation of {', '.join(ACTIVATIONS)}, got {activation.name!r}")
-    elif not np.allclose(activation.apply(torch.from_numpy(_GRID)).numpy(), known.value(_GRID), rtol=1e-9, atol=1e-9):
-        faults.append(f"model: expected the {activation.name} of certificates, got one of that name that differs")
+    loss, faults = problem.distillation_loss, network_obstacles(problem)
     if loss.name not in ("squared_error", "kl"):
         faults.append(f"distillation_loss: expected squared_error or kl, got {loss.name!r}")
     elif not _is_own(problem):

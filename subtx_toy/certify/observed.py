@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy.optimize import brentq
 
 from subtx_toy.certify.activations import ACTIVATIONS
 from subtx_toy.certify.description import Description
+from subtx_toy.certify.jets import Box
+from subtx_toy.certify.quantities import Quantity
 from subtx_toy.errors import InputError
 from subtx_toy.problem.sign_change import confirmed_gap, scan_points, sign_changes
 
@@ -83,6 +86,17 @@ class PlainQuantity:
         return float((scipy.special.logsumexp(z, axis=-1) - picked).mean())
 
 
+class AtPoints:
+    """F(eps) of a chain: the centres of the balls at single points, which are plain float64 evaluations."""
+
+    def __init__(self, described: Description) -> None:
+        self.proof = Quantity(described)
+
+    def __call__(self, eps: float) -> float:
+        """Return F(eps); for every-batch the least over inputs."""
+        return float(np.min(self.proof.rate(Box(eps, eps), 1).mid)) * eps**self.proof.power
+
+
 _BITS = 160
 _GAPS = (1e-11, 1e-9, 1e-7)  # relative, on either side of the change
 _NEAR = 2.0 ** np.arange(-26, -9)  # relative, beyond the end of the proof: where a change is likely
@@ -101,7 +115,7 @@ def observe(described: Description, *, start: float, cap: float) -> FirstChange:
 
     A scan can step over a pair of zeros. Points up to ``start`` are left out: there the sign is proved.
     """
-    plain, unsure = PlainQuantity(described), 0.0
+    plain, unsure = AtPoints(described) if described.layers else PlainQuantity(described), 0.0
     points = np.unique(np.concatenate([scan_points(cap), start * (1 + _NEAR)]))
     with np.errstate(all="ignore"):
         for below, eps, value in sign_changes(plain, points[(points > start) & (points <= cap)], start=start):
@@ -119,7 +133,7 @@ def observe(described: Description, *, start: float, cap: float) -> FirstChange:
     return FirstChange(None, "no change of sign is seen up to the cap")
 
 
-def _confirmed(described: Description, plain: PlainQuantity, below: float, above: float) -> float | None:
+def _confirmed(described: Description, plain: Callable[[float], float], below: float, above: float) -> float | None:
     if below == 0:
         return above if _sign(described, above) < 0 else None
     root = above
@@ -133,11 +147,10 @@ def _sign(described: Description, eps: float) -> int:
     try:
         from flint import ctx
 
-        from subtx_toy.certify.checker.network import Network
-        from subtx_toy.certify.checker.proof import ClaimedRate
+        from subtx_toy.certify.checker.proof import ClaimedRate, network_of
     except ImportError as error:
         raise InputError("python-flint: expected it to be installed for certificates, got none") from error
     with ctx.workprec(_BITS):
-        network = Network(described.settings(), described.arrays, described.quantity)
+        network = network_of(described.settings(), described.arrays, described.quantity)
         value = ClaimedRate(network).enclose(eps, eps).at_point
     return int(value > 0) - int(value < 0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from subtx_toy.certify.activations import Series, softmax
 from subtx_toy.certify.balls import Ball
 from subtx_toy.certify.balls.ball import zeros
+from subtx_toy.certify.chain.ray import ChainRay
 from subtx_toy.certify.description import Description
 from subtx_toy.certify.jets import Box, Jet, divided, from_terms, taylor
 from subtx_toy.certify.ray import START, OutputRay
@@ -27,11 +30,15 @@ class Quantity:
     def __init__(self, described: Description) -> None:
         self.described, self.name = described, described.quantity
         self.power = 2 if self.name == "distance" else 1
-        self.ray = OutputRay(described)
+        self.ray = ChainRay(described) if described.layers else OutputRay(described)
         self.outputs, self.v = self.ray.start
         self.probabilities = self._answer([self.outputs])[0]
-        self.student = StudentStep(described)
         self.loss_at_init = self.student.loss_at_init() if self.name == "trait-loss" else Ball.exact(0.0)
+
+    @cached_property
+    def student(self) -> StudentStep:
+        """The student's step, of perceptrons alone."""
+        return StudentStep(self.described)
 
     def _answer(self, z: Series) -> Series:
         # What rho is a difference of: outputs, or probabilities over tau.

@@ -12,6 +12,10 @@ MAX_BOXES = 4000
 """Attempts of a search, unless you say otherwise."""
 
 
+MAX_STORED_BOXES = 20_000
+"""Attempts that a search may be given: so many boxes are what `check` takes."""
+
+
 class ProblemChoice(Overridable):
     """What a reference to a problem leaves open."""
 
@@ -26,4 +30,4 @@ class SearchSettings(ProblemChoice):
     order: int | None = Field(
         None, ge=2, le=MAX_ORDER, description="of Taylor's theorem; 1 where the network has kinks"
     )
-    max_boxes: Count = Field(MAX_BOXES, description="attempts at most")
+    max_boxes: Count = Field(MAX_BOXES, le=MAX_STORED_BOXES, description="attempts at most")

@@ -38,10 +38,10 @@ class ExactQuantity:
         return found
 
     def _unit(self, z: Any) -> Any:
-        return np.vectorize(_UNITS[self.name][0], otypes=[object])(z)
+        return np.vectorize(UNITS[self.name][0], otypes=[object])(z)
 
     def _slope(self, z: Any) -> Any:
-        return np.vectorize(_UNITS[self.name][1], otypes=[object])(z)
+        return np.vectorize(UNITS[self.name][1], otypes=[object])(z)
 
     def _forward(self, layers: list[Any], x: Any) -> tuple[list[Any], list[Any]]:
         inputs, outputs = [x], []
@@ -111,7 +111,7 @@ def _sigmoid(z: Any) -> Any:
     return 1 / (1 + mpmath.exp(-z))
 
 
-_UNITS = {
+UNITS = {
     "tanh": (mpmath.tanh, lambda z: 1 - mpmath.tanh(z) ** 2),
     "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z)),
     "softplus": (lambda z: mpmath.log1p(mpmath.exp(z)), _sigmoid),

@@ -50,6 +50,15 @@ def normal_density(x: Ball) -> Ball:
     return exp(x.square().scaled(-0.5)) * Ball(np.float64(1 / _ROOT_TWO_PI), np.float64(2.0**-51))
 
 
+def inverse_root(x: Ball) -> Ball:
+    """Enclose x^(-1/2) for x >= 0: it falls, and the root and the quotient round once each."""
+    with np.errstate(all="ignore"):
+        lower, upper = np.maximum(x.lower(), 0.0), np.maximum(x.upper(), 0.0)
+        least = np.maximum(down(1.0 / up(np.sqrt(upper))), 0.0)
+        most = up(1.0 / np.maximum(down(np.sqrt(lower)), 0.0))
+    return Ball.between(least, most)
+
+
 def relu(x: Ball) -> Ball:
     """Enclose max(x, 0)."""
     return Ball.between(np.maximum(x.lower(), 0.0), np.maximum(x.upper(), 0.0))

@@ -14,12 +14,13 @@ from subtx_toy.certify.checker.rejected import Rejected
 _MAGIC = b"\x93NUMPY\1\0"
 _LONGEST = 256  # bytes of a header
 _HEADER = re.compile(
-    rb"\{'descr': '<f8', 'fortran_order': False, 'shape': \((?:(\d{1,9}),|(\d{1,9}), (\d{1,9}))\), \} *\n"
+    rb"\{'descr': '<f8', 'fortran_order': False, "
+    rb"'shape': \((?:(\d{1,9}),|(\d{1,9}), (\d{1,9})(?:, (\d{1,9}))?(?:, (\d{1,9}))?)\), \} *\n"
 )
 
 
 def read_array(name: str, content: bytes) -> np.ndarray:
-    """Return the float64 numbers of a npy file of one or two dimensions, each at least 1.
+    """Return the float64 numbers of a npy file of one to four dimensions, each at least 1.
 
     Raises:
         Rejected: for any other header than that of little-endian float64 numbers in C order, in the words that numpy
@@ -33,7 +34,7 @@ def read_array(name: str, content: bytes) -> np.ndarray:
     if found is None:
         raise Rejected(
             f"the array {name!r} cannot be read: expected the header of little-endian float64 numbers in C order, of "
-            f"one or two dimensions, got {header.decode('ascii', 'replace').strip()!r}"
+            f"one to four dimensions, got {header.decode('ascii', 'replace').strip()!r}"
         )
     shape = tuple(int(size) for size in found.groups() if size is not None)
     if not 0 < math.prod(shape) <= MAX_NUMBERS:

@@ -13,9 +13,9 @@ from itertools import pairwise
 from flint import arb, ctx
 
 from subtx_toy.certify.checker.document import CertificateFile
-from subtx_toy.certify.checker.network import Network, refuse_large
-from subtx_toy.certify.checker.proof import ClaimedRate, Enclosed
+from subtx_toy.certify.checker.proof import ClaimedRate, Enclosed, network_of
 from subtx_toy.certify.checker.rejected import Rejected
+from subtx_toy.certify.checker.size import most_pieces
 
 OF_A_STEP = ("trait-loss", "distance")
 """Quantities that depend on the student's step size."""
@@ -55,7 +55,7 @@ def check(
     if expected is not None:
         _same_problem(claimed, expected)
     with ctx.workprec(_BITS):
-        prover = _Prover(claimed, refuse_large(claimed))
+        prover = _Prover(claimed, most_pieces(claimed.settings, claimed.arrays, claimed.quantity, cap=claimed.cap))
         if claimed.negative is not None:
             prover.disprove(*claimed.negative)
         for done, place in enumerate(_scouted(len(claimed.boxes))):
@@ -104,7 +104,7 @@ class _Prover:
 
     def _claim(self, *, exact: bool) -> ClaimedRate:
         claimed = self.claimed
-        return ClaimedRate(Network(claimed.settings, claimed.arrays, claimed.quantity, exact=exact))
+        return ClaimedRate(network_of(claimed.settings, claimed.arrays, claimed.quantity, exact=exact))
 
     @cached_property
     def finest(self) -> ClaimedRate:

@@ -30,7 +30,8 @@ _PARTS = {
         "eps_one_box", "fingerprint", "observed_reason", "order", "quantity", "reason", "seconds", "software",
     ),
     "settings": (
-        "activation", "columns", "loss", "student_lr", "temperature", "trait", "trait_columns",
+        "activation", "columns", "input_shape", "layers", "loss", "student_lr", "temperature", "trait",
+        "trait_columns",
     ),
 }  # fmt: skip
 
@@ -81,8 +82,8 @@ def _document(entries: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, byte
     document = parse(content)
     if not isinstance(document, dict) or document.get("format") != "subtx_toy certificate":
         raise Rejected("certificate.json is not that of a certificate")
-    if document.get("version") != 1 or type(document["version"]) is not int:
-        raise Rejected(f"version {shortened(document.get('version'))} of the format is not known, only 1")
+    if document.get("version") not in (1, 2) or type(document["version"]) is not int:
+        raise Rejected(f"version {shortened(document.get('version'))} of the format is not known, only 1 and 2")
     _known(document, "")
     sealed = {name: value for name, value in document.items() if name != "seal"}
     if document.get("seal") != hashlib.sha256(json.dumps(sealed, sort_keys=True).encode()).hexdigest():
@@ -98,6 +99,8 @@ def _known(table: dict[str, Any], name: str) -> None:
 def _claimed(document: dict[str, Any], entries: dict[str, bytes]) -> CertificateFile:
     problem, claim = _table(document, "problem"), _table(document, "claim")
     settings, stored = _table(problem, "settings"), _named(problem, "arrays")
+    if ("layers" in settings) != (document["version"] == 2):
+        raise Rejected("version 1 of the format is of perceptrons and version 2 of chains of layers; this is neither")
     missing = {f"{name}.npy": name for name in sorted(stored) if f"{name}.npy" not in entries}
     if missing:
         raise Rejected(f"the array {shortened(next(iter(missing.values())))} is missing")

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.document import LARGEST, CertificateFile
+from subtx_toy.certify.checker.fields import column_numbers, input_rows, loss_of, positive
 from subtx_toy.certify.checker.grid import COARSE, FINE, on_grid
-from subtx_toy.certify.checker.limits import (
-    MAX_BOX_PRODUCTS,
-    MAX_ENTRIES,
-    MAX_LAYERS,
-    MAX_PIECES,
-    MAX_PRODUCTS,
-    MAX_UNITS,
-)
 from subtx_toy.certify.checker.rejected import Rejected, shortened
 from subtx_toy.certify.checker.units import UNITS
 
@@ -37,31 +27,29 @@ class Network:
     def __init__(
         self, settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str, *, exact: bool = True
     ) -> None:
-        name, self.loss = settings.get("activation"), settings.get("loss")
+        name = settings.get("activation")
         self.trait, self.quantity, self.exact = settings.get("trait"), quantity, exact
         unit = UNITS.get(name) if isinstance(name, str) else None
+        if "input_shape" in settings:
+            raise Rejected("the settings name an input_shape, which a perceptron does not have")
         if unit is None:
             raise Rejected(f"the activation {shortened(name)} is not known to this checker, only {', '.join(UNITS)}")
         self.unit = unit
-        if self.loss not in ("kl", "squared_error"):
-            raise Rejected(f"the loss {shortened(self.loss)} is not known")
-        self.temperature = _positive(settings, "temperature")
-        self.student_lr = _positive(settings, "student_lr")
-        if self.loss == "squared_error" and not self.temperature == 1:
-            raise Rejected(f"temperature is {shortened(settings['temperature'])}, but squared_error has none, so 1")
+        self.loss, self.temperature = loss_of(settings)
+        self.student_lr = positive(settings, "student_lr")
         self.depth = sum(name.startswith("layers.") and name.endswith(".weight") for name in arrays)
         if self.depth == 0:
             raise Rejected("there are no layers")
         shapes = self._shapes(arrays)
-        self.columns = _columns(settings, "columns", shapes[-1][0])
+        self.columns = column_numbers(settings, "columns", shapes[-1][0])
         if not self.columns:
             raise Rejected("no output is distilled")
-        self.inputs = _inputs(arrays, "inputs", shapes[0][1])
+        self.inputs = input_rows(arrays, "inputs", shapes[0][1])
         self.arrays = arrays
         self.smooth = unit.smooth or self.depth == 1
         if quantity == "trait-loss":
-            self.trait_columns = _columns(settings, "trait_columns", shapes[-1][0])
-            self.trait_inputs = _inputs(arrays, "trait_inputs", shapes[0][1])
+            self.trait_columns = column_numbers(settings, "trait_columns", shapes[-1][0])
+            self.trait_inputs = input_rows(arrays, "trait_inputs", shapes[0][1])
             self.targets = self._targets(arrays)
         elif self.trait != "" or settings.get("trait_columns") != []:
             raise Rejected(f"the claim of {quantity} has no trait, but the settings name one")
@@ -133,71 +121,3 @@ class Network:
             weight += self.weight(layer, rows=rows, part="direction_low.")
             bias += self.bias(layer, times, rows=rows, part="direction_low.")
         return weight, bias
-
-
-def refuse_large(claimed: CertificateFile) -> int:
-    """Refuse a network that takes too much, and a cap beyond that of the direction; return the pieces for one box.
-
-    Raises:
-        Rejected: with the limit that it exceeds.
-    """
-    network = Network(claimed.settings, claimed.arrays, claimed.quantity)
-    sizes = [
-        network.inputs.shape[1],
-        *(claimed.arrays[f"layers.{layer}.weight"].shape[0] for layer in range(network.depth)),
-    ]
-    rows, width = [len(network.inputs)], sum(sizes)
-    products = len(network.inputs) * sum(a * b for a, b in pairwise(sizes))
-    if claimed.quantity == "trait-loss":
-        rows.append(len(network.trait_inputs))
-        products += rows[1] * sum(a * b for a, b in pairwise(sizes)) + rows[0] * rows[1] * width
-    elif claimed.quantity == "distance":
-        products += rows[0] ** 2 * width
-    for what, found, limit in (
-        ("layers", network.depth, MAX_LAYERS), ("units in a layer", max(sizes), MAX_UNITS),
-        ("activations", sum(rows) * width, MAX_ENTRIES), ("multiplications in a pass", products, MAX_PRODUCTS),
-    ):  # fmt: skip
-        if found > limit:
-            raise Rejected(f"the network has {found} {what}, more than {limit}")
-    _check_cap(claimed.cap, network)
-    pieces: int = MAX_BOX_PRODUCTS // products
-    return min(MAX_PIECES, pieces)
-
-
-def _check_cap(cap: float, network: Network) -> None:
-    parts = []
-    for name in network.arrays:
-        if name.startswith("direction."):
-            low = network.arrays.get(name.replace("direction.", "direction_low.", 1))
-            with np.errstate(over="ignore"):
-                parts.append((network.arrays[name] + (0.0 if low is None else low)).ravel())
-    whole = np.concatenate(parts)
-    largest = float(np.abs(whole).max())
-    if not 0 < largest <= LARGEST:
-        raise Rejected("the direction is zero, so nothing moves" if largest == 0 else "the direction is too long")
-    relative = math.sqrt(float(np.square(whole / largest).sum()))  # of no overflow, whatever the direction
-    if not (cap > 0 and (cap * largest) * relative <= 1000 * (1 + 1e-9)):
-        raise Rejected(f"the cap {cap!r} is beyond 1000 / ||dT||, where ||dT|| = {largest * relative!r}")
-
-
-def _positive(settings: dict[str, Any], name: str) -> arb:
-    value = settings.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
-        raise Rejected(f"{name} is {shortened(value)}, not a finite number above 0")
-    return arb(float(value))
-
-
-def _columns(settings: dict[str, Any], name: str, outputs: int) -> list[int]:
-    found = settings.get(name)
-    if not isinstance(found, list) or not all(type(one) is int and 0 <= one < outputs for one in found):
-        raise Rejected(f"{name} are not numbers of outputs from 0 to {outputs - 1}")
-    if len(set(found)) < len(found):
-        raise Rejected(f"{name} name an output twice")
-    return found
-
-
-def _inputs(arrays: dict[str, np.ndarray], name: str, width: int) -> np.ndarray:
-    found = arrays.get(name)
-    if found is None or found.ndim != 2 or found.shape[1] != width or len(found) == 0:
-        raise Rejected(f"{name} are not of shape [n, {width}]")
-    return found

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, Rows, matrix
-from subtx_toy.certify.checker.units import log_sum_exp, softmax
+from subtx_toy.certify.checker.rejected import Rejected
+from subtx_toy.certify.checker.units import Unit, log_sum_exp, softmax
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def at_init(network: Network, x: arb_mat, rows: list[int]) -> list[tuple[arb_mat
     return passed
 
 
-def activated(network: Network, z: Path, over: Range) -> Path:
+def activated(unit: Unit, z: Path, over: Range) -> Path:
     """Send a path through the activation."""
-    unit, n, m = network.unit, z.value.nrows(), z.value.ncols()
+    n, m = z.value.nrows(), z.value.ncols()
     if z.slope is None:
         whole, whole_slope = z.whole(over)
         slopes = entrywise(lambda at, slope: unit.slopes(at)[0] * slope, whole, whole_slope)
@@ -124,7 +125,7 @@ class Outputs:
         at_middle = value + rate * box.c
         path = Path(at_middle, rate, nothing(rate)) if self.network.smooth else Path(at_middle, None, rate)
         for layer in range(1, self.network.depth):
-            path = self._affine(layer, activated(self.network, path, box), box)
+            path = self._affine(layer, activated(self.network.unit, path, box), box)
         return path
 
     def _affine(self, layer: int, a: Path, box: Range) -> Path:
@@ -148,6 +149,16 @@ class Outputs:
             slope = entrywise(lambda at, one: unit.slopes(at)[0] * one, value, rate)
             value, rate = a * W + b, slope * W + a * G + g
         return value, rate
+
+    def refuse_kinks(self) -> None:
+        """Refuse a unit at its kink at the init, where the Jacobian is a convention.
+
+        Raises:
+            Rejected: if there is one.
+        """
+        hidden = at_init(self.network, matrix(self.network.inputs), self.network.columns)[:-1]
+        if any(one.contains(0) for _, z in hidden for one in z.entries()):
+            raise Rejected("a unit stands at its kink at the shared init")
 
 
 def probabilities(z: Path, temperature: arb, over: Range) -> Path:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
+import numpy as np
 from flint import arb, arb_mat
 
-from subtx_toy.certify.checker.network import Network, matrix
-from subtx_toy.certify.checker.passes import Outputs, Path, Range, at_init, nothing, probabilities, row_products
-from subtx_toy.certify.checker.rejected import Rejected
+from subtx_toy.certify.checker.chain import Chain
+from subtx_toy.certify.checker.chain_outputs import ChainOutputs
+from subtx_toy.certify.checker.network import Network
+from subtx_toy.certify.checker.passes import Outputs, Path, Range, nothing, probabilities, row_products
 from subtx_toy.certify.checker.update import Update
 
 
@@ -26,24 +29,37 @@ class Enclosed:
     spread: float = 1.0
 
 
+def network_of(
+    settings: dict[str, Any], arrays: dict[str, np.ndarray], quantity: str, *, exact: bool = True
+) -> Network | Chain:
+    """Return the perceptron or the chain that a file's settings and arrays describe.
+
+    Raises:
+        Rejected: with what is wrong with its form.
+    """
+    if "layers" in settings:
+        return Chain(settings, arrays, quantity, exact=exact)
+    return Network(settings, arrays, quantity, exact=exact)
+
+
 class ClaimedRate:
     """F(eps) / eps^power of the quantity that a file names."""
 
-    def __init__(self, network: Network) -> None:
-        self.network, self.outputs = network, Outputs(network)
-        if not network.smooth:
-            self._refuse_kinks()
+    def __init__(self, network: Network | Chain) -> None:
+        self.network = network
+        if isinstance(network, Chain):
+            self.outputs: Outputs | ChainOutputs = ChainOutputs(network)
+        else:
+            self.outputs = Outputs(network)
+            if not network.smooth:
+                self.outputs.refuse_kinks()
         self.z0, self.v = self.outputs.start()
         still = Path(self.z0, None, nothing(self.z0))
         self.answer0 = self._answer(still, Range(arb(0), arb(0))).value
-        self.update = Update(network) if network.quantity in ("trait-loss", "distance") else None
+        self.update: Update | None = None
+        if isinstance(network, Network) and network.quantity in ("trait-loss", "distance"):
+            self.update = Update(network)
         self.loss0 = self.update.loss_at_init() if self.update and network.quantity == "trait-loss" else arb(0)
-
-    def _refuse_kinks(self) -> None:
-        # The Jacobian at the init is a convention where a unit stands at its kink.
-        hidden = at_init(self.network, matrix(self.network.inputs), self.network.columns)[:-1]
-        if any(one.contains(0) for _, z in hidden for one in z.entries()):
-            raise Rejected("a unit stands at its kink at the shared init")
 
     def _answer(self, z: Path, over: Range) -> Path:
         return z if self.network.loss == "squared_error" else probabilities(z, self.network.temperature, over)

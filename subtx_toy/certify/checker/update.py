@@ -79,7 +79,7 @@ class Update:
             if layer == self.network.depth - 1:
                 step = step.linear(self._onto_trait)
             z = self._moved(layer, y, step, over) if layer else self._first_moved(step)
-            y = z if layer == self.network.depth - 1 else activated(self.network, z, over)
+            y = z if layer == self.network.depth - 1 else activated(self.network.unit, z, over)
         return self._loss(y, over)
 
     def loss_at_init(self) -> arb:

@@ -90,7 +90,7 @@ def test_a_wrong_path_and_a_wrong_model_are_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.cert"):
         with pytest.raises(InputError, match="certificate: cannot read"):
             check(path)
-    with pytest.raises(InputError, match=r"model: expected a perceptron of this package, an MLP, got [^F]"):
+    with pytest.raises(InputError, match=r"model: expected a perceptron or a Sequential of Linear, .*, got Recurrent"):
         certify(foreign_problem("gru", kl()))
     with pytest.raises(InputError, match="did you mean 'paper-net'"):
         certify("papernet")

@@ -264,7 +264,7 @@ def _other_quantity(document: dict[str, Any], _: Any) -> None:
 
 
 def _other_version(document: dict[str, Any], _: Any) -> None:
-    document["version"] = 2
+    document["version"] = 3
 
 
 def _other_format(document: dict[str, Any], _: Any) -> None:
@@ -357,7 +357,7 @@ CORPUS: dict[str, tuple[Tamper, str]] = {
     "no columns": (_settings("columns", []), "no output is distilled"),
     "old fingerprint": (_old_fingerprint, "the fingerprint is that of another problem"),
     "other quantity": (_other_quantity, "the quantity 'everything' is not known"),
-    "other version": (_other_version, "version 2 of the format is not known"),
+    "other version": (_other_version, "version 3 of the format is not known, only 1 and 2"),
     "other format": (_other_format, "is not that of a certificate"),
     "length in the second part": (_length_in_the_second_part, r"is beyond 1000 / \|\|dT\|\|, where"),
     "no direction": (_no_direction, "the direction is zero"),

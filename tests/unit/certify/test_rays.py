@@ -187,7 +187,10 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
         ({"distillation_loss": namesake(2.0)}, "expected the package's own kl, got one of that name that differs"),
         # A gradient of 1e-7 is far from 0, and of the wrong sign.
         ({"distillation_loss": namesake(-1.0, 1e6)}, "expected the package's own kl, got one of that name"),
-        ({"model": torch.nn.Linear(3, 6).double(), "base_params": {}}, "model: expected a perceptron"),
+        (
+            {"model": torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ELU()).double(), "base_params": {}},
+            r"model\.1: expected a perceptron or a Sequential of Linear, .* got ELU",
+        ),
         ({"model": MLP((3, 5, 4, 6), BENT, num_classes=3)}, "expected the tanh of certificates, got one of that name"),
         (
             {"model": MLP((3, 5, 4, 6), dataclasses.replace(BENT, name="sine"), num_classes=3)},
