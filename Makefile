@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHAPES := --jaxtyping-packages=subtx_toy,beartype.beartype
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test shapes thorough lint format typecheck build clean
+.PHONY: help setup demo docs links test shapes thorough lint format typecheck build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -21,6 +21,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## reproduce the published MNIST result: 10 seeds, about 5 minutes on 2 cores
 	mkdir -p out
 	$(BIN)/subtx-toy run cloud2025 --seeds 0:10 --store out/results.sqlite --figure out/cloud2025-mnist.png
+
+docs: setup  ## build the documentation into out/docs; a warning is an error
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -d out/doctrees docs out/docs
+
+links: setup  ## check the links of the documentation, those to other sites too
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs out/links
 
 test: setup  ## run the tests
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto

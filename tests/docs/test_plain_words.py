@@ -11,14 +11,13 @@ import click
 import pytest
 
 import subtx_toy
+from docs.pages.write import PAGES as GENERATED
 from subtx_toy.cli import cli
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    path
-    for folder in (".", "docs", "experiments", "experiments/studies", "experiments/sources", "paper_figs")
-    for path in (ROOT / folder).glob("*.md")
-)
+FOLDERS = [".", "docs", "docs/pages", "docs/tutorials", "paper_figs"]
+FOLDERS += ["experiments", "experiments/studies", "experiments/sources"]
+PAGES = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.toml"))
 
 DIALECT = (
@@ -77,6 +76,13 @@ def test_pages_use_no_words_that_have_to_be_decoded(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda path: path.name)
 def test_no_sentence_of_a_page_is_longer_than_forty_words(page: Path) -> None:
     assert list(_long_sentences(page.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_use_no_words_that_have_to_be_decoded_and_no_long_sentences(name: str) -> None:
+    text = GENERATED[name]()
+    assert _dialect(text) == []
+    assert list(_long_sentences(text)) == []
 
 
 def test_messages_use_no_words_that_have_to_be_decoded() -> None:

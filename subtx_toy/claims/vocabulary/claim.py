@@ -56,7 +56,7 @@ class Inequality:
 
     @property
     def margin(self) -> float:
-        """Signed slack (rhs - lhs) / (|lhs| + |rhs|) in [-1, 1]; 0 for equal sides, -1 for what is not a number."""
+        """Signed slack ``(rhs - lhs) / (|lhs| + |rhs|)`` in [-1, 1]; 0 for equal sides, -1 for what is not a number."""
         size = abs(self.lhs) + abs(self.rhs)
         if math.isnan(size):
             return -1.0

@@ -1,0 +1,45 @@
+"""How the documentation is built: ``make docs`` writes it to out/docs, and a warning is an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # for the notebooks
+
+from docs.pages.write import write_pages  # noqa: E402, from the folder above
+
+write_pages(HERE / "generated")
+
+project = "subtx_toy"
+author = "The subtx_toy authors"
+version = release = installed_version("subtx-toy")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+exclude_patterns = ["pages", "results"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]  # the claims have their own labels in front of their headings
+
+nb_execution_mode = "force"
+nb_execution_timeout = 180
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+add_module_names = False
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_use_ivar = True  # attributes are described with their class, once
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = f"subtx_toy {release}"
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+copybutton_exclude = ".linenos, .gp, .go"

@@ -1,0 +1,46 @@
+"""The page of the public names: every one of ``subtx_toy.__all__``, from its docstring."""
+
+from __future__ import annotations
+
+import inspect
+
+import subtx_toy
+from docs.pages.text import NOTE
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Run and look": ("run", "sweep", "preview", "results", "Run", "Sweep", "Preview"),
+    "Predict and prove": ("verify", "certify", "check", "Verification", "Certificate", "Check"),
+    "Detect": ("audit", "Audit", "Trait", "Examples"),
+    "State a problem": (
+        "Problem", "ProblemSpec", "MLP", "ModuleFunction", "Loss", "kl", "squared_error", "reverse_kl",
+        "probability_squared_error", "cosine_distance", "smooth_loss", "TraitLoss", "cross_entropy_trait", "squared_error_trait",
+    ),
+    "Bring parts of your own": ("claim", "Evidence", "Inequality", "Protocol", "Measurement", "run_experiment"),
+    "Settings": ("RunConfig", "OneStepConfig", "NumbersConfig"),
+    "Data, stores and the machine": ("load", "Dataset", "Store", "generator", "examine", "InputError"),
+}  # fmt: skip
+"""What a name is for; a public name that is in none of them is listed last."""
+
+
+def api_page() -> str:
+    """Return the page."""
+    placed = {name for names in GROUPS.values() for name in names}
+    rest = tuple(name for name in subtx_toy.__all__ if name not in placed and not name.startswith("__"))
+    groups = {title: tuple(name for name in names if name in subtx_toy.__all__) for title, names in GROUPS.items()}
+    parts = [
+        NOTE,
+        "# Python names\n",
+        "With this page you can look up every public name. They are loaded when they are first used:\n",
+        "```python\nimport subtx_toy as st\n```\n",
+        "Whatever is not on this page may change without notice: see [the policy](../changes.md).\n",
+    ]
+    for title, names in (groups | ({"More": rest} if rest else {})).items():
+        parts += [f"## {title}\n", *map(_entry, names)]
+    return "\n".join(parts)
+
+
+def _entry(name: str) -> str:
+    found = getattr(subtx_toy, name)
+    kind = "autoclass" if inspect.isclass(found) else "autofunction"
+    members = "   :members:\n" if kind == "autoclass" else ""
+    return f"### {name}\n\n```{{eval-rst}}\n.. {kind}:: subtx_toy.{name}\n{members}```\n"
