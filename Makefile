@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHAPES := --jaxtyping-packages=subtx_toy,beartype.beartype
+# One thread per process. Compiled modules are kept, for the many processes that tests start. Every worker begins with
+# a part of its own, so that a module's fixtures are mostly made once.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 STAMP := $(VENV)/.installed
 
 .PHONY: help setup demo docs links test shapes thorough lint format typecheck build clean
@@ -29,14 +32,14 @@ links: setup  ## check the links of the documentation, those to other sites too
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs out/links
 
 test: setup  ## run the tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	$(PYTEST)
 
 shapes: setup  ## the tests of the routes again, with the annotated shapes of every call checked
-	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=shapes $(BIN)/python -m pytest -q -n auto $(SHAPES) \
+	SUBTX_TOY_HYPOTHESIS_PROFILE=shapes $(PYTEST) $(SHAPES) \
 		tests/unit/test_annotations.py tests/unit/problem tests/unit/theory tests/unit/training tests/unit/claims
 
 thorough: setup  ## the tests with 2,000 examples a property, and the slow ones
-	OPENBLAS_NUM_THREADS=1 SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n auto $(SHAPES) --run-slow --timeout=3600
+	SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(PYTEST) $(SHAPES) --run-slow --timeout=3600
 
 lint: setup  ## check the style
 	$(BIN)/ruff check
