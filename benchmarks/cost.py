@@ -8,7 +8,6 @@ import json
 import math
 import multiprocessing
 import os
-import resource
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -19,7 +18,7 @@ import torch
 from subtx_toy import data
 from subtx_toy.protocols.distillation import run_protocol
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.store.record import versions
+from subtx_toy.store.record import peak_rss_mib, versions
 
 SUMMARY = "CPU seconds of the steps and peak memory against width, num_aux, depth, number of images and of seeds"
 SERIES: dict[str, tuple[int, ...]] = {
@@ -67,7 +66,7 @@ def point(values: dict[str, Any], repeats: int, num_seeds: int) -> dict[str, flo
     ]
     return {
         "training_cpu_seconds": min(seconds),
-        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "peak_rss_mib": peak_rss_mib(),
         "gflop": num_seeds * products_gflop(config),
     }
 

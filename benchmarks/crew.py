@@ -7,7 +7,6 @@ all of the processors (``_threads``), the loop also in one process of one thread
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from benchmarks.sweep import machine_busy
 from subtx_toy import data
 from subtx_toy.protocols.distillation import run_protocol
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.store.record import peak_rss_mib
 
 FAST, SLOW = ("fp32", "bf16"), ("einsum", "loop", "einsum_threads", "loop_threads", "loop_alone")
 
@@ -69,7 +69,7 @@ def one(variant: Variant, seed: int, arguments: dict[str, Any]) -> dict[str, Any
         "seed": seed, "cpu": (time.process_time() - cpu) / variant.models,
         "wall": (time.perf_counter() - wall) / variant.models,
         "training_cpu": training, "accuracy": accuracy,
-        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "peak_rss_mib": peak_rss_mib(),
     }  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
+import re
 import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,7 +165,14 @@ def versions(*names: str) -> dict[str, str]:
 
 
 def peak_rss_mib() -> float:
-    """Return the largest resident memory this process has had, in MiB."""
+    """Return the largest resident memory this process has had, in MiB.
+
+    Where Linux has no /proc, it may be that of the process which started this one: getrusage keeps it through exec.
+    """
+    with contextlib.suppress(OSError):
+        found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+        if found:
+            return int(found[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kilobytes, macOS bytes.
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -6,6 +6,8 @@ import concurrent.futures
 import dataclasses
 import multiprocessing
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -194,3 +196,14 @@ def test_many_processes_may_make_one_store_at_once(tmp_path: Path) -> None:
         for attempt in range(10):
             for opened in [pool.submit(_open_store, tmp_path / f"{attempt}.sqlite") for _ in range(4)]:
                 opened.result()
+
+
+SAYS = "from subtx_toy.store.record import peak_rss_mib; print(peak_rss_mib())"
+CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SAYS!r}], check=True)"
+
+
+@pytest.mark.parametrize(("then", "low", "high"), [(SAYS, 300, 600), (CHILD, 5, 299)], ids=["its own", "its parent's"])
+def test_a_peak_counts_what_a_process_takes_and_not_what_started_it(then: str, low: float, high: float) -> None:
+    large = f"large = bytearray(300 * 2**20); {then}"
+    peak = float(subprocess.check_output([sys.executable, "-c", large], text=True))
+    assert low < peak < high
