@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from subtx_toy.api.certificate import Certificate, Check
     from subtx_toy.api.certify import certify, check
     from subtx_toy.api.doctor import examine
+    from subtx_toy.api.plots import plot_results
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
     from subtx_toy.api.run_result import Run
+    from subtx_toy.api.stored import archive_trials, compare_results, delete_trials, failed_trials, merge_stores
     from subtx_toy.api.sweep import preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
     from subtx_toy.api.verify import Verification, verify
@@ -75,16 +77,22 @@ __all__ = [
     "TraitLoss",
     "Verification",
     "__version__",
+    "archive_trials",
     "audit",
     "certify",
     "check",
     "claim",
+    "compare_results",
     "cosine_distance",
     "cross_entropy_trait",
+    "delete_trials",
     "examine",
+    "failed_trials",
     "generator",
     "kl",
     "load",
+    "merge_stores",
+    "plot_results",
     "preview",
     "probability_squared_error",
     "results",
@@ -103,9 +111,11 @@ _ROOMS = {
     "api.certificate": "Certificate Check",
     "api.certify": "certify check",
     "api.doctor": "examine",
+    "api.plots": "plot_results",
     "api.results": "results",
     "api.run": "run",
     "api.run_result": "Run",
+    "api.stored": "archive_trials compare_results delete_trials failed_trials merge_stores",
     "api.sweep": "preview sweep",
     "api.sweep_result": "Preview Sweep",
     "api.verify": "Verification verify",

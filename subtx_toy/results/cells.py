@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     InputError.gather(
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
     )
-    chosen = list(metrics) or [*[name for name in _FAVOURITES if name in known], *known][:1]
+    chosen = list(metrics) or ([favourite(known)] if known else [])
     groups: dict[_Group, dict[int, dict[str, float]]] = defaultdict(dict)
     for result in _oldest_first(selection):
         version = 0 if pool_versions else selection.version(result)
@@ -77,7 +77,7 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
                 diverged = sum(name in row and metric in row for row in rows.values())
                 found = finite_estimate(values, num_images=num_images)
                 cells.append(Cell(place, metric, found, not_finite, diverged))
-    return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(_order, cell.axes.values())))
+    return sorted(cells, key=lambda cell: (chosen.index(cell.metric), *map(order, cell.axes.values())))
 
 
 def _oldest_first(selection: Selection) -> list[Result]:
@@ -106,8 +106,13 @@ def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, ob
     return places
 
 
-def _order(value: object) -> tuple[bool, float, str]:
-    """Sort numbers by size and before texts."""
+def favourite(known: Collection[str]) -> str:
+    """Return the metric that is shown where none is named."""
+    return [*[name for name in _FAVOURITES if name in known], *known][0]
+
+
+def order(value: object) -> tuple[bool, float, str]:
+    """Return what sorts numbers by size and before texts."""
     number = isinstance(value, int | float)
     return (not number, float(value) if isinstance(value, int | float) else math.inf, "" if number else str(value))
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import gc
-import io
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from subtx_toy import __version__
 from subtx_toy.errors import InputError
-from subtx_toy.files.atomic import check_writable, replacing
-from subtx_toy.files.terminal_text import encodable
+from subtx_toy.results.condition import Condition
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
@@ -190,58 +185,28 @@ def columns(selection: Selection) -> dict[str, list[object]]:
     return table
 
 
+def narrowed(selection: Selection, condition: Condition) -> Selection:
+    """Return the selected trials that fulfil a condition on their columns.
+
+    Raises:
+        InputError: if it names something that no selected trial has, or compares a text with a number by size.
+    """
+    names = {name for config in selection.settings.values() for name in type(config).model_fields}
+    metrics = {name for row in selection.results for name in row.metrics}
+    if selection.results:
+        condition.check_names(names | metrics | set(_PROVENANCE))
+    tables = {number: dict(config) for number, config in selection.settings.items()}
+    kept = []
+    for row in selection.results:
+        own = {"protocol": selection.config(row).protocol} | {name: getattr(row, name) for name in _PROVENANCE[1:]}
+        if condition.holds(tables[row.config_id] | row.metrics | own):
+            kept.append(row)
+    return replace(selection, results=tuple(kept))
+
+
+_PROVENANCE = ("protocol", "run_id", "seed", "results_version", "dataset_sha256", "cpu_seconds")
+
+
 def existing(path: Path) -> Store:
     """Open a store that is there to be read, and make none."""
     return Store(path, read_only=True)
-
-
-ENDINGS = (".parquet", ".csv")
-
-
-def export(selection: Selection, path: Path) -> int:
-    """Write the selected trials, one row each with the columns of ``columns``; return how many.
-
-    Provenance is in the rows: content key, RESULTS_VERSION and checksum of the data; in Parquet, the package that wrote
-    the file is in its metadata under ``subtx_toy``. A file that was there stays until the new one is whole.
-    """
-    check_target(path)
-    table = columns(selection)
-    table = {encodable(name): list(map(encodable, column)) for name, column in table.items()}
-    content = _parquet(table) if path.suffix == ".parquet" else _csv(table)
-    with replacing(path, what="export") as file:
-        file.write(content)
-    return len(selection.results)
-
-
-def check_target(path: Path) -> None:
-    """Find out whether a file of that name can be made."""
-    if path.suffix not in ENDINGS:
-        raise InputError(f"export: expected a name ending in {' or '.join(ENDINGS)}, got {str(path)!r}")
-    check_writable(path, what="export")
-    if path.suffix == ".parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ModuleNotFoundError:
-            raise InputError(
-                "export: expected pyarrow for Parquet, got none; write a .csv, or install it with: "
-                "pip install 'subtx-toy[export]'"
-            ) from None
-
-
-def _parquet(table: dict[str, list[object]]) -> bytes:
-    import pyarrow
-    from pyarrow import parquet
-
-    about = {"package": __version__, "results_version": RESULTS_VERSION}
-    made = pyarrow.table(table).replace_schema_metadata({"subtx_toy": json.dumps(about)})
-    buffer = io.BytesIO()
-    parquet.write_table(made, buffer)
-    return buffer.getvalue()
-
-
-def _csv(table: dict[str, list[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    return text.getvalue().encode()

@@ -58,3 +58,6 @@ MAX_WORKERS = 1024
 
 MAX_VALUE_CHARACTERS = 200
 """Of one value that a message repeats; a longer one is cut in the middle."""
+
+MAX_CONDITION = 2000
+"""Characters of a condition on stored trials."""

@@ -239,7 +239,7 @@ def test_a_run_of_one_step_whose_student_does_not_see_the_teacher_shows_what_the
             ["results", "list", "--store", "none.sqlite"],
             ["store: expected a results database, got none at none.sqlite"],
         ),
-        (["results", "export", "x.xlsx"], ["export: expected a name ending in .parquet or .csv"]),
+        (["results", "export", "x.xlsx"], ["export: expected a name ending in .parquet, .csv or .jsonl"]),
         (["doctor", "--backup", "copy.sqlite", "--store", "none.sqlite"], ["store: cannot copy none.sqlite"]),
     ],
 )

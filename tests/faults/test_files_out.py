@@ -27,7 +27,8 @@ from subtx_toy.figures.style import save
 from subtx_toy.files import atomic
 from subtx_toy.files.atomic import check_writable, replacing
 from subtx_toy.problem.params import Params
-from subtx_toy.results.rows import Selection, export
+from subtx_toy.results.export import export
+from subtx_toy.results.rows import Selection
 
 Write = Callable[[Path], object]
 PARAMS: Params = {"layers.0.weight": torch.ones(2, 2), "layers.0.bias": torch.ones(2)}

@@ -14,7 +14,8 @@ import pytest
 from subtx_toy.api.results import results
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import overview, summarize
-from subtx_toy.results.rows import columns, export, select
+from subtx_toy.results.export import export
+from subtx_toy.results.rows import columns, select
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -187,7 +188,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(
 @pytest.mark.parametrize(
     ("name", "missing", "sentence"),
     [
-        ("r.xlsx", "", "expected a name ending in .parquet or .csv"),
+        ("r.xlsx", "", "expected a name ending in .parquet, .csv or .jsonl"),
         ("r.parquet", "pyarrow", r"pip install 'subtx-toy\[export\]'"),
     ],
 )
