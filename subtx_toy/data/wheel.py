@@ -101,8 +101,10 @@ def convert(parts: Any) -> list[bytes]:
     """
     try:
         (x_train, y_train), (x_valid, y_valid), (x_test, y_test) = parts
-        images = [_bytes(x * 256).reshape(-1, 28, 28) for x in (np.concatenate([x_train, x_valid]), x_test)]
-        labels = [_bytes(y).reshape(-1) for y in (np.concatenate([y_train, y_valid]), y_test)]
+        images = [
+            np.concatenate([_bytes(x * 256).reshape(-1, 28, 28) for x in xs]) for xs in ((x_train, x_valid), (x_test,))
+        ]
+        labels = [np.concatenate([_bytes(y).reshape(-1) for y in ys]) for ys in ((y_train, y_valid), (y_test,))]
     except (TypeError, ValueError) as error:
         raise SourceError(f"expected three pairs of images and labels, got: {error}") from error
     return [idx.encode(array) for array in (images[0], labels[0], images[1], labels[1])]
