@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -49,8 +50,11 @@ class Expanded:
     def num_outputs(self) -> int:
         return self.model.num_outputs
 
-    def columns(self, name: str) -> slice:
-        return self.model.columns(name)
+    def columns(self, distilled_logits: str) -> slice:
+        return self.model.columns(distilled_logits)
+
+    def initial(self, rng: np.random.Generator) -> Params:
+        return self.model.initial(rng)
 
 
 def tangent(model: MLP, base: Params) -> Expanded:
@@ -99,7 +103,7 @@ def assert_same(ours: Trainer, theirs: list[Trainer], seed: int, *, num: int = 3
 
 
 def plain(one: Setup, model: Expanded, start: Params, outputs: str) -> Trainer:
-    expanded = dataclasses.replace(one, model=model)  # type: ignore[arg-type]
+    expanded = dataclasses.replace(one, model=model)
     return AutogradTrainer(expanded, [start], distillation_loss("kl"), [outputs])
 
 
