@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.certify import certify, check
     from subtx_toy.api.doctor import examine
     from subtx_toy.api.plots import plot_results
+    from subtx_toy.api.report import report
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
     from subtx_toy.api.run_result import Run
@@ -95,6 +96,7 @@ __all__ = [
     "plot_results",
     "preview",
     "probability_squared_error",
+    "report",
     "results",
     "reverse_kl",
     "run",
@@ -112,6 +114,7 @@ _ROOMS = {
     "api.certify": "certify check",
     "api.doctor": "examine",
     "api.plots": "plot_results",
+    "api.report": "report",
     "api.results": "results",
     "api.run": "run",
     "api.run_result": "Run",

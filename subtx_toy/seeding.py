@@ -117,3 +117,18 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         problems.append(f"seeds: expected each seed once, got {text!r}")
     InputError.gather(problems)
     return tuple(seeds)
+
+
+def seed_text(seeds: Iterable[int]) -> str:
+    """Write seeds as ``parse_seeds`` reads them, in ranges where they follow one another.
+
+    >>> seed_text([0, 1, 2, 8])
+    '0:3,8'
+    """
+    ranges: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if ranges and seed == ranges[-1][1]:
+            ranges[-1][1] = seed + 1
+        else:
+            ranges.append([seed, seed + 1])
+    return ",".join(str(start) if stop == start + 1 else f"{start}:{stop}" for start, stop in ranges)

@@ -48,7 +48,7 @@ def place_labels(axes: Axes, labels: Sequence[Label], *, fontsize: str = "xx-sma
         taken.append(Bbox.from_bounds(at[0] - size.width / 2, at[1] - size.height / 2, size.width, size.height))
         edge = np.hypot(*offset) - size.width / 2 / pixels
         if edge > _NEAR + _MARK:
-            axes.annotate("", (label.x, label.y), xytext=tuple(offset), textcoords="offset points",
+            axes.annotate("", (label.x, label.y), xytext=(offset[0], offset[1]), textcoords="offset points",
                           arrowprops={"arrowstyle": "-", "color": label.colour, "linewidth": 0.5, "shrinkA": 5,
                                       "shrinkB": 3})  # fmt: skip
 

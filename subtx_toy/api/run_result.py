@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.errors import InputError
+from subtx_toy.files.atomic import replacing
 from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.results.presentation import Presentation, Table
 from subtx_toy.settings.base import Settings
@@ -108,6 +109,26 @@ class Run(Shown):
         if draw is None:
             raise InputError(f"figure: the protocol {self.base.protocol!r} has none")
         return draw(self.summary)
+
+    def page(self) -> str:
+        """Return a report as one HTML page that needs nothing else: result, pictures, settings, cost, provenance."""
+        from subtx_toy.report.run_page import RunReport, run_page
+
+        report = RunReport(
+            definition=self.definition, base=self.base, records=self.records, presentation=self.presentation,
+            figure=self.plot() if self.has_figure else None, store=self.store, failed_seeds=self.failed_seeds,
+        )  # fmt: skip
+        return run_page(report)
+
+    def save_page(self, path: Path | str) -> None:
+        """Write the report to a file.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        content = self.page().encode()
+        with replacing(Path(path), what="html") as file:
+            file.write(content)
 
     def __repr__(self) -> str:
         return shortened(self.table, whole="print(run.table)")

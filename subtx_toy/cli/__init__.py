@@ -16,6 +16,7 @@ from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import list_command
 from subtx_toy.cli.numbers import numbers
+from subtx_toy.cli.report import report
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
 from subtx_toy.cli.sweep import sweep
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for _command in (list_command, run, sweep, results, doctor, data, verify, certify, check, numbers, audit):
+for _command in (list_command, run, sweep, results, report, doctor, data, verify, certify, check, numbers, audit):
     cli.add_command(_command)
 
 

@@ -11,7 +11,7 @@ import rich_click as click
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
-from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS
+from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS, writable
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     type=FILE,
     help="Picture to write, .png, .pdf or .svg. [default: EXPERIMENT-DATASET.png here; none with --json]",
 )
+@click.option("--html", type=FILE, callback=writable, help="Report to write, as one HTML page.")
 @click.option("--no-figure", is_flag=True, help="Write no picture.")
 @JSON
 @click.option("--settings", "list_settings", is_flag=True, help="List every KEY with what it takes, and stop.")
@@ -43,6 +44,7 @@ def run(
     quick: bool,
     figure: Path | None,
     no_figure: bool,
+    html: Path | None,
     as_json: bool,
     list_settings: bool,
     **options: Any,
@@ -82,6 +84,9 @@ def run(
         target = figure or Path(f"{definition.name}-{dataset}.png")
         _check_figure(target, options["store"])
 
+    if html is not None:
+        _check_page(html, target, options["store"])
+
     with working() as display:
         found = run_experiment(definition, seeds=seeds, quick=quick, **(options | display | changes))
     if as_json:
@@ -99,6 +104,10 @@ def run(
         save(found.plot(), target)
         if not as_json:
             echo(one_line(f"figure: {target}"))
+    if html is not None:
+        found.save_page(html)
+        if not as_json:
+            echo(one_line(f"page: {html}"))
     return 1 if found.failed_seeds else 0
 
 
@@ -112,6 +121,16 @@ def _settings(definition: Definition) -> str:
         for name, field in type(config).model_fields.items()
     ]
     return align(["key", f"in {definition.name}", "what it is, and what it takes"], rows)
+
+
+def _check_page(path: Path, figure: Path | None, store: str | None) -> None:
+    from subtx_toy.api.arguments import store_path
+    from subtx_toy.errors import InputError
+    from subtx_toy.store.place import check_not_the_store
+
+    check_not_the_store(store_path(store), path, what="html")
+    if figure is not None and path.absolute() == figure.absolute():
+        raise InputError(f"html: expected another file than the figure's, got {path}")
 
 
 def _check_figure(path: Path, store: str | None) -> None:

@@ -38,7 +38,7 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
             if row.ours.n:
                 bars = style.interval_bars([row.ours])
                 axes.errorbar([left], [row.ours.mean], bars, color=colour, zorder=3, **_OURS)
-                axes.annotate(style.short(row.ours.mean), (left, row.ours.mean), xytext=(-7, 0),
+                axes.annotate(style.short(row.ours.mean), (left, row.ours.mean), xytext=(-10, 0),
                               textcoords="offset points", ha="right", va="center", fontsize="small",
                               color=colour)  # fmt: skip
             if row.diverged:

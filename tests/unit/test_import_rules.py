@@ -23,6 +23,7 @@ LAYERS = [
     ("channel",),
     ("results", "audit"),
     ("figures",),
+    ("report",),
     ("protocols", "claims"),
     ("sweep", "testing"),
     ("api",),
