@@ -7,11 +7,13 @@ SHAPES := --jaxtyping-packages=subtx_toy,beartype.beartype
 # a part of its own, so that a module's fixtures are mostly made once.
 PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 STAMP := $(VENV)/.installed
+OVERRIDE ?=
+TESTS ?= tests/unit tests/cli
 
-.PHONY: help setup demo docs links test shapes thorough lint format typecheck build clean
+.PHONY: help setup demo docs links test shapes thorough lower-bounds hooks lint format typecheck build clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
 
 setup: $(STAMP)  ## make .venv with the versions in constraints.txt
 
@@ -40,6 +42,17 @@ shapes: setup  ## the tests of the routes again, with the annotated shapes of ev
 
 thorough: setup  ## the tests with 2,000 examples a property, and the slow ones
 	SUBTX_TOY_HYPOTHESIS_PROFILE=thorough $(PYTEST) $(SHAPES) --run-slow --timeout=3600
+
+lower-bounds: setup  ## the tests with the oldest versions that pyproject.toml allows; OVERRIDE=torch==2.13.0 replaces one
+	mkdir -p out
+	$(BIN)/python -m tests.reference.lower_bounds $(OVERRIDE) > out/lower-bounds.txt
+	$(PYTHON) -m venv out/lower-bounds
+	out/lower-bounds/bin/python -m pip install --quiet --disable-pip-version-check -c out/lower-bounds.txt -e '.[dask,export,test]'
+	OPENBLAS_NUM_THREADS=1 out/lower-bounds/bin/python -m pytest -q -n auto $(TESTS)
+
+hooks: setup  ## run the quick checks before every commit, and all of .ci/run before every push
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pre-commit
+	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
 lint: setup  ## check the style
 	$(BIN)/ruff check

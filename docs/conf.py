@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -12,12 +11,13 @@ sys.path.insert(0, str(HERE.parent))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # for the notebooks
 
 from docs.pages.write import write_pages  # noqa: E402, from the folder above
+from subtx_toy import __version__  # noqa: E402
 
 write_pages(HERE / "generated")
 
 project = "subtx_toy"
 author = "The subtx_toy authors"
-version = release = installed_version("subtx-toy")
+version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["pages", "results"]
 

@@ -1,4 +1,4 @@
-"""The first screen of the README, followed to the letter."""
+"""The README's commands, followed to the letter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FIRST = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)[0]
+DOORS = README.partition("## Four doors")[2].partition("\n## ")[0]
+
+
+def _blocks(text: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+
+
+FIRST = _blocks(README)[0]
 
 
 def _commands(block: str) -> list[str]:
@@ -21,17 +28,30 @@ def _commands(block: str) -> list[str]:
 
 def test_four_lines_lead_to_a_result() -> None:
     assert _commands(FIRST) == [
-        "git clone REPOSITORY subtx_toy && cd subtx_toy",
+        'git clone "${REPOSITORY:-.}" subliminal && cd subliminal',
         "make setup",
         "source .venv/bin/activate",
         "subtx-toy run cloud2025 --quick",
     ]
     assert README.index(FIRST) < 2000, "the first screen"
+    start = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert _commands(_blocks(start)[0]) == _commands(FIRST)
 
 
 def test_the_picture_and_the_doors_come_before_the_details() -> None:
     places = [README.index(text) for text in ("docs/images/cloud2025-mnist.png", "## Four doors", "## Use")]
     assert places == sorted(places)
+
+
+def test_there_are_four_doors_with_commands_and_a_page_each() -> None:
+    assert re.findall(r"^\*\*([^*]+)\*\*", DOORS, flags=re.MULTILINE) == [
+        "See",
+        "Replicate and vary",
+        "Predict and prove",
+        "Detect",
+    ]
+    assert len(_blocks(DOORS)) == 4
+    assert len(re.findall(r"^Then \[", DOORS, flags=re.MULTILINE)) == 4
 
 
 def test_the_table_shown_is_what_a_quick_run_prints() -> None:
@@ -40,24 +60,31 @@ def test_the_table_shown_is_what_a_quick_run_prints() -> None:
     assert list(arms) == ["reference", "teacher", "student_aux", "student_all", "cross_aux", "cross_all"]
 
 
+def test_the_module_of_the_doors_is_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    from subtx_toy import cli
+
+    (command,) = [line for line in _commands("".join(_blocks(DOORS))) if "own_module" in line]
+    path = command.split()[-1].replace("examples", str(ROOT / "examples"))
+    assert cli.call(["verify", path, "--claims", "C1,C3,C5"]) == 0
+    assert capsys.readouterr().out.startswith("3 of 3 claims hold")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_clone_is_set_up_and_shows_the_effect(tmp_path: Path) -> None:
-    lines = _commands(FIRST)
-    lines[0] = lines[0].replace("REPOSITORY", str(ROOT))
-    more = [
-        "subtx-toy sweep tiny width=8,16 --seeds 0:2 --store own.sqlite",
-        "subtx-toy results summary tiny width=8,16 --store own.sqlite",
-        "subtx-toy verify examples/own_activation.py:problem",
-        "subtx-toy certify small-net --out small-net.cert",
-        "subtx-toy check small-net.cert",
-    ]
+def test_a_clone_is_set_up_and_every_door_leads_to_its_result(tmp_path: Path) -> None:
+    """In an empty folder, with a home, a cache and a store of its own: the four lines, then the four doors."""
     bare = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    env = bare | {"SUBTX_TOY_STORE": str(tmp_path / "r.sqlite"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    script = "\n".join(["set -e", *lines, *more])
+    own = {"SUBTX_TOY_STORE": tmp_path / "r.sqlite", "XDG_CACHE_HOME": tmp_path / "cache", "REPOSITORY": ROOT}
+    env = bare | {name: str(value) for name, value in own.items()}
+    script = "\n".join(["set -e", FIRST, "echo == set up", *_blocks(DOORS)])
     bash = shutil.which("bash")
     assert bash is not None
     done = subprocess.run([bash, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "the trait came over with the shared initialisation" in done.stdout
-    assert (tmp_path / "subtx_toy" / "cloud2025-glyphs.png").read_bytes().startswith(b"\x89PNG")
+    assert "10 of 10 trials of tiny are stored" in done.stdout
+    assert "12 of 17 claims hold, 5 not applicable" in done.stdout
+    assert "Proved: the alignment is positive" in done.stdout
+    assert "moved from the base: carries relabel:4:9" in done.stdout
+    for picture in ("cloud2025-glyphs.png", "inputs-glyphs.png"):
+        assert (tmp_path / "subliminal" / picture).read_bytes().startswith(b"\x89PNG")
