@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.run import run
     from subtx_toy.api.run_result import Run
     from subtx_toy.api.stored import archive_trials, compare_results, delete_trials, failed_trials, merge_stores
-    from subtx_toy.api.sweep import preview, sweep
+    from subtx_toy.api.sweep import named_sweep, preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
     from subtx_toy.api.verify import Verification, verify
     from subtx_toy.channel.traits import Examples, Trait
@@ -93,6 +93,7 @@ __all__ = [
     "kl",
     "load",
     "merge_stores",
+    "named_sweep",
     "plot_results",
     "preview",
     "probability_squared_error",
@@ -119,7 +120,7 @@ _ROOMS = {
     "api.run": "run",
     "api.run_result": "Run",
     "api.stored": "archive_trials compare_results delete_trials failed_trials merge_stores",
-    "api.sweep": "preview sweep",
+    "api.sweep": "named_sweep preview sweep",
     "api.sweep_result": "Preview Sweep",
     "api.verify": "Verification verify",
     "channel.traits": "Examples Trait",

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from subtx_toy.api.arguments import data_folder, num_workers, seconds, store_path
 from subtx_toy.api.sweep_result import Preview, Sweep
 from subtx_toy.errors import InputError
+from subtx_toy.results.rows import existing
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.messages import quoted
-from subtx_toy.store import Store
+from subtx_toy.store import Store, labels
 from subtx_toy.store.inspection import is_results
 from subtx_toy.store.trials import states
 from subtx_toy.sweep import workers as pools
+from subtx_toy.sweep.looks import Until
 from subtx_toy.sweep.plan import Plan
+from subtx_toy.sweep.rounds import Halving, Rounds, UntilNarrow
 from subtx_toy.sweep.schedule import estimate
 from subtx_toy.sweep.scheduler_address import check_scheduler
 from subtx_toy.sweep.session import Tally, carry_out
+from subtx_toy.sweep.shard import Shard
 from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
@@ -48,6 +52,12 @@ def sweep(
     retry_failed: bool = False,
     max_failures: int | None = None,
     trial_timeout: float | None = None,
+    shard: str | None = None,
+    until: str | None = None,
+    halving: int | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    note: str | None = None,
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
@@ -69,6 +79,14 @@ def sweep(
         retry_failed: whether trials that failed in an earlier session run again.
         max_failures: stop after so many failed trials; the others stay pending.
         trial_timeout: seconds after which a trial is ended, and has failed.
+        shard: ``"3/32"`` runs the third of 32 parts of the trials, which a later merge puts together.
+        until: ``"ci95<0.02"`` or ``"METRIC.ci95<0.02"``: a configuration gets seeds at planned looks, at most all of
+            them, until the half-width of its mean is below that, at the level that the look may spend.
+        halving: keep one configuration in so many at each rung and give it so many times the seeds; its mean is then
+            too good, because it was chosen.
+        name: keeps the plan in the store under a name, for ``named_sweep``.
+        tags: words that sort the named sweep.
+        note: a text kept with it.
         store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with one line for each data set that is obtained.
@@ -90,9 +108,24 @@ def sweep(
         check_scheduler(scheduler)
     num, path, folder = num_workers(workers), store_path(store), data_folder(data_dir)
     timeout = seconds("trial_timeout", trial_timeout)
+    part = None if shard is None else Shard.parse(shard)
+    narrow = None if until is None else Until.parse(until)
+    if sum(one is not None for one in (part, narrow, halving)) > 1:
+        raise InputError(
+            "shard: expected one of shard, until and halving, got several; parts know nothing of each other"
+        )
+    if name is None and (tags or note is not None):
+        raise InputError("name: expected one for a sweep with tags or a note, got none")
+    if name is not None:
+        labels.check(name, tags, note or "")
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     trials = plan.trials(data_dir=folder, report=report, progress=progress)
-    trials = [replace(trial, timeout=timeout) for trial in trials]
+    trials = [replace(trial, timeout=timeout) for trial in (trials if part is None else part.of(trials))]
+    rounds: Rounds | None = None
+    if narrow is not None:
+        rounds = UntilNarrow(trials, narrow)
+    elif halving is not None:
+        rounds = Halving(trials, halving)
 
     def open_workers() -> Workers:
         if engine == "dask" or scheduler is not None:
@@ -102,15 +135,34 @@ def sweep(
         return pools.LocalWorkers(num)
 
     with Store(path) as opened:
-        tally = Tally(len(trials))
-        steps = carry_out(
-            trials, opened, open_workers, experiment=plan.definition.name, retry_failed=retry_failed,
-            max_failures=max_failures,
-        )  # fmt: skip
-        for tally, outcomes in steps:
-            if watch is not None:
-                watch(tally, outcomes)
-        return Sweep(plan, tally, opened.path)
+        if name is not None:
+            labels.remember(opened, name, plan.to_toml(), tags=tags, note=note)
+        tally = Tally(0)
+        for text, some in [("", trials)] if rounds is None else rounds.each(opened):
+            before = tally
+            if text and report is not None:
+                report(text)
+            steps = carry_out(
+                some, opened, open_workers, experiment=plan.definition.name, retry_failed=retry_failed,
+                max_failures=max_failures,
+            )  # fmt: skip
+            for now, outcomes in steps:
+                tally = before + now
+                if watch is not None:
+                    watch(tally, outcomes)
+            if max_failures is not None and tally.failed >= max_failures:
+                break
+        return Sweep(plan, tally, opened.path, () if rounds is None else tuple(rounds.groups))
+
+
+def named_sweep(name: str, *, store: str | Path | None = None) -> Plan:
+    """Return the plan that was kept under a name: ``st.sweep(st.named_sweep("wide"))`` goes on with it.
+
+    Raises:
+        InputError: if the store has no sweep of that name.
+    """
+    with existing(store_path(store)) as opened:
+        return Plan.parse(labels.label(opened, name).plan)
 
 
 def preview(
@@ -122,6 +174,7 @@ def preview(
     sample_seed: int | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
+    shard: str | None = None,
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
@@ -137,6 +190,7 @@ def preview(
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     path = store_path(store)
     trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
+    trials = trials if shard is None else Shard.parse(shard).of(trials)
     with Store(path, read_only=True) if is_results(path) else nullcontext() as opened:
         known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
         state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}

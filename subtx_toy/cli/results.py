@@ -36,12 +36,14 @@ def list_command(*, store: str | None, as_json: bool) -> None:
     from subtx_toy.results.cells import overview
     from subtx_toy.results.presentation import align
     from subtx_toy.settings.base import dataset_title
+    from subtx_toy.store.labels import labels
     from subtx_toy.store.trials import running
 
     with open_store(store) as opened:
-        found, path, holders = overview(opened), opened.path, running(opened)
+        found, path, holders, named = overview(opened), opened.path, running(opened), labels(opened)
     if as_json:
-        echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials}))
+        sweeps = [{**asdict(one), "tags": list(one.tags)} for one in named]
+        echo(json_text({"store": str(path), "stored": found.stored, "trials": found.trials, "sweeps": sweeps}))
         return
     header = ["protocol", "dataset", "results version", "configurations", "trials", "last finished"]
     rows = []
@@ -53,6 +55,9 @@ def list_command(*, store: str | None, as_json: bool) -> None:
         names = ["done", "running", "pending", "failed"]
         rows = [[row["experiment"], *(str(row[name]) for name in names)] for row in found.trials]
         echo(f"\n{align(['sweep of', *names], rows)}")
+    if named:
+        rows = [[one.name, moment(one.changed_at), ", ".join(one.tags), one_line(one.note)] for one in named]
+        echo(f"\n{align(['sweep named', 'last started', 'tags', 'note'], rows)}")
     for holder in holders:
         echo(f"running: {holder}")
     echo(one_line(f"store: {path}"))

@@ -18,9 +18,6 @@ from subtx_toy.store.record import DIVERGED
 from subtx_toy.store.records import takes_store
 from subtx_toy.store.results import Result, configs, stored_by_config, trials_by_state
 
-_FAVOURITES = ("student_aux.accuracy", "alignment")
-"""What is shown where no metric is named: whether the trait came over, or the student moved towards the teacher."""
-
 _Group = tuple[int, Version, str]  # configuration, version of the results, checksum of the data
 
 
@@ -59,7 +56,7 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     InputError.gather(
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
     )
-    chosen = list(metrics) or ([favourite(known)] if known else [])
+    chosen = [name for name in metrics or (favourite(known),) if name]
     groups: dict[_Group, dict[int, dict[str, float]]] = defaultdict(dict)
     for result in _oldest_first(selection):
         version = 0 if pool_versions else selection.version(result)
@@ -107,8 +104,11 @@ def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, ob
 
 
 def favourite(known: Collection[str]) -> str:
-    """Return the metric that is shown where none is named."""
-    return [*[name for name in _FAVOURITES if name in known], *known][0]
+    """Return the metric that is shown where none is named, empty where there is none.
+
+    It says whether the trait came over, or the student moved towards the teacher.
+    """
+    return next((name for name in ("student_aux.accuracy", "alignment", *known) if name in known), "")
 
 
 def order(value: object) -> tuple[bool, float, str]:

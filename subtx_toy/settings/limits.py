@@ -61,3 +61,12 @@ MAX_VALUE_CHARACTERS = 200
 
 MAX_CONDITION = 2000
 """Characters of a condition on stored trials."""
+
+MAX_SHARDS = 100_000
+"""Parts of one sweep."""
+
+MAX_NAME = 100
+"""Characters of a sweep's name, or of one of its tags."""
+
+MAX_NOTE = 10_000
+"""Characters of a sweep's note."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,27 @@ class Plan:
         sample_seed: int | None = None,
     ) -> Plan:
         """Read a plan from the words of a command line; ``experiment`` may be the TOML file of a plan."""
-        values, problems = read_file(experiment), list[str]()
+        return cls._of_values(
+            experiment, read_file(experiment), words, seeds=seeds, sample=sample, sample_seed=sample_seed
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """Read what ``to_toml`` wrote."""
+        return cls._of_values("the stored plan", tomllib.loads(text), ())
+
+    @classmethod
+    def _of_values(
+        cls,
+        experiment: str,
+        values: dict[str, Any] | None,
+        words: Sequence[str],
+        *,
+        seeds: str | None = None,
+        sample: int | None = None,
+        sample_seed: int | None = None,
+    ) -> Plan:
+        problems = list[str]()
         named: list[tuple[str | tuple[str, ...], object]] = []
         if values is not None and "experiment" in values:
             check_plan(experiment, values)
@@ -67,8 +88,8 @@ class Plan:
                 problems.append(f"{words[0]!r}: expected no axes other than those of the plan {experiment}")
                 words = ()
             seeds = str(values.get("seeds", "")) or None if seeds is None else seeds
-            sample = values.get("sample") if sample is None else sample  # type: ignore[assignment]
-            sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed  # type: ignore[assignment]
+            sample = values.get("sample") if sample is None else sample
+            sample_seed = values.get("sample_seed") if sample_seed is None else sample_seed
             experiment, values = str(values["experiment"]), None
         _check_number(len(words) + len(named))
         readers = [partial(read_axis, word) for word in words] + [partial(axis_of, *item) for item in named]

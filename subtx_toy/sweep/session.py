@@ -31,6 +31,12 @@ class Tally:
     failed_before: int = 0
     waiting_for: tuple[Holder, ...] = ()
 
+    def __add__(self, other: Tally) -> Tally:
+        """Return the tally of two rounds, of which the second is under way."""
+        counts = ("total", "stored", "done", "elsewhere", "failed", "failed_before")
+        added = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        return replace(other, **added)
+
     @property
     def left(self) -> int:
         """Trials that are neither finished nor failed."""

@@ -49,7 +49,8 @@ def test_conditions_hold_as_in_python(text: str, holds: bool) -> None:
     [
         "", "width >", "width = 3", "__import__('os').system('x')", "width > f(3)", "[x for x in y]", "width + 1 > 3",
         "3", "'a'", "width is 3", "width in dataset", "a[0] == 1", "lambda: 0", "f'{width}' == 'a'",
-        "(width := 3) > 1",         "width == b'x'", "width == 1j", "x" * 3000, "(" * 500 + "a" + ")" * 500, "not " * 100_000, "\0",
+        "(width := 3) > 1", "width == b'x'", "width == 1j", "x" * 3000, "(" * 500 + "a" + ")" * 500,
+        "not " * 100_000, "\0",
     ],
 )  # fmt: skip
 def test_what_is_no_condition_is_refused_in_one_sentence(text: str) -> None:

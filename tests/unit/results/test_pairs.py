@@ -25,7 +25,7 @@ from tests.unit.store.test_schema import _record
 def _selection(path: Path, values: Mapping[Any, list[float]]) -> Selection:
     with Store(path) as store:
         for changes, column in values.items():
-            config = RunConfig(dataset="glyphs", **dict(changes))  # type: ignore[arg-type]
+            config = RunConfig(dataset="glyphs", **dict(changes))
             rows = [_record(seed, config) for seed in range(len(column))]
             store.add_all(
                 [dataclasses.replace(row, metrics={"loss": value}) for row, value in zip(rows, column, strict=True)]
