@@ -80,9 +80,17 @@ def test_who_is_waited_for_is_said(
     assert cli.call(["results", "list", "--store", str(store)]) == 0
     who = rf"3 trials of process {process.pid} on {re.escape(coordinator.host)} since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"
     assert re.search(f"running: {who}", capsys.readouterr().out)
-    threading.Timer(2.0, process.kill).start()
+
+    def kill_while_it_is_waited_for() -> None:
+        sweeping.wait_for(store, sweeping.NUM_TRIALS - HELD)
+        time.sleep(1.0)
+        process.kill()
+
+    killer = threading.Thread(target=kill_while_it_is_waited_for)
+    killer.start()
     command = ["sweep", "tiny", *sweeping.WORDS, "--seeds", sweeping.SEEDS, "--store", str(store)]
     assert cli.call(command) == 0, "its trials are run once it is dead"
+    killer.join()
     err = capsys.readouterr().err
     assert len(re.findall(f"waiting for {who}\n", err)) == 1, err
     with Store(store, read_only=True) as opened:
@@ -98,13 +106,17 @@ def test_a_live_a_stopped_and_a_dead_coordinator_are_told_apart(
     _hold(store, coordinator)
     process.send_signal(number)
     time.sleep(0.1)
-    seen, deadline = set(), time.monotonic() + 3
+    with Store(store, read_only=True) as opened:
+        assert state == "dead" or [holder.state for holder in running(opened)] == [state]
+    seen, patience = set(), time.monotonic() + 3
     for tally in _tallies(store):
         seen |= {holder.state for holder in tally.waiting_for}
-        if not tally.left or time.monotonic() > deadline:
+        if not tally.left or (tally.left == HELD and state == "runs" and time.monotonic() > patience):
             break
+        assert time.monotonic() < patience + 100
     assert tally.left == (HELD if state == "runs" else 0), "a live one keeps its trials, others lose them"
-    assert seen == (set() if state == "dead" else {state})
+    assert seen <= {state}, "a stopped one is waited for if its lease lasts, a dead one is not"
+    assert seen or state != "runs"
     with Store(store, read_only=True) as opened:
         assert [holder.pid for holder in running(opened)] == ([process.pid] if state == "runs" else [])
 
