@@ -48,6 +48,25 @@ def test_every_command_on_the_page_on_sweeps_runs_in_order(
     assert re.findall(r"(\d+) +(\d+) +(\d+)", out.getvalue()) != []
 
 
+def test_the_second_day_runs_from_the_command_line_and_from_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_here: None
+) -> None:
+    pytest.importorskip("pandas", reason="an optional extra")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUBTX_TOY_STORE", str(tmp_path / "results.sqlite"))
+    text = (DOCS / "second-day.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.DOTALL):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            if language == "python":
+                exec(compile(block, "second-day.md", "exec"), names)
+            for line in block.splitlines() if language == "sh" else ():
+                assert cli.call(shlex.split(line)[1:]) == 0, line
+        if "--dry-run" in block:
+            assert "10 of 30 are new: num_aux=30" in out.getvalue()
+    assert {"lines.png", "map.png", "settings.png", "done.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("page", ["clusters.md", "store.md"])
 def test_every_command_on_the_other_pages_is_understood(page: str) -> None:
     for line in "".join(_blocks(page, "sh")).splitlines():
@@ -74,6 +93,6 @@ def test_the_page_on_the_store_is_of_this_schema() -> None:
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
-    for page in ("sweeps.md", "clusters.md", "store.md"):
+    for page in ("sweeps.md", "second-day.md", "clusters.md", "store.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text(encoding="utf-8")):
             assert target.startswith("http") or (DOCS / target).exists(), f"{page}: {target}"
