@@ -12,6 +12,7 @@ from subtx_toy.cli.options import FILE, JSON, STORE, options, writable
 from subtx_toy.cli.selecting import METRICS, check_file, select, selecting, trial_words
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
+from subtx_toy.settings.limits import MAX_CONFIGS
 
 _METRIC = click.option("--metric", metavar="NAME", help="A final metric. [default: student_aux.accuracy, or alignment]")
 _TEXT = options(
@@ -75,7 +76,9 @@ def summary_command(
 @selecting
 @_METRIC
 @click.option("--lowest", is_flag=True, help="The smallest mean is best, as of a loss.")
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Configurations to show.")
+@click.option(
+    "--top", type=click.IntRange(1, MAX_CONFIGS), default=5, show_default=True, help="Configurations to show."
+)
 @JSON
 def best_command(
     experiment: str | None,

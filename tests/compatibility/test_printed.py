@@ -20,7 +20,7 @@ def test_proofs_are_the_same(work: Workplace, name: str) -> None:
 
 
 def test_claims_are_the_same_and_lose_no_hypothesis(work: Workplace) -> None:
-    found = work.assert_prints_what_it_did("verify-list", "hypotheses")
+    found = work.assert_prints_what_it_did("verify-list", "hypotheses", "prediction")  # which says how it is computed
     now = {claim["id"]: claim["hypotheses"] for claim in found}
     for claim in COMMANDS["verify-list"].document:
         assert set(claim["hypotheses"]) <= set(now[claim["id"]])
