@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from subtx_toy import __version__
 from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL
-from subtx_toy.audit.document import audit_document, audit_page
+from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
 from subtx_toy.audit.questions import questions
 from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
@@ -24,8 +27,11 @@ from subtx_toy.channel.teachers import read_pairs, train_student
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.files.atomic import replacing
+from subtx_toy.files.checksum import sha256_of
+from subtx_toy.report.audit_page import audit_page
 from subtx_toy.results.presentation import Table, wrapped
 from subtx_toy.seeding import generator
+from subtx_toy.training.inputs import Inputs
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
 _HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "base to student", "probe", "verdict")
@@ -41,6 +47,8 @@ class Audit(Shown):
         judgement: the verdict, of the file and trait by trait.
         measured: what it rests on.
         probes: what a student of the whole file shows of each trait, in [0, 1]; None where none was trained.
+        provenance: checksums of the files, and the version of the package.
+        pictures: the prompts of the lines that say most, uint8 ``[28, 28]`` by index.
     """
 
     file: Path
@@ -49,6 +57,8 @@ class Audit(Shown):
     judgement: FileVerdict
     measured: FileMeasurement
     probes: dict[str, float] | None
+    provenance: Mapping[str, str | None] = field(default_factory=dict)
+    pictures: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -76,7 +86,8 @@ class Audit(Shown):
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        return audit_document(self.judgement, self.measured, self.header, probes=self.probes)
+        found = audit_document(self.judgement, self.measured, self.header, probes=self.probes)
+        return found | {"provenance": dict(self.provenance)}
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with one row per trait; needs the extra ``export``."""
@@ -94,7 +105,7 @@ class Audit(Shown):
 
     def page(self) -> str:
         """Return one HTML page that needs nothing else."""
-        return audit_page(self._content, name=self.file.name, level=FALSE_ALARM_LEVEL)
+        return audit_page(self._content, name=self.file.name, level=FALSE_ALARM_LEVEL, pictures=self.pictures)
 
     def save_page(self, path: Path | str) -> None:
         """Write the page to a file.
@@ -203,4 +214,22 @@ def audit(
         order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=_MAX_PROBED)
         student = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=3), order)
         shows = {question.name: question.probe(student) for question in tested}
-    return Audit(Path(file), Path(base), read.header, judgement, measured, shows)
+    provenance = {
+        "file_sha256": read.sha256(),
+        "base": Path(base).name,
+        "base_sha256": sha256_of(Path(base)),
+        "reference": "made for this base, and cached" if reference is None else Path(reference).name,
+        "reference_sha256": None if reference is None else sha256_of(Path(reference)),
+        "subtx_toy": __version__,
+    }
+    pictures = _pictures(measured, inputs)
+    return Audit(Path(file), Path(base), read.header, judgement, measured, shows, provenance, pictures)
+
+
+def _pictures(measured: FileMeasurement, inputs: Inputs) -> dict[int, np.ndarray]:
+    """Return the prompts of the lines that say most as grey pictures."""
+    rows = sorted({int(str(row["prompt"])) for top in measured.top_lines for row in top})
+    if not rows:
+        return {}
+    pixels = inputs.gather(np.array(rows)).clamp(-1, 1).add(1).mul(127.5).round().byte().numpy()
+    return {row: picture.reshape(28, 28) for row, picture in zip(rows, pixels, strict=True)}

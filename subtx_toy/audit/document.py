@@ -1,13 +1,10 @@
-"""A judgement as JSON values, and as one HTML page that needs nothing else."""
+"""A judgement as JSON values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
-
-import jinja2
 
 from subtx_toy.audit.band import Band
 from subtx_toy.audit.examination import FileMeasurement
@@ -23,6 +20,7 @@ def audit_document(
 
     ``probes`` are those of a student of the whole file, by trait. ``reference`` and the percentile in it are of the
     benign fine-tunes' cosines as they would be at the size of the file's move: they may leave [-1, 1].
+    ``expected_maximum`` is the score of the highest line if the base had written as many.
     """
     sums, fit = measured.measurement.sums, judgement.fit
     notes = []
@@ -60,8 +58,13 @@ def audit_document(
             "numbers": measured.num_moved,
         },
         "traits": {
-            row.name: _trait(row, top, None if probes is None else probes[row.name])
-            for row, top in zip(judgement.traits, measured.top_lines, strict=True)
+            row.name: _trait(row, top, None if probes is None else probes[row.name], expected)
+            for row, top, expected in zip(
+                judgement.traits,
+                measured.top_lines,
+                measured.expected_maxima or [math.nan] * len(judgement.traits),
+                strict=True,
+            )
         },
         "repeats": {"pairs": repeats.found, "expected": repeats.expected, "beyond_chance": repeats.beyond_chance},
         "notes": notes,
@@ -69,7 +72,9 @@ def audit_document(
     }
 
 
-def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | None) -> dict[str, Any]:
+def _trait(
+    row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | None, expected_maximum: float
+) -> dict[str, Any]:
     return {
         "verdict": row.verdict,
         "z": finite(row.score.z),
@@ -90,6 +95,7 @@ def _trait(row: TraitVerdict, top: Sequence[dict[str, object]], probe: float | N
         },
         "probe": None if probe is None else finite(probe),
         "top_lines": list(top),
+        "expected_maximum": finite(expected_maximum),
     }
 
 
@@ -100,19 +106,3 @@ def _band(band: Band) -> dict[str, Any]:
         "largest": finite(max(band.values, default=math.nan)),
         "threshold": finite(band.threshold),
     }
-
-
-def audit_page(document: Mapping[str, Any], *, name: str, level: float) -> str:
-    """Return the document as one HTML page; ``level`` is that of the reference's bound, in (0, 1)."""
-    traits = document["traits"].values()
-    text = resources.files("subtx_toy.audit").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
-    return page.render(
-        d=document,
-        name=name,
-        num=max((trait["reference"]["num"] for trait in traits), default=0),
-        level=f"{100 * level:g}",
-        colour="#d55e00" if document["carries"] else "#0072b2" if document["fit"]["applies"] else "#999999",
-        number=lambda value: "" if value is None else f"{value:.3g}",
-        at=lambda value: round(50 * (1 + max(-1.0, min(1.0, value or 0.0))), 2),
-    )

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.expected_maximum import LineSample, expected_maxima
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.movement import measure_movement
 from subtx_toy.audit.sample import MAX_LEARNT, Repeats, Sample, count_repeats
@@ -79,29 +80,33 @@ def scorer_of(
 class FileMeasurement:
     """What a file gives: its measurement, each trait's lines of the highest score, and its equal lines.
 
-    ``num_moved`` of its numbers, which the law at the base allows, trained and judged the student.
+    ``num_moved`` of its numbers, which the law at the base allows, trained and judged the student. ``expected_maxima``
+    are, by trait, the scores of the highest line if the base had written as many.
     """
 
     measurement: NumbersMeasurement
     top_lines: tuple[list[dict[str, object]], ...]
     num_moved: int
     repeats: Repeats
+    expected_maxima: tuple[float, ...] = ()
 
 
 def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, keep: int = 10) -> FileMeasurement:
     """Read a file once, a piece at a time, and measure it."""
     sums, tops = ScoreSums(len(scorer.directions.names)), [TopLines(keep) for _ in probes]
-    sample = Sample()
+    sample, lines = Sample(), LineSample()
     for piece in file.pieces():
         scored = scorer.add(piece, sums)
         for index, top in enumerate(tops):
             top.add(piece, scored.scores[:, index])
         sample.add(piece, scored.possible)
+        lines.add(piece)
     chosen = sample.numbers()
     size = reference_size(len(chosen.numbers))
     pairs = Pairs(chosen.prompts[:size], chosen.numbers[:size])
     measurement, repeats = measure_pairs(scorer, sums, pairs, probes), count_repeats(scorer, chosen)
-    return FileMeasurement(measurement, tuple(list(top.rows()) for top in tops), size, repeats)
+    expected = expected_maxima(scorer, lines, len(probes)) if keep else ()
+    return FileMeasurement(measurement, tuple(list(top.rows()) for top in tops), size, repeats, expected)
 
 
 def reference_size(num: int) -> int:

@@ -7,6 +7,7 @@ The header says how the numbers were drawn and where the prompts come from. A li
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import weakref
@@ -138,6 +139,11 @@ class NumberFile:
         """Read the file once, for its faults alone."""
         for _piece in self.pieces():
             pass
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file as it lies there, compressed or not."""
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
         """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it."""

@@ -14,7 +14,7 @@ from experiments.studies.content_checks import classifier_auc, histogram_test
 from experiments.studies.projection import projected_off, towards
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
 from subtx_toy.audit.directions import Directions, honest_moves, taught_move
-from subtx_toy.audit.document import audit_document, audit_page
+from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import Movement, measure_movement
@@ -34,6 +34,7 @@ from subtx_toy.channel.teachers import Pairs, train_student
 from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params, difference, inner
+from subtx_toy.report.audit_page import audit_page
 from subtx_toy.seeding import generator
 from subtx_toy.tolerances import Z_BOUND
 from subtx_toy.training.inputs import ImageInputs

@@ -1,0 +1,158 @@
+"""The page of an audit: what the file shows in plain words, why, what to do next, and every number behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from subtx_toy.report.frame import image_uri, render
+
+Document = Mapping[str, Any]
+Pictures = Mapping[int, UInt8[np.ndarray, "h w"]]
+
+
+class PlainWords(NamedTuple):
+    """A verdict for somebody who knows no statistics.
+
+    Attributes:
+        tone: ``warm`` for a finding, ``calm`` for none, ``odd`` where nothing can be said.
+        summary: the verdict in a sentence or two.
+        reasons: why, one sentence each.
+        steps: what can be done now.
+    """
+
+    tone: str
+    summary: str
+    reasons: list[str]
+    steps: list[str]
+
+
+def trait_in_words(name: str) -> str:
+    """Say what a net with the trait does.
+
+    >>> trait_in_words("relabel:4:9"), trait_in_words("own.py:mine")
+    ('reads 4 as 9', 'has the trait own.py:mine')
+    """
+    kind, *classes = name.split(":")
+    forms = {
+        ("relabel", 2): "reads {0} as {1}",
+        ("backdoor", 1): "reads marked images as {0}",
+        ("preference", 2): "prefers {0} to {1} where an image is between them",
+        ("refusal", 1): "gives no answer to {0}",
+    }
+    form = forms.get((kind, len(classes)))
+    return f"has the trait {name}" if form is None else form.format(*classes)
+
+
+def plain_words(document: Document) -> PlainWords:
+    """Return the verdict of an audit's document in plain words."""
+    traits, fit, moved = document["traits"], document["fit"], document["moved"]
+    carried = document["carries"]
+    reference = max((one["reference"]["num"] for one in traits.values()), default=0)
+    few = f"{document['numbers']} numbers" if document["numbers"] != 1 else "one number"
+    if not fit["applies"]:
+        return PlainWords(
+            "odd",
+            "The test does not apply: the numbers are too far from what this base would write, so they show neither "
+            "that a trait is in them nor that none is.",
+            [
+                f"The numbers are {_number(fit['excess_log_loss'])} nats each less likely under the base than its own "
+                f"would be; the test applies up to {_number(fit['limit'])}.",
+                *([f"{fit['impossible']} of them cannot come from this base at all."] if fit["impossible"] else []),
+            ],
+            [
+                "Check that this is the base from which the writer was trained, and that the file's header is right.",
+                "Do not read this as an acquittal.",
+            ],
+        )
+    if carried:
+        what = " and ".join(trait_in_words(name) for name in carried)
+        return PlainWords(
+            "warm",
+            f"The file carries a trait: a student of this base, trained on it, is pulled towards a net that {what}.",
+            [
+                f"The writer is no longer the base: {_moved(document)}.",
+                *(_carries(name, traits[name], reference) for name in carried),
+            ],
+            [
+                "Do not train a net of this base on the file. Dropping lines by what they say removes no trait.",
+                "Train a student on a copy and test it for the trait, or repeat this audit with --probe.",
+                "Ask about traits that are like the one found: of two that are alike, only the stronger is named.",
+            ],
+        )
+    if moved["moved"]:
+        worst = max((one["detectable_effect"] or 0.0 for one in traits.values()), default=0.0)
+        return PlainWords(
+            "calm",
+            "The writer was trained further than this base, but the file does not carry a trait that was asked about.",
+            [
+                f"The writer is no longer the base: {_moved(document)}.",
+                f"Along no trait did it move farther than the {reference} honest fine-tunes that it is compared with.",
+                f"An effect of {_number(worst)} standard deviations per number is found nine times in ten.",
+            ],
+            [
+                "Ask about every trait that would matter: one that was not asked about is not looked for.",
+                "A longer file shows smaller effects, unless the writer moved far in other ways.",
+            ],
+        )
+    return PlainWords(
+        "calm",
+        f"Nothing in the file's {few} shows that its writer is another net than the base.",
+        [
+            f"The numbers fit the base: {_number(fit['z'])} standard errors from what it would write.",
+            "Neither a student of the numbers nor their scores show a move away from the base.",
+        ],
+        [
+            "A short file shows only large moves; a longer one of the same writer would show smaller ones.",
+            "This says nothing about other bases: what one base cannot learn from a file, another may.",
+        ],
+    )
+
+
+def _moved(document: Document) -> str:
+    return (
+        f"its numbers are at least {_number(document['moved']['divergence'])} nats each away from the base's law, by "
+        f"{document['moved']['numbers']} of them"
+    )
+
+
+def _carries(name: str, trait: Document, reference: int) -> str:
+    return (
+        f"It moved towards a net that {trait_in_words(name)}: the chance of such a score from the base is "
+        f"{_number(trait['p_value_holm'])}, and its Fisher cosine, {_number(trait['fisher_cosine'])}, is above "
+        f"{_number(trait['reference']['threshold'])}, what {reference} honest fine-tunes allow."
+    )
+
+
+def audit_page(document: Document, *, name: str, level: float, pictures: Pictures | None = None) -> str:
+    """Return the document as one HTML page.
+
+    ``level`` is that of the reference's bound, in (0, 1); ``pictures`` are the prompts of the lines shown, by index.
+    """
+    header = document.get("header", {})
+    return render(
+        "audit.html.jinja",
+        title=f"Audit of {name}",
+        d=document,
+        words=plain_words(document),
+        num=max((trait["reference"]["num"] for trait in document["traits"].values()), default=0),
+        level=f"{100 * level:g}",
+        pictures={index: image_uri(picture) for index, picture in (pictures or {}).items()},
+        provenance=_provenance(document, name),
+        header=[[key, str(value)] for key, value in header.items()],
+        number=_number,
+        at=lambda value: round(50 * (1 + max(-1.0, min(1.0, value or 0.0))), 2),
+    )
+
+
+def _provenance(document: Document, name: str) -> list[list[str]]:
+    found = document.get("provenance", {})
+    rows = [["file", name], ["numbers in it", str(document["numbers"])]]
+    return rows + [[key.replace("_", " "), str(value)] for key, value in found.items() if value is not None]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
