@@ -78,7 +78,7 @@ def plain_words(document: Document) -> PlainWords:
                 *(_carries(name, traits[name], reference) for name in carried),
             ],
             [
-                "Do not train a net of this base on the file. Dropping lines by what they say removes no trait.",
+                "Do not train a net of this base on the file. Dropping lines for what they say does not help.",
                 "Train a student on a copy and test it for the trait, or repeat this audit with --probe.",
                 "Ask about traits that are like the one found: of two that are alike, only the stronger is named.",
             ],
