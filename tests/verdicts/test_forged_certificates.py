@@ -19,6 +19,8 @@ from subtx_toy.certify.certificate import ProvedRange
 from subtx_toy.certify.checker.check import check
 from subtx_toy.certify.checker.document import read
 from subtx_toy.certify.checker.rejected import Rejected
+from tests.verdicts.chain_forgeries import chain_bombs, chain_numbers, chain_originals, versions
+from tests.verdicts.exact_chain import ExactChain
 from tests.verdicts.exact_quantity import ExactQuantity
 from tests.verdicts.forgeries import Forgery, archives, bombs, headers, numbers, originals, slow_bombs, texts
 
@@ -49,13 +51,20 @@ def certificates() -> dict[str, ProvedRange]:
     return originals()
 
 
+@pytest.fixture(scope="module")
+def chains() -> dict[str, ProvedRange]:
+    """A true certificate of two chains."""
+    return chain_originals("norm", "convolution")
+
+
 def untrue(content: bytes) -> str:
     """Return where a file claims a sign that 120 digits do not confirm, if anywhere."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         document = json.loads(file.read("certificate.json"))
         arrays = {name[:-4]: np.load(io.BytesIO(file.read(name))) for name in file.namelist() if name.endswith(".npy")}
     claim, rng = document["claim"], np.random.default_rng(0)
-    exact = ExactQuantity(document["problem"]["settings"], arrays, claim["quantity"])
+    exact_kind = ExactChain if "layers" in document["problem"]["settings"] else ExactQuantity
+    exact = exact_kind(document["problem"]["settings"], arrays, claim["quantity"])
     eps = claim["eps_certified"]
     points = [eps, math.nextafter(eps, 0), *(eps * rng.uniform(size=POINTS)), *(eps * 10 ** rng.uniform(-9, 0, size=3))]
     for point in points:
@@ -108,6 +117,28 @@ def test_changed_numbers_are_accepted_only_if_true(certificates: dict[str, Prove
     assert counts["accepted, and true"] >= 1
 
 
+def test_changed_chains_are_accepted_only_if_true(
+    chains: dict[str, ProvedRange], certificates: dict[str, ProvedRange]
+) -> None:
+    forged = [*chain_numbers(chains), *versions(chains["norm"], certificates["every-batch"])]
+    counts = Counter(verdict(one) for one in forged)
+    assert counts["rejected"] > 60
+    assert counts["accepted, and true"] >= 1
+
+
+@pytest.mark.slow
+def test_every_forgery_of_a_chain_ends_within_a_minute(chains: dict[str, ProvedRange]) -> None:
+    counts: Counter[str] = Counter()
+    longest = ("", 0.0)
+    for one in chain_numbers(chains | chain_originals("kinks")):
+        began = time.process_time()
+        counts[verdict(one)] += 1
+        longest = max(longest, (one.name, time.process_time() - began), key=lambda found: found[1])
+    sys.stdout.write(f"{counts}, longest {longest}\n")
+    assert sum(counts.values()) >= 100
+    assert longest[1] < 60
+
+
 @pytest.mark.slow
 def test_every_forgery_ends_within_a_minute(certificates: dict[str, ProvedRange]) -> None:
     counts: Counter[str] = Counter()
@@ -144,6 +175,11 @@ def _checked_in_child(forged: list[Forgery], folder: Path) -> list[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
 def test_bombs_are_rejected_within_a_gigabyte(certificates: dict[str, ProvedRange], tmp_path: Path) -> None:
     assert len(_checked_in_child(list(bombs(certificates["every-batch"])), tmp_path)) >= 15
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
+def test_bombs_of_chains_are_rejected_within_a_gigabyte(chains: dict[str, ProvedRange], tmp_path: Path) -> None:
+    assert len(_checked_in_child(list(chain_bombs(chains["norm"])), tmp_path)) == 4
 
 
 @pytest.mark.slow
