@@ -93,6 +93,11 @@ class Chain:
             raise Rejected("no output is distilled")
         self.smooth = all(UNITS[layer.kind].smooth for layer in self.layers if layer.kind in UNITS)
 
+    @property
+    def order(self) -> int:
+        """Of Taylor's theorem: 1 where there are kinks."""
+        return 2 if self.smooth else 1
+
     def array(self, layer: Layer, kind: str, part: str = "") -> np.ndarray | None:
         """Return an array of a layer, or of that ``part`` of its direction, if there is one."""
         return self.arrays.get(f"{part}layers.{layer.number}.{kind}")

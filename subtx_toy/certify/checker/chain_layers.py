@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.chain import Chain, Layer
-from subtx_toy.certify.checker.passes import Path, Range, dot
+from subtx_toy.certify.checker.path import Path, Range, dot
 
 Row = list[arb]
 
@@ -107,7 +107,7 @@ class Affine:
         W, b, G = self.W + self.G * over.c, self.b + self.g * over.c, coarse(self.G)
         a = a.linear(self._windows)
         value, whole_W = fine(a.value) * fine(W) + b, coarse(W)
-        whole, slope = a.whole(over)
+        whole, slope = a.whole(over)[:2]
         around = coarse(a.last) * whole_W
         if a.slope is None:
             found = Path(value, None, around + coarse(whole + a.last * over.t) * G + self.g)
@@ -151,7 +151,7 @@ class LayerNorm:
         """Send a path through."""
         size = x.value.ncols()
         centred = x.linear(lambda values: _shaped(values, self.width)).linear(_centred)
-        whole, whole_slope = (one.tolist() for one in centred.whole(over))
+        whole, whole_slope = (one.tolist() for one in centred.whole(over)[:2])
         parts = [one.tolist() for one in centred.parts()]
         smooth = x.slope is not None
         found = [
@@ -174,7 +174,7 @@ class LayerNorm:
         return ends[0].union(ends[1])
 
     def _smooth(self, over: Range, whole: Row, whole_slope: Row, d: Row, slope: Row, half: Row) -> list[Row]:
-        t, t_squared = over.t, over.t_squared
+        t, t_squared = over.t, over.power(2)
         v, v1 = self._mean(d, d), 2 * self._mean(d, slope)
         v2 = self._mean(whole_slope, whole_slope) + 2 * self._mean(whole, half)  # half of the second derivative
         V = _narrower(v + v1 * t + v2 * t_squared, self._mean(whole, whole))

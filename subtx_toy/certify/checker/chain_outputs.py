@@ -8,7 +8,8 @@ from subtx_toy.certify.checker.chain import Chain
 from subtx_toy.certify.checker.chain_layers import Affine, LayerNorm, Pool, Rounding
 from subtx_toy.certify.checker.grid import COARSE, FINE, on_grid
 from subtx_toy.certify.checker.network import matrix
-from subtx_toy.certify.checker.passes import Path, Range, activated, nothing
+from subtx_toy.certify.checker.passes import activated
+from subtx_toy.certify.checker.path import Path, Range, nothing
 from subtx_toy.certify.checker.rejected import Rejected
 from subtx_toy.certify.checker.units import UNITS, Unit
 

@@ -101,6 +101,7 @@ class _Prover:
     def __init__(self, claimed: CertificateFile, most: int) -> None:
         self.claimed, self.reach, self.place, self.most = claimed, math.inf, -1, most
         self.claim = self._claim(exact=False)
+        self.order = self.claim.order
 
     def _claim(self, *, exact: bool) -> ClaimedRate:
         claimed = self.claimed
@@ -140,7 +141,7 @@ class _Prover:
             middle = 0.5 * a + 0.5 * b
             _agrees(found, place, 0.0 if a == 0 else middle, lower)
             if a > 0 and found.spread > 0:
-                self.reach = _CAUTION * (b - a) / math.sqrt(found.spread)
+                self.reach = _CAUTION * (b - a) * found.spread ** (-1 / self.order)
             if found.whole > 0:
                 continue
             if pieces + len(waiting) >= self.most or not a < middle < b:
@@ -149,7 +150,7 @@ class _Prover:
         return pieces
 
     def _pieces(self, lo: float, hi: float) -> list[tuple[float, float]]:
-        # The last first. The remainder of a second-order proof grows with the square of the width.
+        # The last first. The remainder of a proof of order K grows with the K-th power of the width.
         number = 1 if lo == 0 else min(math.ceil((hi - lo) / self.reach), max(self.most // 2, 1))
         ends = [lo, *(lo + (hi - lo) * (part / number) for part in range(1, number)), hi]
         if any(not a < b for a, b in pairwise(ends)):

@@ -1,80 +1,15 @@
-"""Second-order enclosures through the network: values and slopes at the middle of a box, half second derivatives on it.
-
-For f along the ray, eps = c + t with t in the box about its middle c:
-
-    f(eps) = f(c) + f'(c) t + (1/2) f''(xi) t^2,          f'(eps) = f'(c) + f''(xi) t
-
-A ``Path`` holds f(c), f'(c) and an enclosure of f''/2 over the box. For relu it holds f(c) and an enclosure of the
-slopes (Clarke's, so kinks may lie inside), by the mean value theorem.
-"""
+"""The teacher's passes: values, activations, softmax and log-sum-exp as Taylor enclosures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, Rows, matrix
+from subtx_toy.certify.checker.path import Path, Range, dot, entrywise, nothing
 from subtx_toy.certify.checker.rejected import Rejected
 from subtx_toy.certify.checker.units import Unit, log_sum_exp, softmax
-
-
-@dataclass(frozen=True)
-class Range:
-    """The step sizes of a box as ``c + t``: exact ``c`` and an enclosure of ``t``."""
-
-    c: arb
-    t: arb
-
-    @property
-    def t_squared(self) -> arb:
-        """Enclose t^2, never below zero."""
-        most = self.t.abs_upper()
-        return arb(0).union(most * most)
-
-
-@dataclass(frozen=True)
-class Path:
-    """A matrix along a box: ``value`` and, where smooth, ``slope`` at the middle; ``last`` encloses the rest.
-
-    ``last`` is half the second derivative, or the slopes where ``slope`` is None.
-    """
-
-    value: arb_mat
-    slope: arb_mat | None
-    last: arb_mat
-
-    def whole(self, over: Range) -> tuple[arb_mat, arb_mat]:
-        """Enclose value and slope on the whole box."""
-        if self.slope is None:
-            return self.value + self.last * over.t, self.last
-        return self.value + self.step(over), self.slope + self.last * (2 * over.t)
-
-    def step(self, over: Range) -> arb_mat:
-        """Enclose the difference from the middle on the whole box, where smooth."""
-        assert self.slope is not None
-        return self.slope * over.t + self.last * over.t_squared
-
-    def linear(self, function: Callable[[arb_mat], arb_mat]) -> Path:
-        """Send it through a linear map that does not depend on eps."""
-        return Path(function(self.value), None if self.slope is None else function(self.slope), function(self.last))
-
-    def parts(self) -> list[arb_mat]:
-        """Return the matrices that there are."""
-        return [self.value, self.last] if self.slope is None else [self.value, self.slope, self.last]
-
-
-def entrywise(function: Callable[..., arb], *matrices: arb_mat) -> arb_mat:
-    """Apply a function entry by entry."""
-    first = matrices[0]
-    entries = [function(*one) for one in zip(*(each.entries() for each in matrices), strict=True)]
-    return arb_mat(first.nrows(), first.ncols(), entries)
-
-
-def nothing(like: arb_mat) -> arb_mat:
-    """Return zeros of the same shape."""
-    return arb_mat(like.nrows(), like.ncols())
 
 
 def at_init(network: Network, x: arb_mat, rows: list[int]) -> list[tuple[arb_mat, arb_mat]]:
@@ -96,13 +31,22 @@ def activated(unit: Unit, z: Path, over: Range) -> Path:
         slopes = entrywise(lambda at, slope: unit.slopes(at)[0] * slope, whole, whole_slope)
         return Path(entrywise(unit.value, z.value), None, slopes)
     # One list of entries after the other: this is where most of the time goes.
-    entries, rates = z.value.entries(), (z.slope + z.last * (2 * over.t)).entries()
+    entries, z1, rates = z.value.entries(), z.slope.entries(), z.coefficients(over, 1).entries()
     values, first, second = unit.at(entries)
-    slope = [one * rate for one, rate in zip(first, z.slope.entries(), strict=True)]
-    steps = z.step(over).entries()
-    there = map(unit.near, entries, first, second, steps)
-    last = [a * half + b * rate * rate for (a, b), rate, half in zip(there, rates, z.last.entries(), strict=True)]
-    return Path(*(arb_mat(n, m, one) for one in (values, slope, last)))
+    steps, last = z.step(over).entries(), z.last.entries()
+    slope = [one * rate for one, rate in zip(first, z1, strict=True)]
+    if z.half is None:
+        there = map(unit.near, entries, first, second, steps)
+        rest = [a * half + b * rate * rate for (a, b), rate, half in zip(there, rates, last, strict=True)]
+        return Path.of([arb_mat(n, m, one) for one in (values, slope, rest)])
+    z2, bends = z.half.entries(), z.coefficients(over, 2).entries()
+    half = [a * one + b * rate * rate for a, b, one, rate in zip(first, second, z2, z1, strict=True)]
+    near = map(unit.around, entries, values, first, second, steps)
+    rest = [
+        a * third + (2 * b * bend + c * rate * rate) * rate
+        for (a, b, c), rate, bend, third in zip(near, rates, bends, last, strict=True)
+    ]
+    return Path.of([arb_mat(n, m, one) for one in (values, slope, half, rest)])
 
 
 class Outputs:
@@ -122,24 +66,21 @@ class Outputs:
     def over(self, box: Range) -> Path:
         """Enclose them over a box, ``[n, k]``."""
         value, rate = self.first
-        at_middle = value + rate * box.c
-        path = Path(at_middle, rate, nothing(rate)) if self.network.smooth else Path(at_middle, None, rate)
+        still = nothing(rate)
+        path = Path.of([value + rate * box.c, rate, *[still] * self.network.order][: self.network.order + 1])
         for layer in range(1, self.network.depth):
             path = self._affine(layer, activated(self.network.unit, path, box), box)
         return path
 
     def _affine(self, layer: int, a: Path, box: Range) -> Path:
+        # z_k = a_k W(c) + a_(k-1) G at the middle; over the box, a_K W(c) + (a_(K-1) + t a_K) G
         fine, coarse = self.network.fine, self.network.coarse
         (W0, b0), (G0, g), G = self.base[layer], self.motions[layer], self.rates[layer]
-        W, b = W0 + G0 * box.c, b0 + g * box.c
-        value, whole_W = fine(a.value) * fine(W) + b, coarse(W)
-        whole, slope = a.whole(box)
-        through = coarse(a.last) * whole_W
-        if a.slope is None:
-            return Path(value, None, through + coarse(whole + a.last * box.t) * G + g)
-        return Path(
-            value, coarse(a.slope) * whole_W + coarse(a.value) * G + g, through + coarse(slope + a.last * box.t) * G
-        )
+        W, parts, order = W0 + G0 * box.c, a.parts(), self.network.order
+        value, whole_W = fine(a.value) * fine(W) + b0 + g * box.c, coarse(W)
+        moving = [*parts[: order - 1], a.coefficients(box, order - 1) + a.last * box.t]
+        rest = [coarse(one) * whole_W + coarse(other) * G for one, other in zip(parts[1:], moving, strict=True)]
+        return Path.of([value, rest[0] + g, *rest[1:]])
 
     def start(self) -> tuple[arb_mat, arb_mat]:
         """Return outputs and v = J dT at the init."""
@@ -162,46 +103,36 @@ class Outputs:
 
 
 def probabilities(z: Path, temperature: arb, over: Range) -> Path:
-    """Send logits through softmax(z / tau) / tau: p' = p (w' - <p, w'>), and p'' from that."""
+    """Send logits through softmax(z / tau) / tau."""
     w = z.linear(lambda one: one * (1 / temperature))
-    whole, whole_slope = w.whole(over)
-    value, p = _by_rows(softmax, w.value), _by_rows(softmax, whole)
-    if w.slope is None:
-        found = Path(value, None, _by_rows(_first, p, whole_slope))
-    else:
-        found = Path(value, _by_rows(_first, value, w.slope), _by_rows(_second, p, whole_slope, w.last))
-    return found.linear(lambda one: one * (1 / temperature))
+    at_middle, whole = _by_rows(_softmax_series, w.parts()[:-1]), _by_rows(_softmax_series, w.whole(over))
+    parts = [*([row[0][k] for row in at_middle] for k in range(len(at_middle[0][0]))), [row[0][-1] for row in whole]]
+    return Path.of([arb_mat(one) for one in parts]).linear(lambda one: one * (1 / temperature))
 
 
 def mean_log_sum_exp(z: Path, over: Range) -> list[arb]:
-    """Return value, slope (if smooth) and last of the mean over rows of log sum e^z."""
-    whole, whole_slope = z.whole(over)
-    p = _by_rows(softmax, whole)
+    """Return the coefficients, the last one over the box, of the mean over rows of log sum e^z."""
+    at_middle, whole = _by_rows(_softmax_series, z.parts()[:-1]), _by_rows(_softmax_series, z.whole(over))
     values = [log_sum_exp(row) for row in z.value.tolist()]
-    if z.slope is None:
-        parts = [values, row_products(p, whole_slope)]
-    else:
-        bends = row_products(_by_rows(_first, p, whole_slope), whole_slope)
-        lasts = [bend / 2 + half for bend, half in zip(bends, row_products(p, z.last), strict=True)]
-        parts = [values, row_products(_by_rows(softmax, z.value), z.slope), lasts]
-    return [sum(one, arb(0)) / len(values) for one in parts]
+    means = [[row[1][k - 1] / k for row in at_middle] for k in range(1, len(at_middle[0][0]))]
+    last = [row[1][-1] / len(row[1]) for row in whole]
+    return [sum(one, arb(0)) / len(values) for one in (values, *means, last)]
 
 
-def _first(p: Sequence[arb], rate: Sequence[arb]) -> list[arb]:
-    mean = dot(p, rate)
-    return [a * (b - mean) for a, b in zip(p, rate, strict=True)]
+def _softmax_series(*w: Sequence[arb]) -> tuple[list[list[arb]], list[arb]]:
+    """Return the coefficients of p = softmax(w), and k times those of log sum e^w from the first on.
 
-
-def _second(p: Sequence[arb], rate: Sequence[arb], half: Sequence[arb]) -> list[arb]:
-    # (1/2) p'' = (1/2) p' (w' - <p, w'>) + p (w''/2 - <p', w'>/2 - <p, w''/2>)
-    mean, slopes = dot(p, rate), _first(p, rate)
-    shift = dot(slopes, rate) / 2 + dot(p, half)
-    return [s * (r - mean) / 2 + a * (h - shift) for a, s, r, h in zip(p, slopes, rate, half, strict=True)]
-
-
-def dot(a: Sequence[arb], b: Sequence[arb]) -> arb:
-    """Return the inner product."""
-    return sum((x * y for x, y in zip(a, b, strict=True)), arb(0))
+    p' = p (w' - <p, w'>) and (log sum e^w)' = <p, w'>, coefficient by coefficient.
+    """
+    p, means = [softmax(w[0])], list[arb]()
+    rates = [[one * k for one in row] for k, row in enumerate(w)]
+    gaps: list[list[arb]] = [[]]
+    for k in range(1, len(w)):
+        means.append(sum((dot(p[k - j], rates[j]) for j in range(1, k + 1)), arb(0)))
+        gaps.append([one - means[-1] for one in rates[k]])
+        products = ([a * b for a, b in zip(p[k - j], gaps[j], strict=True)] for j in range(1, k + 1))
+        p.append([sum(one, arb(0)) / k for one in zip(*products, strict=True)])
+    return p, means
 
 
 def row_products(a: arb_mat, b: arb_mat) -> list[arb]:
@@ -209,5 +140,7 @@ def row_products(a: arb_mat, b: arb_mat) -> list[arb]:
     return [dot(*rows) for rows in zip(a.tolist(), b.tolist(), strict=True)]
 
 
-def _by_rows(function: Callable[..., Sequence[arb]], *matrices: arb_mat) -> arb_mat:
-    return arb_mat([list(function(*rows)) for rows in zip(*(one.tolist() for one in matrices), strict=True)])
+def _by_rows(
+    function: Callable[..., tuple[list[list[arb]], list[arb]]], matrices: list[arb_mat]
+) -> list[tuple[list[list[arb]], list[arb]]]:
+    return [function(*rows) for rows in zip(*(one.tolist() for one in matrices), strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from flint import arb, arb_mat
 from subtx_toy.certify.checker.chain import Chain
 from subtx_toy.certify.checker.chain_outputs import ChainOutputs
 from subtx_toy.certify.checker.network import Network
-from subtx_toy.certify.checker.passes import Outputs, Path, Range, nothing, probabilities, row_products
+from subtx_toy.certify.checker.passes import Outputs, probabilities, row_products
+from subtx_toy.certify.checker.path import Path, Range, nothing
 from subtx_toy.certify.checker.update import Update
 
 
@@ -54,12 +56,17 @@ class ClaimedRate:
             if not network.smooth:
                 self.outputs.refuse_kinks()
         self.z0, self.v = self.outputs.start()
-        still = Path(self.z0, None, nothing(self.z0))
+        still = Path.of([self.z0, nothing(self.z0)])
         self.answer0 = self._answer(still, Range(arb(0), arb(0))).value
         self.update: Update | None = None
         if isinstance(network, Network) and network.quantity in ("trait-loss", "distance"):
             self.update = Update(network)
         self.loss0 = self.update.loss_at_init() if self.update and network.quantity == "trait-loss" else arb(0)
+
+    @property
+    def order(self) -> int:
+        """Of Taylor's theorem, by which the remainder over a box shrinks with its width; 2 where it is less."""
+        return max(self.network.order, 2)
 
     def _answer(self, z: Path, over: Range) -> Path:
         return z if self.network.loss == "squared_error" else probabilities(z, self.network.temperature, over)
@@ -71,7 +78,7 @@ class ClaimedRate:
         over = Range(c, (arb(lo) - c).union(arb(hi) - c))
         answer = self._answer(self.outputs.over(over), over)
         value = answer.value - self.answer0
-        rho = Path(nothing(value) if at_zero else value, answer.slope, answer.last)
+        rho = Path.of([nothing(value) if at_zero else value, *answer.parts()[1:]])
         if self.network.quantity == "distance":
             return self._distance(rho, over, at_zero=at_zero)
         if self.network.quantity == "trait-loss":
@@ -105,13 +112,9 @@ class ClaimedRate:
             )
             return Enclosed(whole, at_point)
         norms = self.update.squared_norm(deltas, over)
-        eps = over.c + over.t
-        if len(aligned) == 2:
-            value, slopes = aligned
-            times = [value * over.c, slopes * eps + (value + slopes * over.t)]
-        else:
-            value, slope, half = aligned
-            times = [value * over.c, slope * over.c + value, half * eps + slope + 2 * half * over.t]
+        # eps a: coefficients a_k c + a_(k-1), and over the box a_K eps + a_(K-1)
+        times = [value * over.c + before for value, before in zip(aligned[:-1], [arb(0), *aligned], strict=False)]
+        times.append(aligned[-1] * (over.c + over.t) + _coefficient(aligned, over, len(aligned) - 2))
         parts = [2 * a - lr * b for a, b in zip(times, norms, strict=True)]
         found = _rate(parts, over, at_zero=False)
         return Enclosed(found.whole, found.at_point / over.c, found.spread)
@@ -121,14 +124,23 @@ def _rate(parts: list[arb], over: Range, *, at_zero: bool) -> Enclosed:
     if at_zero:
         return Enclosed(_divided(parts, over), _divided(parts, Range(over.c, arb(0))))
     # Only the sign matters over the box: F itself, not F / eps.
-    whole = parts[0] + parts[1] * over.t + (parts[2] * over.t_squared if len(parts) == 3 else 0)
+    whole = _coefficient(parts, over, 0)
     return Enclosed(whole, parts[0] / over.c, float((1 - whole.lower() / parts[0]).mid()))
 
 
+def _coefficient(parts: list[arb], over: Range, number: int) -> arb:
+    """Enclose a coefficient over the box."""
+    terms = (parts[k] * (over.power(k - number) * comb(k, number)) for k in range(number, len(parts)))
+    return sum(terms, arb(0))
+
+
 def _divided(parts: list[arb], over: Range) -> arb:
-    """Enclose F / eps over a box at 0, where F(0) = 0: F' + (F''/2) t, or the slopes of a mean value."""
-    return parts[1] if len(parts) == 2 else parts[1] + parts[2] * over.t
+    """Enclose F / eps over a box at 0, where F(0) = 0: F' + (F''/2) t and so on, or the slopes of a mean value."""
+    return sum((parts[k] * over.power(k - 1) for k in range(1, len(parts))), arb(0))
 
 
 def _over_eps(delta: Path, over: Range) -> arb_mat:
-    return delta.last if delta.slope is None else delta.slope + delta.last * over.t
+    _, found, *higher = delta.parts()
+    for k, one in enumerate(higher, start=1):
+        found = found + one * over.power(k)
+    return found

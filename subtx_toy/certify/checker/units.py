@@ -13,6 +13,7 @@ from typing import NamedTuple
 from flint import arb
 
 _HALF, _ONE, _ZERO = arb(0.5), arb(1), arb(0)
+_THIRD, _SIXTH = _ONE / 3, _ONE / 6
 _UNIT = arb(0.5, 0.5)  # [0, 1]
 _BOTH = arb(0, 1)  # [-1, 1]
 
@@ -29,7 +30,8 @@ class Unit(NamedTuple):
     its derivative is all that lies between those on either side; its second one is not used. ``half_third``, from
     derivative and half second derivative at z, encloses half of the third one within 1/16 of z, where such a bound is
     known; ``jets(entries)`` gives values, derivatives and halves of the second ones of many numbers at once, where that
-    is faster.
+    is faster; ``sixth``, from value, derivative and half second derivative, is a sixth of the third one, as proofs of
+    third order need.
     """
 
     value: Callable[[arb], arb]
@@ -37,6 +39,7 @@ class Unit(NamedTuple):
     smooth: bool = True
     half_third: Callable[[arb, arb], arb] | None = None
     jets: Callable[[list[arb]], tuple[list[arb], list[arb], list[arb]]] | None = None
+    sixth: Callable[[arb, arb, arb], arb] | None = None
 
     def at(self, entries: list[arb]) -> tuple[list[arb], list[arb], list[arb]]:
         """Return values, derivatives and halves of the second derivatives."""
@@ -51,6 +54,16 @@ class Unit(NamedTuple):
             return self.slopes(z + step)
         moved = second + self.half_third(first, second) * step
         return first + step * (second + moved), moved
+
+    def around(self, z: arb, value: arb, first: arb, second: arb, step: arb) -> tuple[arb, arb, arb]:
+        """Enclose the derivatives at z + step over 1, 2 and 6, from what is known at z."""
+        assert self.sixth is not None
+        slope, bend = self.near(z, first, second, step)
+        third = self.sixth(value + step * slope, slope, bend)
+        if not step.abs_upper() < _SHORT:
+            return slope, bend, third
+        moved = 3 * third * step
+        return first + step * (2 * second + moved), second + moved, third
 
 
 _SHORT = arb(0.0625)  # steps of pre-activations for which Taylor's theorem is the tighter bound
@@ -138,10 +151,28 @@ def _softplus_third(_: arb, second: arb) -> arb:
     return _AROUND_SOFTPLUS * second
 
 
+def _tanh_sixth(y: arb, slope: arb, _: arb) -> arb:
+    return slope * (y * y - _THIRD)
+
+
+def _sigmoid_sixth(_: arb, slope: arb, __: arb) -> arb:
+    return slope * (_SIXTH - slope)
+
+
+def _softplus_sixth(_: arb, p: arb, second: arb) -> arb:
+    return second * (_THIRD - p * 2 * _THIRD)
+
+
 UNITS = {
-    "tanh": Unit(lambda z: _ends(arb.tanh, z), _tanh_slopes, half_third=_tanh_third, jets=_tanh_jets),
-    "sigmoid": Unit(lambda z: _ends(_sigmoid_point, z), _sigmoid_slopes, half_third=_sigmoid_third),
-    "softplus": Unit(lambda z: _ends(_softplus_point, z), _softplus_slopes, half_third=_softplus_third),
+    "tanh": Unit(
+        lambda z: _ends(arb.tanh, z), _tanh_slopes, half_third=_tanh_third, jets=_tanh_jets, sixth=_tanh_sixth
+    ),
+    "sigmoid": Unit(
+        lambda z: _ends(_sigmoid_point, z), _sigmoid_slopes, half_third=_sigmoid_third, sixth=_sigmoid_sixth
+    ),
+    "softplus": Unit(
+        lambda z: _ends(_softplus_point, z), _softplus_slopes, half_third=_softplus_third, sixth=_softplus_sixth
+    ),
     "gelu": Unit(_gelu, _gelu_slopes),
     "relu": Unit(_relu, _relu_slopes, smooth=False),
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flint import arb, arb_mat
 
 from subtx_toy.certify.checker.network import Network, Rows, matrix
-from subtx_toy.certify.checker.passes import Path, Range, activated, at_init, dot, entrywise, mean_log_sum_exp, nothing
+from subtx_toy.certify.checker.passes import activated, at_init, mean_log_sum_exp
+from subtx_toy.certify.checker.path import Path, Range, dot, entrywise, multiplied, nothing
 
 
 class Update:
@@ -49,31 +50,22 @@ class Update:
 
     def _through(self, delta: Path, layer: int) -> Path:
         fine, coarse = self.back[layer]
-        value = self.network.fine(delta.value) * fine
-        slope = None if delta.slope is None else self.network.coarse(delta.slope) * coarse
-        passed = Path(value, slope, self.network.coarse(delta.last) * coarse)
-        return passed.linear(lambda one: entrywise(arb.__mul__, one, self.slopes[layer]))
+        value, *rest = delta.parts()
+        products = [self.network.fine(value) * fine, *(self.network.coarse(one) * coarse for one in rest)]
+        return Path.of([entrywise(arb.__mul__, one, self.slopes[layer]) for one in products])
 
     def squared_norm(self, deltas: list[Path], over: Range) -> list[arb]:
-        """Return value, slope (if smooth) and last of ||dS||^2."""
-        parts = [arb(0) for _ in deltas[0].parts()]
-        for kernel, delta in zip(self.kernels, deltas, strict=True):
-            whole, whole_slope = delta.whole(over)
-            parts[0] += _form(kernel, delta.value, delta.value)
-            if delta.slope is None:
-                parts[1] += 2 * _form(kernel, whole, delta.last)
-            else:
-                parts[1] += 2 * _form(kernel, delta.value, delta.slope)
-                parts[2] += 2 * _form(kernel, whole, delta.last) + _form(kernel, whole_slope, whole_slope)
-        return parts
+        """Return the coefficients of ||dS||^2, the last one over the box."""
+        forms = [_squared(kernel, delta, over) for kernel, delta in zip(self.kernels, deltas, strict=True)]
+        return [sum(one, arb(0)) for one in zip(*forms, strict=True)]
 
     def constant_norm(self, deltas: list[arb_mat]) -> arb:
         """Return ||dS||^2 for given deltas."""
         return sum((_form(kernel, one, one) for kernel, one in zip(self.kernels, deltas, strict=True)), arb(0))
 
     def trait_loss(self, rho: Path, over: Range) -> list[arb]:
-        """Return value, slope (if smooth) and last of the trait loss after the student's step."""
-        y = Path(self.x, None, self.x)  # of the first layer, which does not use it
+        """Return the coefficients of the trait loss after the student's step, the last one over the box."""
+        y = Path.of([self.x, self.x])  # of the first layer, which does not use it
         for layer, delta in enumerate(self.backward(rho)):
             step = delta.linear(lambda one: one * self.network.student_lr)
             if layer == self.network.depth - 1:
@@ -89,22 +81,25 @@ class Update:
 
     def _first_moved(self, step: Path) -> Path:
         fine, coarse = self.network.fine(self.gram), self.network.coarse(self.gram)
-        slope = None if step.slope is None else coarse * self.network.coarse(step.slope)
-        return Path(self.first + fine * self.network.fine(step.value), slope, coarse * self.network.coarse(step.last))
+        value, *rest = step.parts()
+        moved = [coarse * self.network.coarse(one) for one in rest]
+        return Path.of([self.first + fine * self.network.fine(value), *moved])
 
     def _moved(self, layer: int, y: Path, step: Path, over: Range) -> Path:
-        # z = y W + b + (y a^T + 1) step, and its first two derivatives by the product rule
+        # z = y W + b + (y a^T + 1) step
         fine, coarse = self.network.fine, self.network.coarse
         (W, coarse_W, a, coarse_a), b = self.layers[layer]
-        value, slope, last = fine(y.value), None if y.slope is None else coarse(y.slope), coarse(y.last)
-        gram = Path(_plus_one(value * a), None if slope is None else slope * coarse_a, last * coarse_a)
-        (whole, rate), (whole_gram, gram_rate) = ([coarse(one) for one in path.whole(over)] for path in (step, gram))
-        at_middle = value * W + b + fine(gram.value) * fine(step.value)
-        around = last * coarse_W + whole_gram * coarse(step.last)
-        if slope is None or gram.slope is None or step.slope is None:
-            return Path(at_middle, None, around + gram_rate * whole)
-        first = slope * coarse_W + coarse(gram.slope) * coarse(step.value) + coarse(gram.value) * coarse(step.slope)
-        return Path(at_middle, first, around + coarse(gram.last) * whole + gram_rate * rate)
+        value, *rest = y.parts()
+        value, rest = fine(value), [coarse(one) for one in rest]
+        gram = Path.of([_plus_one(value * a), *(one * coarse_a for one in rest)])
+
+        def product(one: arb_mat, other: arb_mat, number: int) -> arb_mat:
+            rounded = coarse if number else fine
+            return rounded(one) * rounded(other)
+
+        through = [value * W + b, *(one * coarse_W for one in rest)]
+        moved = multiplied(gram, step, over, product).parts()
+        return Path.of([one + other for one, other in zip(through, moved, strict=True)])
 
     def _onto_trait(self, delta: arb_mat) -> arb_mat:
         # of the trait's outputs only the distilled ones move
@@ -120,14 +115,14 @@ class Update:
             picked = [sum((one[i, labels[i]] for i in range(rows)), arb(0)) / rows for one in z.parts()]
             return [a - b for a, b in zip(mean_log_sum_exp(z, over), picked, strict=True)]
         y = matrix(targets)
-        gap = Path(z.value - y, z.slope, z.last)
-        whole, whole_slope = gap.whole(over)
-        parts = [_inner(gap.value, gap.value) / 2]
-        if gap.slope is None:
-            parts += [_inner(whole, gap.last)]
-        else:
-            parts += [_inner(gap.value, gap.slope), _inner(whole, gap.last) + _inner(whole_slope, whole_slope) / 2]
-        return [one / rows for one in parts]
+        gap = Path.of([z.value - y, *z.parts()[1:]])
+        squares = multiplied(gap, gap, over, lambda a, b, _: arb_mat([[_inner(a, b)]]))
+        return [one[0, 0] / (2 * rows) for one in squares.parts()]
+
+
+def _squared(kernel: arb_mat, delta: Path, over: Range) -> list[arb]:
+    form = multiplied(delta, delta, over, lambda a, b, _: arb_mat([[_form(kernel, a, b)]]))
+    return [one[0, 0] for one in form.parts()]
 
 
 def _plus_one(of: arb_mat) -> arb_mat:

@@ -40,6 +40,41 @@ def test_a_third_derivative_that_is_too_small_is_noticed(name: str) -> None:
     assert _missed(unit._replace(half_third=lambda first, second: third(first, second) * 0.2), samples=500) > 0
 
 
+def _missed_around(unit: Unit, *, samples: int) -> int:
+    rng = np.random.default_rng(1)
+    missed = 0
+    with ctx.workprec(64):
+        points = [arb(z) for z in rng.normal(scale=3, size=samples).tolist()]
+        for z, value, first, second in zip(points, *unit.at(points), strict=True):
+            step = arb(0, float(2.0 ** rng.uniform(-30, 1)))
+            found = unit.around(z, value, first, second, step)
+            for end in (step.lower(), step.upper()):
+                with ctx.workprec(400):
+                    at, small = z + end, arb(2) ** -60
+                    before, there, after = (unit.slopes(at + shift)[1] for shift in (-small, arb(0), small))
+                    # a third derivative is a slope of the second: off by 2^-120 times the fifth
+                    third = (after - before) / (6 * small) + arb(0, 1e-30)
+                    truth = (*unit.slopes(at)[:1], there, third)
+                missed += not all(one.overlaps(other) for one, other in zip(found, truth, strict=True))
+    return missed
+
+
+THIRD = [name for name, unit in UNITS.items() if unit.sixth is not None]
+
+
+@pytest.mark.parametrize("name", THIRD)
+def test_three_derivatives_around_a_point_hold_the_truth(name: str) -> None:
+    assert _missed_around(UNITS[name], samples=300) == 0
+
+
+@pytest.mark.parametrize("name", THIRD)
+def test_a_wrong_third_derivative_is_noticed(name: str) -> None:
+    unit = UNITS[name]
+    sixth = unit.sixth
+    assert sixth is not None
+    assert _missed_around(unit._replace(sixth=lambda *given: sixth(*given) * 1.5), samples=300) > 0
+
+
 @pytest.mark.parametrize("bits", [None, 56, 32, 8])
 def test_a_matrix_on_a_grid_holds_the_exact_one(bits: int | None) -> None:
     rng = np.random.default_rng(1)
