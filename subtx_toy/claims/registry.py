@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from subtx_toy.claims.statements import alignment, loss_family, other_init, ranges, sampled_labels, trait, update
+from subtx_toy.claims.statements import (
+    alignment,
+    descent,
+    function_space,
+    loss_family,
+    momentum,
+    other_init,
+    ranges,
+    recursion,
+    restoring,
+    sampled_labels,
+    trait,
+    trait_criterion,
+    update,
+)
 from subtx_toy.claims.user import load_claim
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.errors import InputError
 from subtx_toy.settings.messages import nearest
 
-_ORDER = ("C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C8b", "C10", "C13", "C14", "C15", "C16")
-_MODULES = (alignment, loss_family, other_init, ranges, sampled_labels, trait, update)
+_ONE_STEP = (
+    "C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C8b", "C10", "C13", "C14", "C15", "C16",
+)  # fmt: skip
+_MANY_STEPS = ("C23", "C24", "C25", "C26", "C27", "C28", "C29", "C30", "C31", "C33")
+_ORDER = (*_ONE_STEP, *_MANY_STEPS)
+_MODULES = (
+    alignment, descent, function_space, loss_family, momentum, other_init, ranges, recursion, restoring, sampled_labels,
+    trait, trait_criterion, update,
+)  # fmt: skip
 _found = {claim.id: claim for module in _MODULES for claim in module.CLAIMS}
 
 CLAIMS: dict[str, Claim] = {id: _found[id] for id in _ORDER}

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.vocabulary.evidence import Evidence, ray_class
+from subtx_toy.claims.vocabulary.evidence import Evidence
+from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem.drawn_spec import draw_spec
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import WORDS, ProblemSpec, built_alike

@@ -16,6 +16,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem import derivatives
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.losses import Loss
+from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.theory import linearization
@@ -38,6 +39,8 @@ def ggn_operator(problem: Problem) -> Callable[[Float[Tensor, " p"]], Float[Tens
     """Return the product with G on flat vectors ``[p]``; the reverse pass is traced once, for repeated use."""
     problem.require_float64()
     base = problem.base_params
+    if isinstance(problem.model, FastMLP):
+        return lambda vector: vectors.flatten(ggn_vector_product(problem, vectors.unflatten(vector, base)))
     outputs, pull_back = derivatives.pull_back(problem.distilled, base)
 
     def product(vector: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
@@ -73,7 +76,7 @@ def dense_ggn(problem: Problem) -> Float[Tensor, "p p"]:
     """Return G as a matrix ``[p, p]``, of at most DENSE_LIMIT parameters."""
     size = sum(value.numel() for value in problem.base_params.values())
     _require_small("base_params", "parameters", size)
-    J, M = linearization.dense_jacobian(problem), _output_hessians(problem)
+    J, M = linearization.dense_jacobian(problem), output_hessians(problem)
     G = (J.flatten(0, 1).T @ (M @ J).flatten(0, 1)) / len(J)
     return (G + G.T) / 2
 
@@ -89,7 +92,7 @@ def ggn_spectrum(problem: Problem) -> tuple[Float[Tensor, " m"], Float[Tensor, "
         values, columns = torch.linalg.eigh(dense_ggn(problem))
         return values, columns.T @ dT
     _require_small("base_params", "parameters", len(dT))
-    J, (sizes, axes) = linearization.dense_jacobian(problem), torch.linalg.eigh(_output_hessians(problem))
+    J, (sizes, axes) = linearization.dense_jacobian(problem), torch.linalg.eigh(output_hessians(problem))
     A = ((axes * sizes.clamp_min(0).sqrt()[:, None]).mT @ J).flatten(0, 1) / len(J) ** 0.5
     values, columns = torch.linalg.eigh(A @ A.T)
     seen = values > len(dT) * torch.finfo(values.dtype).eps * values[-1]
@@ -98,7 +101,8 @@ def ggn_spectrum(problem: Problem) -> tuple[Float[Tensor, " m"], Float[Tensor, "
     return torch.cat([values.new_zeros(1), values[seen]]), torch.cat([rest[None], components])
 
 
-def _output_hessians(problem: Problem) -> Float[Tensor, "n k k"]:
+def output_hessians(problem: Problem) -> Float[Tensor, "n k k"]:
+    """Return M_n of every input, where student and teacher agree."""
     outputs, product = linearization.base_outputs(problem), problem.distillation_loss.hessian_product
     # Column j of M_n is M_n e_j.
     basis = torch.eye(outputs.shape[-1], dtype=outputs.dtype)

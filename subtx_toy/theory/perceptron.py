@@ -55,6 +55,19 @@ class Expansion:
                 r = self._pass.layers[number][0].swapaxes(-1, -2) @ r * self._slopes[number - 1]
         return np.concatenate(found[::-1], axis=-1)
 
+    def gram(self, columns: slice | list[int]) -> Array:
+        """Return J J^T of the outputs ``columns``: a layer's part is (d . d') (a . a' + 1), d what is pulled back."""
+        num_outputs, num_inputs = self.outputs.shape
+        r = np.repeat(np.eye(num_outputs)[columns][:, :, None], num_inputs, axis=-1)  # [k, o, n]
+        size = num_inputs * len(r)
+        found = np.zeros((size, size))
+        for number in range(len(self._slopes), -1, -1):
+            a, d = self._pass.inputs[number], r.transpose(2, 0, 1).reshape(size, -1)
+            found += (d @ d.T) * np.repeat(np.repeat(a.T @ a + 1, len(r), axis=0), len(r), axis=1)
+            if number:
+                r = self._pass.layers[number][0].T @ r * self._slopes[number - 1]
+        return found
+
     def jacobian(self, columns: slice | list[int]) -> Array:
         """Return J ``[n, k, p]`` of the outputs ``columns``; no leading axis."""
         num_outputs, num_inputs = self.outputs.shape
@@ -66,6 +79,17 @@ class Expansion:
             if number:
                 r = np.tensordot(self._pass.layers[number][0].T, r, 1) * self._slopes[number - 1][:, None]
         return np.concatenate(found[::-1], axis=-1)
+
+
+def change_of_outputs(problem: Problem, update: Params, inputs: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+    """Return J ``update`` on other inputs, all outputs, at the base."""
+    model, layers = perceptron(problem), cut(perceptron(problem), problem.flat[0].numpy())
+    return torch.from_numpy(Expansion(layers, inputs.T.numpy(), model.activation).along(layers_of(update))).T
+
+
+def gram(problem: Problem) -> Array:
+    """Return J J^T ``[nk, nk]`` of the distilled outputs at the base, row input * k + output, layer by layer."""
+    return _at_base(problem).gram(problem.columns)
 
 
 def dense_jacobian(problem: Problem) -> Float[Tensor, "n k p"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
@@ -11,45 +9,31 @@ from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
 from subtx_toy.claims.vocabulary.observation import norms
+from subtx_toy.claims.vocabulary.orders import order_above_rounding, second_order_check
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.step_predictions import FittedOrder
-from subtx_toy.tolerances import LIMIT_ROUNDING, MIN_RUNGS, REMAINDER_ORDER, VISIBLE
+from subtx_toy.tolerances import LIMIT_ROUNDING
 
 
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
-    """Fit the order of ||dS - eps G dT|| on the lowest MIN_RUNGS rungs above rounding.
+    """Fit the order of ||dS - eps G dT|| on the lowest rungs above rounding (see ``order_above_rounding``)."""
+    return order_above_rounding(evidence.ladder, _remainders(evidence), evidence.update_rounding)
 
-    Its slope is infinite where no rung is above rounding, and nan where one is no finite number; None where too few are
-    above rounding.
-    """
-    floor, ladder = evidence.update_rounding, np.array(evidence.ladder)
-    sizes = norms(evidence.updates(evidence.ladder) - ladder[:, None] * evidence.G_dT.numpy()).tolist()
-    if not all(map(math.isfinite, sizes)):
-        return FittedOrder(float("nan"), 0)
-    above = [(eps, size) for eps, size in zip(evidence.ladder, sizes, strict=True) if size > floor]
-    if not above:
-        return FittedOrder(float("inf"), 0)
-    if len(above) < MIN_RUNGS:
-        return None
-    eps, values = np.log(above[-MIN_RUNGS:]).T
-    eps -= eps.mean()
-    return FittedOrder(float(eps @ values / (eps @ eps)), len(above))
+
+def _remainders(evidence: Evidence) -> list[float]:
+    ladder = np.array(evidence.ladder)[:, None]
+    sizes: list[float] = norms(evidence.updates(evidence.ladder) - ladder * evidence.G_dT.numpy()).tolist()
+    return sizes
 
 
 def second_order(evidence: Evidence) -> Outcome:
     """Check that the remainder of the update falls at least as eps^REMAINDER_ORDER, or is zero to rounding."""
-    order, floor = remainder_order(evidence), evidence.update_rounding
-    if order is not None and math.isnan(order.slope):
-        return outcome([Inequality(math.nan, 0.0, what="||dS - eps G dT|| is not a finite number")])
-    if order is None:
-        return outcome([Inequality(0.0, 0.0, floor, "too few remainders above rounding to fit an order")])
-    if not evidence.degenerate and evidence.ladder[0] * evidence.G_dT_norm < VISIBLE * floor:
-        return outcome([Inequality(0.0, 0.0, floor, "eps G dT is near rounding")])
-    eps = evidence.ladder[-1]
-    check = Inequality(REMAINDER_ORDER, order.slope, what="least order <= fitted order of ||dS - eps G dT||")
-    if evidence.degenerate:
+    ladder, predicted = evidence.ladder, 0.0 if evidence.degenerate else evidence.G_dT_norm
+    what = "||dS - eps G dT||"
+    check = second_order_check(ladder, _remainders(evidence), evidence.update_rounding, what=what, predicted=predicted)
+    if evidence.degenerate or check.floor:
         return outcome([check])
-    return outcome([check], predicted=eps * evidence.G_dT_norm, observed=evidence.update_norm(eps))
+    return outcome([check], predicted=ladder[-1] * predicted, observed=evidence.update_norm(ladder[-1]))
 
 
 def cosine_bounds(evidence: Evidence) -> Outcome:

@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.claims.vocabulary.many_steps import ManySteps
 from subtx_toy.claims.vocabulary.observation import Observation, StudentStep, norms
+from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
@@ -20,7 +22,6 @@ from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
 from subtx_toy.theory.curvature import DENSE_LIMIT, ggn_spectrum
 from subtx_toy.theory.lanczos import leading_eigenvalues, teacher_measure
-from subtx_toy.theory.perceptron_ray import PerceptronRay
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 from subtx_toy.training.gradient_step import student_step as _student_step
 
@@ -41,26 +42,6 @@ LEAST_SIZE, MOST_SIZE = 1e-140, 1e140
 """Numbers whose squares, and sums of thousands of them, are float64 numbers of full precision."""
 
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
-
-
-class RememberingRay(AlignmentRay):
-    """A ray that computes the teacher's outputs once for each eps."""
-
-    @cached_property
-    def _targets(self) -> dict[float, Float[Tensor, "n k"]]:
-        return {}
-
-    def targets(self, eps: float) -> Float[Tensor, "n k"]:
-        """Return the teacher's distilled outputs at ``eps``, ``[n, k]``; do not write to them."""
-        if eps not in self._targets:
-            self._targets[eps] = super().targets(eps)
-        return self._targets[eps]
-
-
-def ray_class(problem: Problem) -> type[AlignmentRay]:
-    """Return the ray that a problem has: arrays of numpy for a ``FastMLP`` under squared error or kl."""
-    fast = isinstance(problem.model, FastMLP) and problem.distillation_loss.formula != ""
-    return PerceptronRay if fast else RememberingRay
 
 
 @checked(problem=instance(Problem, "a Problem"))
@@ -162,6 +143,11 @@ class Evidence(Observation):
         found = leading_eigenvalues(self.problem, num_steps=_LANCZOS_STEPS, accuracy=_LANCZOS_ACCURACY)
         # Of what dT excites there is a point below the largest eigenvalue already.
         return max(found.values[0] + found.residuals[0], float(self.modes[0][-1]))
+
+    @cached_property
+    def many_steps(self) -> ManySteps:
+        """Students of many steps, and where theory puts them."""
+        return ManySteps(self)
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from subtx_toy.claims.vocabulary.evidence import ray_class
+from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.params import Params

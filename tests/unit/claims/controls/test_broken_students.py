@@ -34,7 +34,11 @@ def test_control_fails_on_the_problem_built_for_it(control: BrokenStudent) -> No
     assert constructed_verdict(control) == "violated"
 
 
-@pytest.mark.parametrize("control", BROKEN[:-1], ids=lambda control: control.id)
+# What is broken there is the problem, and not the student.
+UNBROKEN = [one for one in BROKEN if one.id not in ("large_student_lr", "trained_teacher")]
+
+
+@pytest.mark.parametrize("control", UNBROKEN, ids=lambda control: control.id)
 def test_the_same_problem_holds_for_the_unbroken_student(control: BrokenStudent) -> None:
     assert control.evaluate(Evidence(CONSTRUCTED[control.id]())).worst.verdict == "holds"
 
@@ -114,7 +118,7 @@ def test_rates_over_drawn_problems() -> None:
     assert all(one.failed_as_it_must for one in results.values())
     for always in ("repulsive", "cross_model", "large_student_lr"):
         assert results[always].failures == results[always].num_drawn > 0
-    for one in results.values():
+    for one in (one for one in results.values() if one.num_drawn):
         low, high = one.interval
         assert low <= one.failures / one.num_drawn <= high
 

@@ -1,0 +1,77 @@
+"""Students and teachers whose outputs are scaled about the base: f_base + scale (f - f_base), with lr / scale."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.functional import Apply
+from subtx_toy.problem.model import MLP, FastMLP
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.stack import Array, cut, forward
+from subtx_toy.problem.viewpoint import seen_from
+from subtx_toy.training import perceptron
+from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.many_steps import Imitation, flat
+
+
+class ScaledImitation(Imitation):
+    """As ``Imitation``, of models with the outputs f_base + scale (f - f_base), one scale for each student.
+
+    The gradient is that of the loss in these outputs, times J and not times scale J: with a step size of lr / scale a
+    student moves by 1 / scale as far, and its outputs as far as before. A large scale is the linearised model.
+
+    Reference: Chizat et al. 2019, arXiv:1812.07956.
+    """
+
+    def __init__(self, problem: Problem, teachers: Float[np.ndarray, "s p"], scales: Float[np.ndarray, " s"]) -> None:
+        super().__init__(problem, teachers)
+        self.scales = scales
+
+    def gradient(self, students: Float[np.ndarray, "s p"]) -> Array:
+        """Return (1 / scale) of the gradient of each student's loss."""
+        problem = self.problem
+        if isinstance(problem.model, FastMLP):
+            layers, x, model = cut(problem.model, students), problem.inputs.T.numpy(), problem.model
+            at, base = perceptron.Student.at(layers, x, model.activation), self._base_outputs()
+            at.outputs = base + self.scales[:, None, None] * (at.outputs - base)
+            return -perceptron.toward(base + self.scales[:, None, None] * (self._targets - base), at, problem)
+        rows = []
+        for student, teacher, scale in zip(students, self.teachers, self.scales.tolist(), strict=True):
+            pair = (vectors.unflatten(torch.from_numpy(one), problem.base_params) for one in (student, teacher))
+            seen = copy.copy(seen_from(problem, *pair))
+            seen.__dict__.update(model=_scaled(problem, scale))
+            rows.append(-vectors.flatten(student_step(seen, 1.0)).numpy() / scale)
+        return np.array(rows)
+
+    def changes(self, students: Float[np.ndarray, "s p"]) -> Array:
+        """Return how far the distilled outputs of each have moved from the base, scaled, ``[s, n k]``."""
+        problem, base = self.problem, flat(self.problem)[0]
+        found = []
+        for student, scale in zip((base, *students), (1.0, *self.scales.tolist()), strict=True):
+            with torch.no_grad():
+                outputs = problem.distilled(vectors.unflatten(torch.from_numpy(student), problem.base_params))
+            found.append(scale * outputs.numpy().ravel())
+        return np.array(found[1:]) - self.scales[:, None] * found[0]
+
+    def _base_outputs(self) -> Array:
+        model, x = perceptron.perceptron(self.problem), self.problem.inputs.T.numpy()
+        return forward(cut(model, flat(self.problem)[0]), x, model.activation).outputs
+
+
+def _scaled(problem: Problem, scale: float) -> Apply:
+    apply: Apply = problem.model.apply if isinstance(problem.model, MLP) else problem.model
+    base = problem.base_params
+
+    def outputs(params: Params, inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            start = apply(base, inputs)
+        return start + scale * (apply(params, inputs) - start)
+
+    return outputs
