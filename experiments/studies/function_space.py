@@ -10,6 +10,7 @@ plain steps of 1 / lambda_max on the real network. Write a line per seed, then c
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -30,11 +31,11 @@ from subtx_toy.problem.model import FastMLP, accuracy
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.store.record import versions
+from subtx_toy.theory.curvature import ggn_operator
+from subtx_toy.theory.error_polynomials import fraction
 from subtx_toy.theory.linearization import jacobian_product
 from subtx_toy.theory.multi_step import by_lanczos, change_of_outputs, predicted_displacement
 from subtx_toy.theory.output_kernel import OutputKernel
-from subtx_toy.theory.error_polynomials import fraction
-from subtx_toy.theory.curvature import ggn_operator
 from subtx_toy.training.many_steps import Imitation, moved, teachers_at
 from subtx_toy.training.update_rules import Descent
 
@@ -69,7 +70,9 @@ def measure(seed: int) -> dict[str, Any]:
     model = FastMLP((784, 256, 256, 13), "relu", num_classes=10)  # type: ignore[arg-type]
     base = model.initial(generator(seed, "studies", "init"))
     teacher = trained(model, base, images, labels, seed)
-    inputs = draw_noise("uniform", generator(seed, "studies", "noise"), torch.empty(NUM_INPUTS, 784, dtype=torch.float64))
+    inputs = draw_noise(
+        "uniform", generator(seed, "studies", "noise"), torch.empty(NUM_INPUTS, 784, dtype=torch.float64)
+    )
     problem = Problem(
         model=model, base_params=base, inputs=inputs, distillation_loss=squared_error(), distilled_logits="aux",
         teacher_update=vectors.difference(teacher, base), eps=1.0, student_lr=0.1,
@@ -120,7 +123,7 @@ def measure(seed: int) -> dict[str, Any]:
         "lanczos_error": found.error,
         "lanczos_products": found.num_products,
         "steps": rows,
-        "cpu_seconds": {b: clock[b] - clock[a] for a, b in zip(names, names[1:], strict=False)},
+        "cpu_seconds": {b: clock[b] - clock[a] for a, b in itertools.pairwise(names)},
     }
 
 
@@ -147,7 +150,9 @@ def main() -> None:
                 line = measure(int(sys.argv[2]))
             out.write(json.dumps(line) + "\n")
     else:
-        lines = [json.loads(text) for path in sys.argv[3:] for text in Path(path).read_text(encoding="utf-8").splitlines()]
+        lines = [
+            json.loads(text) for path in sys.argv[3:] for text in Path(path).read_text(encoding="utf-8").splitlines()
+        ]
         lines.sort(key=lambda line: line["seed"])
         Path(sys.argv[2]).write_text(json.dumps(collect(lines), indent=1) + "\n", encoding="utf-8")
 

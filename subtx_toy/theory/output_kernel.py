@@ -47,9 +47,11 @@ class OutputKernel:
         # M^(1/2) / sqrt(n) of each input
         M = output_hessians(self.problem)
         if self.problem.distillation_loss.formula == "squared_error":
-            return M / len(M) ** 0.5
+            root: Tensor = M / len(M) ** 0.5
+            return root
         sizes, axes = torch.linalg.eigh(M)
-        return (axes * (sizes.clamp_min(0) / len(M)).sqrt()[:, None]) @ axes.mT
+        scaled: Tensor = (axes * (sizes.clamp_min(0) / len(M)).sqrt()[:, None]) @ axes.mT
+        return scaled
 
     @cached_property
     def matrix(self) -> Float[Tensor, "r r"]:

@@ -17,6 +17,7 @@ from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import Array, cut, forward
+from subtx_toy.problem.stack import perceptron as mlp_of
 from subtx_toy.problem.viewpoint import on_inputs, seen_from
 from subtx_toy.training import perceptron
 from subtx_toy.training.gradient_step import student_step, trait_values
@@ -37,7 +38,7 @@ class Imitation:
 
     @cached_property
     def _targets(self) -> Array:
-        model = perceptron.perceptron(self.problem)
+        model = mlp_of(self.problem)
         return forward(cut(model, self.teachers), self.problem.inputs.T.numpy(), model.activation).outputs
 
     def gradient(self, students: Float[np.ndarray, "s p"]) -> Array:

@@ -15,6 +15,7 @@ from subtx_toy.problem.model import MLP, FastMLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import Array, cut, forward
+from subtx_toy.problem.stack import perceptron as mlp_of
 from subtx_toy.problem.viewpoint import seen_from
 from subtx_toy.training import perceptron
 from subtx_toy.training.gradient_step import student_step
@@ -58,10 +59,11 @@ class ScaledImitation(Imitation):
             with torch.no_grad():
                 outputs = problem.distilled(vectors.unflatten(torch.from_numpy(student), problem.base_params))
             found.append(scale * outputs.numpy().ravel())
-        return np.array(found[1:]) - self.scales[:, None] * found[0]
+        moved: Array = np.array(found[1:]) - self.scales[:, None] * found[0]
+        return moved
 
     def _base_outputs(self) -> Array:
-        model, x = perceptron.perceptron(self.problem), self.problem.inputs.T.numpy()
+        model, x = mlp_of(self.problem), self.problem.inputs.T.numpy()
         return forward(cut(model, flat(self.problem)[0]), x, model.activation).outputs
 
 

@@ -72,3 +72,12 @@ def planted_ray(problem: Problem, change: Callable[[Tensor], Tensor]) -> Evidenc
 def turned(problem: Problem, eps: float) -> Params:
     """The student steps up its loss."""
     return {name: -value for name, value in student_step(problem, eps).items()}
+
+
+def scaled_step(factor: float) -> Callable[[Problem, float], Params]:
+    """A student whose step is too long or too short by a factor."""
+
+    def step(problem: Problem, eps: float) -> Params:
+        return {name: factor * value for name, value in student_step(problem, eps).items()}
+
+    return step

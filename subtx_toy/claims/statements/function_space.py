@@ -34,7 +34,7 @@ def function_space(evidence: Evidence) -> Outcome:
     mine = many.predicted(lambda x: fraction(rate * x, _STEPS))
     checks = []
     for method in ("lanczos", "steps"):
-        other = predicted_displacement(problem, _STEPS, student_lr=rate, method=method).value.numpy()  # type: ignore[arg-type]
+        other = predicted_displacement(problem, _STEPS, student_lr=rate, method=method).value.numpy()
         what = f"||kernel - {method}||, over ||dT||"
         checks.append(Inequality(float(norms(mine - other)) / evidence.dT_norm, ROUTES_AGREE, what=what))
     found = many.observed(Descent("gd", lr=rate), [_STEPS])[_STEPS]

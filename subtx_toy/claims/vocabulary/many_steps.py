@@ -20,8 +20,8 @@ from subtx_toy.problem.stack import Array
 from subtx_toy.theory import linearization
 from subtx_toy.theory.output_kernel import OutputKernel
 from subtx_toy.training.gradient_step import student_step
-from subtx_toy.training.many_steps import Imitation, OptimizerState, moved
-from subtx_toy.training.update_rules import Descent
+from subtx_toy.training.many_steps import Imitation, moved
+from subtx_toy.training.update_rules import Descent, OptimizerState
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.evidence import Evidence

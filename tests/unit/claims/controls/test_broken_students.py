@@ -12,13 +12,8 @@ from torch import Tensor
 
 from subtx_toy.claims.controls import altered_students
 from subtx_toy.claims.controls.altered_students import dropout_masks
-from subtx_toy.claims.controls.broken_students import (
-    BROKEN,
-    BrokenStudent,
-    ControlResult,
-    constructed_verdict,
-    run_controls,
-)
+from subtx_toy.claims.controls.broken_student import BrokenStudent
+from subtx_toy.claims.controls.broken_students import BROKEN, ControlResult, constructed_verdict, run_controls
 from subtx_toy.claims.controls.constructed import CONSTRUCTED
 from subtx_toy.claims.instance import drawn
 from subtx_toy.claims.vocabulary.evidence import Evidence

@@ -1,0 +1,88 @@
+"""Error polynomials of heavy ball and Nesterov: against matrices, closed forms and a scan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from subtx_toy.errors import InputError
+from subtx_toy.theory.error_polynomials import (
+    asymptotic_crossing,
+    first_crossing,
+    fraction,
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+    nesterov_crossing,
+    nesterov_iterate,
+    nesterov_stability,
+)
+from subtx_toy.tolerances import FP64_FORMULA
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.2])
+def test_polynomials_are_the_updates_written_as_torch_takes_them(beta: float, x: float) -> None:
+    heavy, look, velocity, momentum = 1.0, 1.0, 0.0, 0.0
+    for num_steps in range(1, 8):
+        velocity = beta * velocity + x * heavy
+        heavy -= velocity
+        momentum = beta * momentum + x * look
+        look -= x * look + beta * momentum
+        assert float(heavy_ball(np.array(x), beta, num_steps)) == pytest.approx(heavy, abs=FP64_FORMULA)
+        assert float(nesterov(np.array(x), beta, num_steps)) == pytest.approx(look, abs=FP64_FORMULA)
+        if beta == 0:
+            assert heavy == pytest.approx(float(gradient_descent(np.array(x), num_steps)), abs=FP64_FORMULA)
+
+
+def test_a_student_of_heavy_ball_points_away_after_four_steps() -> None:
+    assert round(float(1 - heavy_ball(np.array(1.6), 0.9, 4)), 3) == -0.037
+
+
+def test_fractions_keep_their_digits_where_an_eigenvalue_is_tiny() -> None:
+    found = fraction(np.array([1e-20, 1e-9, 1.0, 2.5]), 10)
+    assert found == pytest.approx([1e-19, 1e-8 - 45e-18, 1.0, 1 - 1.5**10], rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("beta", "crossing", "steps"),
+    [(0.3, 2.3, 2), (0.75, 2.75, 2), (0.8, (4.6 - 0.2**0.5) / 2, 3), (0.9, 1.5087, 4), (0.99, 0.4064, 9)],
+)
+def test_first_crossings_and_their_regimes(beta: float, crossing: float, steps: int) -> None:
+    found = first_crossing(beta)
+    assert found == (pytest.approx(crossing, abs=5e-5), steps)
+
+
+@pytest.mark.parametrize("beta", [0.2, 0.8, 0.9, 0.95])
+def test_no_number_of_steps_crosses_before(beta: float) -> None:
+    limit, steps = first_crossing(beta)
+    x = np.linspace(0, limit, 2001)[:-1]
+    assert max(float(heavy_ball(x, beta, num_steps).max()) for num_steps in range(1, 120)) <= 1 + FP64_FORMULA
+    assert float(heavy_ball(np.array(limit + 1e-6), beta, steps)) > 1
+
+
+def test_the_asymptotic_crossing_is_near_where_momentum_is() -> None:
+    assert asymptotic_crossing(0.999) == pytest.approx(first_crossing(0.999)[0], rel=0.08)
+
+
+def test_nesterov_never_points_away_inside_its_limit_on_a_grid() -> None:
+    # 60 momenta, 60 x and 60 numbers of steps: 216,000 cases.
+    worst = -np.inf
+    for beta in np.linspace(0, 0.999, 60):
+        x = np.linspace(0, nesterov_crossing(beta), 61)[1:] * (1 - 1e-9)
+        worst = max(worst, *(float(nesterov(x, beta, num_steps).max()) for num_steps in range(1, 61)))
+    assert worst < 1
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9])
+def test_nesterov_points_away_beyond_it_though_it_is_stable(beta: float) -> None:
+    x = nesterov_crossing(beta) + 1e-6
+    assert x < nesterov_stability(beta)
+    assert float(nesterov(np.array(x), beta, 2)) > 1
+    # The iterates, which torch does not hold, do not.
+    assert all(float(nesterov_iterate(np.array(x), beta, num_steps)) <= 1 for num_steps in range(1, 60))
+
+
+def test_a_momentum_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match=r"beta: expected a momentum in \[0, 1\), got 1.5"):
+        first_crossing(1.5)
