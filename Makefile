@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 OVERRIDE ?=
 TESTS ?= tests/unit tests/cli
 
-.PHONY: help setup demo docs links test shapes thorough lower-bounds hooks lint format typecheck build clean
+.PHONY: help setup demo docs links browser test shapes thorough lower-bounds hooks lint format typecheck build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -32,6 +32,12 @@ docs: setup  ## build the documentation into out/docs; a warning is an error
 
 links: setup  ## check the links of the documentation, those to other sites too
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs out/links
+
+browser: setup  ## install what the tests of pages need; without it they are skipped
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| echo 'no Chromium here: install one, or name it in SUBTX_TOY_BROWSER; the tests of pages are skipped'
 
 test: setup  ## run the tests
 	$(PYTEST)

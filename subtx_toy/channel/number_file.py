@@ -143,7 +143,10 @@ class NumberFile:
     def sha256(self) -> str:
         """Return the SHA-256 of the file as it lies there, compressed or not."""
         self._file.seek(0)
-        return hashlib.file_digest(self._file, "sha256").hexdigest()
+        found = hashlib.sha256()
+        while block := self._file.read(2**20):
+            found.update(block)
+        return found.hexdigest()
 
     def entries(self) -> Iterator[tuple[int, tuple[int, list[int]] | Fault]]:
         """Read line by line: its number from 1, and the prompt and its numbers, or what is wrong with it."""

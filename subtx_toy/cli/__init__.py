@@ -15,6 +15,7 @@ from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import list_command
+from subtx_toy.cli.explorer import explorer
 from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.report import report
 from subtx_toy.cli.results import results
@@ -43,7 +44,21 @@ def cli() -> None:
     """
 
 
-for _command in (list_command, run, sweep, results, report, doctor, data, verify, certify, check, numbers, audit):
+for _command in (
+    list_command,
+    run,
+    sweep,
+    results,
+    report,
+    explorer,
+    doctor,
+    data,
+    verify,
+    certify,
+    check,
+    numbers,
+    audit,
+):
     cli.add_command(_command)
 
 

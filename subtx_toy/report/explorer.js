@@ -4,8 +4,8 @@
   const $ = (id) => document.getElementById(id);
   const ARMS = {
     reference: ["untrained", "#8a8f96"], teacher: ["teacher", null], student_aux: ["student, same start", "#d55e00"],
-    student_all: ["… of all outputs", "#e69f00"], cross_aux: ["student, other start", "#0072b2"],
-    cross_all: ["… of all outputs", "#56b4e9"],
+    student_all: ["same start, all outputs", "#e69f00"], cross_aux: ["student, other start", "#0072b2"],
+    cross_all: ["other start, all outputs", "#56b4e9"],
   };
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const colour = (arm) => ARMS[arm][1] || css("--ink");
@@ -104,6 +104,7 @@
     $("aux-out").textContent = run.num_aux;
     const gap = values.student_aux - values.cross_aux;
     $("arms-note").textContent = `Share of test digits read correctly. Same start against other start: ${share(values.student_aux)} to ${share(values.cross_aux)}, a difference of ${gap < 0 ? "−" : ""}${share(Math.abs(gap))}.`;
+    if (run.num_aux === 1) $("arms-note").textContent += " With one output there is nothing to imitate: the softmax of a single output is always 1.";
     draw();
   }
   function play(go) {
@@ -174,10 +175,11 @@
       values.push(sweep.points.map((point) => (point.published[arm] ? point.published[arm][0] : null)));
       series.push({ label: `published: ${ARMS[arm][0]}`, stroke: css("--soft"), width: 0, points: { show: true, size: 10, width: 2, fill: css("--paper") } });
     }
-    const log = sweep.scale === "log";
+    const log = sweep.scale === "log", first = xs[0], end = xs.at(-1), room = 0.05 * (end - first);
+    const around = () => (log ? [first / 1.2, end * 1.2] : [first - room, end + room]);  // marks at the ends stay whole
     const options = {
       width, height, series, cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false, distr: log ? 3 : 1, range: category ? [-0.5, xs.length - 0.5] : undefined }, y: { range: [0, 1] } },
+      scales: { x: { time: false, distr: log ? 3 : 1, range: category ? [-0.5, xs.length - 0.5] : around }, y: { range: [0, 1] } },
       axes: [
         axis(sweep.label, category ? { splits: () => xs, values: () => xs.map((k) => String(k + 1)) }
           : { splits: () => xs, filter: (_plot, splits) => splits, values: (_plot, splits) => splits.map(String) }),
@@ -214,7 +216,7 @@
     const said = Object.entries(one.published).map(([arm, [mean, half]]) => `${ARMS[arm][0]} ${share(mean)} ± ${share(half)}`);
     const ours = Object.keys(one.arms).filter((arm) => one.published[arm]).map((arm) => `${ARMS[arm][0]} ${notes[arm]}`);
     $("point-note").textContent = `${ours.length ? `Ours: ${ours.join("; ")}. ` : ""}${said.length ? `Published: ${said.join("; ")}. ` : ""}${sweep.source ? `Source: ${sweep.source}.` : ""}`;
-    if (sweepPlot) sweepPlot.redraw();
+    if (sweepPlot) sweepPlot.redraw(false);  // the scales stay
   }
   function choose() {
     sweep = data.sweeps[+select.value];
@@ -230,6 +232,11 @@
   // One step.
   const ray = data.ray, starts = ray.starts;
   let rayPlot = null;
+  const powers = {  // of ten, every other one where they would crowd
+    filter: (_plot, splits) => splits.map((one) => (Math.abs(Math.log10(one) % 2) < 1e-9 ? one : null)),
+    values: (_plot, splits) => splits.map((one) => (one === null ? "" : one >= 0.01 && one <= 100 ? String(one) : one.toExponential(0))),
+    grid: { show: false }, ticks: { show: false },
+  };
   const size = (values) => values.map((value) => (value === null || value === 0 ? null : Math.abs(value)));
   const makeRay = chart($("ray-plot"), (width, height) => {
     const line = (label, stroke, more) => ({ label, stroke, width: 2, points: { show: false }, ...more });
@@ -238,7 +245,7 @@
       series: [{ label: "ε" }, line("predicted ε V", css("--ink"), { dash: [8, 6] }), line("same start", colour("student_aux")),
         line("other start", colour("cross_aux")), line("remainder, same start", css("--soft"))],
       scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
-      axes: [axis("step size ε of the teacher"), axis("|alignment| dS · dT", { size: 64 })],
+      axes: [axis("step size ε of the teacher", powers), axis("|alignment| dS · dT", { size: 64, ...powers })],
       hooks: { draw: [(plot) => marker(plot, ray.eps[+$("eps").value])] },
     }, [ray.eps, size(starts.shared.predicted_alignment), size(starts.shared.alignment), size(starts.cross.alignment), size(starts.shared.remainder)], $("ray-plot"));
     return rayPlot;
@@ -253,9 +260,9 @@
     };
     const ratio = starts.shared.alignment[k] / starts.shared.predicted_alignment[k];
     say("same start", `moves towards the teacher in ${starts.shared.towards[k]} of ${n} seeds; the trait loss falls in ${starts.shared.trait_falls[k]}`);
-    say("observed / predicted", ratio.toPrecision(4));
-    say("other start", `moves towards the teacher in ${starts.cross.towards[k]} of ${n} seeds, whatever ε is; the trait loss falls in ${starts.cross.trait_falls[k]}`);
-    if (rayPlot) rayPlot.redraw();
+    say("observed / predicted, medians", ratio.toPrecision(4));
+    say("other start", `moves towards the teacher in ${starts.cross.towards[k]} of ${n} seeds; the trait loss falls in ${starts.cross.trait_falls[k]}`);
+    if (rayPlot) rayPlot.redraw(false);
   }
   $("eps").addEventListener("input", step);
 

@@ -24,6 +24,7 @@ def explorer_page(document: dict[str, Any] | None = None) -> str:
         num_runs=len(runs),
         first_run=usual[0] if usual else 0,
         epochs=f"{max(runs[0]['arms']['teacher']['epochs']):g}",
+        num_seeds=ray["num_seeds"],
         num_eps=len(ray["eps"]),
         first_eps=len(ray["eps"]) // 3,
         data=text.strip().replace("<", "\\u003c"),  # no text ends the element

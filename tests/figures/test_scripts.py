@@ -23,6 +23,7 @@ QUICKEST = {
     "check_table.py": [],
     "cloud2025.py": ["--formats", "png,svg"],
     "cost_curves.py": ["--formats", "svg"],
+    "explorer_data.py": [],
     "numbers_channel.py": ["--formats", "svg", "numbers-dose"],
     "one_step.py": ["--formats", "svg"],
     "published_sweeps.py": ["--formats", "svg", "loss"],

@@ -31,4 +31,6 @@ def test_every_module_travels_with_the_package_and_no_test_does(names: set[str])
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "subtx_toy").rglob("*.py")}
     assert modules <= names
     assert "subtx_toy/py.typed" in names
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "subtx_toy" / "report").rglob("*") if path.is_file()}
+    assert {name for name in pages if not name.endswith(".pyc")} <= names
     assert not [name for name in names if name.startswith(("tests/", "paper_figs/", "benchmarks/"))]
