@@ -26,6 +26,7 @@ class Descent:
         smoothing: of the squares in rmsprop (alpha) and Adam (its second beta), in [0, 1).
         stabiliser: added to the root of the squares, Adam's eps; one number or one for each student.
         decay: weight decay, added to the gradient as ``decay`` times the distance from where it pulls to.
+        freeze_second: whether Adam's second moment stays as it is, without a correction.
         decay_towards: ``"init"``, the shared initialisation, or ``"zero"``.
     """
 
@@ -34,6 +35,7 @@ class Descent:
     momentum: float = 0.9
     smoothing: float = 0.999
     stabiliser: float | Array = 1e-8
+    freeze_second: bool = False
     decay: float = 0.0
     decay_towards: Literal["init", "zero"] = "init"
 
@@ -98,7 +100,10 @@ def stepped(descent: Descent, state: OptimizerState, gradient: Array, base: Arra
         move = g / (np.sqrt(second) + descent.stabiliser)
     else:
         first = beta * first + (1 - beta) * g
-        second = descent.smoothing * second + (1 - descent.smoothing) * g * g
-        size = np.sqrt(second / (1 - descent.smoothing**count)) + descent.stabiliser
+        corrected = second
+        if not descent.freeze_second:
+            second = descent.smoothing * second + (1 - descent.smoothing) * g * g
+            corrected = second / (1 - descent.smoothing**count)
+        size = np.sqrt(corrected) + descent.stabiliser
         move = first / (1 - beta**count) / size
     return OptimizerState(state.moved - descent.lr * move, first, second, count)
