@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from subtx_toy.api.audit import Audit, audit
     from subtx_toy.api.certificate import Certificate, Check
     from subtx_toy.api.certify import certify, check
+    from subtx_toy.api.compare import Compare, compare
     from subtx_toy.api.doctor import examine
     from subtx_toy.api.plots import plot_results
+    from subtx_toy.api.power import Power, power
     from subtx_toy.api.report import report
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
@@ -56,6 +58,7 @@ __all__ = [
     "Audit",
     "Certificate",
     "Check",
+    "Compare",
     "Dataset",
     "Evidence",
     "Examples",
@@ -66,6 +69,7 @@ __all__ = [
     "ModuleFunction",
     "NumbersConfig",
     "OneStepConfig",
+    "Power",
     "Preview",
     "Problem",
     "ProblemSpec",
@@ -83,6 +87,7 @@ __all__ = [
     "certify",
     "check",
     "claim",
+    "compare",
     "compare_results",
     "cosine_distance",
     "cross_entropy_trait",
@@ -95,6 +100,7 @@ __all__ = [
     "merge_stores",
     "named_sweep",
     "plot_results",
+    "power",
     "preview",
     "probability_squared_error",
     "report",
@@ -113,9 +119,11 @@ _ROOMS = {
     "api.audit": "Audit audit",
     "api.certificate": "Certificate Check",
     "api.certify": "certify check",
+    "api.compare": "Compare compare",
     "api.doctor": "examine",
     "api.plots": "plot_results",
     "api.report": "report",
+    "api.power": "Power power",
     "api.results": "results",
     "api.run": "run",
     "api.run_result": "Run",

@@ -11,6 +11,7 @@ from subtx_toy import __version__
 from subtx_toy.cli import interrupts, last_words, streams
 from subtx_toy.cli.audit import audit
 from subtx_toy.cli.certify import certify, check
+from subtx_toy.cli.compare import compare_command
 from subtx_toy.cli.data import data
 from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.echo import echo
@@ -58,6 +59,7 @@ for _command in (
     check,
     numbers,
     audit,
+    compare_command,
 ):
     cli.add_command(_command)
 

@@ -181,6 +181,30 @@ def train_command(*, as_json: bool, **options: Any) -> None:
     echo(json_text(report.document()) if as_json else report)
 
 
+@numbers.command("power")
+@click.argument("file", required=False, type=PATH)
+@click.option("--n", "num", type=click.IntRange(1, MAX_COUNT), help="How many numbers, instead of FILE.")
+@click.option("--divergence", type=float, metavar="NATS", help="KL of a suspected writer's law from the base's.")
+@click.option("--cosine", type=float, default=0.5, show_default=True, help="Fisher cosine of its move with the trait.")
+@click.option(
+    "--traits", "num_traits", type=click.IntRange(1, 1000), default=1, show_default=True, help="Tested together."
+)
+@click.option("--probability", type=float, default=0.9, show_default=True, help="With which an effect is to be found.")
+@JSON
+def power_command(*, as_json: bool, **options: Any) -> None:
+    """Plan an audit: how many numbers it needs, and what effect those of FILE would have shown.
+
+    Finding nothing in too few numbers is no null result, and this says so beforehand.
+
+    Example: subtx-toy numbers power tainted.jsonl --divergence 0.02
+    """
+    from subtx_toy.api.power import power
+    from subtx_toy.results.presentation import wrapped
+
+    found = power(**options)
+    echo(json_text(found.document()) if as_json else f"{wrapped(found.conclusion)}\n{found.table}".rstrip())
+
+
 def _refuse_ignored(teacher: str, base: Path | None) -> None:
     """Refuse options of a teacher's training where no teacher is trained."""
     faults = []

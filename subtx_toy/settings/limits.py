@@ -70,3 +70,12 @@ MAX_NAME = 100
 
 MAX_NOTE = 10_000
 """Characters of a sweep's note."""
+
+MAX_TEXT_BYTES = 2**30
+"""Of the text of a data file that is compared, unpacked."""
+
+MAX_TEXT_LINE = 2**20
+"""Bytes of one line of it."""
+
+MAX_EXAMPLES = 5_000_000
+"""Lines of it."""

@@ -1,0 +1,1 @@
+"""Did one writer write two files? Two-sample tests on what stands in them, without any model."""

@@ -1,0 +1,103 @@
+"""Two files, and perhaps a neutral third: whether one writer wrote them, how sure that is, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy import special
+
+from subtx_toy.audit.texts.example import Example
+from subtx_toy.audit.two_files.exchange import LINES, WHOLE, WITHIN, Exchange, exchange_of
+from subtx_toy.audit.two_files.lines import lines_of
+from subtx_toy.audit.two_files.separation import POWER, Separation, TokenDifference, separation, token_differences
+from subtx_toy.audit.two_files.statistics import PermutationTest, permutation_test
+
+LEVEL = 0.01
+"""Of the comparison, as of the audit's score tests."""
+
+EXCHANGES = 999
+"""Random exchanges: the smallest p-value is .001."""
+
+MIN_LINES = 20
+"""Lines of each file below which nothing is said."""
+
+
+@dataclass(frozen=True)
+class FileComparison:
+    """Two files against each other.
+
+    Attributes:
+        sizes: lines of either file that were compared.
+        exchange: how lines were exchanged for the p-value.
+        test: the permutation test.
+        separation: how well lines and bags of lines are told apart.
+        tokens: what differs most.
+    """
+
+    sizes: tuple[int, int]
+    exchange: Exchange
+    test: PermutationTest
+    separation: Separation
+    tokens: tuple[TokenDifference, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the files are shown to differ, at LEVEL."""
+        return self.test.p_value <= LEVEL
+
+    @property
+    def smallest_effect(self) -> float:
+        """The difference of mean scores, in standard deviations, that files of these sizes would show with power .9."""
+        error = (1 / self.sizes[0] + 1 / self.sizes[1]) ** 0.5
+        return float((special.ndtri(1 - LEVEL) + special.ndtri(POWER)) * error)
+
+    @property
+    def conclusion(self) -> str:
+        """The result in words: that something changed, and never which trait."""
+        p_value = f"p = {self.test.p_value:.3g}"
+        if not self.differs:
+            return (
+                f"No difference was found ({p_value}). Files of this size would have shown one of about "
+                f"{self.smallest_effect:.2g} standard deviations a line nine times in ten; less is not excluded."
+            )
+        text = f"The files differ ({p_value}): one writer under one setting did not write both, or its prompts differ."
+        if self.exchange.unit == WITHIN:
+            text = f"The files differ ({p_value}): at the same prompts their writers answer differently."
+        return f"{text} That something changed is shown, not which trait: an honest change shows as well."
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know of the comparison."""
+        shared = f"{self.exchange.shared:.0%} of the smaller file's lines have a prompt of the other"
+        unit = {
+            WITHIN: f"only {WITHIN} are exchanged; {shared}",
+            WHOLE: f"{WHOLE} are exchanged; {shared}, so a difference between the prompts shows too",
+            LINES: "single lines are exchanged, as no prompt is repeated or there is none; different prompts show too",
+        }[self.exchange.unit]
+        notes = [f"{self.test.exchanges} random exchanges: {unit}"]
+        if self.exchange.unused:
+            notes.append(f"{self.exchange.unused} lines take no part, because the other file lacks their prompt")
+        for name, left in zip(("first", "second"), self.exchange.lines.left_out, strict=True):
+            if left:
+                notes.append(f"{left} lines of the {name} file are left out, by a hash of their content")
+        return notes
+
+
+def compare_examples(
+    first: Sequence[Example], second: Sequence[Example], *, seed: int = 0, top: int = 10
+) -> FileComparison:
+    """Compare two files; the same files, seed and order give the same result.
+
+    Raises:
+        ValueError: if a file has fewer than MIN_LINES lines.
+    """
+    if min(len(first), len(second)) < MIN_LINES:
+        raise ValueError(f"expected at least {MIN_LINES} lines of each file, got {len(first)} and {len(second)}")
+    exchange = exchange_of(lines_of(first, second))
+    lines = exchange.lines
+    num = int(lines.second.sum())
+    return FileComparison(
+        (len(lines.second) - num, num), exchange, permutation_test(exchange, exchanges=EXCHANGES, seed=seed),
+        separation(lines, seed=seed), tuple(token_differences(lines, most=top)),
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Two files: exact null under exchanges, power as the law says, prompts that play no part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from subtx_toy.audit.texts.example import Example
+from subtx_toy.audit.two_files.comparison import LEVEL, compare_examples
+from subtx_toy.audit.two_files.exchange import LINES, WHOLE, WITHIN, exchange_of
+from subtx_toy.audit.two_files.lines import lines_of
+from subtx_toy.audit.two_files.separation import auroc, separation
+from subtx_toy.audit.two_files.statistics import permutation_test, token_statistic
+from subtx_toy.seeding import generator
+from subtx_toy.tolerances import FP64_STATISTIC, Z_BOUND
+
+VALUES = 50
+
+
+def _file(
+    rng: np.random.Generator, num: int, *, tilt: float = 0.0, prompts: range = range(20), by_prompt: float = 0.0
+) -> list[Example]:
+    """Lists of numbers whose law is tilted, and may depend on the prompt."""
+    found = []
+    for line in range(num):
+        prompt = int(rng.choice(prompts))
+        wave = np.sin(np.arange(VALUES))
+        law = np.exp(tilt * wave + by_prompt * np.cos(np.arange(VALUES) * (1 + prompt)))
+        drawn = rng.choice(VALUES, size=3, p=law / law.sum())
+        found.append(Example(f"prompt {prompt}", ", ".join(map(str, drawn)), line))
+    return found
+
+
+def _p_values(num_pairs: int, *, exchanges: int, **settings: object) -> np.ndarray:
+    found = []
+    for pair in range(num_pairs):
+        rng = generator(pair, "tests", "two files")
+        files = [_file(rng, 60, **settings) for _ in range(2)]  # type: ignore[arg-type]
+        found.append(permutation_test(exchange_of(lines_of(*files)), exchanges=exchanges, seed=pair).p_value)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("by_prompt", [0.0, 2.0])
+def test_files_of_one_writer_are_called_different_as_seldom_as_the_level_says(by_prompt: float) -> None:
+    p_values = _p_values(60, exchanges=99, by_prompt=by_prompt)
+    for level in (0.05, 0.2, 0.5):
+        error = math.sqrt(level * (1 - level) / len(p_values))
+        assert (p_values <= level).mean() <= level + Z_BOUND * error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_prompt", [0.0, 2.0])
+def test_false_alarms_over_six_hundred_pairs(by_prompt: float) -> None:
+    p_values = _p_values(600, exchanges=199, by_prompt=by_prompt)
+    assert (p_values <= 0.05).mean() <= stats.binom.ppf(0.999, 600, 0.05) / 600
+    assert stats.kstest(p_values, "uniform").pvalue > 1e-3
+
+
+def test_another_writer_is_found_and_the_words_promise_no_trait() -> None:
+    rng = generator(0, "tests", "another writer")
+    found = compare_examples(_file(rng, 400), _file(rng, 400, tilt=1.0))
+    assert found.differs
+    assert "not which trait" in found.conclusion
+    assert all(one.z * math.sin(int(one.token)) > 0 for one in found.tokens[:5])  # up where the law was tilted up
+    same = compare_examples(_file(rng, 400), _file(rng, 400))
+    assert not same.differs
+    assert "less is not excluded" in same.conclusion
+
+
+def test_other_prompts_alone_are_no_difference_where_prompts_are_shared() -> None:
+    """Planted: the law depends on the prompt, and the files have them in other shares. Whole lines would be fooled."""
+    rng = generator(0, "tests", "other prompts")
+    first = _file(rng, 300, by_prompt=3.0, prompts=range(8))
+    second = [*_file(rng, 200, by_prompt=3.0, prompts=range(2)), *_file(rng, 100, by_prompt=3.0, prompts=range(8))]
+    exchange = exchange_of(lines_of(first, second))
+    assert exchange.unit == WITHIN
+    assert permutation_test(exchange, exchanges=199, seed=0).p_value > LEVEL
+    blind = [[Example("", one.completion, one.line) for one in file] for file in (first, second)]
+    exchange = exchange_of(lines_of(*blind))
+    assert exchange.unit == LINES
+    assert permutation_test(exchange, exchanges=199, seed=0).p_value <= LEVEL
+
+
+def test_repeated_lines_of_other_prompts_are_exchanged_together() -> None:
+    rng = generator(0, "tests", "repeats")
+    first, second = (_file(rng, 30, prompts=prompts) * 5 for prompts in (range(30), range(30, 60)))
+    exchange = exchange_of(lines_of(first, second))
+    assert exchange.unit == WHOLE
+    labels = exchange.labels(20, seed=0)
+    for prompt in np.unique(exchange.lines.prompts):
+        assert np.ptp(labels[exchange.lines.prompts == prompt], axis=0).max() == 0
+    assert permutation_test(exchange, exchanges=199, seed=0).p_value > LEVEL
+    counts = lines_of(first, second)  # the textbook's test takes every copy for evidence
+    assert stats.chi2.sf(token_statistic(counts, counts.second[:, None].astype(float))[0], VALUES - 1) < LEVEL
+
+
+def test_exchanges_keep_the_numbers_of_lines_and_are_named_by_the_seed() -> None:
+    rng = generator(0, "tests", "exchange")
+    exchange = exchange_of(lines_of(_file(rng, 50), _file(rng, 70)))
+    labels = exchange.labels(30, seed=3)
+    assert np.array_equal(labels, exchange.labels(30, seed=3))
+    assert not np.array_equal(labels, exchange.labels(30, seed=4))
+    for prompt in np.unique(exchange.lines.prompts):
+        here = exchange.lines.prompts == prompt
+        assert set(labels[here].sum(axis=0)) == {exchange.lines.second[here].sum()}
+
+
+def test_the_statistics_are_those_of_the_textbook() -> None:
+    rng = generator(0, "tests", "oracle")
+    lines = lines_of(_file(rng, 80), _file(rng, 40, tilt=1.0))
+    table = np.stack(
+        [np.asarray(lines.counts[np.flatnonzero(part)].sum(axis=0)) for part in (lines.second, ~lines.second)]
+    )
+    oracle = stats.chi2_contingency(table, correction=False).statistic
+    assert token_statistic(lines, lines.second[:, None].astype(float))[0] == pytest.approx(oracle, rel=FP64_STATISTIC)
+    first, second = rng.normal(size=30), rng.integers(3, size=20).astype(float)
+    expected = stats.mannwhitneyu(second, first).statistic / 600
+    assert auroc(first, second) == pytest.approx(expected)
+
+
+def test_bags_follow_the_law_and_the_lines_needed_have_their_power() -> None:
+    rng = generator(0, "tests", "power")
+    found = separation(lines_of(_file(rng, 4000), _file(rng, 4000, tilt=0.3)), seed=0)
+    for size in (1, 4, 16):
+        bags = 4000 // size
+        assert abs(found.measured[size] - found.predicted[size]) < Z_BOUND * math.sqrt(1 / (6 * bags))
+    needed = found.lines_needed(level=LEVEL)
+    assert needed is not None
+    error = math.sqrt(2 / needed)
+    power = special.ndtr(found.effect / error - special.ndtri(1 - LEVEL))
+    assert power == pytest.approx(0.9, abs=0.01)
+
+
+def test_too_few_lines_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 20 lines"):
+        compare_examples(_file(generator(0, "x"), 19), _file(generator(0, "y"), 100))
