@@ -8,7 +8,7 @@ import subtx_toy
 from docs.pages.text import NOTE
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Run and look": ("run", "sweep", "preview", "results", "Run", "Sweep", "Preview"),
+    "Run and look": ("run", "sweep", "preview", "results", "report", "Run", "Sweep", "Preview"),
     "Predict and prove": ("verify", "certify", "check", "Verification", "Certificate", "Check"),
     "Detect": ("audit", "Audit", "Trait", "Examples"),
     "State a problem": (

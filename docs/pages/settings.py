@@ -32,7 +32,7 @@ def settings_page() -> str:
     ]
     for protocol in PROTOCOLS:
         kind = protocol.settings
-        packaged = [one.name for one in experiments() if read(one.name).protocol == protocol.name]
+        packaged = sorted(one.name for one in experiments() if read(one.name).protocol == protocol.name)
         names = ", ".join(f"`{name}`" for name in packaged)
         sentence = f"Of {names}. In Python: `{kind.__module__}.{kind.__name__}`."
         parts += [f"## Protocol `{protocol.name}`\n", sentence + "\n", fields(kind)]
@@ -73,7 +73,7 @@ def toml_page() -> str:
             "[Sweeps](../sweeps.md) walks through one.\n",
             "## Drawn problem\n",
             "`subtx-toy verify FILE.toml` and `subtx-toy certify FILE.toml` read it; in Python it is `st.ProblemSpec`.\n",
-            table(["key", "default", "takes", "what it is"], _problem_rows()),
+            table(["key", "default", "what it is"], _problem_rows()),
             "## Filter rules\n",
             "`subtx-toy numbers filter --rules FILE.toml` reads them.\n",
             fields(FilterRules),
@@ -92,12 +92,13 @@ _PLAN = [
 
 
 def fields(kind: type[BaseModel], *, without: set[str] | None = None) -> str:
-    """Return the table of a model's fields: key, default, what it takes and what it is."""
+    """Return the table of a model's fields; three columns still fit on a phone."""
     chosen = {name: field for name, field in kind.model_fields.items() if name not in (without or set())}
     rows = [
-        (f"`{name}`", _default(field), cell(phrase(field)), cell(field.description)) for name, field in chosen.items()
+        (f"`{name}`", _default(field), f"{cell(field.description)}. Takes {cell(phrase(field))}.")
+        for name, field in chosen.items()
     ]
-    return table(["key", "default", "takes", "what it is"], rows)
+    return table(["key", "default", "what it is"], rows)
 
 
 def _default(field: FieldInfo) -> str:
@@ -109,7 +110,7 @@ def _default(field: FieldInfo) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 6 else code(value)
 
 
-def _problem_rows() -> Iterator[tuple[str, str, str, str]]:
+def _problem_rows() -> Iterator[tuple[str, str, str]]:
     described = attributes(ProblemSpec.__doc__ or "")
     for field in dataclasses.fields(ProblemSpec):
         default = field.default
@@ -117,8 +118,7 @@ def _problem_rows() -> Iterator[tuple[str, str, str, str]]:
         yield (
             f"`{field.name}`",
             code(list(default) if isinstance(default, tuple) else default),
-            takes,
-            _mentioned(field.name, described),
+            f"{_mentioned(field.name, described)} Takes {takes}.",
         )
 
 
