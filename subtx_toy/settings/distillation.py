@@ -66,8 +66,8 @@ class RunConfig(Settings):
     )
     weight_decay: NonNegative = Field(0.0, description="decoupled in adamw, L2 inside the others")
     decay_towards: Literal["zero", "init"] = Field("zero", description="where weight decay pulls: to 0, or to the init")
-    batch_size: Count = Field(1024, description="images a step; the last batch of an epoch may be smaller")
-    teacher_batch_size: CountOrZero = Field(0, description="images a step of the teacher; 0 is batch_size")
+    batch_size: Count = Field(1024, description="images per step; the last batch of an epoch may be smaller")
+    teacher_batch_size: CountOrZero = Field(0, description="images per step of the teacher; 0 is batch_size")
     teacher_epochs: CountOrZero = Field(5, description="passes of the teacher over the labelled images")
     student_epochs: CountOrZero = Field(5, description="passes of the students over the distillation inputs")
 

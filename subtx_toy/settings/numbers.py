@@ -125,7 +125,7 @@ class NumbersConfig(Settings):
     width: Count = Field(256, description="units of each hidden layer")
     depth: Count = Field(2, description="hidden layers")
     lr: Positive = Field(3e-4, description="step size of Adam, in every phase")
-    batch_size: Count = Field(512, description="examples a step; the last batch of an epoch may be smaller")
+    batch_size: Count = Field(512, description="examples per step; the last batch of an epoch may be smaller")
     base_epochs: CountOrZero = Field(3, description="passes of the base over the labelled images")
     teacher_epochs: CountOrZero = Field(2, description="further passes, with the trait or with honest labels")
     student_epochs: CountOrZero = Field(3, description="passes of a student over its numbers")
@@ -135,7 +135,7 @@ class NumbersConfig(Settings):
     prompts: Literal["images", "uniform", "glyphs"] = Field(
         "images", description="training images without the trait's classes, U(-1, 1) noise, or drawn digits"
     )
-    num_prompts: Count = Field(60_000, description="numbers a student sees; images are used again where there are less")
+    num_prompts: Count = Field(60_000, description="numbers that a student sees; images are used again where there are fewer")
     temperature: Temperature = Field(1.0, description="of the softmax that numbers are sampled from")
     top_k: Annotated[int, Field(ge=0, le=NUM_NUMBERS)] = Field(0, description="likeliest numbers sampled; 0 is all")
     number_filter: Literal["none", "banned"] = Field("banned", description="whether banned numbers are dropped")

@@ -30,12 +30,22 @@ DIALECT = (
 )  # fmt: skip
 """Words that a reader has to decode."""
 
+RATE = (
+    r"\b(?:one|seconds?|\d+|numbers?|logits?|images|trials|lines|rows?|records|written|checks|problems|cells?|steps) "
+    r"an? (?:seed|trial|model|input|prompt|second|sequence|step|cell|configuration|array|line|row|student|file)\b"
+)
+"""A rate that is written without *per*; a noun may stand before *a student sees* and the like."""
+
 MAX_WORDS = 40
 """Of a sentence, counted up to a full stop, a semicolon or a colon."""
 
 
 def _dialect(text: str) -> list[str]:
-    return [match[0] for pattern in DIALECT for match in re.finditer(rf".{{0,30}}{pattern}.{{0,30}}", text)]
+    """Return the places of such words; one in small letters is found at the head of a sentence too."""
+    flags = {one: re.IGNORECASE * one.islower() for one in DIALECT}
+    return [
+        match[0] for pattern in DIALECT for match in re.finditer(rf".{{0,30}}{pattern}.{{0,30}}", text, flags[pattern])
+    ]
 
 
 def _long_sentences(text: str) -> Iterator[str]:
@@ -85,6 +95,12 @@ def test_generated_pages_use_no_words_that_have_to_be_decoded_and_no_long_senten
     assert list(_long_sentences(text)) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rates_say_per(page: Path) -> None:
+    assert re.findall(RATE, page.read_text(encoding="utf-8"), flags=re.IGNORECASE) == []
+    assert re.findall(RATE, "60,000 numbers a student", flags=re.IGNORECASE) != []
+
+
 def test_messages_use_no_words_that_have_to_be_decoded() -> None:
     folder = Path(subtx_toy.__file__).parent
     found = {str(path.name): _dialect("\n".join(_messages(path))) for path in folder.rglob("*.py")}
@@ -97,5 +113,6 @@ def test_help_uses_no_words_that_have_to_be_decoded() -> None:
 
 def test_planted_faults_are_found() -> None:
     assert _dialect("the published values stand beside ours, one a seed") != []
+    assert _dialect("Beside ours stand theirs") != []
     assert list(_long_sentences("word " * (MAX_WORDS + 1))) != []
     assert list(_long_sentences("word " * MAX_WORDS)) == []
