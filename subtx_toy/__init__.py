@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.doctor import examine
     from subtx_toy.api.plots import plot_results
     from subtx_toy.api.power import Power, power
+    from subtx_toy.api.predict import Prediction, predict
     from subtx_toy.api.report import report
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from subtx_toy.settings.distillation import RunConfig
     from subtx_toy.settings.numbers import NumbersConfig
     from subtx_toy.settings.one_step import OneStepConfig
+    from subtx_toy.settings.prediction import PredictionConfig
     from subtx_toy.store import Store
 
 __all__ = [
@@ -70,6 +72,8 @@ __all__ = [
     "NumbersConfig",
     "OneStepConfig",
     "Power",
+    "Prediction",
+    "PredictionConfig",
     "Preview",
     "Problem",
     "ProblemSpec",
@@ -101,6 +105,7 @@ __all__ = [
     "named_sweep",
     "plot_results",
     "power",
+    "predict",
     "preview",
     "probability_squared_error",
     "report",
@@ -122,6 +127,7 @@ _ROOMS = {
     "api.compare": "Compare compare",
     "api.doctor": "examine",
     "api.plots": "plot_results",
+    "api.predict": "Prediction predict",
     "api.report": "report",
     "api.power": "Power power",
     "api.results": "results",
@@ -149,6 +155,7 @@ _ROOMS = {
     "settings.distillation": "RunConfig",
     "settings.numbers": "NumbersConfig",
     "settings.one_step": "OneStepConfig",
+    "settings.prediction": "PredictionConfig",
     "store": "Store",
 }
 """The names of ``__all__`` by the module that holds them."""

@@ -25,6 +25,9 @@ SLOPE_OF_LAZINESS = 0.5
 """By how much a factor of ten between distances may be off: the model of output scale a lies within O(1/a) of the
 linearised one, and the next order is 1/a^2, one per cent at a = 100."""
 
+SMALL_EPS_COSINE = 1e-4
+"""Two cosines of one student, at eps = 1e-6 and in the limit: they differ by O(eps), a hundred times less."""
+
 FP64_STEP = 1e-10
 """Float64 parameters after up to some tens of optimiser steps on two routes: Adam divides by the root of a second
 moment, which magnifies the difference of 1e-15 a step where gradients are small."""

@@ -18,6 +18,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import list_command
 from subtx_toy.cli.explorer import explorer
 from subtx_toy.cli.numbers import numbers
+from subtx_toy.cli.predict import predict
 from subtx_toy.cli.report import report
 from subtx_toy.cli.results import results
 from subtx_toy.cli.run import run
@@ -49,6 +50,7 @@ for _command in (
     list_command,
     run,
     sweep,
+    predict,
     results,
     report,
     explorer,

@@ -18,7 +18,7 @@ from torch import Tensor
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
-from subtx_toy.problem.losses import cross_entropy, distillation_loss, scaled
+from subtx_toy.problem.losses import Loss, cross_entropy, distillation_loss, scaled
 from subtx_toy.problem.model import HiddenModel
 from subtx_toy.problem.params import Params
 from subtx_toy.protocols.own_objects import metric_of, model_of, named
@@ -100,6 +100,57 @@ def trainer_of(config: RunConfig, setup: Setup, member: str, base: Params | None
     return fastest_trainer(setup)
 
 
+def losses_of(config: RunConfig) -> tuple[Loss, Loss]:
+    """Return the loss of the teacher and that of the students, scaled as the settings say."""
+    learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)
+    if config.loss_scale != 1.0:
+        learning_loss, loss = scaled(learning_loss, config.loss_scale), scaled(loss, config.loss_scale)
+    return learning_loss, loss
+
+
+def pool_of(config: RunConfig) -> PoolSettings:
+    """Return what the students see."""
+    return PoolSettings(**{field.name: getattr(config, field.name) for field in fields(PoolSettings)})
+
+
+def student_inits(config: RunConfig, setup: Setup, base_params: Params) -> dict[str, Params]:
+    """Return where students start, ``"shared"`` with the teacher up to the settings' noise, or ``"cross"``."""
+    noise = StudentNoise(config.student_noise, config.student_noise_unit, config.student_noise_layers)
+    return {
+        "shared": noisy_student_init(setup.model, noise, base_params, seed=setup.seed),
+        "cross": cross_model_init(setup.model, seed=setup.seed, dtype=setup.dtype),
+    }
+
+
+def _after_step(watch: Watch | None, phase: str, trainer: Trainer) -> Callable[[], None]:
+    return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
+
+
+def teach(
+    config: RunConfig,
+    dataset: Dataset,
+    setup: Setup,
+    held_out: HeldOut,
+    *,
+    trainer: TrainerFactory | None = None,
+    watch: Watch | None = None,
+) -> Teacher:
+    """Return the teacher of a run, trained now unless this process has trained it already."""
+    base_params = shared_init(setup.model, seed=setup.seed, dtype=setup.dtype)
+    make_teacher = trainer or trainer_of(config, setup, "teacher", base_params)
+
+    def train() -> Teacher:
+        learner = make_teacher(setup, [base_params], losses_of(config)[0], ["class"])
+        after = _after_step(watch, "teacher", learner)
+        return train_teacher(setup, dataset, held_out, learner, epochs=config.teacher_epochs, after_step=after)
+
+    # Only plain runs share a teacher: another trainer is another computation, and a watch wants to see every step.
+    plain = trainer is None and watch is None
+    kind = (config.linearized == "both", config.output_scale)
+    key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale, kind)
+    return _TEACHERS.get(key, train) if plain else train()
+
+
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is recorded
 def run_protocol(
     config: RunConfig, dataset: Dataset, *, seed: int, trainer: TrainerFactory | None = None, watch: Watch | None = None
@@ -115,34 +166,19 @@ def run_protocol(
     if config.probe and not isinstance(model, HiddenModel):
         raise InputError(f"probe: expected false with {config.model!r}, which has no hidden(params, inputs), got true")
     base_params = shared_init(model, seed=seed, dtype=setup.dtype)
-    make_teacher = trainer or trainer_of(config, setup, "teacher", base_params)
-    make_students = trainer or trainer_of(config, setup, "student")
     metric = metric_of(config, model, dataset)
     measured = metric("reference", base_params)  # a function that cannot be used is found out here
     held_out = HeldOut(setup, dataset)
-    learning_loss, loss = cross_entropy(), distillation_loss(config.loss, temperature=config.temperature)
-    if config.loss_scale != 1.0:
-        learning_loss, loss = scaled(learning_loss, config.loss_scale), scaled(loss, config.loss_scale)
-
-    def after_step(phase: str, trainer: Trainer) -> Callable[[], None]:
-        return (lambda: None) if watch is None else (lambda: watch(phase, trainer))
-
-    def train() -> Teacher:
-        learner = make_teacher(setup, [base_params], learning_loss, ["class"])
-        after = after_step("teacher", learner)
-        return train_teacher(setup, dataset, held_out, learner, epochs=config.teacher_epochs, after_step=after)
-
-    # Only plain runs share a teacher: another trainer is another computation, and a watch wants to see every step.
-    plain = trainer is None and watch is None
-    kind = (config.linearized == "both", config.output_scale)
-    key = (dataset.sha256, setup, config.teacher_epochs, config.loss_scale, kind)
-    taught = _TEACHERS.get(key, train) if plain else train()
+    taught = teach(config, dataset, setup, held_out, trainer=trainer, watch=watch)
     pulse.reach(config.teacher_epochs)  # also if the teacher was found
+    learning_loss, loss = losses_of(config)
+    make_teacher = trainer or trainer_of(config, setup, "teacher", base_params)
+    make_students = trainer or trainer_of(config, setup, "student")
     teacher = make_teacher(setup, [taught.params], learning_loss, ["class"])
 
     arms = [arm for arm, choices in STUDENTS.items() if config.students in ("all", arm, *choices)]
     outputs = [STUDENTS[arm][1] for arm in arms]
-    pool = PoolSettings(**{field.name: getattr(config, field.name) for field in fields(PoolSettings)})
+    pool = pool_of(config)
     inputs = distillation_inputs(pool, dataset.train_images, seed=seed, dtype=setup.dtype)
     targets = Targets(setup, teacher, inputs, loss, outputs, fixed=pool.input_pool == "fixed")
 
@@ -151,11 +187,7 @@ def run_protocol(
         answers = targets.batch(index, x)
         return x, [answers[name] for name in outputs]
 
-    noise = StudentNoise(config.student_noise, config.student_noise_unit, config.student_noise_layers)
-    inits = {
-        "shared": noisy_student_init(model, noise, base_params, seed=seed),
-        "cross": cross_model_init(model, seed=seed, dtype=setup.dtype),
-    }
+    inits = student_inits(config, setup, base_params)
     students = make_students(setup, [inits[STUDENTS[arm][0]] for arm in arms], loss, outputs)
     imitation = run_phase(
         students,
@@ -166,7 +198,7 @@ def run_protocol(
         batch_size=setup.batch_size,
         epochs=config.student_epochs,
         order=generator(seed, "shuffle", "students"),
-        after_step=after_step("students", students),
+        after_step=_after_step(watch, "students", students),
     )
     accuracies = [taught.reference_accuracy, taught.accuracy, *held_out.accuracies(students)]
     accuracy = dict(zip(["reference", "teacher", *arms], accuracies, strict=True))

@@ -13,12 +13,14 @@ from subtx_toy.files.python_objects import load_object
 from subtx_toy.results.comparison_table import ComparisonSummary, present_distillation, summarise_distillation
 from subtx_toy.results.number_table import NumbersSummary, present_numbers, summarise_numbers
 from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, summarise_one_step
+from subtx_toy.results.prediction_table import PredictionSummary, present_predictions, summarise_predictions
 from subtx_toy.results.run_summary import present_means, summarise_means
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
-from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep
+from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep, Prediction
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
+from subtx_toy.settings.prediction import PredictionConfig
 from subtx_toy.store.record import DIVERGED, RunRecord, peak_rss_mib, versions
 
 if TYPE_CHECKING:
@@ -121,6 +123,18 @@ def _draw_numbers(summary: NumbersSummary) -> Figure:
     return draw_number_arms(summary.arms, trait=summary.config.trait, dataset=summary.config.dataset_title)
 
 
+def _predict(config: PredictionConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.prediction import run_prediction
+
+    return Measurement(run_prediction(config, dataset, seed=seed))
+
+
+def _draw_predictions(summary: PredictionSummary) -> Figure:
+    from subtx_toy.figures.predictions import draw_predictions
+
+    return draw_predictions(summary)
+
+
 PROTOCOLS = (
     Protocol(
         name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=Distillation,
@@ -133,6 +147,10 @@ PROTOCOLS = (
     Protocol(
         name=NumbersConfig.protocol, settings=NumbersConfig, run=_numbers, definition=Numbers,
         summarise=summarise_numbers, present=present_numbers, draw=_draw_numbers,
+    ),
+    Protocol(
+        name=PredictionConfig.protocol, settings=PredictionConfig, run=_predict, definition=Prediction,
+        summarise=summarise_predictions, present=present_predictions, draw=_draw_predictions,
     ),
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
+from subtx_toy.settings.prediction import PredictionConfig
 from subtx_toy.settings.published import FileTable, Published, PublishedSweep
 
 
@@ -195,3 +196,11 @@ class Numbers(Definition):
     distinguishing: ClassVar[frozenset[str] | None] = frozenset({"prompts"})
 
     config: NumbersConfig = Field(description="settings of the run")
+
+
+class Prediction(Definition):
+    """An experiment that predicts transfer in many settings and compares it with what is transferred."""
+
+    small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
+
+    config: PredictionConfig = Field(description="settings of the run")

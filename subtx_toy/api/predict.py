@@ -1,0 +1,187 @@
+"""Predict how much of a trait will be transferred, without training a student: ``subtx-toy predict``, from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from subtx_toy.api.arguments import data_folder
+from subtx_toy.api.display import Shown, frame, silent
+from subtx_toy.api.run import choose
+from subtx_toy.data import load
+from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
+from subtx_toy.files.content_key import finite
+from subtx_toy.results.committed_ranks import RankTable, rank_table
+from subtx_toy.results.prediction_table import LABELS
+from subtx_toy.results.presentation import Table, interval_text
+from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.prediction import unpredictable
+from subtx_toy.stats import finite_estimate
+from subtx_toy.sweep.threads import one_thread
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Prediction(Shown):
+    """The predictors of one setting, seed by seed, next to what each was worth over the settings of the rank table.
+
+    Attributes:
+        experiment: its name.
+        config: the setting.
+        seeds: one for each value.
+        values: by predictor, one value for each seed.
+        teacher_accuracy: of each seed's teacher on the test images, in [0, 1]; ``reference_accuracy`` of its init.
+        cpu_seconds: of each seed, the training of the teacher included.
+    """
+
+    experiment: str
+    config: RunConfig
+    seeds: tuple[int, ...]
+    values: dict[str, tuple[float, ...]]
+    teacher_accuracy: tuple[float, ...]
+    reference_accuracy: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
+
+    @property
+    def rank_table(self) -> RankTable:
+        """What the predictors were worth elsewhere."""
+        return rank_table()
+
+    @property
+    def conclusion(self) -> str:
+        """Where the setting stands among those of the rank table."""
+        table, name = self.rank_table, "sign_coverage"
+        mean = finite_estimate(self.values[name]).mean
+        share = table.ranks[name].share_below(mean)
+        return (
+            f"By {name}, {mean:.3g}, this setting stands above {share:.0%} of the {table.num_settings} settings of the "
+            f"rank table, where rho with transfer is {_rho(table, name)}. A rank is predicted, not a value."
+        )
+
+    @property
+    def tables(self) -> list[Table]:
+        """One row for each predictor."""
+        table, rows = self.rank_table, []
+        for name, values in self.values.items():
+            mean = finite_estimate(values)
+            share = table.ranks[name].share_below(mean.mean)
+            rows.append([name, f"{mean.mean:.4g}", interval_text(mean, ".3g"), f"{share:.0%}", _rho(table, name),
+                         LABELS[name]])  # fmt: skip
+        header = ("predictor", "mean", "95 % interval", "above", "rho, 95 % interval", "what it is")
+        return [Table(header, rows)]
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document of the command."""
+        table = self.rank_table
+        return {
+            "experiment": self.experiment,
+            "config": self.config.model_dump(),
+            "seeds": list(self.seeds),
+            "predictors": [
+                {
+                    "name": name,
+                    "value": finite(finite_estimate(values).mean),
+                    "values": [finite(one) for one in values],
+                    "rho": table.ranks[name].rho,
+                    "ci95": list(table.ranks[name].interval),
+                    "rho_given_num_aux": table.ranks[name].rho_given_num_aux,
+                    "share_below": finite(table.ranks[name].share_below(finite_estimate(values).mean)),
+                }
+                for name, values in self.values.items()
+            ],
+            "teacher_accuracy": [finite(one) for one in self.teacher_accuracy],
+            "reference_accuracy": [finite(one) for one in self.reference_accuracy],
+            "rank_table": {
+                "experiment": "predictors",
+                "dataset": table.dataset,
+                "num_settings": table.num_settings,
+                "num_seeds": table.num_seeds,
+            },
+            "cpu_seconds": list(self.cpu_seconds),
+        }
+
+    def to_frame(self) -> Any:
+        """Return one row for each seed, with a column for each predictor; needs the extra ``export``."""
+        return frame({"seed": self.seeds, **self.values, "teacher_accuracy": self.teacher_accuracy})
+
+
+def _rho(table: RankTable, name: str) -> str:
+    found = table.ranks[name]
+    return f"{found.rho:.2f} ({found.interval.low:.2f} to {found.interval.high:.2f})"
+
+
+def predict(
+    experiment: str | Path | Definition,
+    *,
+    seeds: str | int | Iterable[int] = 0,
+    quick: bool = False,
+    linear_student: bool = False,
+    data_dir: str | Path | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Prediction:
+    """Return what predicts the transfer to the student on auxiliary logits in one setting; no student is trained.
+
+    The teacher of each seed is trained, because every predictor needs its displacement. A grid of the experiment is
+    left aside: name its point by ``settings``.
+
+    Args:
+        experiment: a packaged name, the path of a TOML file, or what ``read`` made of one; of the reference protocol.
+        seeds: such as ``range(3)``, ``"0:3"`` or ``0``.
+        quick: the experiment's quick settings.
+        linear_student: also train the linearised student, which ranks best and costs a run.
+        data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
+        report: called with one line for each data set that is obtained.
+        progress: called as ``progress(task, done, total, unit)``.
+        settings: changes of the experiment's settings by name, for example ``num_aux=10``.
+
+    Raises:
+        InputError: naming everything that is wrong.
+
+    Example:
+        ``st.predict("cloud2025", num_aux=10)``
+    """
+    definition, progress = read(experiment), progress or silent
+    config, _, chosen = choose(definition, settings, seeds, quick=quick)
+    if not isinstance(config, RunConfig):
+        raise InputError(
+            f"{definition.name}: protocol: expected {RunConfig.protocol!r}, whose transfer can be predicted, got "
+            f"{config.protocol!r}"
+        )
+    InputError.gather(list(unpredictable(config)))
+    dataset = load(
+        config.dataset, num_train=config.num_train, num_test=config.num_test, data_dir=data_folder(data_dir),
+        report=report, progress=progress,
+    )  # fmt: skip
+    InputError.gather(list(config.data_faults(num_train=len(dataset.train_images), image_shape=dataset.image_shape)))
+    from subtx_toy.protocols import prediction as protocol
+
+    plain = RunConfig.parse(config.model_dump())
+    found, seconds, values = [], [], dict[str, list[float]]()
+    with one_thread():
+        for at, seed in enumerate(chosen):
+            start = time.process_time()
+            found.append(protocol.predict(plain, dataset, seed=seed))
+            if linear_student:
+                gain = protocol.linear_student(plain, dataset, seed=seed) - found[-1].teacher.reference_accuracy
+                found[-1].values["linear_student"] = gain
+            seconds.append(time.process_time() - start)
+            for name in LABELS:
+                if name in found[-1].values:
+                    values.setdefault(name, []).append(found[-1].values[name])
+            progress("predictors", at + 1, len(chosen), "seeds")
+    return Prediction(
+        experiment=definition.name,
+        config=plain,
+        seeds=chosen,
+        values={name: tuple(one) for name, one in values.items()},
+        teacher_accuracy=tuple(one.teacher.accuracy for one in found),
+        reference_accuracy=tuple(one.teacher.reference_accuracy for one in found),
+        cpu_seconds=tuple(seconds),
+    )

@@ -1,0 +1,42 @@
+"""What a run of the prediction protocol is: a run of the reference protocol whose transfer is predicted, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import pydantic
+from pydantic import Field
+
+from subtx_toy.errors import InputError
+from subtx_toy.settings.distillation import RunConfig
+
+
+class PredictionConfig(RunConfig):
+    """Settings of the reference protocol with one student, which imitates auxiliary logits from the shared init."""
+
+    protocol: ClassVar[str] = "prediction"
+
+    students: Literal["all", "shared", "aux", "student_aux"] = Field(
+        "student_aux", description="the student whose transfer is predicted; no other"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_student_is_predicted(self) -> PredictionConfig:
+        faults = [*unpredictable(self)]
+        if self.students != "student_aux":
+            faults.append(f"students: expected 'student_aux', got {self.students!r}")
+        if self.probe:
+            faults.append("probe: expected false, got true")
+        InputError.gather(faults)
+        return self
+
+
+def unpredictable(config: RunConfig) -> Iterator[str]:
+    """Yield the settings for which there are no predictors."""
+    if config.linearized != "none":
+        yield f"linearized: expected 'none', got {config.linearized!r}"
+    if config.output_scale != 1.0:
+        yield f"output_scale: expected 1, got {config.output_scale}"
+    if config.model != "mlp":
+        yield f"model: expected 'mlp', got {config.model!r}"
