@@ -28,6 +28,10 @@ linearised one, and the next order is 1/a^2, one per cent at a = 100."""
 SMALL_EPS_COSINE = 1e-4
 """Two cosines of one student, at eps = 1e-6 and in the limit: they differ by O(eps), a hundred times less."""
 
+FRACTION_OF_A_SMALL_TEACHER = 1e-3
+"""Between a student's fraction after some steps and that of the linearised model at eps = 1e-5: the difference is
+O(eps), with a constant of up to 20 where momentum is near its threshold."""
+
 FP64_STEP = 1e-10
 """Float64 parameters after up to some tens of optimiser steps on two routes: Adam divides by the root of a second
 moment, which magnifies the difference of 1e-15 a step where gradients are small."""

@@ -8,17 +8,15 @@ writes experiments/predictor-ranks.json.
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from subtx_toy.errors import InputError
+from paper_figs.tables.exported import read_trials
 from subtx_toy.files.atomic import replacing
 from subtx_toy.results.prediction_table import SettingMeans, rank, ranks_document, setting_means
-from subtx_toy.settings.base import run_id
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.prediction import PredictionConfig
 
@@ -27,21 +25,9 @@ RUNS, TARGET = ROOT / "docs/results/many-steps/predictors.csv", ROOT / "experime
 
 
 def settings_of(path: Path) -> list[SettingMeans]:
-    """Return the means over seeds of every setting in an export.
-
-    Raises:
-        InputError: if a row's content key is not that of its settings, its seed and its data.
-    """
-    runs = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            names = [name for name in PredictionConfig.model_fields if name in row]
-            config = PredictionConfig.model_validate_strings({name: row[name] for name in names})
-            if run_id(config, seed=int(row["seed"]), dataset_sha256=row["dataset_sha256"]) != row["run_id"]:
-                raise InputError(f"{path}: run_id: {row['run_id']} is not that of its row")
-            metrics = {name: float(value) for name, value in row.items() if "." in name and value}
-            runs.append((config.model_dump(), metrics))
-    return setting_means(runs)
+    """Return the means over seeds of every setting in an export."""
+    trials = read_trials(path, PredictionConfig)
+    return setting_means((one.config.model_dump(), dict(one.metrics)) for one in trials)
 
 
 def document() -> dict[str, Any]:

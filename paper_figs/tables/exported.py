@@ -14,8 +14,8 @@ from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 
 
-def read_trials(path: Path) -> list[TrialMetrics]:
-    """Read the trials of an exported sweep of the reference protocol.
+def read_trials(path: Path, settings: type[RunConfig] = RunConfig) -> list[TrialMetrics]:
+    """Read the trials of an exported sweep of the reference protocol, or of another one with its ``settings``.
 
     A column without a dot is a setting or provenance, one with a dot a metric; settings newer than the file are at
     their defaults.
@@ -29,17 +29,17 @@ def read_trials(path: Path) -> list[TrialMetrics]:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    return [_finding(row, f"{path}, trial {number}") for number, row in enumerate(rows, start=1)]
+    return [_finding(row, f"{path}, trial {number}", settings) for number, row in enumerate(rows, start=1)]
 
 
-def _finding(row: dict[str, str], where: str) -> TrialMetrics:
+def _finding(row: dict[str, str], where: str, settings: type[RunConfig]) -> TrialMetrics:
     missing = [name for name in ("run_id", "seed", "dataset_sha256") if name not in row]
     if missing:
         raise InputError(f"{where}: expected a column {missing[0]}, got none")
     try:
-        config = RunConfig.model_validate_strings({name: row[name] for name in RunConfig.model_fields if name in row})
+        config = settings.model_validate_strings({name: row[name] for name in settings.model_fields if name in row})
     except pydantic.ValidationError as error:
-        raise InputError(*(f"{where}: {fault}" for fault in expected.explain(RunConfig, error))) from None
+        raise InputError(*(f"{where}: {fault}" for fault in expected.explain(settings, error))) from None
     seed = int(row["seed"])
     key = run_id(config, seed=seed, dataset_sha256=row["dataset_sha256"])
     if key != row["run_id"]:

@@ -162,7 +162,7 @@ def predict(
     InputError.gather(list(config.data_faults(num_train=len(dataset.train_images), image_shape=dataset.image_shape)))
     from subtx_toy.protocols import prediction as protocol
 
-    plain = RunConfig.parse(config.model_dump())
+    plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
     found, seconds, values = [], [], dict[str, list[float]]()
     with one_thread():
         for at, seed in enumerate(chosen):

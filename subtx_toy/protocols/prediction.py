@@ -22,8 +22,8 @@ from subtx_toy.training.inputs import distillation_inputs
 from subtx_toy.training.phase import HeldOut
 from subtx_toy.training.teacher import Teacher
 
-NUM_SAMPLED = 2_000
-"""Distillation inputs that the predictors are computed on: the first of the pool, or fewer if it is smaller."""
+NUM_SAMPLED: int = PredictionConfig.model_fields["num_sampled"].default
+"""Distillation inputs that the predictors are computed on by default."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ class Predicted:
     teacher: Teacher
 
 
-def student_problem(config: RunConfig, dataset: Dataset, teacher: Teacher, *, seed: int) -> Problem:
+def student_problem(
+    config: RunConfig, dataset: Dataset, teacher: Teacher, *, seed: int, num_sampled: int = NUM_SAMPLED
+) -> Problem:
     """Return the student's problem in float64: its start, the displacement of the trained teacher, a sample of inputs.
+
+    The sample is a pool of ``num_sampled`` inputs, or of all if there are fewer.
 
     Labels that are sampled have the gradient of ``kl`` on average, which stands for them.
     """
@@ -43,7 +47,7 @@ def student_problem(config: RunConfig, dataset: Dataset, teacher: Teacher, *, se
     assert isinstance(setup.model, MLP), "the settings refuse other models"
     base = shared_init(setup.model, seed=seed, dtype=setup.dtype)
     start = rounded(student_inits(config, setup, base)["shared"], torch.float64)
-    pool = replace(pool_of(config), num_inputs=min(config.num_inputs, NUM_SAMPLED))
+    pool = replace(pool_of(config), num_inputs=min(config.num_inputs, num_sampled))
     inputs = distillation_inputs(pool, dataset.train_images, seed=seed, dtype=setup.dtype)
     kind = "squared_error" if config.loss == "squared_error" else "kl"
     return Problem(
@@ -59,7 +63,7 @@ def student_problem(config: RunConfig, dataset: Dataset, teacher: Teacher, *, se
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def predict(config: RunConfig, dataset: Dataset, *, seed: int) -> Predicted:
+def predict(config: RunConfig, dataset: Dataset, *, seed: int, num_sampled: int = NUM_SAMPLED) -> Predicted:
     """Train the teacher of one seed and return the predictors of its student's transfer.
 
     Next to ``one_point_predictors``: ``sign_budget``, sign_coverage times the square root of lr times the number of
@@ -70,7 +74,8 @@ def predict(config: RunConfig, dataset: Dataset, *, seed: int) -> Predicted:
     names = ("coverage", "sign_coverage", "curvature_cosine")
     found = dict.fromkeys(names, math.nan)
     if vectors.all_finite(teacher.params):
-        found = one_point_predictors(student_problem(config, dataset, teacher, seed=seed))
+        problem = student_problem(config, dataset, teacher, seed=seed, num_sampled=num_sampled)
+        found = one_point_predictors(problem)
     steps = config.student_epochs * -(-config.num_inputs // config.batch_size)
     budget = found["sign_coverage"] * math.sqrt(config.lr * steps)
     return Predicted(found | {"sign_budget": budget, "num_aux": float(config.num_aux)}, teacher)
@@ -78,7 +83,7 @@ def predict(config: RunConfig, dataset: Dataset, *, seed: int) -> Predicted:
 
 def linear_student(config: RunConfig, dataset: Dataset, *, seed: int) -> float:
     """Train the linearised student of the same teacher, at the cost of a run; return its test accuracy in [0, 1]."""
-    plain = RunConfig.parse(config.model_dump() | {"linearized": "student", "students": "student_aux"})
+    plain = config.override({"linearized": "student", "students": "student_aux"})
     return run_protocol(plain, dataset, seed=seed).accuracy["student_aux"]
 
 
@@ -88,12 +93,12 @@ def run_prediction(config: PredictionConfig, dataset: Dataset, *, seed: int) -> 
     ``predictor.transfer`` is what is predicted: (student - reference) / (teacher - reference) in test accuracy.
     ``predictor.linear_student`` is the accuracy of the linearised student minus the reference's.
     """
-    plain = RunConfig.parse(config.model_dump())
+    plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
     accuracy = run_protocol(plain, dataset, seed=seed).accuracy
     reference, teacher = accuracy["reference"], accuracy["teacher"]
     gained = teacher - reference
     linear = linear_student(plain, dataset, seed=seed)
-    found = predict(plain, dataset, seed=seed).values | {
+    found = predict(plain, dataset, seed=seed, num_sampled=config.num_sampled).values | {
         "linear_student": linear - reference,
         "transfer": (accuracy["student_aux"] - reference) / gained if gained > 0 else math.nan,
     }

@@ -11,13 +11,23 @@ from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import load_object
 from subtx_toy.results.comparison_table import ComparisonSummary, present_distillation, summarise_distillation
+from subtx_toy.results.many_steps_table import ManyStepsSummary, present_many_steps, summarise_many_steps
 from subtx_toy.results.number_table import NumbersSummary, present_numbers, summarise_numbers
 from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, summarise_one_step
 from subtx_toy.results.prediction_table import PredictionSummary, present_predictions, summarise_predictions
 from subtx_toy.results.run_summary import present_means, summarise_means
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
-from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep, Prediction
+from subtx_toy.settings.definitions import (
+    Definition,
+    Distillation,
+    DistillationSweep,
+    ManySteps,
+    Numbers,
+    OneStep,
+    Prediction,
+)
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.prediction import PredictionConfig
@@ -123,6 +133,18 @@ def _draw_numbers(summary: NumbersSummary) -> Figure:
     return draw_number_arms(summary.arms, trait=summary.config.trait, dataset=summary.config.dataset_title)
 
 
+def _many_steps(config: ManyStepsConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.many_steps import run_many_steps
+
+    return Measurement(*run_many_steps(config, dataset, seed=seed))
+
+
+def _draw_many_steps(summary: ManyStepsSummary) -> Figure:
+    from subtx_toy.figures.many_steps import draw_many_steps
+
+    return draw_many_steps(summary)
+
+
 def _predict(config: PredictionConfig, dataset: Dataset, *, seed: int) -> Measurement:
     from subtx_toy.protocols.prediction import run_prediction
 
@@ -147,6 +169,10 @@ PROTOCOLS = (
     Protocol(
         name=NumbersConfig.protocol, settings=NumbersConfig, run=_numbers, definition=Numbers,
         summarise=summarise_numbers, present=present_numbers, draw=_draw_numbers,
+    ),
+    Protocol(
+        name=ManyStepsConfig.protocol, settings=ManyStepsConfig, run=_many_steps, definition=ManySteps,
+        summarise=summarise_many_steps, present=present_many_steps, draw=_draw_many_steps,
     ),
     Protocol(
         name=PredictionConfig.protocol, settings=PredictionConfig, run=_predict, definition=Prediction,

@@ -16,6 +16,7 @@ from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS
+from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -204,3 +205,11 @@ class Prediction(Definition):
     small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_inputs": 600}
 
     config: PredictionConfig = Field(description="settings of the run")
+
+
+class ManySteps(Definition):
+    """An experiment of a student that takes many steps."""
+
+    small: ClassVar[Mapping[str, object]] = {"dataset": "glyphs", "num_trait": 64, "num_inputs": 32, "width": 16}
+
+    config: ManyStepsConfig = Field(description="settings of the run")

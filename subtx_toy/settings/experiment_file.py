@@ -12,8 +12,17 @@ from pydantic import Field
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import is_reference, load_object
 from subtx_toy.settings.base import Settings
-from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep, Numbers, OneStep, Prediction
+from subtx_toy.settings.definitions import (
+    Definition,
+    Distillation,
+    DistillationSweep,
+    ManySteps,
+    Numbers,
+    OneStep,
+    Prediction,
+)
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.messages import explain, nearest, quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -24,6 +33,7 @@ from subtx_toy.settings.toml_file import read_toml
 _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
     RunConfig.protocol: (Distillation, DistillationSweep),
     OneStepConfig.protocol: (OneStep, OneStep),
+    ManyStepsConfig.protocol: (ManySteps, ManySteps),
     NumbersConfig.protocol: (Numbers, Numbers),
     PredictionConfig.protocol: (Prediction, Prediction),
 }

@@ -9,6 +9,7 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
+from subtx_toy.settings.base import Count
 from subtx_toy.settings.distillation import RunConfig
 
 
@@ -20,6 +21,8 @@ class PredictionConfig(RunConfig):
     students: Literal["all", "shared", "aux", "student_aux"] = Field(
         "student_aux", description="the student whose transfer is predicted; no other"
     )
+
+    num_sampled: Count = Field(2_000, description="distillation inputs that the predictors are computed on, if so many")
 
     @pydantic.model_validator(mode="after")
     def _one_student_is_predicted(self) -> PredictionConfig:

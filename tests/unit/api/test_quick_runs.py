@@ -97,7 +97,7 @@ def _trials(run: Any) -> Trials:
 
 
 def test_every_experiment_says_what_it_shows_and_has_five_quick_seeds() -> None:
-    assert set(SHOWN) == set(names()) - {"numbers", "one-step"}
+    assert set(SHOWN) == set(names()) - {"many-steps", "numbers", "one-step", "predictors", "thresholds"}
     for name in names():
         definition = read(name)
         assert definition.quick is not None
@@ -150,6 +150,30 @@ def test_a_quick_run_of_one_step_shows_the_theorem(tmp_path: Path) -> None:
     assert np.min(starts["shared"]["values"]["alignment"]) > 0
     assert starts["shared"]["order_of_alignment"] == pytest.approx(1, abs=0.02)
     assert np.min(starts["cross"]["values"]["alignment"]) < 0
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_thresholds_shows_them_where_the_error_polynomials_have_them(tmp_path: Path) -> None:
+    away = {(one["optimizer"], one["momentum"], one["student_step"]): one["num_away"]
+            for one in _quick("thresholds", tmp_path / "r.sqlite").document()["students"]}  # fmt: skip
+    assert away == {("heavy_ball", 0.5, 2.4): 0, ("heavy_ball", 0.5, 2.6): 5, ("heavy_ball", 0.9, 1.4): 0,
+                    ("heavy_ball", 0.9, 1.6): 5, ("nesterov", 0.9, 1.2): 0, ("nesterov", 0.9, 1.3): 5}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_many_steps_shows_who_points_away(tmp_path: Path) -> None:
+    for one in _quick("many-steps", tmp_path / "r.sqlite").document()["students"]:
+        if one["optimizer"] in ("gd", "heavy_ball", "nesterov"):
+            assert one["num_away"] == 0
+        if (one["optimizer"], one["student_step"]) == ("adam", 1.0):
+            assert one["num_away"] == 5
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_predictors_shows_that_coverage_ranks_the_settings(tmp_path: Path) -> None:
+    rho = {one["name"]: one["rho"] for one in _quick("predictors", tmp_path / "r.sqlite").document()["predictors"]}
+    assert rho["sign_coverage"] > 0.5
+    assert rho["coverage"] > 0.5
 
 
 @pytest.mark.slow

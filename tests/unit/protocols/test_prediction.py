@@ -14,7 +14,9 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.protocols import prediction
 from subtx_toy.protocols.distillation import run_protocol, setup_of, teach
 from subtx_toy.protocols.prediction import linear_student, predict, run_prediction, student_problem
+from subtx_toy.results.rows import parse
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.prediction import PredictionConfig
 from subtx_toy.training.phase import HeldOut
 
@@ -31,7 +33,7 @@ def configuration(**values: object) -> PredictionConfig:
 def test_a_run_has_the_reference_protocols_accuracies_and_every_predictor(striped_digits: Dataset) -> None:
     config = configuration(student_noise=0.1)
     found = run_prediction(config, striped_digits, seed=1)
-    plain = RunConfig.parse(config.model_dump())
+    plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
     accuracy = run_protocol(plain, striped_digits, seed=1).accuracy
     assert {name: found[f"{name}.accuracy"] for name in accuracy} == accuracy
     gained = accuracy["teacher"] - accuracy["reference"]
@@ -63,6 +65,8 @@ def test_the_problem_is_the_students(striped_digits: Dataset) -> None:
     there = vectors.axpy(1.0, problem.teacher_update, problem.base_params)
     apart = vectors.norm(vectors.difference(there, {name: one.double() for name, one in teacher.params.items()}))
     assert float(apart) < 1e-12
+    few = student_problem(config, striped_digits, teacher, seed=3, num_sampled=7)
+    assert few.inputs.shape == (7, 784)
     again = student_problem(config, striped_digits, teacher, seed=3)
     assert torch.equal(again.inputs, problem.inputs)
 
@@ -87,3 +91,8 @@ def test_a_teacher_that_diverged_predicts_nothing(striped_digits: Dataset) -> No
     config = RunConfig.parse(SMALL | {"optimizer": "sgd", "lr": 1e30, "teacher_epochs": 3})
     found = predict(config, striped_digits, seed=0).values
     assert all(math.isnan(found[name]) for name in ("coverage", "sign_coverage", "curvature_cosine", "sign_budget"))
+
+
+def test_a_stored_record_is_known_as_one_of_this_protocol() -> None:
+    for kind in (PredictionConfig, ManyStepsConfig, RunConfig):
+        assert type(parse(kind().model_dump())) is kind

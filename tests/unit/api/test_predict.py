@@ -1,0 +1,111 @@
+"""``predict`` ranks a setting by the packaged table, which is that of the committed runs, and trains no student."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import subtx_toy as st
+from experiments.studies import predictor_ranks, predictor_settings
+from subtx_toy import cli
+from subtx_toy.errors import InputError
+from subtx_toy.protocols import prediction as protocol
+from subtx_toy.results.committed_ranks import PATH, rank_table
+from subtx_toy.results.prediction_table import LABELS
+from subtx_toy.seeding import generator
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.stats import Interval
+
+TINY: dict[str, Any] = {
+    "dataset": "glyphs", "num_train": 60, "num_test": 20, "num_inputs": 60, "width": 8, "batch_size": 30,
+    "teacher_epochs": 1, "student_epochs": 1,
+}  # fmt: skip
+
+
+def test_the_packaged_table_is_that_of_the_committed_runs() -> None:
+    assert json.loads(PATH.read_text(encoding="utf-8")) == json.loads(json.dumps(predictor_ranks.document()))
+
+
+def test_the_table_has_enough_settings_and_a_control_without_rank() -> None:
+    document = json.loads(PATH.read_text(encoding="utf-8"))
+    assert document["num_settings"] >= 60
+    assert document["num_seeds"] == 3
+    assert [one["name"] for one in document["predictors"]] == list(LABELS)
+    for one in document["predictors"]:
+        low, high = one["permuted95"]
+        assert -0.35 < low < 0 < high < 0.35
+        assert one["ci95"][0] < one["rho"] < one["ci95"][1]
+
+
+def test_a_planted_permutation_of_the_settings_has_no_rank() -> None:
+    settings = predictor_ranks.settings_of(predictor_ranks.RUNS)
+    order = generator(0, "tests", "permuted settings").permutation(len(settings))
+    mixed = [one._replace(values=settings[at].values | {"transfer": one.values["transfer"]})
+             for one, at in zip(settings, order, strict=True)]  # fmt: skip
+    for name, found in predictor_ranks.rank(mixed).items():
+        assert found.permuted.low - 0.1 < found.rho < found.permuted.high + 0.1, name
+
+
+def test_the_grid_of_the_experiment_is_the_drawn_one() -> None:
+    text = predictor_settings.PAGE.read_text(encoding="utf-8")
+    assert text.endswith(predictor_settings.grid())
+    assert len(read("predictors").configs()) == predictor_settings.NUM_FIXED + predictor_settings.NUM_FREE
+
+
+def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "run_protocol", None)  # a student would be trained by it
+    found = st.predict("cloud2025", seeds=range(2), **TINY)
+    document = found.document()
+    assert [one["name"] for one in document["predictors"]] == [name for name in LABELS if name != "linear_student"]
+    for one in document["predictors"]:
+        rank = rank_table().ranks[one["name"]]
+        assert (one["rho"], Interval(*one["ci95"])) == (rank.rho, rank.interval)
+        assert one["value"] == pytest.approx(np.mean(one["values"]))
+        assert len(one["values"]) == 2
+        assert 0 <= one["share_below"] <= 1
+    assert document["predictors"][-1]["value"] == 3
+    assert "A rank is predicted, not a value." in repr(found)
+    assert len(found.to_frame()) == 2
+
+
+def test_the_linearised_student_is_trained_on_demand() -> None:
+    found = st.predict("cloud2025", linear_student=True, **TINY)
+    assert list(found.values) == list(LABELS)
+
+
+def test_ties_count_by_half() -> None:
+    rank = rank_table().ranks["num_aux"]
+    assert rank.share_below(0) == 0
+    assert rank.share_below(1e9) == 1
+    assert 0 < rank.share_below(rank.values[0]) < 1
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings", "sentence"),
+    [
+        ("one-step", {}, "expected 'distillation', whose transfer can be predicted"),
+        ("cloud2025", {"linearized": "both"}, "linearized: expected 'none', got 'both'"),
+        ("cloud2025", {"widht": 3}, "widht: unknown key"),
+        ("lazy-rich", {"output_scale": 3.0}, "output_scale: expected 1, got 3.0"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(experiment: str, settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        st.predict(experiment, **settings)
+
+
+def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"{name}={value}" for name, value in TINY.items()]
+    assert cli.call(["predict", "cloud2025", *words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {"name", "value", "rho", "ci95"} <= set(document["predictors"][0])
+    assert cli.call(["predict", "cloud2025", *words]) == 0
+    assert "sign_coverage" in capsys.readouterr().out
+
+
+def test_a_bad_assignment_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.call(["predict", "cloud2025", "width"]) == 2
+    assert "'width': expected key=value" in capsys.readouterr().err
