@@ -12,14 +12,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from subtx_toy.theory.error_polynomials import (
-    asymptotic_crossing,
-    first_crossing,
-    fraction,
-    nesterov_crossing,
-    nesterov_stability,
-)
-
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from subtx_toy.figures import style
@@ -33,6 +25,13 @@ from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.prediction import PredictionConfig
+from subtx_toy.theory.error_polynomials import (
+    asymptotic_crossing,
+    first_crossing,
+    fraction,
+    nesterov_crossing,
+    nesterov_stability,
+)
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "many-steps"
 STEPS = (1, 30, 300)

@@ -37,7 +37,7 @@ class Band(NamedTuple):
     def of(cls, values: np.ndarray) -> Band:
         """Summarise curves ``[s, K]`` whose first value is after the first step."""
         num = values.shape[1]
-        late = np.geomspace(_ALL_UP_TO, num, _NUM_AFTER).round() if num > _ALL_UP_TO else []
+        late = np.geomspace(_ALL_UP_TO, num, _NUM_AFTER).round().tolist() if num > _ALL_UP_TO else []
         steps = np.array(sorted({*range(1, min(num, _ALL_UP_TO) + 1), *map(int, late)}))
         kept = values[:, steps - 1]
         return cls(steps, kept.mean(axis=0), kept.min(axis=0), kept.max(axis=0))
@@ -127,14 +127,14 @@ def present_many_steps(summary: ManyStepsSummary) -> Presentation:
 
 
 def _mean(student: Student, name: str) -> str:
-    return unless_nan(finite_estimate(student.metrics[name]).mean, ".3f") if name in student.metrics else ""
+    return unless_nan(finite_estimate(student.metrics[name].tolist()).mean, ".3f") if name in student.metrics else ""
 
 
 def _document(student: Student) -> dict[str, Any]:
     config = student.config
     metrics = {}
     for name, values in student.metrics.items():
-        mean = finite_estimate(values)
+        mean = finite_estimate(values.tolist())
         metrics[name] = {"mean": finite(mean.mean), "ci95": finite(mean.ci95), "values": [finite(v) for v in values]}
     return {
         "optimizer": config.optimizer,

@@ -24,7 +24,8 @@ def ranks(values: Values) -> Values:
     >>> ranks(np.array([0.3, 0.1, 0.3])).tolist()
     [2.5, 1.0, 2.5]
     """
-    return _ranks_of_samples(values, np.arange(len(values))[None])[0]
+    found: Values = _ranks_of_samples(values, np.arange(len(values))[None])[0]
+    return found
 
 
 def _ranks_of_samples(values: Values, index: Int[np.ndarray, "s n"]) -> Float[np.ndarray, "s n"]:

@@ -14,7 +14,7 @@ from subtx_toy import cli
 from subtx_toy.errors import InputError
 from subtx_toy.protocols import prediction as protocol
 from subtx_toy.results.committed_ranks import PATH, rank_table
-from subtx_toy.results.prediction_table import LABELS
+from subtx_toy.results.prediction_table import LABELS, rank
 from subtx_toy.seeding import generator
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.stats import Interval
@@ -45,7 +45,7 @@ def test_a_planted_permutation_of_the_settings_has_no_rank() -> None:
     order = generator(0, "tests", "permuted settings").permutation(len(settings))
     mixed = [one._replace(values=settings[at].values | {"transfer": one.values["transfer"]})
              for one, at in zip(settings, order, strict=True)]  # fmt: skip
-    for name, found in predictor_ranks.rank(mixed).items():
+    for name, found in rank(mixed).items():
         assert found.permuted.low - 0.1 < found.rho < found.permuted.high + 0.1, name
 
 
@@ -61,8 +61,8 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
     document = found.document()
     assert [one["name"] for one in document["predictors"]] == [name for name in LABELS if name != "linear_student"]
     for one in document["predictors"]:
-        rank = rank_table().ranks[one["name"]]
-        assert (one["rho"], Interval(*one["ci95"])) == (rank.rho, rank.interval)
+        known = rank_table().ranks[one["name"]]
+        assert (one["rho"], Interval(*one["ci95"])) == (known.rho, known.interval)
         assert one["value"] == pytest.approx(np.mean(one["values"]))
         assert len(one["values"]) == 2
         assert 0 <= one["share_below"] <= 1
@@ -77,10 +77,10 @@ def test_the_linearised_student_is_trained_on_demand() -> None:
 
 
 def test_ties_count_by_half() -> None:
-    rank = rank_table().ranks["num_aux"]
-    assert rank.share_below(0) == 0
-    assert rank.share_below(1e9) == 1
-    assert 0 < rank.share_below(rank.values[0]) < 1
+    known = rank_table().ranks["num_aux"]
+    assert known.share_below(0) == 0
+    assert known.share_below(1e9) == 1
+    assert 0 < known.share_below(known.values[0]) < 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from subtx_toy.theory.error_polynomials import first_crossing
 
 from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
@@ -14,6 +13,7 @@ from subtx_toy.protocols.many_steps import many_step_problem, run_many_steps, to
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.theory.cosine import lambda_max
 from subtx_toy.theory.curvature import ggn_operator
+from subtx_toy.theory.error_polynomials import first_crossing
 from subtx_toy.tolerances import FRACTION_OF_A_SMALL_TEACHER
 
 SMALL: dict[str, object] = {
