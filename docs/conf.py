@@ -12,8 +12,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PY
 
 from docs.pages.write import write_pages  # noqa: E402, from the folder above
 from subtx_toy import __version__  # noqa: E402
+from subtx_toy.report.explorer import explorer_page  # noqa: E402
 
 write_pages(HERE / "generated")
+whole_pages = HERE / "generated" / "whole"  # copied into the site as they are
+whole_pages.mkdir(exist_ok=True)
+(whole_pages / "explorer.html").write_text(explorer_page(), encoding="utf-8")
+html_extra_path = ["generated/whole"]
 
 project = "subtx_toy"
 author = "The subtx_toy authors"

@@ -37,6 +37,7 @@ PAGES = [
     "docs/changes.md",
     "docs/not-claimed.md",
     "docs/glossary.md",
+    "docs/reports.md",
 ]
 
 
