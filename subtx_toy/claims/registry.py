@@ -26,7 +26,8 @@ from subtx_toy.errors import InputError
 from subtx_toy.settings.messages import nearest
 
 _ONE_STEP = (
-    "C1", "C1b", "C2", "C3", "C4", "C5", "C6", "C7", "C7b", "C7c", "C8", "C8b", "C10", "C13", "C14", "C15", "C16",
+    "C1", "C1b", "C2", "C3", "C4", "C4b", "C5", "C6", "C7", "C7b", "C7c", "C8", "C8b", "C10", "C13", "C14", "C15",
+    "C16",
 )  # fmt: skip
 _MANY_STEPS = ("C23", "C24", "C25", "C26", "C27", "C28", "C29", "C30", "C31", "C33")
 _ORDER = (*_ONE_STEP, *_MANY_STEPS)

@@ -25,6 +25,7 @@ from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredEr
 from subtx_toy.theory.activations import ACTIVATIONS, no_bounds
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.linearization import transposed_jacobian_product
+from subtx_toy.theory.taylor.ranges import aligned_eps, falling_step
 
 _SLACK = 1 + 1e-10  # covers the rounding of a layer's sums of positive terms: under 1e5 operations of 1.1e-16 each
 _HALVINGS = 12  # the end of a range of student_lr is 1 - 2^-12 of the crossing or more
@@ -95,16 +96,22 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
     cumulant, M = mean_n [osc(v) 2 ||z'||^2 / (4 tau^3) + osc(v) sqrt(2) ||z''|| / (4 tau^2)]. Infinite where the
     outputs are affine along the ray (claim C6). The bound holds in real arithmetic given v; the rounding of v and of
     V is a certificate's business.
+
+    Of any other model the second derivative is enclosed over [0, E] through the operations that it runs, see
+    ``taylor.ranges.aligned_eps``; a piecewise linear one, such as ReLU, up to its first kink.
     """
     loss = problem.distillation_loss
     unknown = "" if loss.formula else f"no bound is known for the distillation loss {loss.name!r}"
-    reason = no_bounds(problem) or unknown
-    if reason or not isinstance(problem.model, MLP):
-        return ClosedFormEps(None, reason)
+    kinked = isinstance(problem.model, MLP) and not problem.model.activation.smooth and no_bounds(problem)
+    if unknown or kinked:
+        return ClosedFormEps(None, unknown or str(kinked))
     model, ray = problem.model, ray or AlignmentRay.of(problem)
     V, v = ray.curvature(), ray.v.numpy()
     if ray.floor(0.0) >= V:
         return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
+    if no_bounds(problem) or not isinstance(model, MLP):
+        proved = aligned_eps(problem, ray.v, V)
+        return ClosedFormEps(proved.end, proved.reason)
 
     norms = RayNorms.of(model, problem.base_params, problem.teacher_update, problem.inputs, columns=problem.columns)
     if not norms.bounds(1.0).second.any():
@@ -146,20 +153,21 @@ def falling_student_lr(problem: Problem, eps: float | None = None, ray: Alignmen
 
     that is, it falls whenever student_lr eps < 2 (a / eps) / (beta ||dS / eps||^2). As eps -> 0 the right-hand side
     tends to 2 V / (beta ||G dT||^2), which is 2 / (beta lambda_max(G)) or more. The bound is on the line of dS alone,
-    which is less than beta-smoothness in every direction and suffices; ``TraitBend`` gives it. It holds in real
-    arithmetic given dS and a.
+    which is less than beta-smoothness in every direction and suffices; ``TraitBend`` gives it, and of other models or
+    trait losses ``taylor.ranges.falling_step``. It holds in real arithmetic given dS and a.
     """
     eps = problem.eps if eps is None else eps
-    reason = _trait_obstacle(problem)
-    if reason:
-        return TraitRange(None, reason)
+    if problem.trait_loss is None:
+        return TraitRange(None, "the problem has no trait loss")
     ray = ray or AlignmentRay.of(problem)
     alignment = ray.alignment(eps)
     if alignment <= ray.floor(eps):
         return TraitRange(None, f"the alignment {alignment:.3g} at eps = {eps:.3g} is not positive beyond rounding")
     slopes = problem.distillation_loss.output_gradient(ray.outputs, ray.targets(eps))
     dS = transposed_jacobian_product(problem, -slopes / len(slopes))
-
+    if _trait_obstacle(problem):
+        proved = falling_step(problem, dS, alignment)
+        return TraitRange(proved.end, proved.reason)
     bend = TraitBend.of(problem, dS)
 
     def holds(student_lr: Array) -> np.ndarray:

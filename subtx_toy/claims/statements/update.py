@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
+from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN, STANDARD_LOSS
 from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.claims.vocabulary.orders import order_above_rounding, second_order_check
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.step_predictions import FittedOrder
 from subtx_toy.tolerances import LIMIT_ROUNDING
+
+_SEEN = 10.0  # roundings that a remainder exceeds where its size says something
 
 
 def remainder_order(evidence: Evidence) -> FittedOrder | None:
@@ -34,6 +36,23 @@ def second_order(evidence: Evidence) -> Outcome:
     if evidence.degenerate or check.floor:
         return outcome([check])
     return outcome([check], predicted=ladder[-1] * predicted, observed=evidence.update_norm(ladder[-1]))
+
+
+def bounded_remainder(evidence: Evidence) -> Outcome:
+    """Check ||dS - eps G dT|| <= eps^2 K / 2 on the rungs that K was proved for."""
+    bound, ladder = evidence.remainder, np.array(evidence.ladder)
+    assert not isinstance(bound, str)  # a hypothesis
+    sizes = norms(evidence.updates(evidence.ladder) - ladder[:, None] * evidence.G_dT.numpy())
+    checks = [
+        Inequality(float(size), bound.constant * eps**2 / 2, evidence.update_rounding, f"remainder at eps = {eps:.3g}")
+        for eps, size in zip(ladder.tolist(), sizes, strict=True)
+        if eps <= bound.eps
+    ]
+    seen = [one for one in checks if one.lhs > _SEEN * one.floor]
+    largest = seen[0] if seen else None
+    return outcome(
+        seen or checks, predicted=largest.rhs if largest else math.nan, observed=largest.lhs if largest else math.nan
+    )
 
 
 def cosine_bounds(evidence: Evidence) -> Outcome:
@@ -64,6 +83,11 @@ def cosine_bounds(evidence: Evidence) -> Outcome:
     return outcome(checks, predicted=limit, observed=cosines[-2] if rounding[-2] < 1e-3 * limit else float("nan"))
 
 
+ENCLOSED = Hypothesis(
+    "a bound on the second derivative of the slopes is known",
+    lambda evidence: evidence.remainder if isinstance(evidence.remainder, str) else "",
+)
+
 CLAIMS = (
     Claim(
         id="C4",
@@ -75,6 +99,18 @@ CLAIMS = (
         evaluate=second_order,
         quick=False,
         hypotheses=ONE_STEP,
+    ),
+    Claim(
+        id="C4b",
+        statement="The remainder of the student's update is at most eps^2 K / 2, K from a bound on the second "
+        "derivative of the loss's slopes along the ray.",
+        prediction="eps^2 K / 2, K proved for the operations that the model runs",
+        observation="||dS - eps G dT|| on the rungs up to the end of the range of K",
+        source="this package; Taylor's theorem with the remainder enclosed by intervals",
+        tolerance="VISIBLE",
+        evaluate=bounded_remainder,
+        hypotheses=(*ONE_STEP, STANDARD_LOSS, ENCLOSED),
+        every=16,
     ),
     Claim(
         id="C7",

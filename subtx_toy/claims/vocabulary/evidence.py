@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from subtx_toy.claims.vocabulary.many_steps import ManySteps
+from subtx_toy.claims.vocabulary.constants import proved_remainder, top_by_lanczos
 from subtx_toy.claims.vocabulary.observation import Observation, StudentStep, norms
 from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem.model import FastMLP
@@ -21,7 +21,8 @@ from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import ClosedFormEps, TraitRange, closed_form_eps, falling_student_lr
 from subtx_toy.theory.curvature import DENSE_LIMIT, ggn_spectrum
-from subtx_toy.theory.lanczos import leading_eigenvalues, teacher_measure
+from subtx_toy.theory.lanczos import teacher_measure
+from subtx_toy.theory.taylor.ranges import RemainderBound
 from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, TERMS_ROUNDING
 from subtx_toy.training.gradient_step import student_step as _student_step
 
@@ -35,7 +36,6 @@ LADDER_TOP = 2.0**-4
 """The first rung, of 1 / ||dT||, unless the loss bends sooner."""
 
 _LOWEST_TOP = 2.0**-24
-_LANCZOS_STEPS, _LANCZOS_ACCURACY = 40, 1e-6
 _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
 
 LEAST_SIZE, MOST_SIZE = 1e-140, 1e140
@@ -140,19 +140,17 @@ class Evidence(Observation):
         """The largest eigenvalue of G: of ``ggn_spectrum``, or by Lanczos's iteration with its residual added."""
         if len(self.dT) <= DENSE_LIMIT:
             return float(self.ggn_spectrum[0][-1])
-        found = leading_eigenvalues(self.problem, num_steps=_LANCZOS_STEPS, accuracy=_LANCZOS_ACCURACY)
-        # Of what dT excites there is a point below the largest eigenvalue already.
-        return max(found.values[0] + found.residuals[0], float(self.modes[0][-1]))
-
-    @cached_property
-    def many_steps(self) -> ManySteps:
-        """Students of many steps, and where theory puts them."""
-        return ManySteps(self)
+        return top_by_lanczos(self.problem, self.modes[0])
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:
         """The range of eps on which the alignment is positive, in closed form."""
         return closed_form_eps(self.problem, self.ray)
+
+    @cached_property
+    def remainder(self) -> RemainderBound | str:
+        """A proved bound on the remainder of the student's update on a part of the ladder, or why none is known."""
+        return proved_remainder(self.problem, self.ladder, self.ray.v)
 
     @cached_property
     def trait_range(self) -> TraitRange:

@@ -83,6 +83,7 @@ def test_registry_is_complete_and_every_claim_says_what_it_is() -> None:
         "C2",
         "C3",
         "C4",
+        "C4b",
         "C5",
         "C6",
         "C7",

@@ -18,7 +18,7 @@ from tests.reference.modules import FOREIGN, foreign_problem
 @pytest.mark.parametrize("name", FOREIGN)
 def test_one_step_claims_hold(name: str, loss: Loss) -> None:
     evidence = Evidence(foreign_problem(name, loss), thorough=False)
-    for id in ("C1", "C1b", "C2", "C3", "C4", "C5", "C7", "C14", "C15"):
+    for id in ("C1", "C1b", "C2", "C3", "C4", "C4b", "C5", "C7", "C8", "C8b", "C14", "C15"):
         judgement = CLAIMS[id].judge(evidence)
         assert judgement.verdict == "holds", f"{id}: {judgement.reason}"
 

@@ -234,6 +234,7 @@ def test_every_claim_can_be_asserted_and_fails_on_a_student_that_flees(id: str) 
             "C2",
             "C3",
             "C4",
+            "C4b",
             "C5",
             "C7",
             "C8",

@@ -11,14 +11,13 @@ from hypothesis import given
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem import params as vectors
-from subtx_toy.problem.losses import squared_error
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.theory.closed_form import TraitBend, TraitRange, falling_student_lr
 from subtx_toy.theory.step_predictions import predicted_distance
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.examples import at_most
-from tests.reference.modules import foreign_problem
 from tests.reference.planted import GENERIC, LINEAR, SQUARED, judge_all, outcome_of, seeds, spec_of
+from tests.verdicts.module_corpus import MODULES
 
 
 @at_most(12)  # many forward passes each
@@ -83,7 +82,7 @@ def test_the_threshold_at_small_eps_is_two_over_beta_lambda_max_or_more(spec: Pr
 def test_c8b_says_why_it_is_not_applicable() -> None:
     evidences = {
         "relu is not twice": Evidence(dataclasses.replace(SQUARED, activation="relu").build()),
-        "of this model is known": Evidence(foreign_problem("tied", squared_error())),
+        "no bound is known for amax": Evidence(MODULES["stable softmax"].build()),
         "another direction": Evidence(dataclasses.replace(SQUARED, teacher="random").build()),
         "not positive beyond rounding": Evidence(dataclasses.replace(LINEAR, distilled_logits="aux").build()),
     }
@@ -91,6 +90,10 @@ def test_c8b_says_why_it_is_not_applicable() -> None:
         judgement = CLAIMS["C8b"].judge(evidence)
         assert judgement.verdict == "not applicable"
         assert reason in judgement.reason
+
+
+def test_c8b_holds_for_a_trait_loss_of_ones_own() -> None:
     other = dataclasses.replace(SQUARED.build().trait_loss, value=lambda outputs: torch.mean(outputs**2))  # type: ignore[type-var]
-    judgement = CLAIMS["C8b"].judge(Evidence(SQUARED.build(trait_loss=other)))
-    assert "no bound is known for this trait loss" in judgement.reason
+    assert CLAIMS["C8b"].judge(Evidence(SQUARED.build(trait_loss=other))).verdict == "holds"
+    cut = dataclasses.replace(SQUARED.build().trait_loss, value=lambda outputs: torch.amax(outputs**2))  # type: ignore[type-var]
+    assert "no bound is known for amax" in CLAIMS["C8b"].judge(Evidence(SQUARED.build(trait_loss=cut))).reason

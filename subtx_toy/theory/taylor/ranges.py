@@ -1,0 +1,250 @@
+"""Proved ranges of step sizes for any traced model: of eps with a positive alignment, of student_lr, of the remainder.
+
+Second derivatives are enclosed over a whole range at once, entry by entry, with every rounding inside. They hold for
+the operations that the model ran at the shared initialisation, with the derivative v that autograd gives there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from subtx_toy.errors import InputError
+from subtx_toy.problem import derivatives
+from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.theory import linearization
+from subtx_toy.theory.taylor.ball import Ball, bilinear
+from subtx_toy.theory.taylor.functions import softmax
+from subtx_toy.theory.taylor.jet import Jet
+from subtx_toy.theory.taylor.operations import Unbounded
+from subtx_toy.theory.taylor.tape import Tape
+
+_DERIVATIVE_AGREES = 1e-6  # relative, of v by autograd against the traced operations: a detached branch is off by all
+_ROUNDED = 0.01  # of v, that its enclosure without any range may be wide
+_UP, _DOWN, _REFINED = 8, 16, 4  # factors of 4 above the start, of 16 below it, and halvings in between
+_START = 0.25  # of the distance that the teacher or the student moves
+
+
+class Enclosures:
+    """Enclosures of a problem's outputs on the teacher's ray, from one tape.
+
+    Args:
+        problem: in float64.
+        v: J dT, ``[n, k]``.
+
+    Raises:
+        Unbounded: naming what has no enclosure.
+    """
+
+    def __init__(self, problem: Problem, v: Float[Tensor, "n k"]) -> None:
+        problem.require_float64()
+        self._problem, self._v = problem, v
+        self._tape = Tape.of(problem.distilled, problem.base_params)
+        slope, size = self.outputs(0.0).first, float(v.norm())
+        rounding = float(slope.rad.norm())
+        if not rounding <= _ROUNDED * size:
+            raise Unbounded(f"so deep a model: its rounding alone is enclosed by {rounding / size:.2g} of J dT")
+        if not float((slope.mid - v).norm()) <= _DERIVATIVE_AGREES * size + rounding:
+            raise Unbounded("what autograd differentiates otherwise than the outputs change")
+        _compared(self._tape, problem.distilled, problem.base_params, problem.teacher_update)
+
+    @cached_property
+    def jacobian_norm(self) -> float:
+        """The Frobenius norm of J over all distilled outputs of all inputs, one backward pass each; no 1/n."""
+        outputs, pull_back = derivatives.pull_back(self._problem.distilled, self._problem.base_params)
+        basis = torch.eye(outputs.numel(), dtype=outputs.dtype).view(-1, *outputs.shape)
+        return math.sqrt(sum(float(vectors.inner(row, row)) for row in map(pull_back, basis)))
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the model has kinks: an enclosure then ends at the first one on the ray."""
+        return self._tape.kinked
+
+    def outputs(self, eps: float) -> Jet:
+        """Enclose the distilled outputs at base + s dT and their derivatives in s, for all s in [0, eps]."""
+        return self._tape.along(self._problem.base_params, self._problem.teacher_update, eps)
+
+    def slopes(self, eps: float) -> Jet:
+        """Enclose dl/dz(f_base, f(base + s dT)), a function of the target alone, without its value at s = 0.
+
+        Raises:
+            Unbounded: if the loss is neither squared error nor kl.
+        """
+        loss, z = self._problem.distillation_loss, self.outputs(eps)
+        if loss.formula == "squared_error":
+            return -z
+        if loss.formula != "kl":
+            raise Unbounded(f"the distillation loss {loss.name!r}")
+        return -softmax(z.scaled(1 / loss.temperature), -1).scaled(1 / loss.temperature)
+
+    def alignment_bend(self, eps: float) -> Ball:
+        """Enclose the second derivative of the alignment, a''(s) = -mean_n v_n . (dl/dz)''(s), for s in [0, eps]."""
+        bend = self.slopes(eps).second
+        total = bilinear(lambda a, b: (a * b).sum(), Ball.exact(-self._v), bend, terms=bend.mid.numel())
+        return total.scaled(1 / len(self._v))
+
+
+@dataclass(frozen=True)
+class ProvedRange:
+    """A claim holds for every step size in (0, ``end``]; None with the reason where no bound is known."""
+
+    end: float | None
+    reason: str = ""
+
+
+def aligned_eps(problem: Problem, v: Float[Tensor, "n k"], curvature: float) -> ProvedRange:
+    """Return an E with V + E min(0, inf a'') / 2 > 0, a'' enclosed on [0, E]: the alignment is positive up to it.
+
+    a(e) >= e V + e^2 inf a'' / 2 by Taylor's theorem. Infinite where the outputs are affine on the ray (claim C6).
+
+    Reference: Moore 1966, Interval Analysis; Taylor's theorem.
+    """
+    unit = 1 / float(vectors.norm(problem.teacher_update))
+    try:
+        enclosures = Enclosures(problem, v)
+        if _is_affine(enclosures, unit):
+            return ProvedRange(math.inf)
+
+        def holds(eps: float) -> bool:
+            return curvature + eps * min(0.0, float(enclosures.alignment_bend(eps).low)) / 2 > 0
+
+        return _largest(holds, _START * unit)
+    except Unbounded as error:
+        return ProvedRange(None, f"no bound is known for {error}")
+
+
+def _is_affine(enclosures: Enclosures, unit: float) -> bool:
+    # Zero bit for bit on a range: no operation bends, and without kinks none does beyond it.
+    try:
+        return enclosures.outputs(unit).second.is_zero() and not enclosures.kinked
+    except Unbounded:
+        return False
+
+
+def falling_step(problem: Problem, student_update: Params, alignment: float) -> ProvedRange:
+    """Return an E with E sup L'' < 2 a, L'' enclosed on [0, E]: the trait loss L falls by every step up to it.
+
+    L(s) <= L(0) - s a + s^2 sup L'' / 2 along base + s dS, for the ``student_update`` dS and its ``alignment`` a.
+
+    Reference: Taylor's theorem; Nesterov 2004, Introductory Lectures on Convex Optimization, lemma 1.2.3.
+    """
+    unit = 1 / float(vectors.norm(student_update))
+    tape = Tape.of(problem.trait_value, problem.base_params)
+    try:
+        slope = tape.along(problem.base_params, student_update, 0.0).first
+        gap, rounding = abs(float(slope.mid) + alignment), float(slope.rad)
+        if not rounding <= _ROUNDED * alignment:
+            raise Unbounded(f"so deep a model: its rounding alone is enclosed by {rounding / alignment:.2g} of g . dS")
+        if not gap <= _DERIVATIVE_AGREES * alignment + rounding:
+            raise Unbounded("what autograd differentiates otherwise than the trait loss changes")
+        _compared(tape, problem.trait_value, problem.base_params, student_update)
+
+        def holds(step: float) -> bool:
+            bend = tape.along(problem.base_params, student_update, step).second
+            return step * max(0.0, float(bend.high)) < 2 * alignment
+
+        return _largest(holds, _START * unit)
+    except Unbounded as error:
+        return ProvedRange(None, f"no bound is known for {error}")
+
+
+def _compared(tape: Tape, function: Callable[[Params], Tensor], base: Params, direction: Params) -> None:
+    """Compare the operations with the function itself elsewhere on the ray."""
+    unit = 1 / float(vectors.norm(direction))
+    for part in (_START, _START / 64, _START / 4096):
+        try:
+            differs = tape.differs(function, vectors.axpy(part * unit, direction, base))
+        except Unbounded:
+            continue
+        if differs:
+            raise Unbounded("what the model computes outside of the operations that were recorded")
+        return
+
+
+def _largest(holds: Callable[[float], bool], start: float) -> ProvedRange:
+    """Find a step at which ``holds``, near the largest; it is called at each and need not be monotone."""
+
+    def settled(step: float) -> bool:
+        try:
+            return holds(step)
+        except Unbounded:  # a range so wide that a kink or the end of a domain is in it
+            return False
+
+    high, low = start, start
+    if settled(start):
+        for _ in range(_UP):
+            high = 4 * low
+            if not settled(high):
+                break
+            low = high
+        else:
+            return ProvedRange(low)
+    else:
+        for _ in range(_DOWN):
+            high, low = low, low / 16
+            if settled(low):
+                break
+        else:
+            holds(low)  # says why, if an operation does
+            return ProvedRange(None, f"no range of steps is found: the enclosures are too wide down to {low:.2g}")
+    for _ in range(_REFINED):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if settled(middle) else (low, middle)
+    return ProvedRange(low)
+
+
+@dataclass(frozen=True)
+class RemainderBound:
+    """``||dS - e G dT|| <= constant e^2 / 2`` for every e in [0, ``eps``], the remainder of claim C4, proved."""
+
+    eps: float
+    constant: float
+
+
+def remainder_bounds(
+    problem: Problem, every: Sequence[float], *, v: Float[Tensor, "n k"] | None = None
+) -> list[RemainderBound]:
+    """Bound the remainder of the student's update by the slopes' second derivative R, enclosed on [0, eps].
+
+    dS - e G dT = -e^2 / 2 mean_n J_n^T R_n for some R in the enclosure, entry by entry, so its norm is at most
+    e^2 / 2 (||J^T mid R|| + ||J||_F ||rad R||) / n. The products with J are autograd's; their rounding, and that of
+    dS itself, is not in it. It costs a backward pass for each output of each input.
+
+    Args:
+        problem: in float64; squared error or kl.
+        every: the eps, each > 0; what has no enclosure is left out.
+        v: J dT, ``[n, k]``, if it is known already.
+
+    Raises:
+        InputError: if an eps is not positive, or where no bound is known at any, with the operation that has none.
+    """
+    if not all(eps > 0 for eps in every):
+        raise InputError(f"every: expected numbers > 0, got {list(every)}")
+    v = linearization.jacobian_product(problem, problem.teacher_update)[1] if v is None else v
+    found, reason = [], "no eps"
+    try:
+        enclosures = Enclosures(problem, v)
+    except Unbounded as error:
+        raise InputError(f"model: expected operations with known bounds, got {error}") from None
+    for eps in every:
+        try:
+            bend = enclosures.slopes(eps).second
+        except Unbounded as error:
+            reason = str(error)
+            continue
+        middle = float(vectors.norm(linearization.transposed_jacobian_product(problem, bend.mid)))
+        size = enclosures.jacobian_norm if bool(bend.rad.any()) else 0.0
+        constant = (middle + size * float(bend.rad.norm())) / len(v)
+        if math.isfinite(constant):
+            found.append(RemainderBound(eps, constant))
+    if not found:
+        raise InputError(f"model: expected operations with known bounds, got {reason}")
+    return found
