@@ -1,4 +1,4 @@
-"""Constants that claims take from the theory route, chosen so that what they bound is looked at where it can be seen."""
+"""Constants that claims take from the theory route, chosen so that what they bound can be seen."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.claims.vocabulary.constants import proved_remainder, top_by_lanczos
+from subtx_toy.claims.vocabulary.many_steps import ManySteps
 from subtx_toy.claims.vocabulary.observation import Observation, StudentStep, norms
 from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem.model import FastMLP
@@ -141,6 +142,11 @@ class Evidence(Observation):
         if len(self.dT) <= DENSE_LIMIT:
             return float(self.ggn_spectrum[0][-1])
         return top_by_lanczos(self.problem, self.modes[0])
+
+    @cached_property
+    def many_steps(self) -> ManySteps:
+        """Students of many steps, and where theory puts them."""
+        return ManySteps(self)
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import subtx_toy as st
+from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.files.content_key import finite
 from subtx_toy.testing import build_problem
 

@@ -108,7 +108,7 @@ def test_any_targets_so_many_may_be_replaced_and_one_more_may_not() -> None:
 
     def least(k: int) -> float:
         return min(
-            sum(worst[i] if i in changed else each[i] for i in range(len(each)))
+            float(sum(worst[i] if i in changed else each[i] for i in range(len(each))))
             for changed in combinations(range(len(each)), k)
         )
 
