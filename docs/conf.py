@@ -31,7 +31,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # the claims have their own labels in front of their headings
 
 nb_execution_mode = "force"
-nb_execution_timeout = 180
+nb_execution_timeout = 900  # a busy machine is slow
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 

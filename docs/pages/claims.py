@@ -71,7 +71,21 @@ def _section(claim: Claim, proof: str) -> str:
         rows.append(("how often", f"on one drawn problem in {claim.every}, for cost"))
     # A table would make wide columns of two words; a definition list does not.
     listed = "\n".join(f"{name}\n: {cell(text)}\n" for name, text in rows)
+    proof = proof or f"**Proof.** In short: {cell(claim.source)}.\n"
+    if pages := pages_on(claim.id):
+        proof += f"\n\n**More.** {', '.join(pages)}\n"
     return f"({_anchor(claim.id)})=\n\n## {claim.id}\n\n{cell(claim.statement)}\n\n{listed}\n{proof}\n"
+
+
+def pages_on(id: str) -> list[str]:
+    """Return links to the pages of ``docs`` that name a claim."""
+    named = re.compile(rf"\b{id}\b")
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(PROOFS.parents[1].glob("*.md"))}
+    return [
+        f"[{text.partition('# ')[2].partition(chr(10))[0]}](../{path.name})"
+        for path, text in pages.items()
+        if named.search(text)
+    ]
 
 
 def _anchor(id: str) -> str:
