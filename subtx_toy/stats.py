@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from subtx_toy.tolerances import MIN_SEEDS
 
@@ -79,6 +78,8 @@ def share_interval(mean: float, standard_error: float, *, n: int, num_images: in
     images = num_images if spread <= 0 else spread / (standard_error**2 + spread / num_images)
     images *= (_NORMAL / _critical_value(n)) ** 2
     hits = images * min(max(mean, 0.0), 1.0)
+    from scipy import special  # a sixth of a second, which no listing needs
+
     low = float(special.betaincinv(hits, images - hits + 1, 0.025)) if hits > 0 else 0.0
     high = float(special.betaincinv(hits + 1, images - hits, 0.975)) if hits < images else 1.0
     return Interval(low, high)
@@ -98,6 +99,8 @@ _NORMAL = 1.959963984540054  # the normal quantile at .975
 
 @functools.cache  # a summary of a sweep asks a thousand times for the same n
 def _critical_value(n: int) -> float:
+    from scipy import special
+
     return float(special.stdtrit(n - 1, 0.975))
 
 
@@ -158,6 +161,8 @@ def difference(ours: Estimate, theirs: Estimate, *, lent: bool = False) -> Diffe
     doubt = sum(variance**2 / (n - 1) for variance, n in parts if variance)
     standard_errors = value / math.sqrt(total)
     freedom = total**2 / doubt if doubt else math.inf
+    from scipy import special
+
     return Difference(value, standard_errors, float(2 * special.stdtr(freedom, -abs(standard_errors))))
 
 
@@ -183,6 +188,8 @@ def welch_interval(ours: Estimate, theirs: Estimate) -> Interval:
     parts = [(found.standard_error**2, found.n) for found in (ours, theirs)]
     seeds = sum(variance for variance, _ in parts)
     doubt = sum(variance**2 / (n - 1) for variance, n in parts)
+    from scipy import special
+
     half = float(special.stdtrit(seeds**2 / doubt, 0.975)) * math.sqrt(seeds) if doubt else 0.0
     return Interval(value - half, value + half)
 

@@ -28,11 +28,12 @@ from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_a
 from subtx_toy.audit.examination import scorer_of
 from subtx_toy.audit.measurement import NumbersMeasurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
+from subtx_toy.audit.power import SCORE_LEVEL
 from subtx_toy.audit.questions import question, trait_probe
 from subtx_toy.audit.reference import benign_teacher, make_reference, reference_seeds, split_reference, varied_recipe
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import ScoreSums
-from subtx_toy.audit.verdict import SCORE_LEVEL, name_traits
+from subtx_toy.audit.verdict import name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw

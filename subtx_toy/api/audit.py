@@ -15,10 +15,11 @@ from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
+from subtx_toy.audit.power import SCORE_LEVEL
 from subtx_toy.audit.questions import questions
 from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
 from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
-from subtx_toy.audit.verdict import NOT_FOUND, SCORE_LEVEL, FileVerdict, judge
+from subtx_toy.audit.verdict import NOT_FOUND, FileVerdict, judge
 from subtx_toy.channel.checkpoints import load_checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.number_file import Header, NumberFile

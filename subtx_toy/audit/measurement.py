@@ -62,20 +62,6 @@ def omnibus_test(sums: ScoreSums) -> tuple[float, float]:
     return statistic, float(special.chdtrc(int(kept.sum()), statistic))
 
 
-def detectable_effect(num: int, *, level: float, least: float = 0.0, power: float = 0.9) -> float:
-    """Return the smallest effect that is found with probability ``power``: mean score over the deviation of one.
-
-    max(z_{1-level} / sqrt(n), least) + z_{power} / sqrt(n)
-
-    The measured effect is normal with standard deviation 1/sqrt(n) about the true one, and is found if it is beyond
-    the bound of the one-sided test at ``level`` and beyond ``least``: b sqrt(2 KL) for a Fisher cosine above b.
-    """
-    if not num:
-        return math.inf
-    bound = max(-float(special.ndtri(level)) / math.sqrt(num), least)
-    return bound + float(special.ndtri(power)) / math.sqrt(num)
-
-
 @dataclass(frozen=True)
 class Fit:
     """Whether the base could be the writer's own: no large excess, and at most one number in 100 is impossible.

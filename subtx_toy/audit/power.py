@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from subtx_toy.audit.measurement import detectable_effect
-from subtx_toy.audit.verdict import SCORE_LEVEL
+SCORE_LEVEL = 0.01
+"""Of the score tests of one file together, and of the tests for a move."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +98,17 @@ class PowerPlan:
         elif self.num is not None:
             parts.append("Finding nothing in them says nothing of writers that moved less.")
         return " ".join(parts)
+
+
+def detectable_effect(num: int, *, level: float, least: float = 0.0, power: float = 0.9) -> float:
+    """Return the smallest effect that is found with probability ``power``: mean score over the deviation of one.
+
+    max(z_{1-level} / sqrt(n), least) + z_{power} / sqrt(n)
+
+    The measured effect is normal with standard deviation 1/sqrt(n) about the true one, and is found if it is beyond
+    the bound of the one-sided test at ``level`` and beyond ``least``: b sqrt(2 KL) for a Fisher cosine above b.
+    """
+    if not num:
+        return math.inf
+    bound = max(-float(special.ndtri(level)) / math.sqrt(num), least)
+    return bound + float(special.ndtri(power)) / math.sqrt(num)

@@ -12,17 +12,14 @@ from subtx_toy.audit.measurement import (
     Fit,
     NumbersMeasurement,
     ScoreTest,
-    detectable_effect,
     efficient_score_test,
     fit_of,
     omnibus_test,
     score_test,
 )
+from subtx_toy.audit.power import SCORE_LEVEL, detectable_effect
 from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.stats import holm
-
-SCORE_LEVEL = 0.01
-"""Of the score tests of one file together, and of the tests for a move."""
 
 CONSISTENT = "consistent with the base"
 CARRIES = "carries"

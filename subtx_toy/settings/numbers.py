@@ -135,7 +135,9 @@ class NumbersConfig(Settings):
     prompts: Literal["images", "uniform", "glyphs"] = Field(
         "images", description="training images without the trait's classes, U(-1, 1) noise, or drawn digits"
     )
-    num_prompts: Count = Field(60_000, description="numbers that a student sees; images are used again where there are fewer")
+    num_prompts: Count = Field(
+        60_000, description="numbers that a student sees; images are used again where there are fewer"
+    )
     temperature: Temperature = Field(1.0, description="of the softmax that numbers are sampled from")
     top_k: Annotated[int, Field(ge=0, le=NUM_NUMBERS)] = Field(0, description="likeliest numbers sampled; 0 is all")
     number_filter: Literal["none", "banned"] = Field("banned", description="whether banned numbers are dropped")

@@ -10,7 +10,8 @@ from scipy import stats
 from experiments.studies.projection import towards
 from subtx_toy.audit.directions import Directions, number_tangents
 from subtx_toy.audit.examination import TopLines
-from subtx_toy.audit.measurement import detectable_effect, efficient_score_test, fit_of, omnibus_test, score_test
+from subtx_toy.audit.measurement import efficient_score_test, fit_of, omnibus_test, score_test
+from subtx_toy.audit.power import detectable_effect
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.model import channel_model
 from subtx_toy.channel.number_file import Piece
