@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -19,7 +19,7 @@ _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
 _LOWEST = {"hidden_cosine": -1.0}
 _MARKERS = "os^v"
 _MAX_UPRIGHT = 6  # names that fit side by side
-_OFFSET = 0.12  # of ours to the left and the published to the right of a place that is only a name
+_ROOM = 0.6  # of the distance between two names, for the marks of one; shared by its lines, each with ours and theirs
 _PUBLISHED: dict[str, Any] = dict(
     fmt="D", color="0.25", markerfacecolor="white", markersize=5, capsize=2, linewidth=0.8, zorder=4
 )
@@ -54,7 +54,8 @@ def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequenc
     for (metric, rest), points in lines.items():
         points.sort(key=lambda point: point[0])  # a line goes along its axis, in whatever order its points were listed
         marker = _MARKERS[rests.index(rest) % len(_MARKERS)]
-        _draw_line(axes, metric, rest, points, marker=marker, is_joined=is_numeric)
+        shifts = None if is_numeric else _shifts(lines, (metric, rest), with_published=published is not None)
+        _draw_line(axes, metric, rest, points, marker=marker, shifts=shifts)
     if published is not None:
         label = f"published (n = {published.n}), 95 %\n{published.source.partition(',')[0]}"
         axes.errorbar([], [], [], label=label, **_PUBLISHED)
@@ -115,21 +116,39 @@ def _rest(definition: DistillationSweep, row: Comparison) -> str:
     return ", ".join(f"{name}={value}" for name, value in row.at.items() if name != setting) if setting else ""
 
 
+def _shifts(
+    lines: Mapping[tuple[str, str], Sequence[_Placed]], own: tuple[str, str], *, with_published: bool
+) -> dict[float, tuple[float, float]]:
+    """Return how far from each place ours and the published value of a line stand, so that no mark hides another."""
+    found = {}
+    for place, _row in lines[own]:
+        here = [key for key, points in lines.items() if any(place == other for other, _ in points)]
+        slot = _ROOM / len(here)
+        middle = (here.index(own) + 0.5) * slot - _ROOM / 2
+        apart = 0.2 * slot if with_published else 0.0
+        found[place] = (middle - apart, middle + apart)
+    return found
+
+
 def _draw_line(
-    axes: mpl.axes.Axes, metric: str, rest: str, points: Sequence[_Placed], *, marker: str, is_joined: bool
-) -> None:
+    axes: mpl.axes.Axes, metric: str, rest: str, points: Sequence[_Placed], *, marker: str,
+    shifts: Mapping[float, tuple[float, float]] | None,
+) -> None:  # fmt: skip
+    """Draw one line of points, joined if there are no ``shifts``, which move ours and theirs off their place."""
     arm, measure = metric.split(".")
-    colour, apart = style.COLOURS[arm], 0.0 if is_joined else _OFFSET
+    colour, is_joined = style.COLOURS[arm], shifts is None
+    moved = {place: (0.0, 0.0) for place, _row in points} if shifts is None else shifts
     for place, row in points:
-        axes.plot([place - apart] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
+        x = place + moved[place][0]
+        axes.plot([x] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
         if row.diverged:
-            style.note_diverged(axes, place, row.diverged, colour)
+            style.note_diverged(axes, x, row.diverged, colour)
         if row.theirs is not None:
             bars = style.published_bars(row.theirs.mean, 1.96 * row.theirs.standard_error)
-            axes.errorbar([place + apart], [row.theirs.mean], bars, **_PUBLISHED)
+            axes.errorbar([place + moved[place][1]], [row.theirs.mean], bars, **_PUBLISHED)
     label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
     axes.errorbar(
-        [place - apart for place, _row in points], [row.ours.mean for _place, row in points],
+        [place + moved[place][0] for place, _row in points], [row.ours.mean for _place, row in points],
         style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, 0.0)), fmt=marker,
         linestyle=_LINES[measure] if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
         label=f"{label}, {rest}" if rest else label, zorder=3,

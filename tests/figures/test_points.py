@@ -83,6 +83,23 @@ def test_the_metrics_of_a_single_point_stand_side_by_side() -> None:
     assert len(axes.get_xticks()) == len({row.metric for row in rows})
 
 
+def test_arms_at_one_name_hide_no_mark_of_one_another() -> None:
+    sweep = _sweep("loss")
+    quick = sweep.quickened()
+    assert isinstance(quick, DistillationSweep)
+    assert isinstance(quick.config, RunConfig)
+    findings = [
+        one._replace(metrics={"student_aux.accuracy": 0.3, "cross_aux.accuracy": 0.3}) for one in _findings(quick, 3)
+    ]
+    (axes,) = draw_points(sweep, compare_sweep(sweep, findings, base=quick.config), dataset="glyphs").axes
+    drawn = [
+        np.asarray(one.lines[0].get_xdata(), float) for one in axes.containers if isinstance(one, ErrorbarContainer)
+    ]
+    shared, cross = (x for x in drawn if len(x) > 1)
+    assert (np.abs(shared - cross) > 0.2).all()
+    assert (np.abs(shared - np.round(shared)) < 0.31).all()
+
+
 def test_published_values_are_drawn_only_where_they_are_compared() -> None:
     sweep = _sweep("width")
     quick = sweep.quickened()
