@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.distillation import RunConfig
 
 _Placed = tuple[float, Comparison]  # a point and its place on the axis
 
@@ -25,23 +26,32 @@ _PUBLISHED: dict[str, Any] = dict(
 )
 
 
-def draw_points(definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> Figure:
-    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % intervals, published values."""
-    crowded = len({_value(definition, row) for row in rows}) > _MAX_UPRIGHT and not _is_numeric(definition)
+def draw_points(
+    definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str, base: RunConfig | None = None
+) -> Figure:
+    """Draw every metric of a sweep against its axis: seeds as dots, means with 95 % intervals, published values.
+
+    ``base`` holds the settings that all points share, from which the rows say how they differ; by default those of the
+    definition.
+    """
+    crowded = len({_value(definition, row, base) for row in rows}) > _MAX_UPRIGHT and not _is_numeric(definition)
     with mpl.rc_context(style.paper(aspect=0.8 if crowded else 0.62)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
-        fill_panel(axes, definition, rows, dataset=dataset)
+        fill_panel(axes, definition, rows, dataset=dataset, base=base)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=2)
     return figure
 
 
-def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str) -> None:
+def fill_panel(
+    axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequence[Comparison], *, dataset: str,
+    base: RunConfig | None = None,
+) -> None:  # fmt: skip
     """Draw a sweep into ``axes``, without a legend but with labels for one; published values where rows have them."""
     axis = definition.axis
     published = definition.published if any(row.theirs is not None for row in rows) else None
     is_numeric = _is_numeric(definition)
-    values = [_value(definition, row) for row in rows]
+    values = [_value(definition, row, base) for row in rows]
     if axis.setting is None and len(set(values)) == 1:  # one point: its metrics stand side by side
         values = [_metric_name(row.metric) for row in rows]
     order = list(dict.fromkeys(values))
@@ -76,12 +86,12 @@ def fill_panel(axes: mpl.axes.Axes, definition: DistillationSweep, rows: Sequenc
     axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % interval")
 
 
-def _value(definition: DistillationSweep, row: Comparison) -> Any:
+def _value(definition: DistillationSweep, row: Comparison, base: RunConfig | None) -> Any:
     """Return where a point stands on its axis; without one, the settings that make the point."""
     setting = definition.axis.setting
     if setting is None:
         return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
-    return row.at.get(setting, getattr(definition.config, setting))
+    return row.at.get(setting, getattr(base or definition.config, setting))
 
 
 def _is_numeric(definition: DistillationSweep) -> bool:

@@ -102,7 +102,7 @@ def _draw_distillation(summary: ComparisonSummary) -> Figure:
     if isinstance(definition, DistillationSweep):
         from subtx_toy.figures.points import draw_points
 
-        return draw_points(definition, summary.rows, dataset=dataset)
+        return draw_points(definition, summary.rows, dataset=dataset, base=summary.base)
     from subtx_toy.figures.arms import draw_arms
 
     source = None if definition.published is None else definition.published.source

@@ -7,7 +7,9 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 from subtx_toy.figures.points import draw_points
+from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.results.comparison import TrialMetrics, compare_sweep
+from subtx_toy.results.comparison_table import ComparisonSummary
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
@@ -98,6 +100,23 @@ def test_arms_at_one_name_hide_no_mark_of_one_another() -> None:
     shared, cross = (x for x in drawn if len(x) > 1)
     assert (np.abs(shared - cross) > 0.2).all()
     assert (np.abs(shared - np.round(shared)) < 0.31).all()
+
+
+def test_the_point_of_the_base_stands_where_the_base_that_ran_has_it() -> None:
+    sweep = _sweep("num-aux")
+    base = sweep.config.changed({"num_aux": 126})
+    assert isinstance(base, RunConfig)
+    metrics = {"student_aux.accuracy": 0.3}
+    configs = [base.changed({"num_aux": num}) for num in (1, 3, 10)] + [base]
+    findings = [
+        TrialMetrics(RunConfig.parse(config.model_dump()), seed, metrics) for config in configs for seed in (0, 1)
+    ]
+    summary = ComparisonSummary(sweep, base, compare_sweep(sweep, findings, base=base), [])
+    draw = protocol_of(base).draw
+    assert draw is not None
+    (axes,) = draw(summary).axes
+    (line,) = (one for one in axes.containers if isinstance(one, ErrorbarContainer))
+    assert np.asarray(line.lines[0].get_xdata(), float).tolist() == [1, 3, 10, 126]
 
 
 def test_published_values_are_drawn_only_where_they_are_compared() -> None:
