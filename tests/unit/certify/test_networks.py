@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +140,8 @@ def test_nothing_is_certified_that_its_check_would_reject_for_its_size() -> None
     assert MAX_STORED_BOXES == limits.MAX_BOXES
 
 
-DESCRIPTION = """
-base = "base.safetensors"
-teacher = "teacher.safetensors"
-inputs = "inputs.safetensors"
-temperature = 1.5
-layers = [
-    {kind = "conv2d", stride = 2, padding = 1},
-    {kind = "tanh"},
-    {kind = "avg_pool2d", kernel = 2},
-    {kind = "flatten"},
-    {kind = "linear", name = "head.linear"},
-]
-"""
+PAGE = Path(__file__).parents[3] / "docs" / "certificates.md"
+(DESCRIPTION,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 @pytest.fixture
