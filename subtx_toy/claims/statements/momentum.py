@@ -10,7 +10,7 @@ import numpy as np
 from subtx_toy.claims.statements.descent import EVERY, MANY_STEPS, aligned
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.vocabulary.hypotheses import SEEN
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, SEEN
 from subtx_toy.theory.curvature import ggn_operator
 from subtx_toy.theory.error_polynomials import (
     first_crossing,
@@ -96,7 +96,7 @@ CLAIMS = (
         source="this package; Adam is positively homogeneous in its gradients, its step size and its eps",
         tolerance="REMAINDER_ORDER",
         evaluate=adam_steps,
-        hypotheses=(*MANY_STEPS, SEEN),
+        hypotheses=(*MANY_STEPS, SEEN, CURVED),
         every=EVERY,
     ),
 )

@@ -8,7 +8,7 @@ import torch
 from subtx_toy.claims.statements.descent import EVERY, MANY_STEPS
 from subtx_toy.claims.vocabulary.claim import Claim, Inequality, Outcome, order_checks, outcome
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
-from subtx_toy.claims.vocabulary.hypotheses import SEEN
+from subtx_toy.claims.vocabulary.hypotheses import CURVED, SEEN
 from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.claims.vocabulary.rays import ray_class
 from subtx_toy.problem import params as vectors
@@ -90,7 +90,7 @@ CLAIMS = (
         source="this package; claims C1, C1b and C5 with the student as the base",
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=restoring,
-        hypotheses=(*MANY_STEPS, SEEN),
+        hypotheses=(*MANY_STEPS, SEEN, CURVED),
         every=EVERY,
     ),
 )

@@ -8,6 +8,7 @@ import torch
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.theory.curvature import ggn_operator
@@ -30,9 +31,10 @@ def drawn(problem: Problem, *labels: str) -> torch.Tensor:
 
 def linear_problem() -> Problem:
     problem = SQUARED.build()
-    apply = problem.model.apply  # type: ignore[union-attr]
+    assert isinstance(problem.model, MLP)
     return Problem(
-        model=linearize(apply, problem.base_params), base_params=problem.base_params, inputs=problem.inputs,
+        model=linearize(problem.model.apply, problem.base_params), base_params=problem.base_params,
+        inputs=problem.inputs,
         distillation_loss=problem.distillation_loss, teacher_update=problem.teacher_update, eps=EPS, student_lr=LR,
     )  # fmt: skip
 
