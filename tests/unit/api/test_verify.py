@@ -26,7 +26,7 @@ def test_drawn_problems_give_a_short_text_that_begins_with_the_conclusion() -> N
     assert lines[0].startswith(
         f"{sum(one.verdict == 'holds' for one in found.verdicts.summaries)} of {len(CLAIMS)} claims hold"
     )
-    assert lines[-1] == "... 8 more lines: print(verification.table)"
+    assert lines[-1] == f"... {len(CLAIMS) - 9} more lines: print(verification.table)"
     assert found.passed
     assert found._repr_html_().startswith(f"<p>{lines[0]}</p><table>")
     assert list(found.to_frame()["id"]) == [one["id"] for one in found.document()["claims"]]

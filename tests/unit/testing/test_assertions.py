@@ -221,35 +221,20 @@ def test_the_same_warning_is_shown_once() -> None:
     assert len(caught) == 1
 
 
-@pytest.mark.parametrize("id", CLAIMS)
+MANY_STEPS = ("C23", "C24", "C25", "C26", "C27", "C28", "C29", "C30", "C31")
+
+
+# Roundings of many steps are measured by many more: one of these claims stands for all.
+@pytest.mark.parametrize(
+    "id", [id if id not in MANY_STEPS or id == "C27" else pytest.param(id, marks=pytest.mark.slow) for id in CLAIMS]
+)
 def test_every_claim_can_be_asserted_and_fails_on_a_student_that_flees(id: str) -> None:
     # A student that flees is seen by every claim that looks at the student it is given.
     problem = dataclasses.replace(GENERIC, loss="kl").build()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", testing.HypothesisWarning)
         testing.assert_claim(id, problem)
-        if id in (
-            "C1",
-            "C1b",
-            "C2",
-            "C3",
-            "C4",
-            "C4b",
-            "C5",
-            "C7",
-            "C8",
-            "C15",
-            "C16",
-            "C23",
-            "C24",
-            "C25",
-            "C26",
-            "C27",
-            "C28",
-            "C29",
-            "C30",
-            "C31",
-        ):
+        if id in ("C1", "C1b", "C2", "C3", "C4", "C4b", "C5", "C7", "C8", "C15", "C16", *MANY_STEPS):
             with pytest.raises(AssertionError, match=f"^{id} is violated: "):
                 testing.assert_claim(id, problem, student=scaled(-1.0))
 
