@@ -20,7 +20,7 @@ from subtx_toy.tolerances import MIN_SEEDS
 CURVES = ("alignment", "restoring", "function_cosine")
 """Curves against the step that are summarised and drawn."""
 
-_ALL_UP_TO, _NUM_AFTER = 20, 20  # steps of a curve that are kept: all at first, then some evenly spaced in their log
+_ALL_UP_TO, _NUM_AFTER = 100, 20  # steps of a curve that are kept: all at first, then some evenly spaced in their log
 
 _MEANS = ("alignment", "function_cosine", "distance", "fraction", "predicted_fraction")
 
