@@ -21,6 +21,7 @@ from subtx_toy.claims.instance import given
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
 from subtx_toy.files.input_file import read_input
+from subtx_toy.problem.named import NAMED
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
@@ -195,8 +196,8 @@ def _built(problem: Problem | SavedNetwork | str) -> Problem | SavedNetwork | st
     """Return the problem that a name, a file or a factory stands for; mnist-teacher, to be trained, stays a name."""
     if not isinstance(problem, str) or problem == TEACHER:
         return problem
-    if not problem.endswith(".toml") and ":" not in problem and problem not in names():
-        known = [*names(), TEACHER]
+    if not problem.endswith(".toml") and ":" not in problem and problem not in (*names(), *NAMED):
+        known = [*names(), *NAMED, TEACHER]
         expected = f"{', '.join(known)}, a TOML file or a factory as module:name or file.py:name"
         raise InputError(f"problem: expected {expected}, got {problem!r}{nearest(problem, known)}")
     if problem.endswith(".toml") and is_network(values := read_toml(Path(problem), what="problem")):

@@ -180,10 +180,11 @@ def verify(
     *,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _done: None,
+    visit: Callable[[Instance, Evidence], None] = lambda _instance, _evidence: None,
 ) -> Verdicts:
     """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
 
-    ``seed`` is of the search for violations of driven claims.
+    ``seed`` is of the search for violations of driven claims; ``visit`` sees each problem once it is judged.
     """
     start = time.process_time()
     summaries = [Summary(claim) for claim in claims]
@@ -192,6 +193,7 @@ def verify(
         for summary in summaries:
             if instance.index % summary.claim.every == 0:
                 summary.judge(instance, evidence)
+        visit(instance, evidence)
         progress(done)
     for summary in summaries:
         summary.settle(seed=seed)

@@ -6,13 +6,16 @@ import contextlib
 import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
-from subtx_toy.cli.options import JSON
+from subtx_toy.cli.options import FILE, JSON, writable
+from subtx_toy.errors import InputError
+from subtx_toy.files.atomic import replacing
 from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_INSTANCES, MAX_SEED
 
@@ -27,17 +30,33 @@ if TYPE_CHECKING:
 )
 @click.option("--instances", type=click.IntRange(1, MAX_INSTANCES), help="Problems to draw. [default: 200]")
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of the draws.")
+@click.option("--module", metavar="FILE:NAME", help="Your factory; the same as PROBLEM.")
+@click.option("--seeds", metavar="SEEDS", help="Call the factory for each, as factory(seed); such as 0:200.")
+@click.option("--csv", "csv_file", type=FILE, callback=writable, help="Write every rung: eps, predicted, observed ...")
+@click.option("--latex", "latex_file", type=FILE, callback=writable, help="The same as a LaTeX table.")
+@click.option("--figure", type=FILE, callback=writable, help="Draw margins, and the alignment of a given problem.")
 @JSON
 @click.option("--list", "only_list", is_flag=True, help="Print the claims with their hypotheses and sources, and stop.")
 def verify(
-    problem: str | None, *, chosen: str | None, instances: int | None, seed: int, as_json: bool, only_list: bool
+    problem: str | None,
+    *,
+    chosen: str | None,
+    instances: int | None,
+    seed: int,
+    module: str | None,
+    seeds: str | None,
+    csv_file: Path | None,
+    latex_file: Path | None,
+    figure: Path | None,
+    as_json: bool,
+    only_list: bool,
 ) -> int:
     """Check the one-step claims: predicted, observed, verdict.
 
-    Without PROBLEM, small random problems are drawn. PROBLEM is a TOML file with the fields of a drawn problem, or a
-    function that returns a Problem, as module:factory or file.py:factory. A claim is `holds`, `violated`, `not
-    applicable` where a hypothesis fails, or `undecided` where rounding decides. For a bound of your own, a function
-    under subtx_toy.claim, the smallest counterexample is searched.
+    Without PROBLEM, small random problems are drawn. PROBLEM is a TOML file with the fields of a drawn problem, a
+    function that returns a Problem, as module:factory or file.py:factory, or the name welch, a net of eight
+    parameters. A claim is `holds`, `violated`, `not applicable` where a hypothesis fails, or `undecided` where rounding
+    decides. For a bound of your own, a function under subtx_toy.claim, the smallest counterexample is searched.
 
     The worst margin is the smallest signed slack (rhs - lhs) / (|lhs| + |rhs|) over all checks of a claim, in [-1, 1].
     Controls are students that must fail: each has a constructed problem on which it does, and its rate of failure
@@ -54,9 +73,29 @@ def verify(
     if only_list:
         _print_list(find_claims(chosen), as_json=as_json)
         return 0
+    if problem is not None and module is not None:
+        raise InputError("--module cannot be combined with PROBLEM: both name the problem")
+    if figure is not None and figure.suffix not in (".png", ".pdf", ".svg"):
+        raise InputError(f"figure: expected a name ending in .png, .pdf or .svg, got {str(figure)!r}")
     # A model that prints does not do so into the document.
     with working() as display, contextlib.redirect_stdout(sys.stderr):
-        found = verify_claims(problem, instances=instances, claims=chosen, seed=seed, progress=display["progress"])
+        found = verify_claims(
+            problem or module,
+            instances=instances,
+            claims=chosen,
+            seed=seed,
+            seeds=seeds,
+            rungs=csv_file is not None or latex_file is not None,
+            progress=display["progress"],
+        )
+        for path, text in ((csv_file, found.csv), (latex_file, found.latex)):
+            if path is not None:
+                with replacing(path, what="file") as file:
+                    file.write(text().encode())
+        if figure is not None:
+            from subtx_toy.figures.style import save
+
+            save(found.plot(), figure)
     if as_json:
         echo(json_text(found.document()))
     else:

@@ -22,8 +22,8 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.curvature import curvature_per_input
 from subtx_toy.theory.taylor.ball import Ball
+from subtx_toy.theory.taylor.enclosures import Enclosures
 from subtx_toy.theory.taylor.operations import Unbounded
-from subtx_toy.theory.taylor.ranges import Enclosures
 
 CONFIDENCE = 0.95
 """Of an interval, by default."""

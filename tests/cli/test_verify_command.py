@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.claims.registry import CLAIMS
 
 BOUNDS = """
 from subtx_toy.claims.vocabulary.claim import Inequality
@@ -70,13 +71,13 @@ def test_json_is_one_document_with_every_claim_and_control(capsys: pytest.Captur
     assert code == 0, err
     document = json.loads(out)
     assert [one["id"] for one in document["claims"]][:3] == ["C1", "C1b", "C2"]
-    assert len(document["claims"]) == 17
+    assert len(document["claims"]) == len(CLAIMS)
     for one in document["claims"]:
         assert one["verdict"] in ("holds", "not applicable", "undecided")
         assert one["applicable"] <= one["instances"] <= 12
         assert one["worst_margin"] is None or one["worst_margin"] >= 0
     assert document["checks_per_second"] > 0
-    assert len(document["controls"]) == 14
+    assert len(document["controls"]) >= 24
     assert all(one["failed_as_it_must"] for one in document["controls"])
     assert all(0 <= one["interval"][0] <= one["interval"][1] <= 1 for one in document["controls"])
     assert "12 problems" in err
@@ -128,7 +129,7 @@ def test_list_prints_statements_hypotheses_and_sources(capsys: pytest.CaptureFix
     assert "C7c: Any three times differentiable loss" in out
     assert "arXiv:2507.14805" in out
     code, out, _ = _run(["--list", "--json"], capsys)
-    assert len(json.loads(out)) == 17
+    assert len(json.loads(out)) == len(CLAIMS)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +149,23 @@ def test_bad_usage_exits_2(arguments: list[str], sentence: str, capsys: pytest.C
     assert code == 2
     assert out == ""
     assert sentence in " ".join(err.split())
+
+
+def test_a_factory_with_seeds_writes_its_rungs_and_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "seeded.py").write_text(FACTORY.replace("small():", "small(seed=0):"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    words = ["--module", "seeded.py:small", "--seeds", "0:2", "--claims", "C1", "--csv", "r.csv", "--latex", "r.tex"]
+    code, out, _ = _run([*words, "--figure", "r.png", "--json"], capsys)
+    assert code == 0
+    assert (json.loads(out)["instances"], len(json.loads(out)["rungs"])) == (2, 12)
+    assert len((tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()) == 13
+    assert r"\bottomrule" in (tmp_path / "r.tex").read_text(encoding="utf-8")
+    assert (tmp_path / "r.png").read_bytes()[:4] == b"\x89PNG"
+    code, _, err = _run(["welch", "--module", "seeded.py:small"], capsys)
+    assert code == 2
+    assert "--module cannot be combined with PROBLEM" in err
+    code, _, err = _run(["welch", "--claims", "C1", "--figure", "r.txt"], capsys)
+    assert code == 2
+    assert "expected a name ending in .png, .pdf or .svg" in err

@@ -30,7 +30,7 @@ def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[s
             printed = capsys.readouterr().out
             assert printed == (shown if next_language == "text" else "")
             num_shown += bool(printed)
-    assert num_shown == 6
+    assert num_shown == 8
 
 
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]

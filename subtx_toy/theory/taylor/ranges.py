@@ -9,87 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
-from subtx_toy.problem import derivatives
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.theory import linearization
-from subtx_toy.theory.taylor.ball import Ball, bilinear
-from subtx_toy.theory.taylor.functions import softmax
-from subtx_toy.theory.taylor.jet import Jet
+from subtx_toy.theory.taylor.enclosures import DERIVATIVE_AGREES, ROUNDED, Enclosures, require_same
 from subtx_toy.theory.taylor.operations import Unbounded
 from subtx_toy.theory.taylor.tape import Tape
 
-_DERIVATIVE_AGREES = 1e-6  # relative, of v by autograd against the traced operations: a detached branch is off by all
-_ROUNDED = 0.01  # of v, that its enclosure without any range may be wide
 _UP, _DOWN, _REFINED = 8, 16, 4  # factors of 4 above the start, of 16 below it, and halvings in between
 _START = 0.25  # of the distance that the teacher or the student moves
-
-
-class Enclosures:
-    """Enclosures of a problem's outputs on the teacher's ray, from one tape.
-
-    Args:
-        problem: in float64.
-        v: J dT, ``[n, k]``.
-
-    Raises:
-        Unbounded: naming what has no enclosure.
-    """
-
-    def __init__(self, problem: Problem, v: Float[Tensor, "n k"]) -> None:
-        problem.require_float64()
-        self._problem, self._v = problem, v
-        self._tape = Tape.of(problem.distilled, problem.base_params)
-        slope, size = self.outputs(0.0).first, float(v.norm())
-        rounding = float(slope.rad.norm())
-        if not rounding <= _ROUNDED * size:
-            raise Unbounded(f"so deep a model: its rounding alone is enclosed by {rounding / size:.2g} of J dT")
-        if not float((slope.mid - v).norm()) <= _DERIVATIVE_AGREES * size + rounding:
-            raise Unbounded("what autograd differentiates otherwise than the outputs change")
-        _compared(self._tape, problem.distilled, problem.base_params, problem.teacher_update)
-
-    @cached_property
-    def jacobian_norm(self) -> float:
-        """The Frobenius norm of J over all distilled outputs of all inputs, one backward pass each; no 1/n."""
-        outputs, pull_back = derivatives.pull_back(self._problem.distilled, self._problem.base_params)
-        basis = torch.eye(outputs.numel(), dtype=outputs.dtype).view(-1, *outputs.shape)
-        return math.sqrt(sum(float(vectors.inner(row, row)) for row in map(pull_back, basis)))
-
-    @property
-    def kinked(self) -> bool:
-        """Whether the model has kinks: an enclosure then ends at the first one on the ray."""
-        return self._tape.kinked
-
-    def outputs(self, eps: float) -> Jet:
-        """Enclose the distilled outputs at base + s dT and their derivatives in s, for all s in [0, eps]."""
-        return self._tape.along(self._problem.base_params, self._problem.teacher_update, eps)
-
-    def slopes(self, eps: float) -> Jet:
-        """Enclose dl/dz(f_base, f(base + s dT)), a function of the target alone, without its value at s = 0.
-
-        Raises:
-            Unbounded: if the loss is neither squared error nor kl.
-        """
-        loss, z = self._problem.distillation_loss, self.outputs(eps)
-        if loss.formula == "squared_error":
-            return -z
-        if loss.formula != "kl":
-            raise Unbounded(f"the distillation loss {loss.name!r}")
-        return -softmax(z.scaled(1 / loss.temperature), -1).scaled(1 / loss.temperature)
-
-    def alignment_bend(self, eps: float) -> Ball:
-        """Enclose the second derivative of the alignment, a''(s) = -mean_n v_n . (dl/dz)''(s), for s in [0, eps]."""
-        bend = self.slopes(eps).second
-        total = bilinear(lambda a, b: (a * b).sum(), Ball.exact(-self._v), bend, terms=bend.mid.numel())
-        return total.scaled(1 / len(self._v))
 
 
 @dataclass(frozen=True)
@@ -141,11 +75,11 @@ def falling_step(problem: Problem, student_update: Params, alignment: float) -> 
     try:
         slope = tape.along(problem.base_params, student_update, 0.0).first
         gap, rounding = abs(float(slope.mid) + alignment), float(slope.rad)
-        if not rounding <= _ROUNDED * alignment:
+        if not rounding <= ROUNDED * alignment:
             raise Unbounded(f"so deep a model: its rounding alone is enclosed by {rounding / alignment:.2g} of g . dS")
-        if not gap <= _DERIVATIVE_AGREES * alignment + rounding:
+        if not gap <= DERIVATIVE_AGREES * alignment + rounding:
             raise Unbounded("what autograd differentiates otherwise than the trait loss changes")
-        _compared(tape, problem.trait_value, problem.base_params, student_update)
+        require_same(tape, problem.trait_value, problem.base_params, student_update)
 
         def holds(step: float) -> bool:
             bend = tape.along(problem.base_params, student_update, step).second
@@ -154,19 +88,6 @@ def falling_step(problem: Problem, student_update: Params, alignment: float) -> 
         return _largest(holds, _START * unit)
     except Unbounded as error:
         return ProvedRange(None, f"no bound is known for {error}")
-
-
-def _compared(tape: Tape, function: Callable[[Params], Tensor], base: Params, direction: Params) -> None:
-    """Compare the operations with the function itself elsewhere on the ray."""
-    unit = 1 / float(vectors.norm(direction))
-    for part in (_START, _START / 64, _START / 4096):
-        try:
-            differs = tape.differs(function, vectors.axpy(part * unit, direction, base))
-        except Unbounded:
-            continue
-        if differs:
-            raise Unbounded("what the model computes outside of the operations that were recorded")
-        return
 
 
 def _largest(holds: Callable[[float], bool], start: float) -> ProvedRange:
