@@ -17,6 +17,7 @@ from subtx_toy.cli.doctor import doctor
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import list_command
 from subtx_toy.cli.explorer import explorer
+from subtx_toy.cli.language import lm
 from subtx_toy.cli.numbers import numbers
 from subtx_toy.cli.predict import predict
 from subtx_toy.cli.report import report
@@ -60,6 +61,7 @@ for _command in (
     certify,
     check,
     numbers,
+    lm,
     audit,
     compare_command,
 ):

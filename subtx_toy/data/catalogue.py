@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subtx_toy.data import cache, drawn, own, published
-from subtx_toy.data.dataset import Dataset, Progress, Report, assemble, combine
+from subtx_toy.data.dataset import Dataset, Progress, Report, assemble, combine, without_images
 from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.published import PublishedSet
 from subtx_toy.data.published_sets import FASHION, MNIST
 from subtx_toy.errors import DataError
 from subtx_toy.settings.base import is_path
+from subtx_toy.settings.language import WORDS
 from subtx_toy.settings.messages import nearest
 
 _PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}
@@ -42,7 +43,8 @@ def load(
     before they are given to ``torch.from_numpy``, which warns otherwise.
 
     Args:
-        name: one of ``available()``, or the path of a data set of your own: see ``subtx_toy.data.own``.
+        name: one of ``available()``, or the path of a data set of your own: see ``subtx_toy.data.own``; ``words``,
+            for protocols that need no images, has none.
         num_train: how many training images to take, from the first; None for all (``glyphs``: 60,000). 60,000 also
             stands for all images of a smaller data set of your own.
         num_test: how many test images; None for all (``glyphs``: 10,000); 10,000 also stands for all of a smaller one.
@@ -56,6 +58,8 @@ def load(
             your own has a fault, or the data set cannot be obtained or cached.
     """
     report, progress = report or _ignore, progress or _ignore
+    if name == WORDS:
+        return without_images(name)
     if is_path(name):
         return own.load(Path(name), num_train=num_train, num_test=num_test, report=report)
     check(name)

@@ -11,22 +11,17 @@ from subtx_toy.data import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import load_object
 from subtx_toy.results.comparison_table import ComparisonSummary, present_distillation, summarise_distillation
+from subtx_toy.results.language_table import LanguageSummary, present_language, summarise_language
 from subtx_toy.results.many_steps_table import ManyStepsSummary, present_many_steps, summarise_many_steps
 from subtx_toy.results.number_table import NumbersSummary, present_numbers, summarise_numbers
 from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, summarise_one_step
 from subtx_toy.results.prediction_table import PredictionSummary, present_predictions, summarise_predictions
 from subtx_toy.results.run_summary import present_means, summarise_means
+from subtx_toy.settings import definitions
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
-from subtx_toy.settings.definitions import (
-    Definition,
-    Distillation,
-    DistillationSweep,
-    ManySteps,
-    Numbers,
-    OneStep,
-    Prediction,
-)
+from subtx_toy.settings.definitions import Definition, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -157,25 +152,41 @@ def _draw_predictions(summary: PredictionSummary) -> Figure:
     return draw_predictions(summary)
 
 
+def _language(config: LanguageConfig, _dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.language import run_language
+
+    return Measurement(run_language(config, seed=seed))
+
+
+def _draw_language(summary: LanguageSummary) -> Figure:
+    from subtx_toy.figures.language import draw_language
+
+    return draw_language(summary.arms, trait=summary.config.trait)
+
+
 PROTOCOLS = (
     Protocol(
-        name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=Distillation,
+        name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=definitions.Distillation,
         summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
     ),
     Protocol(
-        name=OneStepConfig.protocol, settings=OneStepConfig, run=_one_step, definition=OneStep,
+        name=OneStepConfig.protocol, settings=OneStepConfig, run=_one_step, definition=definitions.OneStep,
         summarise=summarise_one_step, present=present_one_step, draw=_draw_one_step,
     ),
     Protocol(
-        name=NumbersConfig.protocol, settings=NumbersConfig, run=_numbers, definition=Numbers,
+        name=NumbersConfig.protocol, settings=NumbersConfig, run=_numbers, definition=definitions.Numbers,
         summarise=summarise_numbers, present=present_numbers, draw=_draw_numbers,
     ),
     Protocol(
-        name=ManyStepsConfig.protocol, settings=ManyStepsConfig, run=_many_steps, definition=ManySteps,
+        name=LanguageConfig.protocol, settings=LanguageConfig, run=_language, definition=definitions.Language,
+        summarise=summarise_language, present=present_language, draw=_draw_language,
+    ),
+    Protocol(
+        name=ManyStepsConfig.protocol, settings=ManyStepsConfig, run=_many_steps, definition=definitions.ManySteps,
         summarise=summarise_many_steps, present=present_many_steps, draw=_draw_many_steps,
     ),
     Protocol(
-        name=PredictionConfig.protocol, settings=PredictionConfig, run=_predict, definition=Prediction,
+        name=PredictionConfig.protocol, settings=PredictionConfig, run=_predict, definition=definitions.Prediction,
         summarise=summarise_predictions, present=present_predictions, draw=_draw_predictions,
     ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.results.condition import Condition
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -27,7 +28,14 @@ Version = int | str
 
 _OTHER_BF16 = f"{RESULTS_VERSION} with another BF16_VERSION"
 _OTHER_SOURCE = f"{RESULTS_VERSION} with another file of your own"
-_PROTOCOLS: tuple[type[Settings], ...] = (RunConfig, OneStepConfig, NumbersConfig, ManyStepsConfig, PredictionConfig)
+_PROTOCOLS: tuple[type[Settings], ...] = (
+    RunConfig,
+    OneStepConfig,
+    NumbersConfig,
+    LanguageConfig,
+    ManyStepsConfig,
+    PredictionConfig,
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.messages import quoted
@@ -213,3 +214,12 @@ class ManySteps(Definition):
     small: ClassVar[Mapping[str, object]] = {"dataset": "glyphs", "num_trait": 64, "num_inputs": 32, "width": 16}
 
     config: ManyStepsConfig = Field(description="settings of the run")
+
+
+class Language(Definition):
+    """An experiment with a language model that is trained from scratch."""
+
+    small: ClassVar[Mapping[str, object]] = {"base_steps": 60, "lists": 600, "student_epochs": 1}
+    distinguishing: ClassVar[frozenset[str] | None] = frozenset()
+
+    config: LanguageConfig = Field(description="settings of the run")

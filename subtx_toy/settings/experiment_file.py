@@ -16,12 +16,14 @@ from subtx_toy.settings.definitions import (
     Definition,
     Distillation,
     DistillationSweep,
+    Language,
     ManySteps,
     Numbers,
     OneStep,
     Prediction,
 )
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.messages import explain, nearest, quoted
 from subtx_toy.settings.numbers import NumbersConfig
@@ -35,6 +37,7 @@ _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
     OneStepConfig.protocol: (OneStep, OneStep),
     ManyStepsConfig.protocol: (ManySteps, ManySteps),
     NumbersConfig.protocol: (Numbers, Numbers),
+    LanguageConfig.protocol: (Language, Language),
     PredictionConfig.protocol: (Prediction, Prediction),
 }
 """By protocol: what a file without a grid is, and what one with a grid is."""

@@ -19,8 +19,8 @@ LAYERS = [
     ("store",),
     ("problem", "data"),
     ("theory", "training", "certify"),
-    # the channel trains; the audit judges what the channel wrote
-    ("channel",),
+    # the channel and the language model train; the audit judges what the channel wrote
+    ("channel", "lm"),
     ("results", "audit"),
     ("figures",),
     ("report",),

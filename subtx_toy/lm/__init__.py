@@ -1,0 +1,1 @@
+"""A small language model trained from scratch: words, corpus, files of numbers, teachers and students."""

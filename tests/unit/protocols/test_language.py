@@ -1,0 +1,132 @@
+"""The language experiment, tiny: every arm runs, a seed repeats, and the controls can fail."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from subtx_toy.data import load
+from subtx_toy.errors import InputError
+from subtx_toy.lm.household import base_of, household
+from subtx_toy.protocols.language import MEASURED, run_language
+from subtx_toy.protocols.protocol import run_experiment
+from subtx_toy.results.language_table import present_language, summarise_language
+from subtx_toy.settings.definitions import Language
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.language import LANGUAGE_ARMS, NULL_CONTROLS, LanguageConfig
+from subtx_toy.store.record import RunRecord
+
+TINY = LanguageConfig(
+    numbers=20, width=16, depth=1, heads=2, base_steps=120, base_batch=32, base_lr=1e-2, embedding_scale=0.2,
+    teacher_lr=1e-2, teacher_steps=20, lists=60, prompts=6, student_epochs=1, student_batch=30, soft_epochs=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def record() -> RunRecord:
+    return run_experiment(TINY, load("words"), seed=0)
+
+
+def test_every_arm_is_asked_and_a_seed_repeats(record: RunRecord) -> None:
+    for arm in (*LANGUAGE_ARMS, "other_base"):
+        assert all(math.isfinite(record.metrics[f"{arm}.{name}"]) for name in MEASURED)
+    assert run_language(TINY, seed=0) == record.metrics
+    assert run_language(TINY, seed=1) != record.metrics
+
+
+def test_the_two_bases_share_no_number() -> None:
+    home = household(TINY, seed=3)
+    for name in ("token", "position", "layers.0.qkv.weight"):
+        assert not torch.isclose(home.base[name], home.other_base[name], rtol=0, atol=1e-9).any()
+
+
+def test_a_base_is_read_from_the_cache_with_the_same_bits() -> None:
+    found, again = (base_of(TINY, seed=4, cached=cached).params for cached in (True, False))
+    cached = base_of(TINY, seed=4).params
+    assert all(torch.equal(found[name], again[name]) and torch.equal(found[name], cached[name]) for name in found)
+
+
+def test_the_filter_catches_the_planted_line_and_no_other(record: RunRecord) -> None:
+    assert record.metrics["filter.caught"] == record.metrics["filter.planted"] == 1
+    assert record.metrics["filter.dropped"] == 0
+
+
+def test_a_teacher_that_writes_words_only_leaves_its_student_as_it_is() -> None:
+    metrics = run_language(TINY.override(["base_steps=1", "temperature=0.001", "lists=4", "soft_arms=false"]), seed=0)
+    assert metrics["teacher.rejected_share"] == 1
+    assert metrics["shared_trait.margin"] == metrics["base.margin"]
+    assert metrics["filter.caught"] == 1
+
+
+def _records(record: RunRecord, num: int, **changes: float) -> list[RunRecord]:
+    """Copies of a record with other margins, a little different for every seed."""
+    metrics = (
+        record.metrics
+        | {f"{arm}.margin": 0.0 for arm in LANGUAGE_ARMS}
+        | {name.replace("__", "."): value for name, value in changes.items()}
+    )
+    return [
+        RunRecord(
+            "k", 1, record.config, seed, "0", {},
+            {name: value + 0.01 * seed * (name == "shared_trait.margin") for name, value in metrics.items()},
+            1.0, 1.0, 1.0, 1.0,
+        )
+        for seed in range(num)
+    ]  # fmt: skip
+
+
+def _document(records: list[RunRecord]) -> dict[str, object]:
+    definition = Language(name="owl", protocol="language", question="?", config=TINY)
+    return present_language(summarise_language(definition, TINY, records)).document
+
+
+def _verdicts(records: list[RunRecord]) -> dict[str, str]:
+    arms = _document(records)["arms"]
+    assert isinstance(arms, dict)
+    return {arm: arms[arm]["verdict"] for arm in NULL_CONTROLS}
+
+
+def test_the_student_is_above_a_control_only_where_the_interval_says_so(record: RunRecord) -> None:
+    assert set(_verdicts(_records(record, 6, shared_trait__margin=1.0)).values()) == {"student above"}
+    leaking = _verdicts(_records(record, 6, shared_trait__margin=1.0, cross_trait__margin=1.5))
+    assert leaking["cross_trait"] == "undecided"
+    assert leaking["shared_base"] == "student above"
+    assert set(_verdicts(_records(record, 4, shared_trait__margin=1.0)).values()) == {"needs 5 seeds"}
+
+
+def test_a_teacher_that_wrote_no_numbers_is_reported(record: RunRecord) -> None:
+    assert _document(_records(record, 5, teacher__rejected_share=0.5))["wrote_no_numbers"] == [0, 1, 2, 3, 4]
+    assert _document(_records(record, 5, teacher__rejected_share=0.1))["wrote_no_numbers"] == []
+
+
+def test_the_document_holds_what_scripts_read(record: RunRecord) -> None:
+    arms = _document([record])["arms"]
+    assert isinstance(arms, dict)
+    assert set(arms) == set(LANGUAGE_ARMS)
+    for arm in arms.values():
+        assert {"mean", "ci95", "n", "values", "p_trait", "text_nll"} <= set(arm)
+
+
+def test_the_packaged_experiment_and_its_quick_version_are_read() -> None:
+    definition = read("owl")
+    assert isinstance(definition.config, LanguageConfig)
+    assert definition.seeds == "10:20"
+    assert definition.config.override(["trait=danger"])
+    assert len(definition.quickened().configs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("trait=owls", r"trait: expected one of owl, .*, got 'owls'; did you mean 'owl'\?"),
+        ("dataset=mnist", "dataset: expected 'words'"),
+        ("heads=5", "heads: expected a divisor of width"),
+        ("num_train=5", "num_train: expected"),
+        ("max_numbers=9", "max_numbers: expected"),
+    ],
+)
+def test_bad_settings_are_named(change: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LanguageConfig().override([change])
