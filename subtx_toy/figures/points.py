@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from subtx_toy.figures import style
 from subtx_toy.results.comparison import Comparison
@@ -20,6 +21,7 @@ _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
 _LOWEST = {"hidden_cosine": -1.0}
 _MARKERS = "os^v"
 _MAX_UPRIGHT = 6  # names that fit side by side
+_NUDGE = 3.0  # points between the bars of lines at one place of an axis of numbers
 _ROOM = 0.6  # of the distance between two names, for the marks of one; shared by its lines, each with ours and theirs
 _PUBLISHED: dict[str, Any] = dict(
     fmt="D", color="0.25", markerfacecolor="white", markersize=5, capsize=2, linewidth=0.8, zorder=4
@@ -64,8 +66,9 @@ def fill_panel(
     for (metric, rest), points in lines.items():
         points.sort(key=lambda point: point[0])  # a line goes along its axis, in whatever order its points were listed
         marker = _MARKERS[rests.index(rest) % len(_MARKERS)]
+        nudge = _NUDGE * (list(lines).index((metric, rest)) - (len(lines) - 1) / 2) if is_numeric else 0.0
         shifts = None if is_numeric else _shifts(lines, (metric, rest), with_published=published is not None)
-        _draw_line(axes, metric, rest, points, marker=marker, shifts=shifts)
+        _draw_line(axes, metric, rest, points, marker=marker, shifts=shifts, nudge=nudge)
     if published is not None:
         label = f"published (n = {published.n}), 95 %\n{published.source.partition(',')[0]}"
         axes.errorbar([], [], [], label=label, **_PUBLISHED)
@@ -142,15 +145,22 @@ def _shifts(
 
 def _draw_line(
     axes: mpl.axes.Axes, metric: str, rest: str, points: Sequence[_Placed], *, marker: str,
-    shifts: Mapping[float, tuple[float, float]] | None,
+    shifts: Mapping[float, tuple[float, float]] | None, nudge: float,
 ) -> None:  # fmt: skip
-    """Draw one line of points, joined if there are no ``shifts``, which move ours and theirs off their place."""
+    """Draw one line of points, joined if there are no ``shifts``, which move ours and theirs off their place.
+
+    ``nudge`` moves ours to the right on the page, in points, so that bars at one place do not hide one another.
+    """
     arm, measure = metric.split(".")
     colour, is_joined = style.COLOURS[arm], shifts is None
     moved = {place: (0.0, 0.0) for place, _row in points} if shifts is None else shifts
+    figure = axes.figure.get_figure(root=True)
+    assert figure is not None
+    transform = axes.transData + ScaledTranslation(nudge / 72, 0, figure.dpi_scale_trans)
     for place, row in points:
         x = place + moved[place][0]
-        axes.plot([x] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1)
+        axes.plot([x] * len(row.values), row.values, ".", color=colour, alpha=0.4, markersize=4, zorder=1,
+                  transform=transform)  # fmt: skip
         if row.diverged:
             style.note_diverged(axes, x, row.diverged, colour)
         if row.theirs is not None:
@@ -161,5 +171,5 @@ def _draw_line(
         [place + moved[place][0] for place, _row in points], [row.ours.mean for _place, row in points],
         style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, 0.0)), fmt=marker,
         linestyle=_LINES[measure] if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
-        label=f"{label}, {rest}" if rest else label, zorder=3,
+        label=f"{label}, {rest}" if rest else label, zorder=3, transform=transform,
     )  # fmt: skip
