@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from subtx_toy.api.results import results
     from subtx_toy.api.run import run
     from subtx_toy.api.run_result import Run
+    from subtx_toy.api.scores import audit_scores
     from subtx_toy.api.stored import archive_trials, compare_results, delete_trials, failed_trials, merge_stores
+    from subtx_toy.api.stream import AuditStream, audit_stream
     from subtx_toy.api.sweep import named_sweep, preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
     from subtx_toy.api.verify import Verification, verify
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MLP",
     "Audit",
+    "AuditStream",
     "Certificate",
     "Check",
     "Compare",
@@ -88,6 +91,8 @@ __all__ = [
     "__version__",
     "archive_trials",
     "audit",
+    "audit_scores",
+    "audit_stream",
     "certify",
     "check",
     "claim",
@@ -133,7 +138,9 @@ _ROOMS = {
     "api.results": "results",
     "api.run": "run",
     "api.run_result": "Run",
+    "api.scores": "audit_scores",
     "api.stored": "archive_trials compare_results delete_trials failed_trials merge_stores",
+    "api.stream": "AuditStream audit_stream",
     "api.sweep": "named_sweep preview sweep",
     "api.sweep_result": "Preview Sweep",
     "api.verify": "Verification verify",

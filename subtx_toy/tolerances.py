@@ -171,3 +171,11 @@ order, 1/8 for |z - y|^2.5, 1/4 for a kink of the gradient."""
 ROUTES_AGREE = 1e-8
 """Relative to the teacher's update: displacements of many steps by eigenvectors of the kernel, by Lanczos and by
 products with G. At most 4e-12 over a hundred drawn problems and 300 steps, where Lanczos stops at 1e-11."""
+
+FP32_SYMMETRY = 1e-4
+"""Relative to the largest entry, how far a covariance that was summed in single precision may be from symmetric, and
+how far below 0 its eigenvalues: a million products of size 1, each rounded by 6e-8."""
+
+FP32_EVIDENCE = 2e-4
+"""Relative, logarithms of wealth after hundreds of lines along a direction whose honest part is taken out by a
+covariance that was summed in single precision; one line more or less is 2e-3 of them."""

@@ -10,7 +10,7 @@ from docs.pages.text import NOTE
 GROUPS: dict[str, tuple[str, ...]] = {
     "Run and look": ("run", "sweep", "preview", "results", "report", "Run", "Sweep", "Preview"),
     "Predict and prove": ("verify", "certify", "check", "Verification", "Certificate", "Check"),
-    "Detect": ("audit", "Audit", "Trait", "Examples"),
+    "Detect": ("audit", "Audit", "audit_stream", "AuditStream", "audit_scores", "Trait", "Examples"),
     "State a problem": (
         "Problem", "ProblemSpec", "MLP", "ModuleFunction", "Loss", "kl", "squared_error", "reverse_kl",
         "probability_squared_error", "cosine_distance", "smooth_loss", "TraitLoss", "cross_entropy_trait", "squared_error_trait",

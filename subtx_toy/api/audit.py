@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from subtx_toy import __version__
+from subtx_toy.api.audit_setup import AuditSetup
 from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL
 from subtx_toy.audit.document import audit_document
-from subtx_toy.audit.examination import FileMeasurement, measure_file, scorer_of
+from subtx_toy.audit.examination import FileMeasurement, measure_file
 from subtx_toy.audit.power import SCORE_LEVEL
-from subtx_toy.audit.questions import questions
-from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
 from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
 from subtx_toy.audit.verdict import NOT_FOUND, FileVerdict, judge
-from subtx_toy.channel.checkpoints import load_checkpoint
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.number_file import Header, NumberFile
-from subtx_toy.channel.prompts import data_behind, prompt_inputs
+from subtx_toy.channel.number_file import Header
 from subtx_toy.channel.teachers import read_pairs, train_student
-from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.checksum import sha256_of
@@ -43,23 +39,25 @@ class Audit(Shown):
     """What a file of numbers shows of its writer.
 
     Attributes:
-        file: the audited file; ``base`` the checkpoint that a student would start from.
-        header: the file's.
+        file: the audited file; ``base`` the checkpoint that a student would start from, None for a file of scores.
+        header: the file's; None for a file of scores.
         judgement: the verdict, of the file and trait by trait.
         measured: what it rests on.
         probes: what a student of the whole file shows of each trait, in [0, 1]; None where none was trained.
         provenance: checksums of the files, and the version of the package.
         pictures: the prompts of the lines that say most, uint8 ``[28, 28]`` by index.
+        remarks: notes on the file that come before those on the verdict.
     """
 
     file: Path
-    base: Path
-    header: Header
+    base: Path | None
+    header: Header | None
     judgement: FileVerdict
     measured: FileMeasurement
     probes: dict[str, float] | None
     provenance: Mapping[str, str | None] = field(default_factory=dict)
     pictures: Mapping[int, np.ndarray] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
     @property
     def verdict(self) -> str:
@@ -83,11 +81,12 @@ class Audit(Shown):
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of ``subtx-toy audit``."""
-        return {"file": str(self.file), "base": str(self.base), **self._content}
+        base = None if self.base is None else str(self.base)
+        return {"file": str(self.file), "base": base, **self._content}
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        found = audit_document(self.judgement, self.measured, self.header, probes=self.probes)
+        found = audit_document(self.judgement, self.measured, self.header, probes=self.probes, notes=self.remarks)
         return found | {"provenance": dict(self.provenance)}
 
     def to_frame(self) -> Any:
@@ -119,12 +118,12 @@ class Audit(Shown):
 
     def __str__(self) -> str:
         content = self._content
-        fit = content["fit"]
+        fit, unit = content["fit"], "line" if self.header is None else "number"
         return "\n".join(
             [
                 wrapped(self.verdict),
                 wrapped(
-                    f"{content['numbers']} numbers; excess log loss {_number(fit['excess_log_loss'])} nats per number, "
+                    f"{content['numbers']} {unit}s; excess log loss {_number(fit['excess_log_loss'])} nats per {unit}, "
                     f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
                     f"divergence from the base at least {_number(content['moved']['divergence'])}"
                 ),
@@ -146,7 +145,7 @@ class Audit(Shown):
                 _number(row["efficient_z"], ".2f"),
                 _number(row["fisher_cosine"], ".3f"),
                 _number(row["reference"]["threshold"], ".3f"),
-                f"{_number(row['student']['base_shows'], '.3f')} to {_number(row['student']['shows'], '.3f')}",
+                _shows(row["student"]),
                 _number(row["probe"], ".3f"),
                 row["verdict"] + self._reason(row),
             ]
@@ -164,6 +163,11 @@ class Audit(Shown):
             return f": p is not below {SCORE_LEVEL:g}"
         bound = row["reference"]["threshold"]
         return ": too few benign fine-tunes for a bound" if bound is None else ": its cosine is not above the bound"
+
+
+def _shows(student: Mapping[str, Any]) -> str:
+    base, own = student["base_shows"], student["shows"]
+    return "" if base is None and own is None else f"{_number(base, '.3f')} to {_number(own, '.3f')}"
 
 
 def _number(value: float | None, form: str = ".3g") -> str:
@@ -194,36 +198,30 @@ def audit(
     Raises:
         InputError: if a file cannot be read or is not valid, or there is no such trait.
     """
-    read, start = NumberFile(Path(file)), load_checkpoint(Path(base))
-    given = None if reference is None else load_reference(Path(reference), start)
-    read.check()  # a malformed line is reported before the slow fine-tunes start
-    loader = partial(load, data_dir=data_dir, report=report, progress=progress)
-    shown, images = data_behind(read.header.prompts, start, loader)
-    inputs = prompt_inputs(read.header.prompts, shown)
-    tested = questions(traits, start.model, start.params, images)
-    ensemble = given or usual_reference(start, images, num_reference, progress=progress)
-    axes, nets = split_reference(ensemble)
-    scorer = scorer_of(start, tested, axes, read.header.law, inputs)
+    found = AuditSetup.of(
+        file, base, traits, reference, num_reference, data_dir=data_dir, report=report, progress=progress
+    )
+    read, start, tested, scorer = found.read, found.start, found.tested, found.scorer
     probes = [question.probe for question in tested]
-    measured = measure_file(read, scorer, probes, keep=top)
+    measured = measure_file(read, scorer, probes, keep=top, progress=progress)
     values = ReferenceValues.nothing([question.name for question in tested])
     if measured.measurement.informative:
-        values = measure_reference(nets, scorer, tested, read.header, shown, measured.num_moved, progress=progress)
+        size = measured.num_moved
+        values = measure_reference(found.nets, scorer, tested, read.header, found.shown, size, progress=progress)
     judgement = judge(measured, tested, values, [measure(start.params) for measure in probes])
     shows = None
     if probe:
         order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=_MAX_PROBED)
-        student = train_student(start.model, start.params, inputs, pairs, Recipe(epochs=3), order)
+        student = train_student(start.model, start.params, scorer.inputs, pairs, Recipe(epochs=3), order)
         shows = {question.name: question.probe(student) for question in tested}
     provenance = {
         "file_sha256": read.sha256(),
         "base": Path(base).name,
         "base_sha256": sha256_of(Path(base)),
-        "reference": "made for this base, and cached" if reference is None else Path(reference).name,
-        "reference_sha256": None if reference is None else sha256_of(Path(reference)),
+        **found.reference,
         "subtx_toy": __version__,
     }
-    pictures = _pictures(measured, inputs)
+    pictures = _pictures(measured, scorer.inputs)
     return Audit(Path(file), Path(base), read.header, judgement, measured, shows, provenance, pictures)
 
 

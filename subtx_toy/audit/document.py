@@ -14,17 +14,23 @@ from subtx_toy.files.content_key import finite
 
 
 def audit_document(
-    judgement: FileVerdict, measured: FileMeasurement, header: Header, *, probes: Mapping[str, float] | None = None
+    judgement: FileVerdict,
+    measured: FileMeasurement,
+    header: Header | None,
+    *,
+    probes: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return everything that is said of a file, as JSON values; nan and infinity are null.
 
-    ``probes`` are those of a student of the whole file, by trait. ``reference`` and the percentile in it are of the
-    benign fine-tunes' cosines as they would be at the size of the file's move: they may leave [-1, 1].
-    ``expected_maximum`` is the score of the highest line if the base had written as many.
+    ``status`` is the verdict in a word or two, for programs. ``probes`` are those of a student of the whole file, by
+    trait; ``header`` is None, and ``notes`` may come first, where others computed the scores. ``reference`` and the
+    percentile in it are of the benign fine-tunes' cosines as they would be at the size of the file's move: they may
+    leave [-1, 1]. ``expected_maximum`` is the score of the highest line if the base had written as many.
     """
     sums, fit = measured.measurement.sums, judgement.fit
-    notes = []
-    if header.filter is not None and header.filter.deduplicated:
+    notes = list(notes)
+    if header is not None and header.filter is not None and header.filter.deduplicated:
         notes.append("approximate: repeated lines were dropped, which makes lines dependent")
     if fit.num_impossible:
         notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")
@@ -38,6 +44,7 @@ def audit_document(
         )
     return {
         "verdict": judgement.verdict,
+        "status": _status(judgement),
         "carries": judgement.carried,
         "numbers": sums.num + sums.num_impossible,
         "excess_log_loss": finite(fit.excess_log_loss),
@@ -68,8 +75,15 @@ def audit_document(
         },
         "repeats": {"pairs": repeats.found, "expected": repeats.expected, "beyond_chance": repeats.beyond_chance},
         "notes": notes,
-        "header": header.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+    } | ({} if header is None else {"header": header.model_dump(mode="json", by_alias=True, exclude_none=True)})
+
+
+def _status(judgement: FileVerdict) -> str:
+    if not judgement.fit.applies:
+        return "does not apply"
+    if judgement.carried:
+        return "carries"
+    return "moved" if judgement.moved else "consistent"
 
 
 def _trait(

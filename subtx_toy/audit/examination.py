@@ -19,6 +19,7 @@ from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile, Piece
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import Pairs
+from subtx_toy.data.dataset import Progress
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs
 
@@ -91,7 +92,9 @@ class FileMeasurement:
     expected_maxima: tuple[float, ...] = ()
 
 
-def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, keep: int = 10) -> FileMeasurement:
+def measure_file(
+    file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, keep: int = 10, progress: Progress | None = None
+) -> FileMeasurement:
     """Read a file once, a piece at a time, and measure it."""
     sums, tops = ScoreSums(len(scorer.directions.names)), [TopLines(keep) for _ in probes]
     sample, lines = Sample(), LineSample()
@@ -101,6 +104,8 @@ def measure_file(file: NumberFile, scorer: Scorer, probes: Sequence[Probe], *, k
             top.add(piece, scored.scores[:, index])
         sample.add(piece, scored.possible)
         lines.add(piece)
+        if progress is not None:
+            progress("reading the file", sums.num + sums.num_impossible, None, "numbers")
     chosen = sample.numbers()
     size = reference_size(len(chosen.numbers))
     pairs = Pairs(chosen.prompts[:size], chosen.numbers[:size])

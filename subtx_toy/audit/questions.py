@@ -16,6 +16,7 @@ from subtx_toy.channel.model import head_logits
 from subtx_toy.channel.traits import Examples, Trait, checked_examples
 from subtx_toy.channel.traits import trait as trait_of
 from subtx_toy.data import Dataset
+from subtx_toy.data.dataset import Progress
 from subtx_toy.errors import InputError
 from subtx_toy.files.arrays import AnnouncedArray, announced, npz_members
 from subtx_toy.files.input_file import open_input
@@ -42,10 +43,19 @@ def question(text: str, model: MLP, base: Params, dataset: Dataset) -> Question:
     return Question(str(taught.name), direction, trait_probe(taught, model, dataset), source)
 
 
-def questions(texts: Iterable[str], model: MLP, base: Params, dataset: Dataset) -> list[Question]:
+def questions(
+    texts: Iterable[str], model: MLP, base: Params, dataset: Dataset, *, progress: Progress | None = None
+) -> list[Question]:
     """Return the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``."""
     named = {text if text.endswith(".npz") else str(trait_of(text).name): text for text in texts}
-    return [question(text, model, base, dataset) for text in named.values()]
+    found = []
+    for text in named.values():
+        if progress is not None:
+            progress("learning the traits", len(found), len(named), "traits")
+        found.append(question(text, model, base, dataset))
+    if progress is not None:
+        progress("learning the traits", len(found), len(named), "traits")
+    return found
 
 
 def _lesson(examples: Examples, dataset: Dataset) -> Examples:

@@ -10,6 +10,7 @@ Reference: Rao 1948, Proc. Cambridge Phil. Soc. 44, 50-57.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -76,29 +77,56 @@ class Scorer:
 
     def add(self, piece: Piece, sums: ScoreSums) -> Scored:
         """Add a piece of a file to ``sums`` and score its numbers; a prompt that comes again is computed once."""
+        scores = np.zeros((len(piece.numbers), len(self.directions.names)))
+        possible = np.zeros(len(piece.numbers), np.bool_)
+        for block in self.blocks(piece):
+            scores[block.index], possible[block.index] = block.add_to(sums)
+        return Scored(scores, possible)
+
+    def blocks(self, piece: Piece) -> Iterator[Block]:
+        """Yield the numbers of a piece by blocks of prompts, with the law at the base and its tangents."""
         prompts, places = np.unique(piece.prompts, return_inverse=True)
         order = np.argsort(places, kind="stable")
         starts = np.searchsorted(places[order], np.arange(len(prompts) + 1))
-        scores = np.zeros((len(piece.numbers), len(self.directions.names)))
-        possible = np.zeros(len(piece.numbers), np.bool_)
         for index in batches(len(prompts), _PROMPTS):
             mine = order[starts[index[0]] : starts[index[-1] + 1]]
-            x = self.inputs.gather(prompts[index])
             local = torch.from_numpy(places[mine] - index[0])
-            scores[mine], possible[mine] = self._add(x, local, torch.from_numpy(piece.numbers[mine]), sums)
-        return Scored(scores, possible)
+            x = self.inputs.gather(prompts[index])
+            z, v = number_tangents(self.model, self.base, self.directions, x)
+            log_p = self.law.log_probabilities(z)
+            allowed = torch.isfinite(log_p)  # nowhere in a row where the law leaves the prompt no number
+            p = log_p.exp().masked_fill(~allowed, 0.0)
+            log_p = log_p.masked_fill(~allowed, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask
+            v = (v - (p * v).sum(-1, keepdim=True)) / self.law.temperature  # centred under p    [r, n, k]
+            yield Block(mine, local, torch.from_numpy(piece.numbers[mine]), p, log_p, allowed, v)
 
-    def _add(
-        self, x: Float[Tensor, "n d"], places: Int[Tensor, " c"], numbers: Int[Tensor, " c"], sums: ScoreSums
-    ) -> tuple[Float[np.ndarray, "c r"], Bool[np.ndarray, " c"]]:
-        z, v = number_tangents(self.model, self.base, self.directions, x)
-        log_p = self.law.log_probabilities(z)
-        allowed = torch.isfinite(log_p)  # nowhere in a row where the law leaves the prompt no number
-        p = log_p.exp().masked_fill(~allowed, 0.0)
-        log_p = log_p.masked_fill(~allowed, 0.0)  # 0 log 0 = 0; impossible numbers are left out by the mask below
+
+class Block(NamedTuple):
+    """Numbers of some prompts.
+
+    Attributes:
+        index: which of their piece.
+        places: the prompt of each, a row of the law.
+        numbers: the numbers.
+        p: the law at the base, 0 for what is not ``allowed``.
+        log_p: its logarithm, with 0 for what is not.
+        allowed: what may come.
+        v: the slope of log p along each direction.
+    """
+
+    index: Int[np.ndarray, " c"]
+    places: Int[Tensor, " c"]
+    numbers: Int[Tensor, " c"]
+    p: Float[Tensor, "n k"]
+    log_p: Float[Tensor, "n k"]
+    allowed: Bool[Tensor, "n k"]
+    v: Float[Tensor, "r n k"]
+
+    def add_to(self, sums: ScoreSums) -> tuple[Float[np.ndarray, "c r"], Bool[np.ndarray, " c"]]:
+        """Add the numbers to ``sums``; return their scores, and which are possible."""
+        p, log_p, allowed, v, places, numbers = self.p, self.log_p, self.allowed, self.v, self.places, self.numbers
         possible = allowed[places, numbers]
-        counts = torch.zeros(len(x)).index_add_(0, places[possible], torch.ones(int(possible.sum())))
-        v = (v - (p * v).sum(-1, keepdim=True)) / self.law.temperature  # centred under p    [r, n, k]
+        counts = torch.zeros(len(p)).index_add_(0, places[possible], torch.ones(int(possible.sum())))
         weighted = (v * (p * counts[:, None]).sqrt()).flatten(1)
         s = v[:, places, numbers] * possible  # the score of each number                          [r, c]
         entropy = -(p * log_p).sum(-1)
