@@ -48,7 +48,7 @@ def questions(
 ) -> list[Question]:
     """Return the questions of several texts, each trait once however it is spelt: ``relabel`` is ``relabel:4:9``."""
     named = {text if text.endswith(".npz") else str(trait_of(text).name): text for text in texts}
-    found = []
+    found: list[Question] = []
     for text in named.values():
         if progress is not None:
             progress("learning the traits", len(found), len(named), "traits")

@@ -80,7 +80,7 @@ class Scorer:
         scores = np.zeros((len(piece.numbers), len(self.directions.names)))
         possible = np.zeros(len(piece.numbers), np.bool_)
         for block in self.blocks(piece):
-            scores[block.index], possible[block.index] = block.add_to(sums)
+            scores[block.members], possible[block.members] = block.add_to(sums)
         return Scored(scores, possible)
 
     def blocks(self, piece: Piece) -> Iterator[Block]:
@@ -105,7 +105,7 @@ class Block(NamedTuple):
     """Numbers of some prompts.
 
     Attributes:
-        index: which of their piece.
+        members: which of their piece.
         places: the prompt of each, a row of the law.
         numbers: the numbers.
         p: the law at the base, 0 for what is not ``allowed``.
@@ -114,7 +114,7 @@ class Block(NamedTuple):
         v: the slope of log p along each direction.
     """
 
-    index: Int[np.ndarray, " c"]
+    members: Int[np.ndarray, " c"]
     places: Int[Tensor, " c"]
     numbers: Int[Tensor, " c"]
     p: Float[Tensor, "n k"]

@@ -101,7 +101,7 @@ def read_stream(file: NumberFile, scorer: Scorer, *, level: float) -> StreamMeas
         tilts = tilts or Tilts.of(scorer, piece)
         increments = np.zeros((len(piece.numbers), *process.log_wealth.shape))
         for block in scorer.blocks(piece):
-            increments[block.index] = tilts.increments(block)
+            increments[block.members] = tilts.increments(block)
             block.add_to(sums)
         starts = np.unique(piece.lines, return_index=True)[1]  # lines are in order
         if process.add(np.add.reduceat(increments, starts, axis=0)):

@@ -10,8 +10,8 @@ import pytest
 
 from paper_figs import many_steps
 from paper_figs.tables.exported import read_trials
-from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.results.committed_ranks import PATH
+from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.results.many_steps_table import students_of
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.experiment_file import read
@@ -27,7 +27,7 @@ def _short(value: float) -> str:
 
 def _rank_row(one: dict[str, Any]) -> str:
     def cells(rho: str, ends: str) -> list[str]:
-        if one[rho] is None or one["name"] == "num_aux" and rho != "rho":
+        if one[rho] is None or (one["name"] == "num_aux" and rho != "rho"):
             return ["", ""]
         return [_short(one[rho]), f"{_short(one[ends][0])} to {_short(one[ends][1])}"]
 
