@@ -59,9 +59,9 @@ class Unit(NamedTuple):
         """Enclose the derivatives at z + step over 1, 2 and 6, from what is known at z."""
         assert self.sixth is not None
         slope, bend = self.near(z, first, second, step)
-        third = self.sixth(value + step * slope, slope, bend)
         if not step.abs_upper() < _SHORT:
-            return slope, bend, third
+            return slope, bend, self.sixth(self.value(z + step), slope, bend)
+        third = self.sixth(value + step * slope, slope, bend)
         moved = 3 * third * step
         return first + step * (2 * second + moved), second + moved, third
 
