@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from itertools import starmap
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -73,7 +74,7 @@ def toml_page() -> str:
             "[Sweeps](../sweeps.md) walks through one.\n",
             "## Drawn problem\n",
             "`subtx-toy verify FILE.toml` and `subtx-toy certify FILE.toml` read it; in Python it is `st.ProblemSpec`.\n",
-            table(["key", "default", "what it is"], _problem_rows()),
+            "\n".join(starmap(entry, _problem_rows())),
             "## Filter rules\n",
             "`subtx-toy numbers filter --rules FILE.toml` reads them.\n",
             fields(FilterRules),
@@ -92,13 +93,24 @@ _PLAN = [
 
 
 def fields(kind: type[BaseModel], *, without: set[str] | None = None) -> str:
-    """Return the table of a model's fields; three columns still fit on a phone."""
+    """Return the fields of a model as a list of definitions, which fits on a phone: key, default, what it is and takes."""
     chosen = {name: field for name, field in kind.model_fields.items() if name not in (without or set())}
-    rows = [
-        (f"`{name}`", _default(field), f"{cell(field.description)}. Takes {cell(phrase(field))}.")
+    return "\n".join(
+        entry(name, _default(field), f"{cell(field.description)}. Takes {cell(phrase(field))}.")
         for name, field in chosen.items()
-    ]
-    return table(["key", "default", "what it is"], rows)
+    )
+
+
+def entry(name: str, default: str, text: str) -> str:
+    """Return one definition.
+
+    >>> print(entry("width", "`256`", "units. Takes an integer."))
+    `width`, by default `256`
+    : Units. Takes an integer.
+    <BLANKLINE>
+    """
+    head = f"`{name}`, {default}" if default in ("required", "none", "empty") else f"`{name}`, by default {default}"
+    return f"{head}\n: {text[0].upper()}{text[1:]}\n"
 
 
 def _default(field: FieldInfo) -> str:
@@ -107,6 +119,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value in ({}, []) or isinstance(value, BaseModel):
         return "none"
+    if value == "":
+        return "empty"
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 6 else code(value)
 
 
@@ -116,7 +130,7 @@ def _problem_rows() -> Iterator[tuple[str, str, str]]:
         default = field.default
         takes = "one of " + ", ".join(WORDS[field.name]) if field.name in WORDS else _NOUNS[type(default)]
         yield (
-            f"`{field.name}`",
+            field.name,
             code(list(default) if isinstance(default, tuple) else default),
             f"{_mentioned(field.name, described)} Takes {takes}.",
         )

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.comparison import NOT_COMPARED, Comparison
 from subtx_toy.results.number_table import NumberArm
 
@@ -26,7 +27,7 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
     """
     comparable = all(row.verdict != NOT_COMPARED for row in rows)
     with mpl.rc_context(style.paper()):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
         axes.annotate("chance", (1.0, 0.1), xycoords=("axes fraction", "data"), xytext=(0, 2),
@@ -75,7 +76,7 @@ _TRAITS = {
 def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dataset: str) -> Figure:
     """Draw trait and accuracy, one arm per row and one panel per kind of prompts: seeds, means, 95 % intervals."""
     with mpl.rc_context(style.paper(aspect=0.36 + 0.26 * len(arms))):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         panels = figure.subplots(len(arms), 2, sharey=True, squeeze=False)
         for (prompts, rows), (left, right) in zip(arms.items(), panels, strict=True):
             for place, row in enumerate(rows):

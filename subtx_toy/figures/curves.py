@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
 """By ``<arm>.accuracy`` or ``<arm>.loss``: one curve per seed, as records hold them."""
@@ -25,7 +26,7 @@ def draw_curves(curves: Curves) -> Figure:
     found = {name.partition(".")[0] for name in curves}
     arms = [arm for arm in style.COLOURS if arm in found] + sorted(found - style.COLOURS.keys())
     with mpl.rc_context(style.paper(aspect=0.5)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         panels = figure.subplots(1, 2)
         for axes, measure in zip(panels, ("accuracy", "loss"), strict=True):
             for arm in arms:
@@ -42,7 +43,7 @@ def draw_curves_of_points(points: Mapping[str, Curves], *, arm: str) -> Figure:
     shown = dict(list(points.items())[:MAX_POINTS])
     colours = mpl.colormaps[_POINT_COLOURS](np.linspace(0, 0.9, len(shown)))
     with mpl.rc_context(style.paper(aspect=0.6)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         panels = figure.subplots(1, 2)
         for axes, measure in zip(panels, ("accuracy", "loss"), strict=True):
             for (name, curves), colour in zip(shown.items(), colours, strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.many_steps_table import ManyStepsSummary, Student
 
 _CURVES = {
@@ -25,7 +26,7 @@ def draw_many_steps(summary: ManyStepsSummary) -> Figure:
         return _thresholds(summary)
     with mpl.rc_context(style.paper(aspect=0.45)):
         width, height = mpl.rcParams["figure.figsize"]
-        figure = Figure(figsize=(1.6 * width, 1.6 * height), layout="constrained")
+        figure = Picture(figsize=(1.6 * width, 1.6 * height), layout="constrained")
         panels = figure.subplots(1, len(_CURVES))
         for axes, (name, label) in zip(panels, _CURVES.items(), strict=True):
             for place, student in enumerate(summary.students):
@@ -60,7 +61,7 @@ def _thresholds(summary: ManyStepsSummary) -> Figure:
         groups.setdefault((one.config.optimizer, one.config.momentum), []).append(one)
     with mpl.rc_context(style.paper(aspect=0.45)):
         width, height = mpl.rcParams["figure.figsize"]
-        figure = Figure(figsize=(1.6 * width, 1.6 * height), layout="constrained")
+        figure = Picture(figsize=(1.6 * width, 1.6 * height), layout="constrained")
         panels = figure.subplots(1, len(groups), squeeze=False)[0]
         for axes, ((rule, beta), students) in zip(panels, groups.items(), strict=True):
             limit = first_crossing(beta)[0] if rule == "heavy_ball" else nesterov_crossing(beta)

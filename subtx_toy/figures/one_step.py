@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.one_step_table import StartSummary
 
 _MAX_LINEAR = 10.0  # changes up to which the window's panel has a linear axis
@@ -25,7 +26,7 @@ def draw_one_step(starts: Sequence[StartSummary], over_lr: dict[str, np.ndarray]
     shared = by_init.get("shared")
     num_seeds = (shared or starts[0]).values["alignment"].shape[1]
     with mpl.rc_context(style.paper(aspect=0.9)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.subplots(2, 2).ravel()
         if shared is not None:
             prediction = _middle(shared.values["predicted_alignment"])

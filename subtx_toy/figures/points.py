@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
@@ -38,7 +39,7 @@ def draw_points(
     """
     crowded = len({_value(definition, row, base) for row in rows}) > _MAX_UPRIGHT and not _is_numeric(definition)
     with mpl.rc_context(style.paper(aspect=0.8 if crowded else 0.62)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         fill_panel(axes, definition, rows, dataset=dataset, base=base)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=2)

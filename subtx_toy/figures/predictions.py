@@ -6,6 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.prediction_table import LABELS, NAIVE, TARGET, PredictionSummary
 
 _COLUMNS = 3
@@ -16,7 +17,7 @@ def draw_predictions(summary: PredictionSummary) -> Figure:
     rows = -(-len(LABELS) // _COLUMNS)
     with mpl.rc_context(style.paper(aspect=0.75)):
         width, _ = mpl.rcParams["figure.figsize"]
-        figure = Figure(figsize=(width, 0.42 * width * rows), layout="constrained")
+        figure = Picture(figsize=(width, 0.42 * width * rows), layout="constrained")
         panels = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
         for axes, name in zip(panels, LABELS, strict=False):
             _fill(axes, summary, name)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.cells import Cell, order
 from subtx_toy.results.plot_data import Layout, heat_map, importance
 
@@ -26,7 +27,7 @@ def draw_lines(layout: Layout, *, label: str) -> Figure:
     The limits of an axis of shares are 0 and 1; seeds that diverged are counted in the picture.
     """
     with mpl.rc_context(style.paper(aspect=0.62)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         is_joined = layout.scale != "category"
         for number, line in enumerate(layout.lines):
@@ -85,7 +86,7 @@ def draw_map(cells: Sequence[Cell], *, x: str | None, by: str | None, label: str
     for (first, second), cell in found.items():
         values[rows.index(second), columns.index(first)] = cell.estimate.mean if cell.estimate.n else np.nan
     with mpl.rc_context(style.paper(aspect=0.7)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         is_share = cells[0].metric.endswith("accuracy")
         image = axes.imshow(
@@ -115,7 +116,7 @@ def draw_parallel(cells: Sequence[Cell], *, label: str) -> Figure:
     means = np.array([cell.estimate.mean for cell in kept])
     low, span = means.min(), max(np.ptp(means), 1e-300)
     with mpl.rc_context(style.paper(aspect=0.6)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         for index in np.argsort(means):
             cell, height = kept[index], (means[index] - low) / span
