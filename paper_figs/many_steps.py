@@ -16,7 +16,7 @@ from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from subtx_toy.figures import style
 from subtx_toy.figures.many_steps import draw_many_steps
-from subtx_toy.figures.points import draw_points, fill_panel
+from subtx_toy.figures.points import draw_points
 from subtx_toy.figures.predictions import draw_predictions
 from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.results.many_steps_table import ManyStepsSummary, students_of
@@ -37,25 +37,11 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results" / "many-steps"
 STEPS = (1, 30, 300)
 
 
-def lazy_students() -> Figure:
-    """Draw accuracy against the output scale, and against width for plain and linearised models."""
-    with mpl.rc_context(style.paper(aspect=0.5)):
-        width, height = mpl.rcParams["figure.figsize"]
-        figure = Figure(figsize=(1.6 * width, 1.6 * height), layout="constrained")
-        for axes, name in zip(figure.subplots(1, 2), ("lazy-rich", "linear-width"), strict=True):
-            definition = read(name)
-            assert isinstance(definition, DistillationSweep)
-            rows = compare_sweep(definition, read_trials(RESULTS / f"{name}.csv"))
-            fill_panel(axes, definition, rows, dataset="mnist")
-            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="x-small", ncols=2)
-    return figure
-
-
-def linearised() -> Figure:
-    """Draw the reference protocol with plain and linearised models."""
-    definition = read("linearized")
+def sweep(name: str) -> Figure:
+    """Draw a sweep of the reference protocol with lazy or linearised models."""
+    definition = read(name)
     assert isinstance(definition, DistillationSweep)
-    return draw_points(definition, compare_sweep(definition, read_trials(RESULTS / "linearized.csv")), dataset="mnist")
+    return draw_points(definition, compare_sweep(definition, read_trials(RESULTS / f"{name}.csv")), dataset="mnist")
 
 
 def predictors() -> Figure:
@@ -129,8 +115,8 @@ def _document(name: str) -> dict[str, Any]:
 
 
 FIGURES = {
-    "lazy": lazy_students,
-    "linearized": linearised,
+    "lazy": lambda: sweep("lazy-rich"),
+    "linearized": lambda: sweep("linearized"),
     "predictors": predictors,
     "curves": lambda: many_steps("many-steps"),
     "thresholds": lambda: many_steps("thresholds"),

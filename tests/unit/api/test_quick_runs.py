@@ -118,10 +118,19 @@ def test_quick_settings_leave_the_full_ones_alone() -> None:
         assert not set(map(repr, definition.configs())) & set(map(repr, definition.quickened().configs()))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "docs/results/sweeps").glob("*.csv")))
+FULL = {
+    path.stem: path
+    for folder in ("sweeps", "many-steps")
+    for path in sorted((ROOT / "docs/results" / folder).glob("*.csv"))
+    if path.stem in SHOWN
+}
+"""The committed trials of full runs."""
+
+
+@pytest.mark.parametrize("name", FULL)
 def test_the_full_runs_show_it(name: str) -> None:
     definition = read(name)
-    findings = read_trials(ROOT / "docs/results/sweeps" / f"{name}.csv")
+    findings = read_trials(FULL[name])
     trials = [(one.config.model_dump(), one.seed, dict(one.metrics)) for one in findings]
     shown = [one for one in SHOWN[name] if not one.than]  # the full sweeps trained no controls
     varied = {key for table in definition.grid for key in table}
