@@ -77,6 +77,7 @@ def fill_panel(
         axes.set_xscale("log" if axis.scale == "log" else "linear")
         axes.set_xticks(sorted(set(places)), [f"{place:g}" for place in sorted(set(places))])
         axes.minorticks_off()
+        axes.set_xlim(_limits(places, log=axis.scale == "log"))
     else:
         is_crowded = len(order) > _MAX_UPRIGHT
         names = [str(value).replace("_", "\n") for value in order] if axis.setting else order
@@ -96,6 +97,16 @@ def _value(definition: DistillationSweep, row: Comparison, base: RunConfig | Non
     if setting is None:
         return "\n".join(f"{name}={value}" for name, value in row.at.items()) or "base"
     return row.at.get(setting, getattr(base or definition.config, setting))
+
+
+def _limits(places: Sequence[float], *, log: bool) -> tuple[float, float]:
+    """Return where an axis of numbers begins and ends, with room for marks that are moved a little off their place."""
+    low, high = min(places), max(places)
+    if log:
+        room = (high / low) ** 0.05 if high > low else 2.0
+        return low / room, high * room
+    room = 0.05 * (high - low) if high > low else 1.0
+    return low - room, high + room
 
 
 def _is_numeric(definition: DistillationSweep) -> bool:

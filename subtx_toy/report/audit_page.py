@@ -122,9 +122,13 @@ def _moved(document: Document) -> str:
 def _carries(name: str, trait: Document, reference: int) -> str:
     return (
         f"It moved towards a net that {trait_in_words(name)}: the chance of such a score from the base is "
-        f"{_number(trait['p_value_holm'])}, and its Fisher cosine, {_number(trait['fisher_cosine'])}, is above "
+        f"{_chance(trait['p_value_holm'])}, and its Fisher cosine, {_number(trait['fisher_cosine'])}, is above "
         f"{_number(trait['reference']['threshold'])}, what {reference} honest fine-tunes allow."
     )
+
+
+def _chance(p_value: float | None) -> str:
+    return "below 1e-300" if p_value == 0 else _number(p_value)
 
 
 def audit_page(document: Document, *, name: str, level: float, pictures: Pictures | None = None) -> str:

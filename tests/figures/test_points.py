@@ -119,6 +119,24 @@ def test_the_point_of_the_base_stands_where_the_base_that_ran_has_it() -> None:
     assert np.asarray(line.lines[0].get_xdata(), float).tolist() == [1, 3, 10, 126]
 
 
+@pytest.mark.parametrize("name", ["num-aux", "init-scale", "distill-epochs"])
+def test_every_mark_of_an_axis_of_numbers_is_inside_the_panel(name: str) -> None:
+    sweep = _sweep(name)
+    quick = sweep.quickened()
+    assert isinstance(quick, DistillationSweep)
+    assert isinstance(quick.config, RunConfig)
+    rows = compare_sweep(sweep, _findings(quick, 2), base=quick.config)
+    figure = draw_points(sweep, rows, dataset="glyphs", base=quick.config)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    room = axes.get_window_extent()
+    for line in axes.lines:
+        if line.get_marker() in ("o", "s", ".") and np.size(line.get_xdata()):
+            x = line.get_transform().transform(line.get_xydata())[:, 0]
+            assert (room.x0 + 2 < x).all()
+            assert (x < room.x1 - 2).all()
+
+
 def test_published_values_are_drawn_only_where_they_are_compared() -> None:
     sweep = _sweep("width")
     quick = sweep.quickened()

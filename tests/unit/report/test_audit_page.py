@@ -60,6 +60,12 @@ def test_each_verdict_has_words_reasons_and_next_steps(state: dict[str, bool], t
         assert text.replace("'", "&#39;") in page
 
 
+def test_a_chance_that_rounds_to_zero_is_not_called_zero() -> None:
+    found = document(carries=True, moved=True)
+    found["traits"][TRAIT]["p_value_holm"] = 0.0
+    assert "the chance of such a score from the base is below 1e-300" in plain_words(found).reasons[1]
+
+
 def test_what_does_not_apply_is_no_acquittal() -> None:
     assert "Do not read this as an acquittal." in plain_words(document(applies=False)).steps
 
