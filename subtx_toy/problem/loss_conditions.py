@@ -17,6 +17,7 @@ from subtx_toy.tolerances import ALIGNMENT_FLOOR_UNITS, DERIVATIVE_DIFFERS, LOSS
 _MAX_ROWS = 64
 _STEPS = tuple(4.0**-power for power in range(3, 10))  # of the outputs' size
 _CENTRAL = 2.0**-16
+_FAR_TARGETS = (0.01, 1.0, 16.0)  # of the outputs' size
 
 
 def gradient_fault(loss: Loss, outputs: Float[Tensor, "n k"]) -> str:
@@ -34,6 +35,39 @@ def agreement_fault(loss: Loss, outputs: Float[Tensor, "n k"]) -> str:
         return ""
     probe = _probe(outputs)
     return next(chain(_gradient_faults(loss, *probe), _agreement_faults(loss, *probe)), "")
+
+
+def null_space_fault(loss: Loss, outputs: Float[Tensor, "n k"]) -> str:
+    """Say why the loss can push a student along what its Hessian does not see, or nothing.
+
+    The gradient dl/dz(z, y) has to be orthogonal to the null space of the Hessian M at z = y = f(x), for every target:
+    then M v = 0 gives an alignment of exactly 0. It is for squared error and kl; for others the targets tried are a
+    hundredth of the outputs' size, all of it, and sixteen times it away.
+    """
+    if loss.formula:
+        return ""
+    z, directions = _probe(outputs)
+    k = z.shape[-1]
+    if k > 4 * _MAX_ROWS:
+        return f"there are {k} outputs, too many to look for its null space"
+    basis = torch.eye(k, dtype=z.dtype)
+    M = torch.stack([loss.hessian_product(z, z, one.expand_as(z)) for one in basis], dim=-1)
+    values, axes = torch.linalg.eigh((M + M.mT) / 2)
+    unseen = values <= ROWS_AGREE * values.abs().amax(-1, keepdim=True)
+    if not bool(unseen.any()):
+        return ""
+    for scale in _FAR_TARGETS:
+        for direction in directions:
+            slopes = loss.output_gradient(z, z + scale * direction)
+            along = ((axes * slopes[..., None]).sum(-2) * unseen).abs().amax(-1)
+            sizes = slopes.norm(dim=-1)
+            noise = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * max(1.0, float(sizes.max()))
+            if bool((along > ROWS_AGREE * sizes + noise).any()):
+                worst = float((along / sizes.clamp_min(noise)).max())
+                return (
+                    f"a part {worst:.2g} of its gradient lies where its Hessian is zero, targets {scale:g} sizes away"
+                )
+    return ""
 
 
 def _probe(outputs: Tensor) -> tuple[Tensor, list[Tensor]]:

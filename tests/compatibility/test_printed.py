@@ -11,7 +11,7 @@ from tests.compatibility.commands import ABOUT_MACHINE, COMMANDS, FIXTURES, TIME
 @pytest.mark.parametrize("name", ["verify", "verify-problem"])
 def test_claims_have_the_same_counts_verdicts_and_margins(work: Workplace, name: str) -> None:
     tolerance = max(VERIFY_ROUTES, TOLERANCE or 0.0)
-    work.assert_prints_what_it_did(name, *TIMES, tolerance=tolerance)
+    work.assert_prints_what_it_did(name, *TIMES, "checks", tolerance=tolerance)  # claims have been added
 
 
 @pytest.mark.parametrize("name", names("certify"))
@@ -19,11 +19,18 @@ def test_proofs_are_the_same(work: Workplace, name: str) -> None:
     work.assert_prints_what_it_did(name, *TIMES, *ABOUT_MACHINE)
 
 
+NEEDLESS = {
+    "C2": {"the distillation loss is squared error or kl"},  # the null space of other losses is looked at
+    "C7": {"there are at most 4096 parameters, for the eigenvalues of a dense G"},  # Lanczos's iteration has none
+}
+"""Hypotheses that a claim does without since, each with what stands in its place."""
+
+
 def test_claims_are_the_same_and_lose_no_hypothesis(work: Workplace) -> None:
     found = work.assert_prints_what_it_did("verify-list", "hypotheses", "prediction")  # which says how it is computed
     now = {claim["id"]: claim["hypotheses"] for claim in found}
     for claim in COMMANDS["verify-list"].document:
-        assert set(claim["hypotheses"]) <= set(now[claim["id"]])
+        assert set(claim["hypotheses"]) - NEEDLESS.get(claim["id"], set()) <= set(now[claim["id"]])
 
 
 @pytest.mark.parametrize("name", names("cache-"))

@@ -51,3 +51,10 @@ def test_there_are_enough_and_the_counts_are_published() -> None:
 def test_a_temperature_that_is_none_is_refused(temperature: object) -> None:
     with pytest.raises(InputError, match="temperature: expected a finite number > 0"):
         kl(temperature)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_the_dichotomy_holds_or_does_not_apply(name: str) -> None:
+    judgement = CLAIMS["C2"].judge(Evidence(SPEC.build(distillation_loss=TRUE[name])))
+    expected = ("not applicable",) if name in ("quartic", "cubic") else ("holds", "undecided")
+    assert judgement.verdict in expected, judgement.reason

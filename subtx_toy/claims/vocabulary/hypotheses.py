@@ -5,7 +5,7 @@ from __future__ import annotations
 from subtx_toy.claims.vocabulary.claim import Hypothesis
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.smoothness import smoothness
-from subtx_toy.problem.loss_conditions import agreement_fault, gradient_fault
+from subtx_toy.problem.loss_conditions import agreement_fault, gradient_fault, null_space_fault
 from subtx_toy.problem.model import MLP
 from subtx_toy.tolerances import CURVATURE_SEEN
 
@@ -13,6 +13,11 @@ from subtx_toy.tolerances import CURVATURE_SEEN
 def _disagreement(evidence: Evidence) -> str:
     loss = evidence.problem.distillation_loss
     return "" if loss.formula else agreement_fault(loss, evidence.ray.outputs)
+
+
+def _unseen_slope(evidence: Evidence) -> str:
+    loss = evidence.problem.distillation_loss
+    return "" if loss.formula else null_space_fault(loss, evidence.ray.outputs)
 
 
 def _other_gradient(evidence: Evidence) -> str:
@@ -40,6 +45,7 @@ MOVING = Hypothesis(
     "the teacher moves", lambda evidence: "" if evidence.dT_norm > 0 else "the teacher's update is zero"
 )
 CONSISTENT = Hypothesis("the distillation loss is least where student and teacher agree", _disagreement)
+NULL_SPACE = Hypothesis("the loss has no slope where its Hessian at agreement is zero", _unseen_slope)
 LOSS_GRADIENT = Hypothesis("the loss is one number per input, with the gradient that it states", _other_gradient)
 TRAIT_STEP = Hypothesis(
     "the teacher takes a step down its trait loss",
