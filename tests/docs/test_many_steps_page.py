@@ -1,0 +1,85 @@
+"""The page on many steps: its blocks print what it shows, its tables are those of the committed results."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from subtx_toy.claims.registry import CLAIMS
+from tests.reference.annotations import unchecked
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "many-steps.md"
+ARMS = ("kept", "restarted", "no_first", "coasting", "carried", "fresh")
+SHOWN = (0, 1, 5, 20, 100)
+
+
+def _read(name: str) -> Any:
+    return json.loads((DOCS / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _interval(cell: dict[str, Any], digits: int = 3) -> str:
+    low, high = cell["ci95"]
+    return f"{cell['mean']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def function_space_table() -> str:
+    found = _read("function-space")
+    names = {
+        "cosine_true": "cosine with the trained student's class logits", "norm_ratio_true": "ratio of norms",
+        "cosine_linear": "cosine, targets J dT", "cosine_shuffled": "cosine, shuffled targets", "accuracy": "accuracy",
+    }  # fmt: skip
+    lines = [f"| K | {' | '.join(names.values())} |", "| --- " * (len(names) + 1) + "|"]
+    for row in found["table"]:
+        cells = (_interval(row[name]) for name in names)
+        lines.append(f"| {row['num_steps']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def optimizer_table() -> str:
+    rows = {(row["arm"], row["after"]): row for row in _read("optimizer-state")["table"]}
+    lines = [f"| arm | {' | '.join(f'after {number}' for number in SHOWN)} | accuracy after 100 |"]
+    lines.append("| --- " * (len(SHOWN) + 2) + "|")
+    for arm in ARMS:
+        cells = [_interval(rows[arm, number]["coefficient"], 4) for number in SHOWN]
+        lines.append(f"| {arm} | {' | '.join(cells)} | {_interval(rows[arm, 100]['accuracy'])} |")
+    return "\n".join(lines)
+
+
+@unchecked()
+def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    namespace: dict[str, object] = {"__name__": "page"}
+    num_shown = 0
+    for (language, code), (next_language, shown) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+        if language == "python":
+            exec(compile(code, PAGE.name, "exec"), namespace)
+            printed = capsys.readouterr().out
+            assert printed == (shown if next_language == "text" else "")
+            num_shown += bool(printed)
+    assert num_shown >= 6
+
+
+def test_the_tables_are_those_of_the_committed_results() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert function_space_table() in text
+    assert optimizer_table() in text
+
+
+def test_committed_predictions_meet_what_the_page_says() -> None:
+    found = _read("function-space")
+    assert found["num_seeds"] >= 5
+    for line in found["seeds"]:
+        assert max(*line["routes"].values(), line["routes_at_300"]) <= 1e-8
+        assert all(row["cosine_true"] >= 0.9 for row in line["steps"])
+        seconds = line["cpu_seconds"]
+        assert sum(seconds.values()) - seconds["training"] <= 60
+
+
+def test_every_claim_on_many_steps_is_on_the_page() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [id for id in CLAIMS if int(re.sub(r"\D", "", id)) >= 23 and not re.search(rf"\b{id}\b", text)] == []
