@@ -189,7 +189,6 @@ def versions(certificate: ProvedRange, perceptron: ProvedRange) -> Iterator[Forg
 
 def chain_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
     """Yield chains that ask for memory or time by few words."""
-    document, _ = parts(certificate)
     wide = {"kind": "conv2d", "stride": [1, 1], "padding": [60, 60], "dilation": [1, 1], "groups": 1}
     pool = {"kind": "avg_pool2d", "kernel": [126, 126], "stride": [1, 1], "padding": [0, 0]}
     ends = [{"kind": "flatten"}, {"kind": "linear"}]
@@ -205,15 +204,37 @@ def chain_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
             [{"kind": "layer_norm", "shape": [8], "eps": 1e-5}] * 62 + ends, {"layers.63.weight": (2, 64)},
         ),
     }  # fmt: skip
-    rng = np.random.default_rng(0)
     for name, (layers, shapes) in bombs.items():
-        changed, made = dict(document), {"inputs": rng.normal(size=(8, 64))}
-        for array, shape in shapes.items():
-            for prefix in ("", "direction."):
-                made[f"{prefix}{array}"] = rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
-        changed["problem"] = {**document["problem"], "settings": {**document["problem"]["settings"], "layers": layers}}
-        changed["problem"]["settings"] |= {"input_shape": [1, 8, 8], "columns": [0, 1]}
-        cap = 500 / np.sqrt(sum(float((v**2).sum()) for n, v in made.items() if n.startswith("direction.")))
-        changed["claim"] = {**document["claim"], "cap": cap, "eps_certified": cap}
-        changed["boxes"], changed["negative"] = [[0.0, cap, 1e-300]], None
-        yield Forgery(f"bomb: {name}", to_bytes(in_line(changed, made), made), False)
+        yield _of_layers(certificate, name, layers, shapes, [1, 8, 8], rows=8)
+
+
+def slow_chain_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
+    """Yield chains within every limit that ask for as much time as they can."""
+    norm, gelu = {"kind": "layer_norm", "shape": [64], "eps": 1e-5}, {"kind": "gelu"}
+    layers = [{"kind": "linear"}, norm, gelu, norm, gelu, {"kind": "linear"}]
+    shapes = {"layers.0.weight": (64, 8), "layers.5.weight": (4, 64)}
+    yield _of_layers(certificate, "normalisations of many rows", layers, shapes, [8], rows=1500)
+    pool = {"kind": "avg_pool2d", "kernel": [5, 5], "stride": [1, 1], "padding": [2, 2]}
+    layers = [pool, {"kind": "tanh"}, pool, {"kind": "flatten"}, {"kind": "linear"}]
+    yield _of_layers(certificate, "large windows", layers, {"layers.4.weight": (4, 256)}, [1, 16, 16], rows=36)
+
+
+def _of_layers(
+    certificate: ProvedRange,
+    name: str,
+    layers: list[dict[str, Any]],
+    shapes: dict[str, tuple[int, ...]],
+    input_shape: list[int],
+    *,
+    rows: int,
+) -> Forgery:
+    rng, (document, _) = np.random.default_rng(0), parts(certificate)
+    arrays = {"inputs": rng.normal(size=(rows, int(np.prod(input_shape))))}
+    for array, shape in shapes.items():
+        for prefix in ("", "direction."):
+            arrays[f"{prefix}{array}"] = rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
+    document["problem"]["settings"] |= {"layers": layers, "input_shape": input_shape, "columns": [0, 1]}
+    cap = float(500 / np.sqrt(sum(float((v**2).sum()) for n, v in arrays.items() if n.startswith("direction."))))
+    document["claim"] |= {"cap": cap, "eps_certified": cap}
+    document["boxes"], document["negative"] = [[0.0, cap, 1e-300]], None
+    return Forgery(f"bomb: {name}", to_bytes(in_line(document, arrays), arrays), False)

@@ -445,8 +445,12 @@ def slow_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
     document, arrays = parts(certificate)
     boxes = [[place * 1e-3, (place + 1) * 1e-3, 1e9] for place in range(20_000)]
     yield Forgery("bomb: 20,000 boxes", archive(_boxed(document, boxes) | _npy(arrays)), False)
-    for name, sizes, rows in (("as large as may be", [500, 500, 500, 4], 130), ("deep", [3, *[16] * 60, 4], 60)):
+    for name, sizes, rows in (
+        ("as large as may be", [500, 500, 500, 4], 130), ("deep", [3, *[16] * 60, 4], 60),
+        ("many rows", [3, 16, 16, 4], 13_000),
+    ):  # fmt: skip
         other, wide = _of_sizes(document, sizes, rows)
+        other["problem"]["settings"]["activation"] = "gelu" if name == "many rows" else "tanh"
         yield Forgery(f"bomb: {name}", to_bytes(in_line(other, wide), wide), False)
         for value in wide.values():
             value *= 10.0 ** np.random.default_rng(0).integers(-200, 3, size=value.shape)

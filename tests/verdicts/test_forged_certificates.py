@@ -19,7 +19,7 @@ from subtx_toy.certify.certificate import ProvedRange
 from subtx_toy.certify.checker.check import check
 from subtx_toy.certify.checker.document import read
 from subtx_toy.certify.checker.rejected import Rejected
-from tests.verdicts.chain_forgeries import chain_bombs, chain_numbers, chain_originals, versions
+from tests.verdicts.chain_forgeries import chain_bombs, chain_numbers, chain_originals, slow_chain_bombs, versions
 from tests.verdicts.exact_chain import ExactChain
 from tests.verdicts.exact_quantity import ExactQuantity
 from tests.verdicts.forgeries import Forgery, archives, bombs, headers, numbers, originals, slow_bombs, texts
@@ -186,3 +186,12 @@ def test_bombs_of_chains_are_rejected_within_a_gigabyte(chains: dict[str, Proved
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
 def test_the_slowest_bombs_are_rejected_within_a_minute(certificates: dict[str, ProvedRange], tmp_path: Path) -> None:
     _checked_in_child(list(slow_bombs(certificates["alignment"])), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
+def test_the_slowest_bombs_of_chains_are_rejected_within_a_minute(
+    chains: dict[str, ProvedRange], tmp_path: Path
+) -> None:
+    _checked_in_child(list(slow_chain_bombs(chains["norm"])), tmp_path)

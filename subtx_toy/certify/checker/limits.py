@@ -41,6 +41,9 @@ MAX_PRODUCTS = 2**26
 MAX_PIECES = 40
 """Proofs for one box. Those of a search take 21 at most; a coarser box is rejected after a minute of CPU at most."""
 
+MAX_BOX_ENTRIES = 5 * 2**19
+"""Activations of all the proofs of one box: one of gelu takes up to 17 microseconds."""
+
 MAX_BOX_PRODUCTS = 2**30
 """Multiplications of all the proofs of one box: large networks get fewer pieces than small ones."""
 

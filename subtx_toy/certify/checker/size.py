@@ -11,6 +11,7 @@ import numpy as np
 from subtx_toy.certify.checker.chain import Chain
 from subtx_toy.certify.checker.document import LARGEST
 from subtx_toy.certify.checker.limits import (
+    MAX_BOX_ENTRIES,
     MAX_BOX_PRODUCTS,
     MAX_ENTRIES,
     MAX_LAYERS,
@@ -44,8 +45,7 @@ def most_pieces(
             raise Rejected(f"the network has {found} {what}, more than {limit}")
     if cap is not None:
         _check_cap(cap, arrays)
-    pieces: int = MAX_BOX_PRODUCTS // size.products
-    return min(MAX_PIECES, pieces)
+    return min(MAX_PIECES, MAX_BOX_PRODUCTS // size.products, MAX_BOX_ENTRIES // size.entries)
 
 
 class _Size(NamedTuple):
