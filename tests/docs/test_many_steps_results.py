@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from paper_figs import many_steps
@@ -13,6 +14,7 @@ from paper_figs.tables.exported import read_trials
 from subtx_toy.results.committed_ranks import PATH
 from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.results.many_steps_table import students_of
+from subtx_toy.results.rank_correlation import correlate
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.experiment_file import read
 
@@ -45,6 +47,15 @@ def test_the_rank_table_of_the_page_is_the_packaged_one() -> None:
     page = (DOCS / "predict.md").read_text(encoding="utf-8")
     table = page.partition("<!-- rank table -->")[2].partition("<!-- end")[0]
     assert [line for line in table.splitlines() if line.startswith("| `")] == rank_rows()
+
+
+@pytest.mark.parametrize(("better", "other"), [("sign_coverage", "coverage"), ("linear_student", "sign_coverage")])
+def test_the_differences_of_the_page_are_of_pairs_resampled_together(better: str, other: str) -> None:
+    settings = json.loads(PATH.read_text(encoding="utf-8"))["settings"]
+    found = correlate(*(np.array([one[name] for one in settings]) for name in (better, "transfer", other)))
+    page = (DOCS / "predict.md").read_text(encoding="utf-8")
+    ends = " to ".join(map(_short, found.gain_interval))
+    assert f"its ρ is higher by {_short(found.gain)} ({ends}" in page
 
 
 def sweep_rows(name: str) -> list[str]:
