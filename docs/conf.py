@@ -35,6 +35,7 @@ nb_execution_timeout = 900  # a busy machine is slow
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
+smartquotes = False  # two dashes in front of an option stay two dashes
 add_module_names = False
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
