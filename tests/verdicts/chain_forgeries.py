@@ -211,8 +211,8 @@ def chain_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
 def slow_chain_bombs(certificate: ProvedRange) -> Iterator[Forgery]:
     """Yield chains within every limit that ask for as much time as they can."""
     norm, gelu = {"kind": "layer_norm", "shape": [64], "eps": 1e-5}, {"kind": "gelu"}
-    layers = [{"kind": "linear"}, norm, gelu, norm, gelu, {"kind": "linear"}]
-    shapes = {"layers.0.weight": (64, 8), "layers.5.weight": (4, 64)}
+    layers: list[dict[str, Any]] = [{"kind": "linear"}, norm, gelu, norm, gelu, {"kind": "linear"}]
+    shapes: dict[str, tuple[int, ...]] = {"layers.0.weight": (64, 8), "layers.5.weight": (4, 64)}
     yield _of_layers(certificate, "normalisations of many rows", layers, shapes, [8], rows=1500)
     pool = {"kind": "avg_pool2d", "kernel": [5, 5], "stride": [1, 1], "padding": [2, 2]}
     layers = [pool, {"kind": "tanh"}, pool, {"kind": "flatten"}, {"kind": "linear"}]
