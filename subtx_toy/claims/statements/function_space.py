@@ -16,7 +16,7 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.theory.error_polynomials import fraction
 from subtx_toy.theory.linear_students import linear_student
 from subtx_toy.theory.multi_step import change_of_outputs, predicted_displacement
-from subtx_toy.tolerances import ROUTES_AGREE, TERMS_ROUNDING
+from subtx_toy.tolerances import PREDICTED_ROUNDING, ROUTES_AGREE, TERMS_ROUNDING
 from subtx_toy.training.many_steps import moved
 from subtx_toy.training.scaled_imitation import ScaledImitation
 from subtx_toy.training.update_rules import Descent
@@ -55,6 +55,7 @@ def function_space(evidence: Evidence) -> Outcome:
     rounding = many.rounding(_STEPS, rate) * _spread(evidence, mine, float(told.norm()))
     rounding += TERMS_ROUNDING * UNIT_ROUNDOFF * float(before.norm())
     size = 0.0 if evidence.degenerate else float(told.norm()) / ladder[-1]
+    rounding += PREDICTED_ROUNDING * ladder[0] * size
     check = second_order_check(ladder, sizes, rounding, what="||f_S(x') - f_base(x') - J(x') Delta||", predicted=size)
     if check.floor or evidence.degenerate:
         return outcome([*checks, check])

@@ -19,6 +19,7 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import Array
 from subtx_toy.theory import linearization
 from subtx_toy.theory.output_kernel import OutputKernel
+from subtx_toy.tolerances import PREDICTED_ROUNDING
 from subtx_toy.training.gradient_step import student_step
 from subtx_toy.training.many_steps import Imitation, moved
 from subtx_toy.training.update_rules import Descent, OptimizerState
@@ -127,8 +128,10 @@ class ManySteps:
         """Check that displacements on the ladder are eps ``predicted`` up to second order."""
         ladder = np.array(self.evidence.ladder)
         gaps = norms(observed - ladder[:, None] * predicted).tolist()
-        size = 0.0 if self.evidence.degenerate else float(norms(predicted))
-        return second_order_check(self.evidence.ladder, gaps, rounding, what=what, predicted=size)
+        size = float(norms(predicted))
+        floor = rounding + PREDICTED_ROUNDING * self.evidence.ladder[0] * size
+        known = 0.0 if self.evidence.degenerate else size
+        return second_order_check(self.evidence.ladder, gaps, floor, what=what, predicted=known)
 
     def linear_outputs(self, displacement: torch.Tensor) -> Array:
         """Return J ``displacement`` on the distilled outputs, as one vector."""

@@ -12,6 +12,7 @@ from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.claims.vocabulary.claim import Outcome
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.many_steps import ManySteps
+from subtx_toy.problem.spec import ProblemSpec
 from tests.reference.annotations import unchecked
 from tests.reference.planted import GENERIC, SQUARED, scaled_step, seeds, spec_of
 
@@ -37,6 +38,15 @@ def test_no_drawn_problem_violates(id: str, seed: int) -> None:
 def test_a_planted_part_in_a_hundred_violates(id: str) -> None:
     assert outcome_with(id).worst.verdict == "holds"
     assert outcome_with(id, factor=1.01).worst.verdict == "violated"
+
+
+def test_a_remainder_that_is_rounding_of_the_prediction_passes_as_exact() -> None:
+    # After one step nothing is left to second order: the remainder is 1e-17, and has no order.
+    spec = ProblemSpec(
+        hidden=(10, 12, 3), input_dim=5, num_classes=5, activation="sigmoid", init="pytorch", init_scale=0.5,
+        num_inputs=4, num_trait_inputs=9, teacher="last_layer", distilled_logits="aux", seed=1445931486,
+    )  # fmt: skip
+    assert CLAIMS["C23"].judge(Evidence(spec.build_fast(), thorough=False)).verdict == "holds"
 
 
 def test_the_pull_of_a_student_that_steps_too_far_violates_c28() -> None:
