@@ -83,7 +83,7 @@ def log_factors(
     """
     tilted = bets[:, None, None] * scores
     normaliser = _log_sum(log_p + tilted) - _log_sum(log_p)
-    return tilted - normaliser
+    return np.asarray(tilted - normaliser)
 
 
 def _log_sum(logarithms: np.ndarray) -> np.ndarray:

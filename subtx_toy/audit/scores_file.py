@@ -131,7 +131,7 @@ class ScoresFile:
         ratios = {
             index: float(ratio)
             for index, ratio in enumerate(found / np.where(promised > 0, promised, math.nan))
-            if not 0.5 <= ratio <= 2
+            if not 0.2 <= ratio <= 5
         }
         return [
             f"direction {index}: the variance of a line's score is {ratio:.3g} times what the covariance says: check "
