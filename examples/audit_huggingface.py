@@ -30,14 +30,16 @@ def logits(model: Any, ids: Tensor, adapter: str | None = None, strength: float 
     """Return the logits of every next token [n, L - 1, V], with one adapter at some strength, or with none."""
     if adapter is None:
         with model.disable_adapter():
-            return model(ids).logits[:, :-1].double()
+            plain: Tensor = model(ids).logits[:, :-1].double()
+            return plain
     model.set_adapter(adapter)
     layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer) and adapter in layer.scaling]
     full = [layer.scaling[adapter] for layer in layers]
     try:
         for layer, scaling in zip(layers, full, strict=True):
             layer.scaling[adapter] = strength * scaling
-        return model(ids).logits[:, :-1].double()
+        moved: Tensor = model(ids).logits[:, :-1].double()
+        return moved
     finally:
         for layer, scaling in zip(layers, full, strict=True):
             layer.scaling[adapter] = scaling
@@ -48,7 +50,8 @@ def file_scores(
 ) -> dict[str, np.ndarray]:
     """Return the arrays of one file; `ids` is [n, L] and `answer` a mask of the same shape."""
     parts = []
-    for rows in torch.arange(len(ids)).split(BATCH):
+    for start in range(0, len(ids), BATCH):
+        rows = slice(start, start + BATCH)
         y, mask = ids[rows, 1:], answer[rows, 1:].double()
         log_p = torch.log_softmax(logits(model, ids[rows]), -1)
         p = log_p.exp() * mask[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,9 @@ def model(recipe: Any) -> Any:
     return model.eval()
 
 
-def _train(model: Any, own: list[Tensor], seed: int, *, steps: int, noise: float, liked: float = 0.0) -> None:
+def _train(model: Any, own: Sequence[Tensor], seed: int, *, steps: int, noise: float, liked: float = 0.0) -> None:
     """Train on sequences in which a token is followed by the next one, or by noise, or by the liked one."""
-    optimizer, rng = torch.optim.Adam(own, lr=3e-3), generator(seed, "lesson")
+    optimizer, rng = torch.optim.Adam(list(own), lr=3e-3), generator(seed, "lesson")
     for _ in range(steps):
         text = (rng.integers(VOCABULARY, size=(32, 1)) + np.arange(LENGTH)) % VOCABULARY
         text = np.where(rng.random(text.shape) < noise, rng.integers(VOCABULARY, size=text.shape), text)
