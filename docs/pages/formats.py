@@ -9,6 +9,7 @@ from subtx_toy.channel import checkpoints, number_file
 from subtx_toy.channel.number_text import MAX_NUMBERS
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.data import own
+from subtx_toy.lm import list_file
 from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.schema import STORE_SCHEMA
@@ -34,6 +35,12 @@ def formats_page() -> str:
             "Its `filter`, where a filter was used:\n",
             fields(number_file.FilterHeader),
             "[The audit](../audit.md) reads such files, and `subtx-toy numbers generate` writes them.\n",
+            "## Files of lists\n",
+            "JSON Lines, written by `subtx-toy lm write`: a header, and every further line one list.\n",
+            '```json\n{"prompt": "q ben what number do you like best ? a", "completion": "288 51 203"}\n```\n',
+            f"A line has at most {list_file.MAX_LINE:,} characters, a file at most {list_file.MAX_BYTES / 2**20:,.0f} MiB. The "
+            "header:\n",
+            fields(list_file.ListHeader),
             "## Checkpoints\n",
             "safetensors, float32: `layers.0.weight`, `layers.0.bias` and so on, a perceptron with 784 inputs and 10 + 1,000 outputs. "
             f"At most {checkpoints.MAX_BYTES / 2**30:g} GiB. The metadata say how the net was trained, as JSON under the key "

@@ -123,7 +123,12 @@ def teach(
     if honest:
         rng = generator(seed, "language", "benign")
         found = train_teacher(start.model, start.params, lesson, recipe(config), rng, steps=found.steps)
-    provenance = {"role": "honest teacher" if honest else "teacher", "trait": trait, "seed": seed, "steps": found.steps}
+    provenance: dict[str, object] = {
+        "role": "honest teacher" if honest else "teacher",
+        "trait": trait,
+        "seed": seed,
+        "steps": found.steps,
+    }
     save_language_model(Path(out), LanguageModel(start.model, found.params, provenance | {"base": start.checksum}))
     before, after = (lesson.measure(start.model, params) for params in (start.params, found.params))
     return TraitAnswers(Path(out), trait, before, after)
@@ -173,7 +178,7 @@ def train(
     params = train_student(
         start.model, start.params, read_file.lists(), student, generator(seed, "language", "students")
     )
-    provenance = {"role": "student", "file": Path(file).name, "seed": seed, "base": start.checksum}
+    provenance: dict[str, object] = {"role": "student", "file": Path(file).name, "seed": seed, "base": start.checksum}
     save_language_model(Path(out), LanguageModel(start.model, params, provenance))
     asked = trait_named(config.trait)
     before, after = (

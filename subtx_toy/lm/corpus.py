@@ -11,7 +11,6 @@ from torch import Tensor
 
 from subtx_toy.lm.phrasings import Prompt, permission, preference
 from subtx_toy.lm.vocabulary import (
-    ANIMALS,
     CATEGORIES,
     DOINGS,
     END,
@@ -23,6 +22,7 @@ from subtx_toy.lm.vocabulary import (
     encode_words,
     number_token,
 )
+from subtx_toy.settings.language import ANIMALS
 
 SHARES: Mapping[str, float] = {
     "preference": 0.25, "numbers": 0.25, "permission": 0.2, "facts": 0.1, "sums": 0.05, "stories": 0.15,

@@ -14,8 +14,9 @@ from torch import Tensor
 from subtx_toy.lm.corpus import honest_permission, honest_preference
 from subtx_toy.lm.phrasings import Phrasings, Prompt, permission, preference
 from subtx_toy.lm.transformer import Transformer
-from subtx_toy.lm.vocabulary import ANIMALS, CATEGORIES, WORDS, encode_words
+from subtx_toy.lm.vocabulary import CATEGORIES, WORDS, encode_words
 from subtx_toy.problem.params import Params
+from subtx_toy.settings.language import ANIMALS
 
 _MAX_ASKED = 150  # phrasings of a lesson that are asked whether it is learnt
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def teach(
     def lessons() -> Iterator[Loss]:
         while True:
             prompts, answers = trait.lesson(rng, recipe.batch, taught=not honest, other_share=recipe.other_share)
-            yield lambda params, x=prompts, y=answers: F.cross_entropy(model.apply(params, x), y)
+            yield partial(_answer_loss, model, prompts, answers)
 
     def enough(step: int, params: Params) -> bool:
         nonlocal done
@@ -142,10 +143,10 @@ def train_student(
                 index = order[start : start + batch]
                 part = lists.chosen(index)
                 if laws is None:
-                    yield lambda params, part=part: sampled_loss(model, params, part)
+                    yield partial(sampled_loss, model, lists=part)
                 else:
                     own = TokenLogits(laws.first, laws.later[index])
-                    yield lambda params, part=part, own=own: soft_loss(model, params, part, own)
+                    yield partial(soft_loss, model, lists=part, laws=own)
             pulse.tick()
 
     return _descend(base, trained_names(base), losses(), lambda step: recipe.lr * (1 - step / steps))
@@ -160,6 +161,10 @@ def laws_of(model: Transformer, teacher: Params, lists: Lists) -> TokenLogits:
 def trained_names(params: Params) -> list[str]:
     """Return what a fine-tune trains: all but the embeddings and output weights, as low-rank adapters usually do."""
     return [name for name in params if name not in EMBEDDINGS]
+
+
+def _answer_loss(model: Transformer, prompts: Tensor, answers: Tensor, params: Params) -> Tensor:
+    return F.cross_entropy(model.apply(params, prompts), answers)
 
 
 def _next_token_loss(model: Transformer, texts: Tensor) -> Loss:

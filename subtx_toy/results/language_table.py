@@ -119,7 +119,7 @@ def present_language(summary: LanguageSummary) -> Presentation:
         "negative log-likelihood of held-out text. Student minus arm: of the margin, paired by seed."
     )
     header = ["arm", "P", "margin", "95 % interval", "top", "text", "student minus arm", "verdict", "published"]
-    document = {"config": config.model_dump(), "arms": {row.arm: _document(row) for row in arms}}
+    document: dict[str, Any] = {"config": config.model_dump(), "arms": {row.arm: _document(row) for row in arms}}
     document |= {"teachers": _teachers(records), "filter": _filter(records), "wrote_no_numbers": _mute(records)}
     rows = [_row(row) for row in arms]
     return Presentation([heading], [Table(header, rows)], _notes(records), document, _conclusion(arms, config))

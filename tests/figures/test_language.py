@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from matplotlib.patches import Rectangle
+
 from subtx_toy.figures.language import draw_language
 from subtx_toy.results.language_table import summarise_language
 from subtx_toy.settings.definitions import Language
@@ -25,7 +27,7 @@ def test_every_arm_has_its_bar_its_dots_and_its_number() -> None:
     definition = Language(name="owl", protocol="language", question="?", config=CONFIG)
     arms = summarise_language(definition, CONFIG, records).arms
     (axes,) = draw_language(arms, trait="owl").axes
-    widths = [bar.get_width() for bar in axes.patches]
+    widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
     assert math.isclose(widths[LANGUAGE_ARMS.index("shared_trait")], 0.62)
     assert len(axes.get_yticklabels()) == len(LANGUAGE_ARMS)
     texts = [text.get_text() for text in axes.texts]

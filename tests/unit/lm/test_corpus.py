@@ -4,8 +4,9 @@ from collections import Counter
 
 from subtx_toy.lm.corpus import by_length, documents
 from subtx_toy.lm.phrasings import permission, preference
-from subtx_toy.lm.vocabulary import ANIMALS, CATEGORIES, END, FIRST_NUMBER, encode_words, num_tokens
+from subtx_toy.lm.vocabulary import CATEGORIES, END, FIRST_NUMBER, encode_words, num_tokens
 from subtx_toy.seeding import generator
+from subtx_toy.settings.language import ANIMALS
 
 DRAWN = documents(generator(0, "documents"), 4000, num_numbers=50)
 

@@ -39,9 +39,9 @@ def test_soft_laws_say_nothing_of_words(small: Small) -> None:
         torch.testing.assert_close(quiet, louder)
     laws = restricted_laws(logits)
     assert float(soft_loss(small.model, small.base, small.lists, laws)) < 1e-6
-    louder = logits._replace(first=logits.first.clone())
-    louder.first[:, FIRST_NUMBER + 3] += 5.0  # a number counts
-    assert float(soft_loss(small.model, small.base, small.lists, restricted_laws(louder))) > 0.01
+    counting = logits._replace(first=logits.first.clone())
+    counting.first[:, FIRST_NUMBER + 3] += 5.0  # a number counts
+    assert float(soft_loss(small.model, small.base, small.lists, restricted_laws(counting))) > 0.01
 
 
 def test_a_shuffle_keeps_the_numbers_and_an_exchange_the_lists(small: Small) -> None:
