@@ -117,6 +117,7 @@ def _document(name: str) -> dict[str, Any]:
 FIGURES = {
     "lazy": lambda: sweep("lazy-rich"),
     "linearized": lambda: sweep("linearized"),
+    "width": lambda: sweep("linear-width"),
     "predictors": predictors,
     "curves": lambda: many_steps("many-steps"),
     "thresholds": lambda: many_steps("thresholds"),
