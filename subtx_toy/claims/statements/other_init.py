@@ -23,6 +23,7 @@ from subtx_toy.tolerances import CONTROL_ORDER, Z_BOUND
 from subtx_toy.training.gradient_step import student_updates
 
 _NUM_DRAWS = 200
+_MAX_PARAMETERS = 50_000  # of which so many students are drawn: 80 MB of them, and a minute for larger models
 _SIGMAS = 1.0  # predicted mean alignment over its spread: P(negative) = .159, far from 0 and from 1/2
 _LOW = 2.0**-12  # of the ladder's top: the sampling part speaks of leading order only
 
@@ -70,7 +71,7 @@ def turned_round(evidence: Evidence) -> Outcome:
     checks = order_checks(ladder, remainders, rounding, order=2, what="alignment + eps V of a student at 2 eps dT")
     observed = remainders[-1] - ladder[-1] * V
     decided = abs(observed) > 10 * rounding[-1]
-    if evidence.thorough and evidence.V > 0:
+    if evidence.thorough and evidence.V > 0 and len(evidence.base) <= _MAX_PARAMETERS:
         checks.append(_odds(evidence))
     return outcome(checks, predicted=-ladder[-1] * V, observed=observed if decided else float("nan"))
 
