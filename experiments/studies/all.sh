@@ -7,6 +7,7 @@ export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH="$PWD"
 shards=$(mktemp -d)
 trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_null.py "$results/audit-null.json"  # also makes the base, once
+"$python" experiments/studies/audit_stream.py "$results/audit-stream.json"
 for base in 0 1 2; do
     at=0
     jobs=""

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,9 +62,10 @@ def test_each_audit_of_the_page_ends_as_the_page_says(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    tainted, benign, stranger = [command for command in _commands() if command.startswith("subtx-toy audit")]
+    audits = [command for command in _commands() if command.startswith("subtx-toy audit") and "--base" in command]
+    tainted, benign, stranger, stream, gate = audits
     found = []
-    for command, code in ((tainted, 0), (benign, 0), (stranger, 3)):
+    for command, code in ((tainted, 0), (benign, 0), (stranger, 3), (stream, 0)):
         assert _call(command + " --json") == code
         found.append(json.loads(capsys.readouterr().out))
     # Six benign fine-tunes of a tiny net are few: what is held here is that the trait is named, and stands out.
@@ -72,12 +74,50 @@ def test_each_audit_of_the_page_ends_as_the_page_says(
     assert cosines["relabel:4:9"] > 1.5 * cosines["backdoor:0"]
     assert found[1]["carries"] == []
     assert found[2]["verdict"].startswith("too far from this base")
+    assert [one["status"] for one in found] == ["carries", "moved", "does not apply", "moved"]
+    assert found[3]["lines_used"] < 1000
     assert "carries relabel:4:9" in (folder / "audit.html").read_text(encoding="utf-8")
     assert found[0]["traits"]["relabel:4:9"]["top_lines"][0]["score"] > 0
     # Again as a gate: the reference comes from the cache.
     assert _call(tainted + " --fail-on carries") == 1
-    assert _call(benign + " --fail-on carries") == 0
+    assert _call(gate) == 0
     assert "verdict" in capsys.readouterr().out
+
+
+def test_two_files_are_compared_and_an_audit_is_planned_as_the_page_says(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (compare,) = [command for command in _commands() if command.startswith("subtx-toy compare")]
+    assert _call(compare + " --json") == 0
+    assert json.loads(capsys.readouterr().out)["differs"]
+    for command in _commands():
+        if " power " in command:
+            assert _call(command + " --json") == 0
+            assert {"lines_needed", "effect_at_n"} <= set(json.loads(capsys.readouterr().out))
+    assert "subtx-toy audit selftest" in _commands(), "tried in tests/unit/audit"
+
+
+def test_the_table_of_the_stream_is_that_of_its_document() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    document = json.loads((PAGE.parent / "results" / "audit-stream.json").read_text(encoding="utf-8"))
+    for row in _stream_rows(document):
+        assert row in text, f"expected in docs/audit.md:\n{row}"
+    null = document["null"]
+    assert null["alarms"] <= document["level"] * null["streams"]
+    assert f"{null['alarms']} of {null['streams']:,}" in text
+
+
+def _stream_rows(document: dict[str, Any]) -> list[str]:
+    def lines(value: float, longest: int) -> str:
+        return f"> {longest:,}" if value >= longest else f"{value:,.0f}"
+
+    return [
+        f"| {one['share']:g} | {one['effect']:.3f} | {one['alarms']} of {one['streams']} | "
+        f"{lines(one['median'], one['longest'])} | {lines(one['nine_in_ten'], one['longest'])} | "
+        f"{one['predicted']:,.0f} | {one['fixed_size_nine_in_ten']:,.0f} |"
+        for one in document["moved"]
+    ]
 
 
 @pytest.mark.parametrize(
