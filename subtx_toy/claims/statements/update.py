@@ -111,7 +111,7 @@ CLAIMS = (
         tolerance="VISIBLE",
         evaluate=bounded_remainder,
         hypotheses=(*ONE_STEP, STANDARD_LOSS, ENCLOSED),
-        every=16,
+        every=64,
     ),
     Claim(
         id="C7",
