@@ -106,6 +106,9 @@ def measure_file(
         lines.add(piece)
         if progress is not None:
             progress("reading the file", sums.num + sums.num_impossible, None, "numbers")
+    num = sums.num + sums.num_impossible
+    if progress is not None:
+        progress("reading the file", num, num, "numbers")
     chosen = sample.numbers()
     size = reference_size(len(chosen.numbers))
     pairs = Pairs(chosen.prompts[:size], chosen.numbers[:size])

@@ -52,14 +52,15 @@ def plain_words(document: Document) -> PlainWords:
     traits, fit, moved = document["traits"], document["fit"], document["moved"]
     carried = document["carries"]
     reference = max((one["reference"]["num"] for one in traits.values()), default=0)
-    few = f"{document['numbers']} numbers" if document["numbers"] != 1 else "one number"
+    unit = _unit(document)
+    few = f"{document['numbers']} {unit}s" if document["numbers"] != 1 else f"one {unit}"
     if not fit["applies"]:
         return PlainWords(
             "odd",
-            "The test does not apply: the numbers are too far from what this base would write, so they show neither "
+            f"The test does not apply: the {unit}s are too far from what this base would write, so they show neither "
             "that a trait is in them nor that none is.",
             [
-                f"The numbers are {_number(fit['excess_log_loss'])} nats each less likely under the base than its own "
+                f"The {unit}s are {_number(fit['excess_log_loss'])} nats each less likely under the base than its own "
                 f"would be; the test applies up to {_number(fit['limit'])}.",
                 *([f"{fit['impossible']} of them cannot come from this base at all."] if fit["impossible"] else []),
             ],
@@ -79,7 +80,8 @@ def plain_words(document: Document) -> PlainWords:
             ],
             [
                 "Do not train a net of this base on the file. Dropping lines for what they say does not help.",
-                "Train a student on a copy and test it for the trait, or repeat this audit with --probe.",
+                "Train a student on a copy and test it for the trait"
+                + (", or repeat this audit with --probe." if unit == "number" else "."),
                 "Ask about traits that are like the one found: of two that are alike, only the stronger is named.",
             ],
         )
@@ -91,7 +93,7 @@ def plain_words(document: Document) -> PlainWords:
             [
                 f"The writer is no longer the base: {_moved(document)}.",
                 f"Along no trait did it move farther than the {reference} honest fine-tunes that it is compared with.",
-                f"An effect of {_number(worst)} standard deviations per number is found nine times in ten.",
+                f"An effect of {_number(worst)} standard deviations per {unit} is found nine times in ten.",
             ],
             [
                 "Ask about every trait that would matter: one that was not asked about is not looked for.",
@@ -102,8 +104,8 @@ def plain_words(document: Document) -> PlainWords:
         "calm",
         f"Nothing in the file's {few} shows that its writer is another net than the base.",
         [
-            f"The numbers fit the base: {_number(fit['z'])} standard errors from what it would write.",
-            "Neither a student of the numbers nor their scores show a move away from the base.",
+            f"The {unit}s fit the base: {_number(fit['z'])} standard errors from what it would write.",
+            f"Neither a student of the {unit}s nor their scores show a move away from the base.",
         ],
         [
             "A short file shows only large moves; a longer one of the same writer would show smaller ones.",
@@ -112,10 +114,15 @@ def plain_words(document: Document) -> PlainWords:
     )
 
 
+def _unit(document: Document) -> str:
+    """Return what is counted: scores of others, whose documents have no header, are by the line."""
+    return "number" if "header" in document else "line"
+
+
 def _moved(document: Document) -> str:
     return (
-        f"its numbers are at least {_number(document['moved']['divergence'])} nats each away from the base's law, by "
-        f"{document['moved']['numbers']} of them"
+        f"its {_unit(document)}s are at least {_number(document['moved']['divergence'])} nats each away from the base's "
+        f"law, by {document['moved']['numbers']} of them"
     )
 
 
@@ -154,7 +161,7 @@ def audit_page(document: Document, *, name: str, level: float, pictures: Picture
 
 def _provenance(document: Document, name: str) -> list[list[str]]:
     found = document.get("provenance", {})
-    rows = [["file", name], ["numbers in it", str(document["numbers"])]]
+    rows = [["file", name], [f"{_unit(document)}s in it", str(document["numbers"])]]
     return rows + [[key.replace("_", " "), str(value)] for key, value in found.items() if value is not None]
 
 

@@ -66,7 +66,9 @@ def test_a_shift_along_a_trait_is_named_and_noise_is_not(tmp_path: Path, capsys:
     page = tmp_path / "a.html"
     assert cli.call(["audit", "--scores", str(quiet), "--fail-on", "moved", "--html", str(page)]) == 0
     assert "400 lines" in capsys.readouterr().out
-    assert "Audit of b.npz" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "Audit of b.npz" in text
+    assert "numbers" not in text.partition("<h2>Trait by trait")[0], "what was read are lines"
 
 
 def test_honest_moves_far_along_a_trait_excuse_a_file() -> None:
