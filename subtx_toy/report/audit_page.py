@@ -121,8 +121,8 @@ def _unit(document: Document) -> str:
 
 def _moved(document: Document) -> str:
     return (
-        f"its {_unit(document)}s are at least {_number(document['moved']['divergence'])} nats each away from the base's "
-        f"law, by {document['moved']['numbers']} of them"
+        f"its {_unit(document)}s are at least {_number(document['moved']['divergence'])} nats each away from the "
+        f"base's law, by {document['moved']['numbers']} of them"
     )
 
 
