@@ -50,3 +50,20 @@ def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
     page = (DOCS / "audit.md").read_text(encoding="utf-8")
     for row in _rows([_read(name) for name in BASES]):
         assert row in page, f"expected in docs/audit.md:\n{row}"
+
+
+def test_the_table_of_rankings_is_that_of_its_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("attribution")
+    assert document["bases"] >= 10
+
+    def cell(one: dict[str, float]) -> str:
+        return f"{one['mean']:+.2f} ± {one['ci95']:.2f}"
+
+    for method, row in document["table"].items():
+        shown = f"{row['shown']['mean']:.2f} ± {row['shown']['ci95']:.2f}"
+        cells = [cell(row[key]) for key in ("fall", "fall_of_clean", "difference")]
+        assert "| " + " | ".join([method, shown, *cells]) + " |" in page, method
+    # The controls: at random nothing falls that does not fall in a clean file too, and none is removed of it.
+    control = document["table"]["random"]["difference"]
+    assert abs(control["mean"]) < control["ci95"]
+    assert len(document["rows"]) == document["bases"] * 2 * len(document["table"])
