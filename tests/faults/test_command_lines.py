@@ -29,8 +29,8 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 
-NUM_LINES = 20
-"""Of each command: 400 together."""
+NUM_LINES = 24
+"""Of each command, so that each of its options is given at least once."""
 
 SECONDS = 20
 """What no line may take."""
@@ -137,7 +137,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of hostile files, in which no work begins."""
     begins = ["sweep.workers.LocalWorkers", "sweep.dask_workers.DaskWorkers", "claims.verification.verify"]
     begins += ["api.verify.run_controls", "api.certify.find_range", "channel.teachers.fit"]
-    begins += ["data.glyphs.render", "data.published._cached_or_obtained"]
+    begins += ["lm.training._descend", "data.glyphs.render", "data.published._cached_or_obtained"]
     for name in begins:
         module, _, function = name.rpartition(".")
         monkeypatch.setattr(import_module(f"subtx_toy.{module}"), function, _no_work)
