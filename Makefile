@@ -36,7 +36,7 @@ links: setup  ## check the links of the documentation, those to other sites too
 browser: setup  ## install what the tests of pages need; without it they are skipped
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		&& timeout 180 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 		|| echo 'no Chromium here: install one, or name it in SUBTX_TOY_BROWSER; the tests of pages are skipped'
 
 test: setup  ## run the tests
