@@ -39,7 +39,8 @@ class Power(Shown):
         for num in sorted({500, 1000, 3000, 10_000, 30_000, 100_000, *filter(None, [self.plan.num])}):
             other = PowerPlan(**{**vars(self.plan), "num": num})
             rows.append([f"{num}", f"{other.power_at_n:.3f}", f"{other.effect_at_n:.3g}"])
-        return [Table(["numbers", "found with probability", "effect shown nine times in ten"], rows)]
+        shown = "nine times in ten" if self.plan.power == 0.9 else f"with probability {self.plan.power:g}"
+        return [Table(["numbers", "found with probability", f"effect shown {shown}"], rows)]
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of ``subtx-toy numbers power``."""
@@ -70,15 +71,18 @@ def power(
             by about .01 to .1.
         cosine: Fisher cosine of its move with the trait, > 0 and <= 1; teachers of a trait have about .4 to .7.
         num_traits: traits that are tested together.
-        probability: with which an effect is to be found, > 0 and < 1.
+        probability: with which an effect is to be found, >= .5 and <= .999; whoever misses more often than he finds
+            learns nothing from finding nothing.
 
     Raises:
-        InputError: if neither numbers nor a divergence are given, or a value is out of range.
+        InputError: if neither numbers nor a divergence are given, the file has no numbers, or a value is out of range.
     """
     InputError.gather(_faults(file, num, divergence, cosine, num_traits, probability))
     if file is not None:
         found = read_examples(path_of("file", file))
         num = sum(word.isdigit() for one in found.examples for word in words_of(one.completion))
+        if not num:
+            raise InputError(f"{file}: expected numbers in the completions, got none")
     plan = PowerPlan(
         num_traits=num_traits, power=probability, cosine=float(cosine), divergence=divergence, num=num
     )  # fmt: skip
@@ -95,8 +99,12 @@ def _faults(
     for name, value, most in (("num", num, MAX_COUNT), ("num_traits", traits, MAX_COUNT)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
             yield f"{name}: expected an integer from 1 to {most}, got {quoted(value)}"
-    ranges = (("divergence", divergence, 100.0), ("cosine", cosine, 1.0), ("probability", power, 0.999))
-    for name, value, largest in ranges:
+    ranges = (
+        ("divergence", divergence, 1e-12, 100.0),
+        ("cosine", cosine, 1e-6, 1.0),
+        ("probability", power, 0.5, 0.999),
+    )
+    for name, value, least, largest in ranges:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not (is_number and 0 < float(str(value)) <= largest):
-            yield f"{name}: expected a number > 0 and <= {largest:g}, got {quoted(value)}"
+        if value is not None and not (is_number and least <= float(str(value)) <= largest):
+            yield f"{name}: expected a number from {least:g} to {largest:g}, got {quoted(value)}"

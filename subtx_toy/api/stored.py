@@ -15,6 +15,7 @@ from subtx_toy.results import pairs
 from subtx_toy.results.presentation import Table
 from subtx_toy.results.rows import existing
 from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.messages import quoted
 from subtx_toy.store import Store
 from subtx_toy.store.failures import Failure, failures
 from subtx_toy.store.inspection import is_results
@@ -78,10 +79,11 @@ def doomed(
     where: str | None = None,
     failed: bool = False,
     store: str | Path | None = None,
+    what: str = "delete",
 ) -> list[str]:
-    """Return the keys that ``delete_trials`` would delete; the arguments and errors are its own."""
+    """Return the keys that ``delete_trials`` would delete; the arguments and errors are its own, ``what`` names it."""
     if not failed:
-        return _keys(experiment, axes, seeds=seeds, where=where, store=store, what="delete")
+        return _keys(experiment, axes, seeds=seeds, where=where, store=store, what=what)
     if axes or seeds is not None or where is not None:
         raise InputError("failed: expected no axes, seeds or condition with it; name an experiment, or nothing")
     name = experiment if experiment is None else Plan.of(experiment).definition.name
@@ -162,6 +164,7 @@ class Comparison(Shown):
         return {
             "first": self.first, "second": self.second, "metric": self.pairs.metric, "conclusion": self.conclusion,
             "told_apart": told, "rows": [row.document for row in self.pairs.rows], "unmatched": self.pairs.unmatched,
+            "shared": self.pairs.shared,
         }  # fmt: skip
 
     def to_frame(self) -> pd.DataFrame:
@@ -205,6 +208,7 @@ def compare_results(
         if isinstance(side, Path) or is_file(side):
             groups.append(stored(experiment, store=side))
         else:
+            _check_no_path(side)
             groups.append(stored(experiment, store=store, where=side))
     return Comparison(str(first), str(second), pairs.compare(groups[0], groups[1], metric=metric))
 
@@ -215,6 +219,12 @@ def is_file(text: object) -> bool:
         return isinstance(text, str) and Path(text).is_file()
     except (OSError, ValueError):
         return False
+
+
+def _check_no_path(text: object) -> None:
+    """Refuse the name of a results file that is not there, which could pass for the name of a metric."""
+    if isinstance(text, str) and Path(text).suffix in (".sqlite", ".sqlite3", ".db"):
+        raise InputError(f"compare: expected a condition or a results file, and there is no file {quoted(text)}")
 
 
 def _keys(

@@ -25,6 +25,7 @@ from subtx_toy.sweep.schedule import estimate
 from subtx_toy.sweep.scheduler_address import check_scheduler
 from subtx_toy.sweep.session import Tally, carry_out
 from subtx_toy.sweep.shard import Shard
+from subtx_toy.sweep.trial import Trial
 from subtx_toy.sweep.workers import Workers
 
 if TYPE_CHECKING:
@@ -108,12 +109,7 @@ def sweep(
         check_scheduler(scheduler)
     num, path, folder = num_workers(workers), store_path(store), data_folder(data_dir)
     timeout = seconds("trial_timeout", trial_timeout)
-    part = None if shard is None else Shard.parse(shard)
-    narrow = None if until is None else Until.parse(until)
-    if sum(one is not None for one in (part, narrow, halving)) > 1:
-        raise InputError(
-            "shard: expected one of shard, until and halving, got several; parts know nothing of each other"
-        )
+    part, narrow = _parts(shard, until, halving)
     if name is None and (tags or note is not None):
         raise InputError("name: expected one for a sweep with tags or a note, got none")
     if name is not None:
@@ -121,11 +117,7 @@ def sweep(
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     trials = plan.trials(data_dir=folder, report=report, progress=progress)
     trials = [replace(trial, timeout=timeout) for trial in (trials if part is None else part.of(trials))]
-    rounds: Rounds | None = None
-    if narrow is not None:
-        rounds = UntilNarrow(trials, narrow)
-    elif halving is not None:
-        rounds = Halving(trials, halving)
+    rounds = _rounds(trials, narrow, halving)
 
     def open_workers() -> Workers:
         if engine == "dask" or scheduler is not None:
@@ -175,6 +167,8 @@ def preview(
     workers: int | None = None,
     retry_failed: bool = False,
     shard: str | None = None,
+    until: str | None = None,
+    halving: int | None = None,
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
@@ -182,15 +176,17 @@ def preview(
 ) -> Preview:
     """Return the trials that ``sweep`` would run, with their states and an estimate of their time; run nothing.
 
-    The arguments are those of ``sweep``. No store is created.
+    The arguments are those of ``sweep``. No store is created. With ``until`` or ``halving`` that is the most.
 
     Raises:
         InputError: naming everything that is wrong with the plan.
     """
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     path = store_path(store)
+    part, narrow = _parts(shard, until, halving)
     trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
-    trials = trials if shard is None else Shard.parse(shard).of(trials)
+    trials = trials if part is None else part.of(trials)
+    _rounds(trials, narrow, halving)
     with Store(path, read_only=True) if is_results(path) else nullcontext() as opened:
         known = {} if opened is None else states(opened, [trial.run_id for trial in trials])
         state = {trial.run_id: known.get(trial.run_id, "new") for trial in trials}
@@ -198,3 +194,19 @@ def preview(
         todo = [trial for trial in trials if state[trial.run_id] not in settled]
         cost = None if opened is None else estimate(todo, opened, swept=list(plan.swept))
     return Preview(plan, tuple(trials), state, len(todo), cost, num_workers(workers), retry_failed=retry_failed)
+
+
+def _parts(shard: str | None, until: str | None, halving: int | None) -> tuple[Shard | None, Until | None]:
+    part = None if shard is None else Shard.parse(shard)
+    narrow = None if until is None else Until.parse(until)
+    if sum(one is not None for one in (part, narrow, halving)) > 1:
+        raise InputError(
+            "shard: expected one of shard, until and halving, got several; parts know nothing of each other"
+        )
+    return part, narrow
+
+
+def _rounds(trials: Sequence[Trial], narrow: Until | None, halving: int | None) -> Rounds | None:
+    if narrow is not None:
+        return UntilNarrow(trials, narrow)
+    return None if halving is None else Halving(trials, halving)

@@ -23,6 +23,9 @@ def follow(
     display: Display,
     *,
     serve: str | None,
+    shard: str | None,
+    until: str | None,
+    halving: int | None,
     as_json: bool,
     store: str | None,
     data_dir: Path | None,
@@ -33,11 +36,22 @@ def follow(
     """Show how far a sweep is until every trial is finished or failed; with ``as_json``, once.
 
     A page is served until an interrupt. Exit code 1 if trials failed.
+
+    Raises:
+        InputError: if a sweep that decides as it goes is to be followed on the terminal: its end is not known.
     """
     from subtx_toy.api.arguments import data_folder, store_path
+    from subtx_toy.errors import InputError
     from subtx_toy.sweep.overview import SweepOverview
+    from subtx_toy.sweep.shard import Shard
 
+    if serve is None and not as_json and (until is not None or halving is not None):
+        raise InputError(
+            "watch: expected a sweep whose trials are known beforehand, got one with --until or --halving; "
+            "follow it by --serve, or look once by --watch --json"
+        )
     trials = plan.trials(data_dir=data_folder(data_dir), report=report, progress=progress)
+    trials = trials if shard is None else Shard.parse(shard).of(trials)
     seen = SweepOverview(plan, trials, store_path(store))
     if as_json:
         document = seen.document()

@@ -151,7 +151,7 @@ def archive_command(target: Path, experiment: str | None, axes: tuple[str, ...],
     from subtx_toy.sweep.plan import Plan
 
     plan = None if experiment is None else Plan.read(experiment, axes)
-    if _agreed(len(doomed(plan, **selected)), f"moved to {target}", yes):
+    if _agreed(len(doomed(plan, **selected, what="archive")), f"moved to {target}", yes):
         num = archive_trials(target, plan, **selected)
         echo(one_line(f"{_trials(num)} moved to {target}"))
 

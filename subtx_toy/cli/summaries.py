@@ -136,8 +136,8 @@ def compare_command(
 
     found = compare_results(first, second, experiment=experiment, metric=metric, store=store)
     echo(json_text(found.document()) if as_json else f"{found.conclusion}\n{found.table}")
-    if found.pairs.unmatched and not as_json:
-        echo(f"without a partner: {found.pairs.unmatched} configurations", err=True)
+    for note in [] if as_json else found.pairs.notes:
+        echo(note, err=True)
 
 
 @click.command("plot")

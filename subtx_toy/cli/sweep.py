@@ -27,7 +27,7 @@ from subtx_toy.files.terminal_text import one_line
 @click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop after N failed trials.")
 @click.option("--trial-timeout", type=float, metavar="SECONDS", help="End a trial after so long; it has failed.")
 @click.option("--shard", metavar="I/N", help="Run part I of N parts of the trials, for an array of jobs; I from 1.")
-@click.option("--until", metavar="ci95<WIDTH", help="Seeds at planned looks until METRIC.ci95 is narrow; see the page.")
+@click.option("--until", metavar="ci95<WIDTH", help="Seeds at planned looks until ci95 or METRIC.ci95 is below it.")
 @click.option("--halving", type=int, metavar="R", help="Keep the best 1 in R at each rung, with R times the seeds.")
 @click.option("--name", metavar="NAME", help="Keep the plan in the store under a name.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word for the named sweep; may be repeated.")
@@ -108,7 +108,8 @@ def sweep(
 
             return follow(plan, display, serve=serve, as_json=as_json, **options, **news)
         if dry_run:
-            chosen = {name: options[name] for name in ("workers", "retry_failed", "shard", "store", "data_dir")}
+            told = ("workers", "retry_failed", "shard", "until", "halving", "store", "data_dir")
+            chosen = {name: options[name] for name in told}
             listed = api.preview(plan, **chosen, **news)
             echo(json_text(listed.document()) if as_json else f"{listed.table}\n{listed.conclusion}")
             return 0

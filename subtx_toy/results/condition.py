@@ -73,9 +73,9 @@ class Condition:
         """Return whether a trial fulfils it; a comparison with a value that the trial lacks, or with nan, is false.
 
         Raises:
-            InputError: if a text is compared with a number by size.
+            InputError: if a text is compared with a number, or a number or a text stands where a truth value has to.
         """
-        return bool(_value(self._tree, row))
+        return _truth(self._tree, row)
 
 
 def _check_truth(node: ast.expr, names: set[str]) -> None:
@@ -134,23 +134,32 @@ def _name(node: ast.expr) -> str:
     raise _unknown(node)
 
 
-def _value(node: ast.expr, row: Mapping[str, object]) -> Any:
+def _truth(node: ast.expr, row: Mapping[str, object]) -> bool:
     match node:
         case ast.BoolOp(op=ast.And(), values=values):
-            return all(_value(one, row) for one in values)
+            return all(_truth(one, row) for one in values)
         case ast.BoolOp(values=values):
-            return any(_value(one, row) for one in values)
+            return any(_truth(one, row) for one in values)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, row)
+            return not _truth(operand, row)
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            terms = [left, *others]
+            return all(_compared(op, a, b, row) for op, a, b in zip(ops, terms, terms[1:], strict=False))
+    value = _value(node, row)
+    if value is not None and not isinstance(value, bool):
+        name = ast.unparse(node)
+        raise InputError(f"where: expected a comparison, such as {name} == {value!r}, got {name} alone")
+    return bool(value)
+
+
+def _value(node: ast.expr, row: Mapping[str, object]) -> Any:
+    match node:
         case ast.UnaryOp(operand=operand):
             return -_value(operand, row)
         case ast.Constant(value=value):
             return value
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             return [_value(one, row) for one in elements]
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            terms = [left, *others]
-            return all(_compared(op, a, b, row) for op, a, b in zip(ops, terms, terms[1:], strict=False))
         case _:
             return row.get(_name(node))
 
@@ -164,11 +173,16 @@ def _compared(op: ast.cmpop, left: ast.expr, right: ast.expr, row: Mapping[str, 
             return False
         kinds = {_kind(first), _kind(second)}
         if len(kinds) > 1 or kinds == {"other"}:
-            texts = f"{ast.unparse(left)} is {first!r}, {ast.unparse(right)} is {second!r}"
-            raise InputError(
-                f"where: expected two numbers or two texts to compare by size, got {shortened(texts, 120)}"
-            )
+            raise _unlike(left, first, right, second, "to compare by size")
+    for one in second if isinstance(right, ast.List | ast.Tuple) else [second]:
+        if {_kind(first), _kind(one)} == {"text", "number"}:  # never equal: a != that holds of every trial
+            raise _unlike(left, first, right, second, "to compare")
     return bool(_COMPARED[type(op)](first, second))
+
+
+def _unlike(left: ast.expr, first: object, right: ast.expr, second: object, what: str) -> InputError:
+    texts = f"{ast.unparse(left)} is {first!r}, {ast.unparse(right)} is {second!r}"
+    return InputError(f"where: expected two numbers or two texts {what}, got {shortened(texts, 120)}")
 
 
 def _kind(value: object) -> str:

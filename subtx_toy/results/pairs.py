@@ -71,12 +71,20 @@ class Pairs:
         told_apart: the settings in which the groups differ, with the values of either.
         rows: one for each configuration of the first that has a partner.
         unmatched: configurations of either group without a partner.
+        shared: trials that are in both groups, which differ in nothing there.
     """
 
     metric: str
     told_apart: dict[str, tuple[list[object], list[object]]]
     rows: tuple[Pair, ...]
     unmatched: int
+    shared: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know of the comparison."""
+        notes = [f"without a partner: {self.unmatched} configurations"] if self.unmatched else []
+        return notes + ([f"in both groups: {self.shared} trials, which cannot differ"] if self.shared else [])
 
     @property
     def conclusion(self) -> str:
@@ -156,7 +164,8 @@ def compare(first: Selection, second: Selection, *, metric: str | None = None) -
         )
     rows.sort(key=lambda row: [order(value) for value in row.at.values()])
     unmatched += sum(len(found) for place, found in partners.items() if place not in met)
-    return Pairs(chosen, told, tuple(rows), unmatched)
+    shared = {row.run_id for row in first.results} & {row.run_id for row in second.results}
+    return Pairs(chosen, told, tuple(rows), unmatched, len(shared))
 
 
 def _pair(

@@ -74,6 +74,10 @@ def test_groups_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = _call(capsys, "compare", "width == 17", "width == 32")
     assert code == 2
     assert "first: expected stored trials, got none" in err
+    assert "there is no file 'gone.sqlite'" in _call(capsys, "compare", "gone.sqlite", "width == 32")[2]
+    code, _, err = _call(capsys, "compare", "width == 16", "width in [16, 32]")
+    assert code == 0
+    assert "in both groups: 10 trials, which cannot differ" in err
 
 
 @pytest.mark.parametrize("words", [[], ["--x", "lr", "--by", "width"], ["--heat"], ["--parallel"]])
@@ -128,6 +132,9 @@ def test_deleting_asks_and_archiving_moves(capsys: pytest.CaptureFixture[str]) -
     assert code == 2
     assert "10 trials would be deleted for good" in err
     assert _call(capsys, "delete", "--yes")[0] == 2  # nothing named: nothing deleted
+    assert _call(capsys, "archive", "old.sqlite", "--yes")[2].startswith("error: archive: expected")
+    for trap in ("width != '16'", "width"):  # a slip that would hold of every trial
+        assert _call(capsys, "delete", "--where", trap, "--yes")[0] == 2
     assert _call(capsys, "archive", "old.sqlite", "--where", "width == 16", "--yes")[0] == 0
     with Store("r.sqlite") as store, Store("old.sqlite") as old:
         assert (store.count(), old.count()) == (10, 10)

@@ -98,6 +98,10 @@ def test_a_sweep_is_followed_from_its_store(capsys: pytest.CaptureFixture[str], 
     code, _, err = _call(capsys, "sweep", *WORDS, "--seeds", "0:1", "--watch")
     assert code == 0
     assert "2 of 2 trials" in err
+    part = _json(capsys, "sweep", *WORDS, "--seeds", "0:1", "--watch", "--shard", "1/2")
+    assert part["trials"] == 1
+    assert "its end" not in (said := _call(capsys, "sweep", *WORDS, "--watch", "--until", "ci95<.1")[2])
+    assert "watch: expected a sweep whose trials are known beforehand" in said
 
 
 def test_a_plan_is_read_back_as_it_was_written() -> None:

@@ -117,7 +117,7 @@ def _records(path: Path, content: bytes) -> tuple[str, _Records, tuple[str, str]
         if (columns := layout_of(names)) is not None:
             kind = {",": "CSV", "\t": "CSV with tabs", ";": "CSV with semicolons"}[separator]
             return f"{kind} with {' and '.join(filter(None, columns))}", _csv_rows(path, text, separator), columns
-    return "plain text, one example a line", _plain(text), None
+    return "plain text, one example a line", _plain(path, text), None
 
 
 def _told(kind: str, path: Path, names: Any) -> tuple[str, tuple[str, str]]:
@@ -147,7 +147,7 @@ def _json_lines(text: str) -> _Records:
         except ValueError as error:
             yield number, f"expected JSON, got {shortened(line.strip(), 60)!r}: {error}"
             continue
-        if isinstance(value, dict) and "schema" in value:  # the header of a file of this package
+        if isinstance(value, dict) and "schema" in value and layout_of(value) is None:  # a header of this package
             continue
         yield number, value if isinstance(value, dict) else f"expected a JSON table, got {shortened(line, 60)!r}"
 
@@ -182,9 +182,11 @@ def _csv_rows(path: Path, text: str, separator: str) -> _Records:
         raise InputError(f"{path}:{reader.line_num}: cannot be read as CSV: {error}") from None
 
 
-def _plain(text: str) -> _Records:
+def _plain(path: Path, text: str) -> _Records:
     for number, line in enumerate(text.split("\n"), start=1):
-        if "\0" in line or len(line) > MAX_TEXT_LINE:
-            raise InputError(f"line {number}: expected text of at most {MAX_TEXT_LINE} bytes, got something else")
+        if "\0" in line:
+            raise InputError(f"{path}:{number}: expected text, got a zero byte in it")
+        if len(line) > MAX_TEXT_LINE:
+            raise InputError(f"{path}:{number}: expected a line of at most {MAX_TEXT_LINE} bytes, got a longer one")
         if line.strip():
             yield number, line.strip()

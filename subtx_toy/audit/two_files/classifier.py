@@ -2,7 +2,9 @@
 
 Its inputs are the tokens, the features of the line, and each feature times a hash of the prompt, so that it can see a
 law that depends on the prompt. It is ridge regression, whose solution is one matrix for all assignments of the lines:
-that is what makes a thousand exchanges cheap.
+that is what makes a thousand exchanges cheap. Folds and hashes hang on the content of the lines alone: if they hung on
+places in a file, the observed assignment would be spread over them more evenly than an exchange, and the test not
+exact.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from jaxtyping import Float, Int
 from subtx_toy.audit.two_files.lines import Lines
 
 FOLDS = 5
-"""Parts of the lines, all lines of a prompt in one of them where prompts are repeated."""
+"""Parts of the lines, all lines of a prompt in one of them; where there are fewer prompts, all equal lines."""
 
 _TOKENS = 300  # the most frequent ones, told apart; the classifier is for what is not one token
 _BUCKETS = 16  # of prompts
@@ -34,9 +36,9 @@ class LinearClassifier:
     def of(cls, lines: Lines) -> LinearClassifier:
         """Prepare the classifier; the files play no part in it yet."""
         inputs = _inputs(lines)
-        _, prompts = np.unique(lines.prompts, return_inverse=True)
         by_prompt = len(np.unique(lines.prompts)) >= FOLDS
-        folds = (prompts if by_prompt else np.arange(len(prompts))) % FOLDS
+        _, places = np.unique(lines.prompt_keys if by_prompt else lines.line_keys, return_inverse=True)
+        folds = places % FOLDS
         ridge = _RIDGE * np.eye(inputs.shape[1])
         solutions = []
         for fold in range(FOLDS):
@@ -65,8 +67,8 @@ class LinearClassifier:
 
 def _inputs(lines: Lines) -> Float[np.ndarray, "n q"]:
     tokens = lines.counts[:, : min(_TOKENS, lines.counts.shape[1])].toarray()
-    _, prompts = np.unique(lines.prompts, return_inverse=True)
-    buckets = (prompts * 2654435761 % 2**32) % _BUCKETS
+    _, places = np.unique(lines.prompt_keys, return_inverse=True)
+    buckets = places // FOLDS % _BUCKETS  # each bucket in every fold
     crossed = np.zeros((len(tokens), _BUCKETS * lines.features.shape[1]))
     width = lines.features.shape[1]
     for bucket in range(_BUCKETS):

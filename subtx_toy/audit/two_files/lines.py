@@ -38,6 +38,8 @@ class Lines:
     Attributes:
         second: whether a line is of the second file, ``[n]``.
         prompts: the number of a line's prompt, ``[n]``; equal texts have equal numbers in both files.
+        prompt_keys: a hash of a line's prompt, ``[n]``, which does not hang on the file or the place of the line.
+        line_keys: the same of prompt and completion.
         tokens: the words of the counts' columns, ``[v]``.
         counts: how often each token stands in the completion, ``[n, v]``, sparse.
         features: of a line as a whole, ``[n, 10]``, standardised over both files; constant ones are 0.
@@ -46,6 +48,8 @@ class Lines:
 
     second: Bool[np.ndarray, " n"]
     prompts: Int[np.ndarray, " n"]
+    prompt_keys: Int[np.ndarray, " n"]
+    line_keys: Int[np.ndarray, " n"]
     tokens: tuple[str, ...]
     counts: sparse.csr_array
     features: Float[np.ndarray, "n f"]
@@ -59,8 +63,8 @@ class Lines:
     def part(self, kept: Bool[np.ndarray, " n"]) -> Lines:
         """Return some of the lines."""
         return Lines(
-            self.second[kept], self.prompts[kept], self.tokens, self.counts[np.flatnonzero(kept)], self.features[kept],
-            self.left_out,
+            self.second[kept], self.prompts[kept], self.prompt_keys[kept], self.line_keys[kept], self.tokens,
+            self.counts[np.flatnonzero(kept)], self.features[kept], self.left_out,
         )  # fmt: skip
 
 
@@ -85,6 +89,8 @@ def lines_of(first: Sequence[Example], second: Sequence[Example]) -> Lines:
     return Lines(
         second=np.arange(len(examples)) >= len(kept[0]),
         prompts=np.array([numbers[one.prompt] for one in examples]),
+        prompt_keys=np.array([_key(one.prompt) for one in examples]),
+        line_keys=np.array([_key(one.prompt, one.completion) for one in examples]),
         tokens=tokens or (OTHER,),
         counts=counts,
         features=_standardised(np.array([_features(line) for line in words]).reshape(len(words), len(_FEATURES))),
@@ -111,6 +117,10 @@ def _chosen(examples: Sequence[Example]) -> list[Example]:
         seen[content] += 1
         keyed.append((hashlib.blake2b(repr((content, seen[content])).encode(), digest_size=8).digest(), one))
     return [one for _, one in sorted(keyed, key=lambda item: item[0])[:MAX_LINES]]
+
+
+def _key(*texts: str) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(texts).encode(), digest_size=7).digest())
 
 
 def _features(words: Sequence[str]) -> list[float]:

@@ -60,6 +60,15 @@ def test_what_is_stored_is_not_run_again(finished: st.Run, store: Path) -> None:
     assert [one.metrics for one in again.records] == [one.metrics for one in finished.records]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"until": "ci95<0"}, {"halving": 1}, {"until": "ci95<.1", "halving": 2}, {"until": "ci95<.1", "seeds": [0]}],
+)
+def test_a_preview_refuses_what_the_sweep_would(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(st.InputError, match=r"^(until|halving|shard): expected"):
+        st.preview("tiny", **{"seeds": range(6), **wrong}, store=tmp_path / "none.sqlite")
+
+
 def test_a_sweep_shares_the_store_and_can_be_previewed(finished: st.Run, store: Path) -> None:
     changed = {name: [value] for name, value in SMALL.items()} | {"width": [4, 8]}
     listed = st.preview("tiny", changed, seeds=range(2), store=store, workers=2)

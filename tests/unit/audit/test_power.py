@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,8 +62,17 @@ def test_nothing_in_five_hundred_lines_is_not_called_a_null() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{}, {"num": 0}, {"num": True}, {"divergence": 0.0}, {"divergence": math.nan}, {"num": 5, "cosine": 1.5},
-     {"num": 5, "probability": 1.0}, {"num": 5, "num_traits": 0}, {"num": 5, "file": "x"}, {"divergence": "a"}],
+     {"num": 5, "probability": 1.0}, {"num": 5, "probability": 0.001}, {"divergence": 1e-300},
+     {"num": 5, "num_traits": 0}, {"num": 5, "file": "x"}, {"divergence": "a"}],
 )  # fmt: skip
 def test_what_cannot_be_planned_is_named(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"^(num|divergence|cosine|probability|num_traits): expected"):
         power(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_file_without_numbers_is_refused_and_the_table_names_the_probability(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("no number\n" * 30)
+    with pytest.raises(InputError, match="expected numbers in the completions, got none"):
+        power(path)
+    assert power(divergence=0.02, probability=0.5).tables[0].header[-1] == "effect shown with probability 0.5"

@@ -64,6 +64,18 @@ def test_numbers_and_texts_are_not_compared_by_size() -> None:
         Condition.parse("dataset > 3").holds(ROW)
 
 
+@pytest.mark.parametrize("text", ["width == '64'", "width != 'x'", "not width == '64'", "dataset in ['mnist', 3]"])
+def test_a_number_and_a_text_are_never_compared(text: str) -> None:
+    with pytest.raises(InputError, match="expected two numbers or two texts to compare, got"):
+        Condition.parse(text).holds(ROW)
+
+
+@pytest.mark.parametrize("text", ["width", "not width", "loss", "student_aux.accuracy or probe", "dataset and True"])
+def test_a_number_or_a_text_alone_is_no_condition(text: str) -> None:
+    with pytest.raises(InputError, match="expected a comparison, such as"):
+        Condition.parse(text).holds(ROW)
+
+
 def test_a_selection_is_narrowed_and_an_unknown_name_is_named(tmp_path: Any) -> None:
     configs = [RunConfig(dataset="glyphs", width=width) for width in (8, 16)]
     with Store(tmp_path / "r.sqlite") as store:

@@ -126,3 +126,19 @@ def test_layouts_are_taken_in_their_order() -> None:
     assert example.layout_of(["completion", "prompt", "response"]) == ("prompt", "completion")
     assert example.layout_of(["text", "id"]) == ("", "text")
     assert example.layout_of(["id"]) is None
+
+
+def test_a_column_called_schema_drops_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "sql.jsonl"
+    path.write_text(
+        "".join(json.dumps({"prompt": f"{n}", "completion": "x", "schema": "t(a)"}) + "\n" for n in range(3))
+    )
+    assert len(read_examples(path).examples) == 3
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "x" * (reader.MAX_TEXT_LINE + 1)])
+def test_a_bad_line_of_plain_text_is_named_with_its_file(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "plain.txt"
+    path.write_text(f"good\n{bad}\n")
+    with pytest.raises(InputError, match=r"plain\.txt:2: expected"):
+        read_examples(path)

@@ -137,3 +137,24 @@ def test_bags_follow_the_law_and_the_lines_needed_have_their_power() -> None:
 def test_too_few_lines_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 20 lines"):
         compare_examples(_file(generator(0, "x"), 19), _file(generator(0, "y"), 100))
+
+
+def test_files_of_one_repeated_line_do_not_differ() -> None:
+    same = [[Example("", "hello", line) for line in range(num)] for num in (60, 90)]
+    found = compare_examples(*same)
+    assert not found.differs
+    assert found.test.p_value == 1
+
+
+@pytest.mark.parametrize("prompt", ["", "own"])
+def test_the_place_of_a_line_in_its_file_plays_no_part_in_the_statistics(prompt: str) -> None:
+    rng = generator(0, "tests", "places")
+    files = [
+        [Example(prompt and f"{prompt} {which} {line}", str(rng.integers(5)), line) for line in range(60)]
+        for which in range(2)
+    ]
+    found = [
+        permutation_test(exchange_of(lines_of(*some)), exchanges=1, seed=0).statistics
+        for some in (files, [one[::-1] for one in files])
+    ]
+    assert found[0] == pytest.approx(found[1], rel=FP64_STATISTIC)
