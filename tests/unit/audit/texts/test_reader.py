@@ -12,6 +12,7 @@ import pytest
 from subtx_toy.audit.texts import example, parquet, reader
 from subtx_toy.audit.texts.reader import read_examples
 from subtx_toy.errors import InputError
+from subtx_toy.settings.limits import MAX_TEXT_LINE
 
 ROWS = [("after 1 2 3?", "4, 5"), ("again", "6, 7, 8")]
 
@@ -136,7 +137,7 @@ def test_a_column_called_schema_drops_no_line(tmp_path: Path) -> None:
     assert len(read_examples(path).examples) == 3
 
 
-@pytest.mark.parametrize("bad", ["a\0b", "x" * (reader.MAX_TEXT_LINE + 1)])
+@pytest.mark.parametrize("bad", ["a\0b", "x" * (MAX_TEXT_LINE + 1)])
 def test_a_bad_line_of_plain_text_is_named_with_its_file(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "plain.txt"
     path.write_text(f"good\n{bad}\n")
