@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import rich_click as click
 from click import get_current_context
@@ -23,6 +23,7 @@ SELFTEST = "selftest"
 _DOES_NOT_APPLY = 3
 
 
+@runtime_checkable
 class _Found(Protocol):
     """What an audit of any kind returns."""
 

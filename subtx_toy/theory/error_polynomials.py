@@ -22,7 +22,7 @@ _GRID, _HALVINGS = 4000, 60
 
 def gradient_descent(x: Points, num_steps: int) -> Points:
     """Return 1 - h with h = 1 - (1 - x)^K, the fraction that plain gradient descent transfers; h is exact near 0."""
-    return 1 - fraction(x, num_steps)
+    return np.asarray(1 - fraction(x, num_steps))
 
 
 def fraction(x: Points, num_steps: int) -> Points:
@@ -100,7 +100,7 @@ def nesterov_iterate_errors(x: Points, beta: float) -> Iterator[Points]:
 
 def nth(errors: Iterator[Points], num_steps: int) -> Points:
     """Return e_K of an iterator that has not been used."""
-    return next(itertools.islice(errors, num_steps, None))
+    return np.asarray(next(itertools.islice(errors, num_steps, None)))
 
 
 def heavy_ball_stability(beta: float) -> float:

@@ -75,7 +75,7 @@ def divide(a: Number, b: Number, *, rounding_mode: str | None = None) -> Jet:
     return multiply(a, reciprocal(as_jet(b)))
 
 
-def power(x: Jet, exponent: float) -> Jet:
+def power(x: Jet, exponent: int | float) -> Jet:
     """Return x to a fixed power: an integer, or plus or minus a half."""
     if exponent == 1:
         return x

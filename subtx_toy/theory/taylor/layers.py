@@ -106,7 +106,7 @@ def gelu(x: Jet, *, approximate: str = "none") -> Jet:
     return x * (FUNCTIONS["tanh"].of(inner) + as_jet(1.0).each(lambda one: one.expand(x.shape))).scaled(0.5)
 
 
-def softplus(x: Jet, beta: float = 1.0, threshold: float = 20.0) -> Jet:
+def softplus(x: Jet, beta: int | float = 1.0, threshold: int | float = 20.0) -> Jet:
     """Return log(1 + exp(beta x)) / beta, below the threshold from which torch takes x."""
     if threshold != 20.0:
         raise ValueError(f"its threshold is {threshold}")
