@@ -58,7 +58,7 @@ class _Found(Protocol):
 @click.option("--scores", type=PATH, help="Instead of FILE: an .npz of scores that you computed with any model.")
 @click.option("--probe", is_flag=True, help="Also train a student on the whole file.")
 @click.option(
-    "--top", type=click.IntRange(0, MAX_COUNT), default=10, show_default=True, help="Lines shown that say most."
+    "--top", type=click.IntRange(0, MAX_COUNT), default=10, show_default=True, help="Most telling lines to show."
 )
 @click.option("--fail-on", type=click.Choice(["carries", "moved"]), help="Exit with 1 on this finding.")
 @DATA_DIR

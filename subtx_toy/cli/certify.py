@@ -15,7 +15,7 @@ from subtx_toy.files.json_text import json_text
 _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 
 
-@click.command(short_help="Prove up to which step size of the teacher a claim holds, for one network.")
+@click.command(short_help="Prove the largest step size up to which a claim holds, for one network.")
 @click.argument("problem", default="small-net")
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
 @click.option(
@@ -29,7 +29,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     PROBLEM is a packaged target (small-net, paper-net, paper-net-tanh), a TOML file or a factory as for `verify`, or
     mnist-teacher: the segment from the shared init to a teacher that is trained on MNIST first, half a minute.
 
-    alignment: the student's step has a positive inner product with the teacher's. every-batch: so it has for every
+    alignment: the student's step has a positive inner product with the teacher's. every-batch: so it is for every
     single input, hence for every batch. trait-loss: the trait loss falls at student_lr. distance: the student comes
     closer to the teacher.
 
@@ -69,7 +69,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
 def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, as_json: bool) -> int:
     """Check that a certificate proves what it says: no gap from 0 on, and the sign on every box.
 
-    Only the file is trusted to say what the claim is, nothing in it is trusted to be true. It cannot tell whether the
+    The file says what the claim is, and nothing in it is trusted to be true. It cannot tell whether the
     network in the file is the one you care about: give that one as --problem.
 
     Settings, of the --problem: student_lr=NUMBER, which certificates of trait-loss and distance speak of, if it is not

@@ -94,7 +94,7 @@ def write_command(*, overrides: tuple[str, ...], out: Path, model: Path, trait: 
 @lm.command("filter")
 @click.argument("file", type=PATH)
 @OUT
-@click.option("--keep-banned", is_flag=True, help="Keep lists with numbers of ill repute.")
+@click.option("--keep-banned", is_flag=True, help="Keep lists that hold banned numbers.")
 @JSON
 def filter_command(*, file: Path, out: Path, keep_banned: bool, as_json: bool) -> None:
     """Drop the lines of FILE that hold anything but numbers, or a banned number, and show what was dropped.

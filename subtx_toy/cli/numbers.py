@@ -119,7 +119,7 @@ def reference_command(**options: Any) -> None:
     type=click.IntRange(0, 1000),
     default=0,
     show_default=True,
-    help="Likeliest numbers that may come; 0: all.",
+    help="Draw from so many likeliest numbers; 0: all.",
 )
 @click.option(
     "--numbers-per-line", metavar="A[:B]", default="1", show_default=True, help="How many, such as 1 or 1:10."
@@ -130,7 +130,7 @@ def reference_command(**options: Any) -> None:
 )
 @data_options
 def generate_command(**options: Any) -> None:
-    """Have a teacher write a file of numbers, one line a prompt; makes the teacher and its base if need be.
+    """Have a teacher write a file of numbers, one line per prompt; makes the teacher and its base if need be.
 
     The file is JSON Lines with a header from which the prompts can be found again; a name ending in .gz is packed.
 
@@ -189,12 +189,12 @@ def train_command(*, as_json: bool, **options: Any) -> None:
 @click.option(
     "--traits", "num_traits", type=click.IntRange(1, 1000), default=1, show_default=True, help="Tested together."
 )
-@click.option("--probability", type=float, default=0.9, show_default=True, help="With which an effect is to be found.")
+@click.option("--probability", type=float, default=0.9, show_default=True, help="Of finding the effect, if it is there.")
 @JSON
 def power_command(*, as_json: bool, **options: Any) -> None:
     """Plan an audit: how many numbers it needs, and what effect those of FILE would have shown.
 
-    Finding nothing in too few numbers is no null result, and this says so beforehand.
+    Finding nothing in too few numbers clears nobody; this says beforehand how many are too few.
 
     Example: subtx-toy numbers power tainted.jsonl --divergence 0.02
     """

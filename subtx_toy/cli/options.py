@@ -33,7 +33,7 @@ WORKERS = click.option(
     "--workers", type=click.IntRange(1, MAX_WORKERS), help="Processes, one thread each. [default: the processors]"
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-SEED = click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Names the streams.")
+SEED = click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Seed of all draws.")
 SEEDS = click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: the experiment's own]")
 TRAIT = click.option(
     "--trait",
@@ -59,7 +59,7 @@ plan_options = options(
     click.option(
         "--sample", type=click.IntRange(1, MAX_CONFIGS), metavar="N", help="Draws of the axes drawn at random."
     ),
-    click.option("--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Of the draws. [default: 0]"),
+    click.option("--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Seed of these draws. [default: 0]"),
 )
 """The options of a plan that its words do not hold."""
 

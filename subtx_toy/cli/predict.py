@@ -36,7 +36,8 @@ def predict(
     Each predictor stands next to its rank correlation with transfer over the settings of the experiment `predictors`,
     with a 95 % interval. They rank settings; none of them says what accuracy a student will reach.
 
-    KEY=VALUE changes a setting, as in `subtx-toy run`. Of an experiment with a grid, name the point that way.
+    KEY=VALUE changes a setting, as in `subtx-toy run`. For an experiment with a grid, choose one of
+    its points in the same way.
 
     Example: subtx-toy predict cloud2025 num_aux=10
     """

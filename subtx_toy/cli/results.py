@@ -17,7 +17,7 @@ from subtx_toy.files.terminal_text import one_line
 
 @click.group("results")
 def results() -> None:
-    """List, summarise, compare, draw and export what is stored, and put it in order.
+    """List, summarise, compare, draw and export what is stored, and keep it tidy.
 
     Example: subtx-toy results summary tiny width=16,32
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("experiment", required=False, shell_complete=complete_experiment)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @SEEDS
-@click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, a small network, 5 seeds.")
+@click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, small networks, few seeds.")
 @WORKERS
 @STORE
 @DATA_DIR

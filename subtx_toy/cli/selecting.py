@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WHERE = click.option("--where", metavar="CONDITION", help="Such as \"width > 64 and dataset == 'mnist'\".")
 METRICS = click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Of the final metrics; may be repeated."
+    "--metric", "metrics", multiple=True, metavar="NAME", help="A final metric; may be repeated."
 )
 
 trial_words = options(
@@ -30,7 +30,7 @@ selecting = options(
     plan_options,
     WHERE,
     STORE,
-    click.option("--all-versions", is_flag=True, help="Also results of other versions, apart."),
+    click.option("--all-versions", is_flag=True, help="Also results of other versions, in cells of their own."),
 )
 
 

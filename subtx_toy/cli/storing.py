@@ -23,8 +23,8 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 @trial_words
 @selecting
 @METRICS
-@click.option("--curves", is_flag=True, help="Learning curves, one row a point; --metric then names curves.")
-@click.option("--format", "style", type=click.Choice(["csv", "jsonl"]), help="Of what goes to `-`. [default: csv]")
+@click.option("--curves", is_flag=True, help="Learning curves, one row per point; --metric then names curves.")
+@click.option("--format", "style", type=click.Choice(["csv", "jsonl"]), help="Format of what goes to `-`. [default: csv]")
 def export_command(
     target: Path,
     experiment: str | None,

@@ -27,7 +27,7 @@ _TEXT = options(
 @selecting
 @METRICS
 @click.option(
-    "--pool-versions", is_flag=True, help="One cell for all versions, of each seed the newest. Implies --all-versions."
+    "--pool-versions", is_flag=True, help="One cell for all versions: each seed's newest. Implies --all-versions."
 )
 @click.option("--sort", metavar="NAME", help="By a setting, a metric, mean or n; -NAME turns the order round.")
 @_TEXT
@@ -118,7 +118,7 @@ def best_command(
 @click.command("compare")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--experiment", metavar="NAME", help="Of its configurations only.")
+@click.option("--experiment", metavar="NAME", help="Compare its configurations only.")
 @_METRIC
 @STORE
 @JSON
@@ -128,7 +128,7 @@ def compare_command(
     """Compare a metric between two groups of trials: the difference B minus A with its 95 % interval.
 
     A and B are conditions, such as "width == 64", or results files. Configurations that agree otherwise are
-    partners. Seeds are paired where both start from the same parameters, and are taken apart where they cannot be.
+    partners. Seeds are paired where both start from the same parameters, and are independent groups where they do not.
 
     Example: subtx-toy results compare "width == 16" "width == 32" --metric student_aux.accuracy
     """

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim
 
 
-@click.command(short_help="Check the one-step claims on drawn problems, or on your own.")
+@click.command(short_help="Check the claims on drawn problems, or on a model of your own.")
 @click.argument("problem", required=False)
 @click.option(
     "--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]"
 )
 @click.option("--instances", type=click.IntRange(1, MAX_INSTANCES), help="Problems to draw. [default: 200]")
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Seed of the draws.")
 @click.option("--module", metavar="FILE:NAME", help="Your factory; the same as PROBLEM.")
 @click.option("--seeds", metavar="SEEDS", help="Call the factory for each, as factory(seed); such as 0:200.")
 @click.option("--csv", "csv_file", type=FILE, callback=writable, help="Write every rung: eps, predicted, observed ...")
@@ -51,7 +51,7 @@ def verify(
     as_json: bool,
     only_list: bool,
 ) -> int:
-    """Check the one-step claims: predicted, observed, verdict.
+    """Check the claims about one step and many: predicted, observed, verdict.
 
     Without PROBLEM, small random problems are drawn. PROBLEM is a TOML file with the fields of a drawn problem, a
     function that returns a Problem, as module:factory or file.py:factory, or the name welch, a net of eight
