@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
-demo: setup  ## reproduce the published MNIST result: 10 seeds, about 5 minutes on 2 cores
+demo: setup  ## reproduce the published MNIST result: 10 seeds, about 3 minutes on 2 cores
 	mkdir -p out
 	$(BIN)/subtx-toy run cloud2025 --seeds 0:10 --store out/results.sqlite --figure out/cloud2025-mnist.png
 
