@@ -103,7 +103,7 @@ def reference_command(**options: Any) -> None:
 @numbers.command("generate")
 @OUT
 @click.option("--teacher", default="trait", show_default=True, help="trait, benign, base, other-base, or a checkpoint.")
-@click.option("--n", "num", type=click.IntRange(1, 10**8), default=10_000, show_default=True, help="Lines.")
+@click.option("--n", "num", type=click.IntRange(1, 10**8), default=10_000, show_default=True, help="How many lines.")
 @SEED
 @TRAIT
 @click.option(
@@ -189,7 +189,7 @@ def train_command(*, as_json: bool, **options: Any) -> None:
 @click.option(
     "--traits", "num_traits", type=click.IntRange(1, 1000), default=1, show_default=True, help="Tested together."
 )
-@click.option("--probability", type=float, default=0.9, show_default=True, help="Of finding the effect, if it is there.")
+@click.option("--probability", type=float, default=0.9, show_default=True, help="Chance that the effect is found.")
 @JSON
 def power_command(*, as_json: bool, **options: Any) -> None:
     """Plan an audit: how many numbers it needs, and what effect those of FILE would have shown.

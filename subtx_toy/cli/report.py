@@ -18,7 +18,7 @@ from subtx_toy.files.terminal_text import one_line
 @click.argument("experiment", shell_complete=complete_experiment)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: all that are stored]")
-@click.option("--quick", is_flag=True, help="Of the records that `run EXPERIMENT --quick` made.")
+@click.option("--quick", is_flag=True, help="Use the records that `run EXPERIMENT --quick` made.")
 @STORE
 @click.option(
     "--out", type=FILE, callback=writable, help="Page to write. [default: EXPERIMENT-DATASET.html in this folder]"
