@@ -59,7 +59,9 @@ plan_options = options(
     click.option(
         "--sample", type=click.IntRange(1, MAX_CONFIGS), metavar="N", help="Draws of the axes drawn at random."
     ),
-    click.option("--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Seed of these draws. [default: 0]"),
+    click.option(
+        "--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Seed of these draws. [default: 0]"
+    ),
 )
 """The options of a plan that its words do not hold."""
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from subtx_toy.store import Store
 
 WHERE = click.option("--where", metavar="CONDITION", help="Such as \"width > 64 and dataset == 'mnist'\".")
-METRICS = click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="A final metric; may be repeated."
-)
+METRICS = click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A final metric; may be repeated.")
 
 trial_words = options(
     click.argument("experiment", required=False, shell_complete=complete_experiment),

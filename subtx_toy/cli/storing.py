@@ -24,7 +24,9 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 @selecting
 @METRICS
 @click.option("--curves", is_flag=True, help="Learning curves, one row per point; --metric then names curves.")
-@click.option("--format", "style", type=click.Choice(["csv", "jsonl"]), help="Format of what goes to `-`. [default: csv]")
+@click.option(
+    "--format", "style", type=click.Choice(["csv", "jsonl"]), help="Format of what goes to `-`. [default: csv]"
+)
 def export_command(
     target: Path,
     experiment: str | None,

@@ -25,7 +25,9 @@ from subtx_toy.files.terminal_text import one_line
 @click.option("--retry-failed", is_flag=True, help="Run again what failed in an earlier session.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed trial.")
 @click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop after N failed trials.")
-@click.option("--trial-timeout", type=float, metavar="SECONDS", help="End a trial that runs longer; it counts as failed.")
+@click.option(
+    "--trial-timeout", type=float, metavar="SECONDS", help="End a trial that runs longer; it counts as failed."
+)
 @click.option("--shard", metavar="I/N", help="Run part I of N parts of the trials, for an array of jobs; I from 1.")
 @click.option("--until", metavar="ci95<WIDTH", help="Add seeds, by plan, until ci95 or METRIC.ci95 is below WIDTH.")
 @click.option("--halving", type=int, metavar="R", help="Keep the best 1 in R at each rung, with R times the seeds.")
