@@ -1,9 +1,10 @@
-"""Linearised and lazy students, predictors of transfer, many steps, thresholds of momentum, and the modes of G."""
+"""Linearised and lazy students, predictors of transfer, many steps, thresholds, the modes of G, and their studies."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.many_step_studies import draw_criteria, draw_orders
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from subtx_toy.figures import style
@@ -114,7 +116,7 @@ def _document(name: str) -> dict[str, Any]:
     return found
 
 
-FIGURES = {
+FIGURES: dict[str, Callable[[], Figure]] = {
     "lazy": lambda: sweep("lazy-rich"),
     "linearized": lambda: sweep("linearized"),
     "width": lambda: sweep("linear-width"),
@@ -123,6 +125,8 @@ FIGURES = {
     "thresholds": lambda: many_steps("thresholds"),
     "crossings": crossings,
     "modes": transferred_modes,
+    "orders": lambda: draw_orders(_document("remainder-orders")),
+    "criteria": lambda: draw_criteria(_document("trained-criteria")),
 }
 
 

@@ -1,0 +1,94 @@
+"""What the pages say of the studies of many steps is what the committed documents hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paper_figs import many_steps
+from subtx_toy.stats import share_interval
+
+DOCS = Path(__file__).parents[2] / "docs"
+LOSSES = {"squared_error": "squared error", "kl": "KL"}
+NAMES = {"tanh": "tanh", "relu": "ReLU"}
+FIGURES = ("orders", "criteria")
+
+
+def _read(name: str) -> Any:
+    return json.loads((DOCS / "results" / "many-steps" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def orders_table() -> str:
+    rows = []
+    for row in _read("remainder-orders")["rows"]:
+        nets = [one for net in row["seeds"] for one in net]
+        ends = [[f([one[name] for one in nets]) for f in (min, max)] for name in ("order", "planted", "other_init")]
+        rows.append([f"{LOSSES[row['loss']]}, {row['reach']:g}", *(f"{low:.2f} to {high:.2f}" for low, high in ends)])
+    heads = ["loss, student_lr λ_max", "order", "control: 1 % too long", "control: other initialisation"]
+    return _table(heads, rows)
+
+
+def criteria_table() -> str:
+    rows = []
+    for row in _read("trained-criteria")["rows"]:
+        groups = [[net for net in row["seeds"] if net["holds"] == holds] for holds in (True, False)]
+        held, num = len(groups[0]), len(row["seeds"])
+        low, high = share_interval(held / num, 0.0, n=num, num_images=num)
+        steps = f"{row['teacher_steps']} of Adam" if row["teacher_steps"] else "one plain step"
+        cells = [f"{NAMES[row['activation']]}, {steps}", f"{held} of {num} [{low:.2f}, {high:.2f}]"]
+        for name in ("first_order", "real"):
+            counts = (f"{sum(net[name] > 0 for net in group)} of {len(group)}" for group in groups)
+            cells.append(", ".join(counts))
+        rows.append(cells)
+    heads = ["teacher", "F ≥ 0", "rises to first order: F ≥ 0, F < 0", "rises for the real student: F ≥ 0, F < 0"]
+    return _table(heads, rows)
+
+
+@pytest.mark.parametrize(("page", "table"), [("many-steps", orders_table), ("many-steps", criteria_table)])
+def test_a_table_is_that_of_the_committed_document(page: str, table: Any) -> None:
+    assert table() in _page(page)
+
+
+@pytest.mark.parametrize("name", ["remainder-orders", "trained-criteria"])
+def test_a_document_has_ten_seeds_and_says_where_it_comes_from(name: str) -> None:
+    found = _read(name)
+    assert len(found["seeds"]) >= 10
+    assert found["versions"]["subtx_toy"]
+    assert all(len(row["seeds"]) == len(found["seeds"]) for row in found.get("rows", []))
+
+
+def test_committed_orders_are_two_and_those_of_the_controls_are_not() -> None:
+    for row in _read("remainder-orders")["rows"]:
+        for one in (one for net in row["seeds"] for one in net):
+            assert 1.95 <= one["order"] <= 2.05
+            assert one["planted"] <= 1.7
+            assert abs(one["other_init"]) <= 0.05
+            assert one["away"] == 0
+
+
+def test_no_committed_teacher_contradicts_the_criterion() -> None:
+    for row in _read("trained-criteria")["rows"]:
+        for net in row["seeds"]:
+            assert net["teacher"] < 0
+            assert net["holds"] or min(net["F"]) < 0
+            if net["holds"]:
+                assert net["first_order"] <= net["first_order_rounding"]
+            if row["teacher_steps"] == 0:
+                assert net["holds"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_can_be_drawn(name: str) -> None:
+    assert many_steps.FIGURES[name]().axes
