@@ -1,4 +1,4 @@
-"""Orders of the remainder after many steps, and the criterion of trained teachers."""
+"""Orders of the remainder after many steps, the criterion of trained teachers, and chains of students."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from subtx_toy.figures import style
+from subtx_toy.stats import Estimate, estimate
 
 Document = Mapping[str, Any]
 
 _BLUE, _ORANGE, _GREEN = "#0072b2", "#d55e00", "#009e73"
+_KINDS = {"real": ("real networks", "-o", _ORANGE), "linear": ("linear ones", "--s", _BLUE)}
 _CHECKS = {
     "order": ("as predicted", "o", _BLUE),
     "planted": ("control: prediction 1 % too long", "^", _ORANGE),
@@ -76,3 +79,38 @@ def draw_criteria(document: Document) -> Figure:
         lines = [Line2D([], [], color=colour) for colour in (_BLUE, _ORANGE)]
         panels[0, 0].legend(lines, ["F ≥ 0 throughout", "F < 0 somewhere"], fontsize="x-small", loc="lower left")
     return figure
+
+
+def coefficients(document: Document, kind: str, of: str) -> list[Estimate]:
+    """Return the coefficient of the teacher's change over seeds, by generation from the teacher on."""
+    return [estimate(column) for column in zip(*(one[kind][of] for one in document["seeds"]), strict=True)]
+
+
+def ratios(document: Document, kind: str, of: str) -> list[Estimate]:
+    """Return what each generation keeps of the one before, over seeds."""
+    chains = np.array([one[kind][of] for one in document["seeds"]])
+    return [estimate(column.tolist()) for column in (chains[:, 1:] / chains[:, :-1]).T]
+
+
+def draw_generations(document: Document) -> Figure:
+    """Draw the coefficient of the teacher's change by generation, and its successive ratios, real and linear."""
+    with mpl.rc_context(style.paper(aspect=0.5)):
+        figure = Figure(layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for kind, (label, line, colour) in _KINDS.items():
+            _by_generation(left, coefficients(document, kind, "outputs"), 0, line, colour, label)
+            _by_generation(right, ratios(document, kind, "outputs"), 1, line, colour, label)
+        left.set_yscale("log")
+        left.set_yticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
+        left.minorticks_off()
+        left.set(xlabel="generation; 0 is the teacher", ylabel="coefficient of the teacher's change")
+        right.set(xlabel="generation", ylabel="what it keeps of the one before", ylim=(0, 1.05))
+        left.legend(fontsize="small")
+    return figure
+
+
+def _by_generation(axes: Axes, found: list[Estimate], first: int, line: str, colour: str, label: str) -> None:
+    bars = style.interval_bars(found, low=-np.inf, high=np.inf)
+    places = np.arange(first, first + len(found))
+    axes.errorbar(places, [one.mean for one in found], bars, fmt=line, color=colour, markersize=3.5, capsize=2,
+                  linewidth=1.2, elinewidth=0.8, label=label)  # fmt: skip

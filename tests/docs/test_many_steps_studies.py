@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from paper_figs import many_steps
-from subtx_toy.stats import share_interval
+from paper_figs.drawings.many_step_studies import coefficients, ratios
+from subtx_toy.stats import Estimate, estimate, share_interval
 
 DOCS = Path(__file__).parents[2] / "docs"
 LOSSES = {"squared_error": "squared error", "kl": "KL"}
 NAMES = {"tanh": "tanh", "relu": "ReLU"}
-FIGURES = ("orders", "criteria")
+FIGURES = ("orders", "criteria", "generations")
 
 
 def _read(name: str) -> Any:
@@ -23,6 +24,10 @@ def _read(name: str) -> Any:
 
 def _page(name: str) -> str:
     return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _with_ends(one: Estimate) -> str:
+    return f"{one.mean:.3f} [{one.interval.low:.3f}, {one.interval.high:.3f}]"
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
@@ -56,12 +61,35 @@ def criteria_table() -> str:
     return _table(heads, rows)
 
 
-@pytest.mark.parametrize(("page", "table"), [("many-steps", orders_table), ("many-steps", criteria_table)])
+def generations_table() -> str:
+    found = _read("generations")
+    kinds = ("real", "linear")
+    columns = [[_with_ends(one) for one in coefficients(found, kind, "outputs")[1:]] for kind in kinds]
+    columns += [[_with_ends(one) for one in ratios(found, kind, "outputs")] for kind in kinds]
+    for kind in kinds:
+        told = list(zip(*(one[kind]["accuracy"] for one in found["seeds"]), strict=True))
+        columns.append([f"{estimate(list(values)).mean:.3f}" for values in told[1:]])
+    heads = [
+        "generation",
+        "coefficient, real",
+        "linear",
+        "of the one before, real",
+        "linear",
+        "accuracy, real",
+        "linear",
+    ]
+    return _table(heads, [[str(at), *cells] for at, cells in enumerate(zip(*columns, strict=True), start=1)])
+
+
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [("many-steps", orders_table), ("many-steps", criteria_table), ("linear-students", generations_table)],
+)
 def test_a_table_is_that_of_the_committed_document(page: str, table: Any) -> None:
     assert table() in _page(page)
 
 
-@pytest.mark.parametrize("name", ["remainder-orders", "trained-criteria"])
+@pytest.mark.parametrize("name", ["remainder-orders", "trained-criteria", "generations"])
 def test_a_document_has_ten_seeds_and_says_where_it_comes_from(name: str) -> None:
     found = _read(name)
     assert len(found["seeds"]) >= 10
