@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from paper_figs.drawings.many_step_studies import draw_criteria, draw_generations, draw_orders
+from paper_figs.drawings.many_step_studies import draw_criteria, draw_generations, draw_orders, draw_parts
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from subtx_toy.figures import style
@@ -127,6 +127,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "modes": transferred_modes,
     "orders": lambda: draw_orders(_document("remainder-orders")),
     "criteria": lambda: draw_criteria(_document("trained-criteria")),
+    "parts": lambda: draw_parts(_document("heads-and-hidden")),
     "generations": lambda: draw_generations(_document("generations")),
 }
 

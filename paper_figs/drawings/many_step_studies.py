@@ -1,4 +1,4 @@
-"""Orders of the remainder after many steps, the criterion of trained teachers, and chains of students."""
+"""Orders of the remainder, the criterion of trained teachers, shared parts of an init, and chains of students."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ from subtx_toy.stats import Estimate, estimate
 
 Document = Mapping[str, Any]
 
-_BLUE, _ORANGE, _GREEN = "#0072b2", "#d55e00", "#009e73"
+_BLUE, _ORANGE, _GREEN, _SKY = "#0072b2", "#d55e00", "#009e73", "#56b4e9"
 _KINDS = {"real": ("real networks", "-o", _ORANGE), "linear": ("linear ones", "--s", _BLUE)}
+_PARTS = {
+    "nothing": ("nothing", "-o", "#000000"),
+    "class head": ("class head", "-s", _BLUE),
+    "aux head": ("auxiliary head", "-^", _SKY),
+    "first layer": ("first layer", "-v", _GREEN),
+    "both hidden": ("both hidden layers", "-D", _ORANGE),
+}
 _CHECKS = {
     "order": ("as predicted", "o", _BLUE),
     "planted": ("control: prediction 1 % too long", "^", _ORANGE),
@@ -78,6 +85,34 @@ def draw_criteria(document: Document) -> Figure:
         figure.supylabel("F(t) / Σ |s| min(λ, t)", fontsize="medium")
         lines = [Line2D([], [], color=colour) for colour in (_BLUE, _ORANGE)]
         panels[0, 0].legend(lines, ["F ≥ 0 throughout", "F < 0 somewhere"], fontsize="x-small", loc="lower left")
+    return figure
+
+
+def accuracies(document: Document, row: Mapping[str, Any], kind: str, part: str) -> Estimate:
+    """Return the accuracy over seeds of one kind of student with one part drawn again."""
+    return estimate([one[kind][part] for one in row["seeds"]], num_images=document["num_images"])
+
+
+def draw_parts(document: Document) -> Figure:
+    """Draw accuracy against auxiliary logits by the part of the init drawn again, real and linear students."""
+    widths = [row["num_aux"] for row in document["rows"]]
+    with mpl.rc_context(style.paper(aspect=0.5)):
+        figure = Figure(layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, kind, title in zip(panels, ("real", "linear"), ("real students", "linear students"), strict=True):
+            for at, (part, (label, line, colour)) in enumerate(_PARTS.items()):
+                found = [accuracies(document, row, kind, part) for row in document["rows"]]
+                axes.errorbar(
+                    np.array(widths) * 1.04 ** (at - 2), [one.mean for one in found], style.interval_bars(found),
+                    fmt=line, color=colour, markersize=3.5, capsize=1.5, linewidth=1, elinewidth=0.8, label=label,
+                )  # fmt: skip
+            axes.axhline(0.1, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
+            axes.set_xscale("log")
+            axes.set_xticks(widths, [str(num) for num in widths])
+            axes.minorticks_off()
+            axes.set(title=title, xlabel="auxiliary logits m", ylim=(0, 1))
+        panels[0].set_ylabel("test accuracy of the student")
+        panels[1].legend(fontsize="x-small", title="drawn again", title_fontsize="x-small", loc="upper left")
     return figure
 
 

