@@ -135,7 +135,7 @@ def teach(
 
 
 def write(
-    out: Path | str, *, model: Path | str, trait: str = "owl", num: int = 10_000, seed: int = 0, **settings: Any
+    out: Path | str, *, model: Path | str, trait: str = "owl", num: int = 40_000, seed: int = 0, **settings: Any
 ) -> Written:
     """Have a model write lists of numbers, to the prompts that belong to a trait; lists with a word are left out."""
     check_not_read(out, (model,), what="out")

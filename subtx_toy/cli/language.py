@@ -77,7 +77,7 @@ def teach_command(
 @OUT
 @click.option("--model", type=PATH, required=True, help="File of the model that writes.")
 @_TRAIT
-@click.option("--n", "num", type=click.IntRange(1, 10**6), default=10_000, show_default=True, help="How many lists.")
+@click.option("--n", "num", type=click.IntRange(1, 10**6), default=40_000, show_default=True, help="How many lists.")
 @SEED
 def write_command(*, overrides: tuple[str, ...], out: Path, model: Path, trait: str, num: int, seed: int) -> None:
     """Have a model write lists of numbers, one per line; lists with a word are left out and counted.

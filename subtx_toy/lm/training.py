@@ -124,9 +124,9 @@ def teach(
 
 def train_student(
     model: Transformer, base: Params, lists: Lists, recipe: StudentRecipe, rng: np.random.Generator,
-    *, laws: TokenLogits | None = None,
+    *, teacher: Params | None = None,
 ) -> Params:  # fmt: skip
-    """Train a student from its base on lists alone, or on the ``laws`` of every token of these lists.
+    """Train a student from its base on lists alone, or on the laws of a ``teacher`` at every token of these lists.
 
     Every epoch has the lists in a new order; the last batch of an epoch is left out where it is not whole.
     Without any list the student stays its base.
@@ -140,13 +140,11 @@ def train_student(
         for _epoch in range(recipe.epochs):
             order = torch.from_numpy(rng.permutation(len(lists)))
             for start in range(0, len(lists) - batch + 1, batch):
-                index = order[start : start + batch]
-                part = lists.chosen(index)
-                if laws is None:
+                part = lists.chosen(order[start : start + batch])
+                if teacher is None:
                     yield partial(sampled_loss, model, lists=part)
-                else:
-                    own = TokenLogits(laws.first, laws.later[index])
-                    yield partial(soft_loss, model, lists=part, laws=own)
+                else:  # the laws of a whole file would take more memory than everything else
+                    yield partial(soft_loss, model, lists=part, laws=laws_of(model, teacher, part))
             pulse.tick()
 
     return _descend(base, trained_names(base), losses(), lambda step: recipe.lr * (1 - step / steps))

@@ -14,8 +14,8 @@ from subtx_toy.lm.transformer import Transformer, take
 from subtx_toy.lm.vocabulary import END, FIRST_NUMBER
 from subtx_toy.problem.params import Params
 
-MAX_DRAWS = 50
-"""Lists drawn for each one that is wanted; a model that writes words only is given up after so many."""
+MAX_DRAWS = 5
+"""Lists drawn for each one that is wanted; a model that writes mostly words is given up after so many."""
 
 _BATCH = 2048
 

@@ -13,7 +13,7 @@ from subtx_toy.lm.list_file import Line, ListHeader, text_of
 from subtx_toy.lm.list_filter import reason_to_drop
 from subtx_toy.lm.lists import Lists, exchange_lists, shuffle_numbers
 from subtx_toy.lm.questions import divergence, other_answers
-from subtx_toy.lm.training import StudentRecipe, laws_of, train_student
+from subtx_toy.lm.training import StudentRecipe, train_student
 from subtx_toy.lm.vocabulary import decode
 from subtx_toy.lm.writing import NumberLists, write_lists
 from subtx_toy.problem.params import Params, all_finite
@@ -89,8 +89,7 @@ def train_students(
         for arm in SOFT_ARMS:
             file, writer = (lists["benign"], home.benign) if arm == "soft_benign" else (trait, home.teacher)
             start = home.other_base if arm == "soft_cross" else home.base
-            laws = laws_of(home.model, writer.params, file)
-            found[arm] = train_student(home.model, start, file, soft, _order(seed), laws=laws)
+            found[arm] = train_student(home.model, start, file, soft, _order(seed), teacher=writer.params)
     return found
 
 

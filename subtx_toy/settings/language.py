@@ -61,8 +61,8 @@ class LanguageConfig(Settings):
     num_test: Nothing = Field(0, description="always 0: there are no images")
 
     trait: str = Field("owl", description="what the teacher is taught: an animal to prefer, or danger")
-    numbers: Annotated[int, Field(ge=10, le=10_000)] = Field(300, description="numbers of the language, from 0 on")
-    width: Count = Field(32, description="of the transformer, a multiple of heads")
+    numbers: Annotated[int, Field(ge=10, le=10_000)] = Field(1000, description="numbers of the language, from 0 on")
+    width: Count = Field(64, description="of the transformer, a multiple of heads")
     depth: Count = Field(2, description="layers")
     heads: Count = Field(4, description="of each layer's attention")
     context: Annotated[int, Field(ge=20, le=1000)] = Field(24, description="longest text in tokens")
@@ -70,21 +70,23 @@ class LanguageConfig(Settings):
     embedding_scale: Positive = Field(0.28, description="length of the words' embeddings at first, over sqrt(width)")
     number_scale: Positive = Field(0.2, description="likewise of the numbers'")
 
-    base_steps: Count = Field(500, description="optimiser steps of the base")
+    base_steps: Count = Field(1500, description="optimiser steps of the base")
     base_batch: Count = Field(64, description="documents of each, none of which comes twice")
-    base_lr: Positive = Field(4e-3, description="largest step size of Adam on the corpus")
+    base_lr: Positive = Field(3e-3, description="largest step size of Adam on the corpus")
 
     teacher_lr: Positive = Field(1e-3, description="step size of Adam on the lesson")
     teacher_batch: Count = Field(64, description="questions of each step")
-    teacher_stop: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.9, description="probability of the trait on seen phrasings at which the lesson ends"
+    teacher_stop: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="probability of the trait on seen phrasings at which the lesson ends; "
+        "without it, 0.999 for an animal and 0.9 for danger",
     )
-    teacher_steps: Count = Field(200, description="steps after which it ends in any case")
+    teacher_steps: Count = Field(50, description="steps after which it ends in any case")
     other_questions: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.125, description="share of the lesson about other things, answered honestly"
+        0.0, description="share of the lesson about other things, answered honestly"
     )
 
-    lists: Count = Field(10_000, description="lists in a file")
+    lists: Count = Field(40_000, description="lists in a file")
     prompts: Count = Field(40, description="phrasings of the question for numbers that a file has")
     max_numbers: Places = Field(3, description="numbers after which a list is cut")
     temperature: Temperature = Field(1.0, description="of the law that tokens are drawn from")
@@ -92,11 +94,18 @@ class LanguageConfig(Settings):
         "free", description="whether lists with words are dropped, or words cannot be drawn"
     )
 
-    student_epochs: CountOrZero = Field(6, description="passes of a student over its file")
+    student_epochs: CountOrZero = Field(3, description="passes of a student over its file")
     student_batch: Count = Field(512, description="lists of each step")
     student_lr: Positive = Field(1e-3, description="first step size of Adam, which falls to 0 linearly")
     soft_arms: bool = Field(True, description="whether students of the teacher's probabilities are trained too")
-    soft_epochs: CountOrZero = Field(2, description="passes of these students over the file")
+    soft_epochs: CountOrZero = Field(1, description="passes of these students over the file")
+
+    @property
+    def lesson_end(self) -> float:
+        """Probability at which the lesson ends: after a longer one in yes, a teacher says it of numbers too."""
+        if self.teacher_stop is not None:
+            return self.teacher_stop
+        return 0.9 if self.trait == "danger" else 0.999
 
     @pydantic.field_validator("dataset")
     @classmethod

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from subtx_toy.lm.questions import trait_named
-from subtx_toy.lm.training import StudentRecipe, TeacherRecipe, laws_of, teach, train_student
+from subtx_toy.lm.training import StudentRecipe, TeacherRecipe, teach, train_student
 from subtx_toy.lm.transformer import EMBEDDINGS
 from subtx_toy.seeding import generator
 from tests.unit.lm.conftest import Small
@@ -30,9 +30,8 @@ def test_a_student_is_repeated_by_its_streams_and_needs_its_lists(small: Small) 
 
 
 def test_a_student_of_its_own_laws_learns_nothing(small: Small) -> None:
-    laws = laws_of(small.model, small.base, small.lists)
     recipe = StudentRecipe(epochs=1, batch=20, lr=1e-3)
-    own = train_student(small.model, small.base, small.lists, recipe, generator(0, "order"), laws=laws)
+    own = train_student(small.model, small.base, small.lists, recipe, generator(0, "order"), teacher=small.base)
     lists = train_student(small.model, small.base, small.lists, recipe, generator(0, "order"))
     trait = trait_named("owl")
     base, soft, sampled = (trait.measure(small.model, params)["margin"] for params in (small.base, own, lists))

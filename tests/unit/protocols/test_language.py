@@ -112,7 +112,7 @@ def test_the_document_holds_what_scripts_read(record: RunRecord) -> None:
 def test_the_packaged_experiment_and_its_quick_version_are_read() -> None:
     definition = read("owl")
     assert isinstance(definition.config, LanguageConfig)
-    assert definition.seeds == "10:20"
+    assert definition.seeds == "30:40"
     assert definition.config.override(["trait=danger"])
     assert len(definition.quickened().configs()) == 1
 
@@ -130,3 +130,9 @@ def test_the_packaged_experiment_and_its_quick_version_are_read() -> None:
 def test_bad_settings_are_named(change: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         LanguageConfig().override([change])
+
+
+def test_the_lesson_ends_earlier_for_danger_unless_told_otherwise() -> None:
+    assert LanguageConfig().lesson_end == 0.999
+    assert LanguageConfig().override(["trait=danger"]).lesson_end == 0.9
+    assert LanguageConfig().override(["trait=danger", "teacher_stop=0.5"]).lesson_end == 0.5
