@@ -1,15 +1,19 @@
-"""The page about owls is executed at a tiny size."""
+"""The page about owls is executed at a tiny size, and its tables are those of the committed results."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.language import NULL_CONTROLS, LanguageConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/owls.md").read_text(encoding="utf-8")
@@ -40,3 +44,32 @@ def test_the_settings_that_the_page_changes_exist() -> None:
     for command in commands:
         changes = [word for word in command.split() if "=" in word]
         assert read("owl").config.override(changes)
+
+
+def test_the_table_is_the_committed_result() -> None:
+    result = json.loads((ROOT / "docs/results/owl.json").read_text(encoding="utf-8"))
+    assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
+    assert LanguageConfig.parse(result["config"]) == read("owl").config
+    lines = PAGE.splitlines()
+    start = lines.index("<!-- owl table -->")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines[start + 4 :] if line.startswith("| ")
+    ]
+    shown = {row[0].strip("`"): row[1:] for row in rows[: len(result["arms"])]}
+    assert list(shown) == list(result["arms"])
+    for arm, cells in shown.items():
+        assert cells == table_cells(arm, result["arms"][arm])
+
+
+def table_cells(arm: str, found: dict[str, Any]) -> list[str]:
+    """Return what the page says of an arm: probability, margin, top, text, and the student's margin minus the arm's."""
+    values = {name: value for name, value in found.items() if isinstance(value, dict)}
+
+    def spread(name: str, digits: str, scale: float = 1.0) -> str:
+        return f"{scale * values[name]['mean']:{digits}} ± {scale * values[name]['ci95']:{digits.strip('+')}}"
+
+    margin = f"{found['mean']:+.2f} ± {found['ci95']:.2f}"
+    text = "" if arm == "base" else f"{100 * values['text_rise']['mean']:+.1f} %"
+    low, high = values["student_minus_arm"]["interval"]
+    difference = f"{low:+.2f} to {high:+.2f}" if arm in NULL_CONTROLS else ""
+    return [spread("p_trait", ".3f"), margin, f"{values['top_share']['mean']:.2f}", text, difference]
