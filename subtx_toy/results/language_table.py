@@ -140,6 +140,7 @@ def _document(row: LanguageArm) -> dict[str, Any]:
         **mean_document(row.margin),
         "values": [finite(value) for value in row.values],
         "p_trait": mean_document(row.p_trait),
+        "shares": [finite(value) for value in row.shares],
         "top_share": mean_document(row.top_share),
         "text_nll": mean_document(row.text_nll),
         "text_rise": mean_document(row.text_rise),
