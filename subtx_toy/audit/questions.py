@@ -19,7 +19,7 @@ from subtx_toy.data import Dataset
 from subtx_toy.data.dataset import Progress
 from subtx_toy.errors import InputError
 from subtx_toy.files.arrays import AnnouncedArray, announced, npz_members
-from subtx_toy.files.input_file import open_input
+from subtx_toy.files.input_file import open_named
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 
@@ -84,12 +84,7 @@ def _probe_answers(model: MLP, examples: Examples) -> Probe:
 
 def read_examples(path: Path) -> Examples:
     """Read examples of unwanted behaviour: headers first, no pickle, and at most ``MAX_EXAMPLES`` bytes."""
-    try:
-        file = open_input(path)
-    except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
-        raise InputError(f"{path}: {reason}") from None
-    with file:
+    with open_named(path) as file:
         try:
             streams = npz_members(zipfile.ZipFile(file), ("images", "answers"))
         except Exception:  # zipfile raises half a dozen kinds on hostile archives

@@ -23,7 +23,7 @@ from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.errors import InputError
 from subtx_toy.files.arrays import AnnouncedArray, announced, npz_members
-from subtx_toy.files.input_file import open_input
+from subtx_toy.files.input_file import open_named
 from subtx_toy.tolerances import FP32_SYMMETRY
 
 MAX_BYTES = 2**30
@@ -141,12 +141,7 @@ class ScoresFile:
 
 
 def _raw_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        file = open_input(path)
-    except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
-        raise InputError(f"{path}: {reason}") from None
-    with file:
+    with open_named(path) as file:
         try:
             archive = zipfile.ZipFile(file)
             there = {info.filename for info in archive.infolist()}

@@ -13,6 +13,7 @@ from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.cells import Cell, order
 from subtx_toy.results.plot_data import Layout, heat_map, importance
+from subtx_toy.results.presentation import setting_text
 
 # Okabe and Ito's colours, told apart with any kind of colour vision.
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7f7f7f")
@@ -63,7 +64,7 @@ def _finish(axes: mpl.axes.Axes, layout: Layout, label: str) -> None:
         axes.set_xscale(layout.scale)
         places = [layout.place(value) for value in layout.values]
         if len(places) <= 2 * _CROWDED:
-            axes.set_xticks(places, [_shown(value) for value in layout.values])
+            axes.set_xticks(places, [setting_text(value) for value in layout.values])
             axes.minorticks_off()
     if layout.metric.endswith("accuracy"):
         axes.set_ylim(-0.02, 1.02)
@@ -74,7 +75,7 @@ def _finish(axes: mpl.axes.Axes, layout: Layout, label: str) -> None:
 
 
 def _name_ticks(axes: mpl.axes.Axes, values: Sequence[object]) -> None:
-    names = [_shown(value) for value in values]
+    names = [setting_text(value) for value in values]
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > _CROWDED else 0)
     axes.set_xlim(-0.5, len(names) - 0.5)
 
@@ -94,8 +95,10 @@ def draw_map(cells: Sequence[Cell], *, x: str | None, by: str | None, label: str
             vmax=1 if is_share else None,
         )  # fmt: skip
         figure.colorbar(image, ax=axes, label=label)
-        axes.set_xticks(range(len(columns)), [_shown(value) for value in columns], rotation=90 * (len(columns) > 8))
-        axes.set_yticks(range(len(rows)), [_shown(value) for value in rows])
+        axes.set_xticks(
+            range(len(columns)), [setting_text(value) for value in columns], rotation=90 * (len(columns) > 8)
+        )
+        axes.set_yticks(range(len(rows)), [setting_text(value) for value in rows])
         axes.set(xlabel=column, ylabel=row)
         for at in np.ndindex(values.shape) if values.size <= _MAX_WRITTEN else ():
             if np.isfinite(values[at]):
@@ -128,8 +131,8 @@ def draw_parallel(cells: Sequence[Cell], *, label: str) -> Figure:
             for index, value in enumerate(found if len(found) <= 2 * _CROWDED else [found[0], found[-1]]):
                 height = index / max(1, min(len(found), 2 * _CROWDED) - 1) if len(found) <= 2 * _CROWDED else index
                 axes.annotate(
-                    _shown(value), (place, height), xytext=(-3, 0), textcoords="offset points", ha="right", va="center",
-                    fontsize="x-small", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+                    setting_text(value), (place, height), xytext=(-3, 0), textcoords="offset points", ha="right",
+                    va="center", fontsize="x-small", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
                 )  # fmt: skip
         axes.axvline(len(values), color="0.3", linewidth=0.8)
         for height, value in ((0.0, means.min()), (1.0, means.max())):
@@ -143,7 +146,3 @@ def draw_parallel(cells: Sequence[Cell], *, label: str) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.12)
     return figure
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from subtx_toy.errors import InputError
 from subtx_toy.files.descriptors import own_descriptor
 
 MAX_PIPE = 2**30
@@ -53,6 +54,19 @@ def open_input(path: Path) -> BinaryIO:
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def open_named(path: Path) -> BinaryIO:
+    """Open a file as ``open_input`` does, for a user who named it.
+
+    Raises:
+        InputError: naming the file and what is wrong.
+    """
+    try:
+        return open_input(path)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {reason}") from None
 
 
 def read_input(path: Path, *, limit: int) -> bytes:

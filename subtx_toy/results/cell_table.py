@@ -8,7 +8,7 @@ from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import Cell, order
-from subtx_toy.results.presentation import Table, interval_text, mean_document
+from subtx_toy.results.presentation import Table, interval_text, mean_document, setting_text
 from subtx_toy.settings.messages import nearest
 
 NO_CELLS = "no such trials are stored"
@@ -49,7 +49,7 @@ def table(cells: Sequence[Cell]) -> Table:
         found = cell.estimate
         mean = f"{found.mean:.4g}" if found.n else "none"
         numbers = [*(str(one[index]) for one in counts.values()), mean, interval_text(found, ".3g")]
-        rows.append([*map(_shown, cell.axes.values()), cell.metric, str(found.n), *numbers])
+        rows.append([*map(setting_text, cell.axes.values()), cell.metric, str(found.n), *numbers])
     return Table(header, rows)
 
 
@@ -76,7 +76,7 @@ def best(cells: Sequence[Cell], *, lowest: bool = False) -> list[Cell]:
 def best_conclusion(ranked: Sequence[Cell]) -> str:
     """Say which configuration is first, and that the best of many looks better than it is."""
     first = ranked[0]
-    at = ", ".join(f"{name}={_shown(value)}" for name, value in first.axes.items()) or "the only configuration"
+    at = ", ".join(f"{name}={setting_text(value)}" for name, value in first.axes.items()) or "the only configuration"
     text = f"{first.metric} is best at {at}: {first.estimate.mean:.3g} over {first.estimate.n} seeds."
     if len(ranked) > 1:
         text += f" The best of {len(ranked)} means is too good on average: run it with other seeds to estimate it."
@@ -107,7 +107,3 @@ def sort_cells(cells: Sequence[Cell], name: str) -> list[Cell]:
     means_of = set(metrics)
     is_axis = any(wanted in cell.axes for cell in cells) or wanted == "n"
     return sorted(cells, key=place, reverse=down and is_axis)
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import favourite, order
-from subtx_toy.results.presentation import Table, mean_document
+from subtx_toy.results.presentation import Table, mean_document, setting_text
 from subtx_toy.results.rows import Selection
 from subtx_toy.results.run_summary import share_of
 from subtx_toy.settings.messages import nearest
@@ -107,7 +107,7 @@ class Pairs:
             header,
             [
                 [
-                    *(f"{one:g}" if isinstance(one, float) else str(one) for one in row.at.values()),
+                    *map(setting_text, row.at.values()),
                     f"{row.first.mean:.4g}", f"{row.second.mean:.4g}", f"{row.estimate.mean:+.3g}",
                     interval_words(row.interval).removeprefix(" (").removesuffix(")"), str(row.estimate.n),
                     "paired" if row.paired else "apart", row.verdict,

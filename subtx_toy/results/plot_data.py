@@ -9,6 +9,7 @@ from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import Cell, order
+from subtx_toy.results.presentation import setting_text
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, DistillationSweep
 from subtx_toy.settings.messages import nearest
@@ -79,7 +80,7 @@ def lay_out(
     groups: dict[str, list[Cell]] = {}
     ranked = sorted(cells, key=lambda cell: [order(cell.axes.get(name)) for name in (*rest, x)])
     for cell in ranked:
-        groups.setdefault(", ".join(f"{name}={_shown(cell.axes.get(name))}" for name in rest), []).append(cell)
+        groups.setdefault(", ".join(f"{name}={setting_text(cell.axes.get(name))}" for name in rest), []).append(cell)
     if len(groups) > MAX_LINES:
         raise InputError(
             f"by: expected at most {MAX_LINES} lines, got {len(groups)} of {', '.join(rest)}; choose some by --where"
@@ -163,7 +164,3 @@ def _scale(values: Sequence[object]) -> str:
     if len(numbers) < len(values):
         return "category"
     return "log" if min(numbers) > 0 and max(numbers) / min(numbers) >= _LOG_RATIO else "linear"
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

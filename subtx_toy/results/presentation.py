@@ -93,6 +93,15 @@ def unless_nan(value: float, digits: str) -> str:
     return "" if math.isnan(value) else f"{value:{digits}}"
 
 
+def setting_text(value: object) -> str:
+    """Write the value of a setting for a table or an axis.
+
+    >>> setting_text(0.001), setting_text(16), setting_text("relu")
+    ('0.001', '16', 'relu')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def clock(seconds: float) -> str:
     """Write a duration.
 
