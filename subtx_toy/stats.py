@@ -148,22 +148,60 @@ def difference(ours: Estimate, theirs: Estimate, *, lent: bool = False) -> Diffe
     Reference: Welch 1947, Biometrika 34, 28-35; with one variance, Student's t for two samples.
     """
     value = ours.mean - theirs.mean
+    error, freedom = _error_of_difference(ours, theirs, lent=lent)
+    if math.isnan(error):
+        return Difference(value, math.nan, math.nan)
+    if error == 0:
+        return Difference(value, math.copysign(math.inf, value) if value else 0.0, 0.0 if value else 1.0)
+    from scipy import special
+
+    return Difference(value, value / error, float(2 * special.stdtr(freedom, -abs(value / error))))
+
+
+class Equivalence(NamedTuple):
+    """What two one-sided tests say of two means; both nan where ours has one seed.
+
+    Attributes:
+        p_value: the larger of theirs; below the level, the means differ by less than the margin.
+        within: the least margin for which it is 5 % or less, in the unit of the means.
+    """
+
+    p_value: float
+    within: float
+
+
+def equivalence(ours: Estimate, theirs: Estimate, *, margin: float, lent: bool = False) -> Equivalence:
+    """Test that two independent means differ by ``margin`` or more, from either side, as ``difference`` compares them.
+
+    Reference: Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657-680, with Welch's degrees of freedom.
+
+    >>> equivalence(Estimate(0.5, 0.01, 25), Estimate(0.51, 0.01, 25), margin=0.03)
+    Equivalence(p_value=0.08187654062270891, within=0.03371953205299352)
+    """
+    apart = abs(ours.mean - theirs.mean)
+    error, freedom = _error_of_difference(ours, theirs, lent=lent)
+    if math.isnan(error):
+        return Equivalence(math.nan, math.nan)
+    if error == 0:
+        return Equivalence(0.0 if apart < margin else 1.0, apart)
+    from scipy import special
+
+    p_value = float(special.stdtr(freedom, (apart - margin) / error))
+    return Equivalence(p_value, apart + error * float(special.stdtrit(freedom, 0.95)))
+
+
+def _error_of_difference(ours: Estimate, theirs: Estimate, *, lent: bool) -> tuple[float, float]:
+    """Return the standard error of ours minus theirs, nan where one has none, and its degrees of freedom."""
     variances = ours.standard_error**2, theirs.standard_error**2
     total = sum(variances)
-    if math.isnan(total):
-        return Difference(value, math.nan, math.nan)
-    if total == 0:
-        return Difference(value, math.copysign(math.inf, value) if value else 0.0, 0.0 if value else 1.0)
+    if math.isnan(total) or total == 0:
+        return total, math.nan
     if lent:
         parts = [(variances[0] * (1 + ours.n / theirs.n), ours.n)]
     else:
         parts = [(variance, one.n) for variance, one in zip(variances, (ours, theirs), strict=True)]
     doubt = sum(variance**2 / (n - 1) for variance, n in parts if variance)
-    standard_errors = value / math.sqrt(total)
-    freedom = total**2 / doubt if doubt else math.inf
-    from scipy import special
-
-    return Difference(value, standard_errors, float(2 * special.stdtr(freedom, -abs(standard_errors))))
+    return math.sqrt(total), total**2 / doubt if doubt else math.inf
 
 
 def welch_interval(ours: Estimate, theirs: Estimate) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,9 +12,15 @@ from subtx_toy.results.comparison import Comparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.packaged import names
+from subtx_toy.tolerances import EQUIVALENCE_MARGIN, MIN_SEEDS
 
 START, END = "<!-- check table -->", "<!-- end of the check table -->"
 """Marks in a page between which the tables stand."""
+
+WIDER_MARGINS = 0.05, 0.10
+"""What else the table by margins asks; the verdicts stand on EQUIVALENCE_MARGIN."""
+
+_ONE_SIDED = 1.645  # the normal quantile at .95: with endless seeds of our own, only their error is left
 
 Checked = Mapping[str, tuple[DistillationSweep, Sequence[Comparison]]]
 
@@ -35,8 +42,8 @@ def read_checked(folder: Path) -> Checked:
 
 
 def tables(checked: Checked) -> str:
-    """Write both tables, the summary first."""
-    return "\n\n".join([_summary(checked), _values(checked)]) + "\n"
+    """Write the three tables: by experiment, by margin, by value."""
+    return "\n\n".join([_summary(checked), _margins(checked), _values(checked)]) + "\n"
 
 
 def insert(page: str, checked: Checked) -> str:
@@ -53,33 +60,51 @@ def insert(page: str, checked: Checked) -> str:
 
 def _summary(checked: Checked) -> str:
     lines = [
-        "| experiment | seeds | published values | agree | largest difference, SE | what differs, and why |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| experiment | seeds | published values | equivalent | differ | undecided | no difference found "
+        "| largest difference, SE | what differs, and why |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (sweep, rows) in checked.items():
         compared = [row for row in rows if row.theirs is not None]
         seeds = sorted({row.ours.n for row in rows})
+        kinds = Counter(row.equivalence for row in compared)
+        counts = " | ".join(str(kinds[kind]) for kind in ("equivalent", "differs", "undecided"))
         agree = sum(row.verdict == "agrees" for row in compared)
         apart = [row.standard_errors for row in compared if math.isfinite(row.standard_errors)]
         largest = f"{max(apart, key=abs):+.1f}" if apart else ""
         why = [sweep.published.cause, sweep.published.differs_in] if sweep.published else []
         told = "; ".join(part for part in why if part)
-        lines.append(f"| `{name}` | {', '.join(map(str, seeds))} | {len(compared)} | {agree} | {largest} | {told} |")
+        found = f"{', '.join(map(str, seeds))} | {len(compared)} | {counts} | {agree} | {largest}"
+        lines.append(f"| `{name}` | {found} | {told} |")
+    return "\n".join(lines)
+
+
+def _margins(checked: Checked) -> str:
+    """Count, for margins from strict to wide, what can be told with the seeds there are, and what never could."""
+    rows = [row for _sweep, found in checked.values() for row in found if row.theirs and row.ours.n >= MIN_SEEDS]
+    lines = [
+        "| margin | equivalent | not | cannot be: the published interval alone is wider |",
+        "| --- | --- | --- | --- |",
+    ]
+    for margin in (EQUIVALENCE_MARGIN, *WIDER_MARGINS):
+        same = sum(row.equivalent.within < margin for row in rows)
+        coarse = sum(_ONE_SIDED * row.theirs.standard_error >= margin for row in rows if row.theirs)
+        lines.append(f"| {margin:.2f} | {same} | {len(rows) - same} | {coarse} |")
     return "\n".join(lines)
 
 
 def _values(checked: Checked) -> str:
     lines = [
-        "| experiment | point | metric | published ± 1.96 SE | ours ± 95 % t-interval | n | difference, SE | verdict |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| experiment | point | metric | published ± 1.96 SE | ours ± 95 % t-interval | n | difference, SE "
+        "| equal within | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (_sweep, rows) in checked.items():
         for row in rows:
             theirs = "" if row.theirs is None else f"{row.theirs.mean:.3f} ± {1.96 * row.theirs.standard_error:.3f}"
             apart = "" if math.isnan(row.standard_errors) else f"{row.standard_errors:+.1f}"
+            within = "" if math.isnan(row.equivalent.within) else f"{row.equivalent.within:.3f}"
             ours = f"{row.ours.mean:.3f} ± {row.ours.ci95:.3f}"
-            metric = row.metric.removesuffix(".accuracy")
-            lines.append(
-                f"| `{name}` | {row.place} | {metric} | {theirs} | {ours} | {row.ours.n} | {apart} | {row.verdict} |"
-            )
+            point = f"`{name}` | {row.place} | {row.metric.removesuffix('.accuracy')}"
+            lines.append(f"| {point} | {theirs} | {ours} | {row.ours.n} | {apart} | {within} | {row.equivalence} |")
     return "\n".join(lines)

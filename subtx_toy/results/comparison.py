@@ -11,9 +11,11 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Distillation, DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
 from subtx_toy.settings.published import PublishedPoint, full_name
-from subtx_toy.stats import Estimate, difference, finite_estimate, holm, judged
+from subtx_toy.stats import Equivalence, Estimate, difference, equivalence, finite_estimate, holm, judged
 from subtx_toy.store.record import RunRecord
-from subtx_toy.tolerances import FAMILY_WISE_LEVEL
+from subtx_toy.tolerances import EQUIVALENCE_MARGIN, FAMILY_WISE_LEVEL
+
+_UNTESTED = Equivalence(math.nan, math.nan)
 
 NOT_COMPARED = "not compared"
 """The verdict where the configuration that ran is not the published one."""
@@ -38,6 +40,10 @@ class Comparison:
         verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``needs 5 seeds``; ``nothing
             published`` of this row; ``diverged`` if every seed did; or ``not compared`` where the configuration is not
             the published one.
+        equivalent: two one-sided tests with EQUIVALENCE_MARGIN, the p-value adjusted by Holm over all rows; both parts
+            nan where nothing was compared.
+        equivalence: ``equivalent`` within that margin, even if a difference was found; else ``differs`` if it was, or
+            ``undecided``; or the verdict where nothing was judged.
     """
 
     metric: str
@@ -51,6 +57,8 @@ class Comparison:
     place: str = ""
     printed: tuple[float, float] | None = None
     source: str | None = None
+    equivalent: Equivalence = _UNTESTED
+    equivalence: str = ""
 
     @property
     def arm(self) -> str:
@@ -142,7 +150,10 @@ def _compared(
     """Return a row that is judged later, unless it has its ``verdict`` already; ``where`` says what was measured."""
     ours = finite_estimate(values, num_images=num_images)
     verdict = verdict if ours.n else "diverged"
-    found = None if theirs is None or verdict else difference(ours, theirs, lent=lent)
+    found, same = None, _UNTESTED
+    if theirs is not None and not verdict:
+        found = difference(ours, theirs, lent=lent)
+        same = equivalence(ours, theirs, margin=EQUIVALENCE_MARGIN, lent=lent)
     return Comparison(
         values=tuple(values),
         ours=ours,
@@ -150,16 +161,25 @@ def _compared(
         standard_errors=math.nan if found is None else found.standard_errors,
         p_value=math.nan if found is None else found.p_value,
         verdict=verdict,
+        equivalent=same,
+        equivalence=verdict,
         **where,
     )
 
 
 def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Adjust the p-values for the family of all rows, and give a verdict to every row without one."""
+    """Adjust the p-values for the family of all rows, and give both verdicts to every row without one."""
     found = []
-    for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True):
+    apart, same = holm([row.p_value for row in rows]), holm([row.equivalent.p_value for row in rows])
+    for row, p_value, p_same in zip(rows, apart, same, strict=True):
+        if row.verdict:
+            found.append(row)
+            continue
         verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
-        found.append(row if row.verdict else replace(row, p_value=p_value, verdict=judged(verdict, n=row.ours.n)))
+        within = "equivalent" if p_same < FAMILY_WISE_LEVEL else "differs" if verdict == "differs" else "undecided"
+        same_row, n = row.equivalent._replace(p_value=p_same), row.ours.n
+        row = replace(row, p_value=p_value, verdict=judged(verdict, n=n), equivalent=same_row)
+        found.append(replace(row, equivalence=judged(within, n=n)))
     return found
 
 

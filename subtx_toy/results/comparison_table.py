@@ -147,4 +147,7 @@ def _document(row: Comparison, published: dict[str, Any] | None, *, p_value: str
         "standard_errors": finite(row.standard_errors),
         p_value: finite(row.p_value),
         "verdict": row.verdict,
+        "equivalence": row.equivalence,
+        "p_equivalent": finite(row.equivalent.p_value),
+        "within": finite(row.equivalent.within),
     }

@@ -15,6 +15,7 @@ import pytest
 import subtx_toy as st
 from paper_figs.tables.comparison_tables import insert, read_checked
 from subtx_toy.cli import cli
+from subtx_toy.results.comparison import compare
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.distillation import RunConfig
@@ -117,6 +118,14 @@ def test_the_results_table_is_the_committed_result() -> None:
             ]
         )
     assert [row for row in _rows("README.md") if row[0] in result["arms"]] == expected
+
+
+def test_all_arms_are_equivalent_to_the_published_ones_as_the_page_says() -> None:
+    result = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))
+    experiment = definition.read_distillation("cloud2025")
+    rows = compare(experiment, experiment.config, {name: arm["values"] for name, arm in result["arms"].items()})
+    assert {row.equivalence for row in rows} == {"equivalent"}
+    assert "All six arms are also *equivalent*" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_committed_result_is_of_the_packaged_experiment() -> None:

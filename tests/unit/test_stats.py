@@ -9,8 +9,8 @@ import pytest
 from scipy import stats as scipy_stats
 
 from subtx_toy.seeding import generator
-from subtx_toy.stats import Estimate, difference, estimate, holm, judged
-from subtx_toy.tolerances import FP64_STATISTIC, SHARE_COVERAGE_MARGIN
+from subtx_toy.stats import Estimate, difference, equivalence, estimate, holm, judged
+from subtx_toy.tolerances import FP64_STATISTIC, SHARE_COVERAGE_MARGIN, Z_BOUND
 
 
 def test_interval_is_students_t_with_the_sample_standard_deviation() -> None:
@@ -92,6 +92,45 @@ def test_difference_without_any_spread_is_all_or_nothing() -> None:
     same = Estimate(0.5, 0.0, 3)
     assert difference(same, same).p_value == 1.0
     assert difference(Estimate(0.6, 0.0, 3), same).p_value == 0.0
+
+
+def test_equivalence_is_two_one_sided_tests_of_welch() -> None:
+    rng = generator(1, "test", "equivalence")
+    a, b, margin = rng.normal(0.5, 0.02, 9), rng.normal(0.51, 0.05, 25), 0.03
+    theirs = [
+        scipy_stats.ttest_ind(a + shift, b, equal_var=False, alternative=side).pvalue
+        for shift, side in ((margin, "greater"), (-margin, "less"))
+    ]
+    found = equivalence(estimate(a.tolist()), estimate(b.tolist()), margin=margin)
+    assert found.p_value == pytest.approx(max(theirs), rel=FP64_STATISTIC)
+    at_its_limit = equivalence(estimate(a.tolist()), estimate(b.tolist()), margin=found.within)
+    assert at_its_limit.p_value == pytest.approx(0.05, rel=FP64_STATISTIC)
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.03, 0.05), (0.0, 1.0)])
+def test_equivalence_keeps_the_level_at_the_margin_and_finds_equal_means(apart: float, expected: float) -> None:
+    # Twenty seeds with a standard deviation of .01 on either side: equal means are found in 999 of 1,000 samples.
+    rng, num = generator(2, "test", "equivalence"), 2000
+    ours, theirs = rng.normal(0.5 + apart, 0.01, (num, 20)), rng.normal(0.5, 0.01, (num, 20))
+    found = [
+        equivalence(estimate(a.tolist()), estimate(b.tolist()), margin=0.03).p_value
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    share, error = np.mean(np.array(found) < 0.05), math.sqrt(0.05 * 0.95 / num)
+    assert share == pytest.approx(expected, abs=Z_BOUND * error if expected < 1 else 0.005)
+
+
+def test_a_difference_that_was_not_found_is_not_yet_equivalence() -> None:
+    wide = estimate([0.3, 0.5, 0.7, 0.45, 0.55])
+    assert difference(wide, Estimate(0.5, 0.01, 25)).p_value > 0.5
+    assert equivalence(wide, Estimate(0.5, 0.01, 25), margin=0.03).p_value > 0.3
+
+
+def test_equivalence_of_one_value_or_without_a_spread() -> None:
+    assert all(math.isnan(part) for part in equivalence(estimate([0.5]), Estimate(0.5, 0.1, 9), margin=0.03))
+    still = Estimate(0.5, 0.0, 5)
+    assert equivalence(still, Estimate(0.52, 0.0, 5), margin=0.03).p_value == 0
+    assert equivalence(still, Estimate(0.54, 0.0, 5), margin=0.03).p_value == 1
 
 
 def test_holm_multiplies_the_smallest_by_all_and_never_decreases() -> None:

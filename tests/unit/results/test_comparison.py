@@ -34,6 +34,23 @@ def test_a_shift_of_a_tenth_differs_in_every_arm() -> None:
     assert min(row.standard_errors for row in rows) > 0
 
 
+@pytest.mark.parametrize(
+    ("shift", "verdict", "equivalence"),
+    [(0.0, "agrees", "equivalent"), (0.004, "differs", "equivalent"), (0.1, "differs", "differs")],
+)
+def test_a_difference_that_was_found_may_be_within_the_margin(shift: float, verdict: str, equivalence: str) -> None:
+    rows = compare(DEFINITION, DEFINITION.config, _accuracies(shift, 10))
+    teacher = next(row for row in rows if row.arm == "teacher")  # whose published interval is .0005
+    assert (teacher.verdict, teacher.equivalence) == (verdict, equivalence)
+
+
+def test_values_that_scatter_are_undecided_and_few_are_not_judged() -> None:
+    for n, expected in ((5, "undecided"), (4, "needs 5 seeds")):
+        scattered = {arm: [v + 0.1 * (at - 2) for at, v in enumerate(vs)] for arm, vs in _accuracies(0.0, n).items()}
+        rows = compare(DEFINITION, DEFINITION.config, scattered)
+        assert {row.equivalence for row in rows} == {expected}
+
+
 def test_the_control_is_compared_with_the_corrected_value() -> None:
     row = next(row for row in compare(DEFINITION, DEFINITION.config, _accuracies(0.0, 5)) if row.arm == "cross_aux")
     assert row.printed == (0.106, 0.010)
