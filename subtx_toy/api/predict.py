@@ -167,7 +167,7 @@ def predict(
     with one_thread():
         for at, seed in enumerate(chosen):
             start = time.process_time()
-            found.append(protocol.predict(plain, dataset, seed=seed))
+            found.append(protocol.predict(plain, dataset, seed=seed, by_hand=True))
             if linear_student:
                 gain = protocol.linear_student(plain, dataset, seed=seed) - found[-1].teacher.reference_accuracy
                 found[-1].values["linear_student"] = gain

@@ -12,7 +12,7 @@ from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import rounded, shared_init
 from subtx_toy.problem.losses import distillation_loss
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.protocols.distillation import pool_of, run_protocol, setup_of, student_inits, teach
 from subtx_toy.settings.distillation import RunConfig
@@ -35,11 +35,18 @@ class Predicted:
 
 
 def student_problem(
-    config: RunConfig, dataset: Dataset, teacher: Teacher, *, seed: int, num_sampled: int = NUM_SAMPLED
+    config: RunConfig,
+    dataset: Dataset,
+    teacher: Teacher,
+    *,
+    seed: int,
+    num_sampled: int = NUM_SAMPLED,
+    by_hand: bool = False,
 ) -> Problem:
     """Return the student's problem in float64: its start, the displacement of the trained teacher, a sample of inputs.
 
-    The sample is a pool of ``num_sampled`` inputs, or of all if there are fewer.
+    The sample is a pool of ``num_sampled`` inputs, or of all if there are fewer. ``by_hand`` has the net differentiated
+    by passes written out by hand: cheaper, and equal to those of autograd up to rounding.
 
     Labels that are sampled have the gradient of ``kl`` on average, which stands for them.
     """
@@ -50,8 +57,9 @@ def student_problem(
     pool = replace(pool_of(config), num_inputs=min(config.num_inputs, num_sampled))
     inputs = distillation_inputs(pool, dataset.train_images, seed=seed, dtype=setup.dtype)
     kind = "squared_error" if config.loss == "squared_error" else "kl"
+    model = FastMLP(setup.model.sizes, setup.model.activation, num_classes=setup.model.num_classes)
     return Problem(
-        model=setup.model,
+        model=model if by_hand else setup.model,
         base_params=start,
         inputs=inputs.gather(np.arange(inputs.num)).double(),
         distillation_loss=distillation_loss(kind, temperature=config.temperature),
@@ -63,18 +71,22 @@ def student_problem(
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def predict(config: RunConfig, dataset: Dataset, *, seed: int, num_sampled: int = NUM_SAMPLED) -> Predicted:
+def predict(
+    config: RunConfig, dataset: Dataset, *, seed: int, num_sampled: int = NUM_SAMPLED, by_hand: bool = False
+) -> Predicted:
     """Train the teacher of one seed and return the predictors of its student's transfer.
 
     Next to ``one_point_predictors``: ``sign_budget``, sign_coverage times the square root of lr times the number of
-    steps, and ``num_aux``, the naive one. All are nan if the teacher diverged.
+    steps, and ``num_aux``, the naive one. All are nan if the teacher diverged. For ``by_hand`` see ``student_problem``.
     """
     setup = setup_of(config, dataset, seed=seed)
     teacher = teach(config, dataset, setup, HeldOut(setup, dataset))
     names = ("coverage", "sign_coverage", "curvature_cosine")
     found = dict.fromkeys(names, math.nan)
     if vectors.all_finite(teacher.params):
-        problem = student_problem(config, dataset, teacher, seed=seed, num_sampled=num_sampled)
+        problem = student_problem(
+            config, dataset, teacher, seed=seed, num_sampled=num_sampled, by_hand=by_hand
+        )
         found = one_point_predictors(problem)
     steps = config.student_epochs * -(-config.num_inputs // config.batch_size)
     budget = found["sign_coverage"] * math.sqrt(config.lr * steps)

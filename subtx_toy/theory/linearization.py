@@ -78,7 +78,9 @@ def transposed_jacobian_product(problem: Problem, weights: Float[Tensor, "n k"],
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     with torch.enable_grad():
         outputs = problem.distilled(leaves)
-    Jtw = torch.autograd.grad(outputs, list(leaves.values()), weights, allow_unused=True, materialize_grads=True)
+        # The same gradient as with ``weights`` as an argument, for which torch first loads sympy.
+        total = (outputs * weights).sum()
+    Jtw = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, materialize_grads=True)
     return dict(zip(leaves, Jtw, strict=True))
 
 

@@ -18,6 +18,7 @@ from subtx_toy.results.rows import parse
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.prediction import PredictionConfig
+from subtx_toy.tolerances import ROUTES_AGREE
 from subtx_toy.training.phase import HeldOut
 
 SMALL: dict[str, object] = {
@@ -96,3 +97,20 @@ def test_a_teacher_that_diverged_predicts_nothing(striped_digits: Dataset) -> No
 def test_a_stored_record_is_known_as_one_of_this_protocol() -> None:
     for kind in (PredictionConfig, ManyStepsConfig, RunConfig):
         assert type(parse(kind().model_dump())) is kind
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("loss", ["kl", "squared_error"])
+def test_passes_by_hand_predict_what_autograd_does(striped_digits: Dataset, activation: str, loss: str) -> None:
+    config = RunConfig.parse(SMALL | {"activation": activation, "loss": loss, "depth": 2})
+    usual, by_hand = (predict(config, striped_digits, seed=2, by_hand=way).values for way in (False, True))
+    other = predict(config, striped_digits, seed=3, by_hand=True).values
+    assert same_predictors(usual, by_hand)
+    assert not same_predictors(usual, other)
+    assert not same_predictors(usual, by_hand | {"coverage": by_hand["coverage"] * (1 + 1e-6)})
+
+
+def same_predictors(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Whether two routes give the same numbers up to the rounding of float64."""
+    close = (math.isclose(value, other[name], rel_tol=ROUTES_AGREE) for name, value in one.items())
+    return one.keys() == other.keys() and all(close)
