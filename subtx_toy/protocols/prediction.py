@@ -84,9 +84,7 @@ def predict(
     names = ("coverage", "sign_coverage", "curvature_cosine")
     found = dict.fromkeys(names, math.nan)
     if vectors.all_finite(teacher.params):
-        problem = student_problem(
-            config, dataset, teacher, seed=seed, num_sampled=num_sampled, by_hand=by_hand
-        )
+        problem = student_problem(config, dataset, teacher, seed=seed, num_sampled=num_sampled, by_hand=by_hand)
         found = one_point_predictors(problem)
     steps = config.student_epochs * -(-config.num_inputs // config.batch_size)
     budget = found["sign_coverage"] * math.sqrt(config.lr * steps)

@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 from typing import Any, Protocol, runtime_checkable
 
 from subtx_toy.errors import WorkerError
+from subtx_toy.sweep.fork_server import ForkServer
 from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
 from subtx_toy.training import pulse
@@ -49,6 +50,7 @@ class LocalWorkers:
 
     def __init__(self, num: int) -> None:
         self.num = num
+        self._server = ForkServer()
         self._memory: Any = None  # for the pulses of the workers
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
         self._under_way: list[Future[list[TrialOutcome]]] = []
@@ -59,8 +61,8 @@ class LocalWorkers:
         try:
             with _one_thread_each(), _without_main(), _uninterrupted():
                 if self._pool is None:
-                    # Spawned, not forked: a forked child inherits locked locks of the numerical libraries.
-                    context = multiprocessing.get_context("spawn")
+                    # Not forked from here: a forked child inherits locked locks of the numerical libraries.
+                    context = self._server.context()
                     self._memory = pulse.shared_memory()
                     self._pool = concurrent.futures.ProcessPoolExecutor(
                         self.num, mp_context=context, initializer=start_worker, initargs=(self._memory,)
@@ -84,11 +86,15 @@ class LocalWorkers:
     def recover(self) -> str:
         """Drop the broken pool, so that the next batch makes a new one; return of what its first worker died."""
         processes = list((getattr(self._pool, "_processes", None) or {}).values())
-        self.close(at_once=True)
+        self._end_pool(at_once=True)
         return _cause([process.exitcode for process in processes])
 
     def close(self, *, at_once: bool) -> None:
         """End the workers: after their work, or ``at_once`` and with it."""
+        self._end_pool(at_once=at_once)
+        self._server.close()
+
+    def _end_pool(self, *, at_once: bool) -> None:
         if self._pool is None:
             return
         if not at_once:

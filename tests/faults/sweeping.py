@@ -120,8 +120,17 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Its worker processes; the resource tracker is none."""
-    return [child for child in descendants(process) if "spawn_main" in " ".join(child.cmdline())]
+    """Its worker processes, spawned or forked by its fork server; that and the resource tracker are none."""
+    return [child for child in descendants(process) if is_worker(child, of=process.pid)]
+
+
+def is_worker(child: psutil.Process, *, of: int) -> bool:
+    """Whether a process runs trials; one that has ended does not."""
+    try:
+        line = " ".join(child.cmdline())
+        return "spawn_main" in line or ("forkserver" in line and child.ppid() != of)
+    except psutil.Error:
+        return False
 
 
 def all_end(processes: Iterable[psutil.Process]) -> None:
