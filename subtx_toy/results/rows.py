@@ -26,6 +26,8 @@ from subtx_toy.store.results import Result, configs, results
 
 Version = int | str
 
+_WHOLE_RECORDS = 1000  # with their curves, in memory at once
+
 _OTHER_BF16 = f"{RESULTS_VERSION} with another BF16_VERSION"
 _OTHER_SOURCE = f"{RESULTS_VERSION} with another file of your own"
 _PROTOCOLS: tuple[type[Settings], ...] = (
@@ -102,7 +104,7 @@ def select(
                 left_out[result.results_version] = left_out.get(result.results_version, 0) + 1
                 continue
             found.append(result.with_config(number_of[result.config_id]))
-        found = [_told(store, result) for result in found]
+        found = _told(store, found)
         other = _others(found, settings)
     if other and not all_versions:
         found = [result for result in found if result.run_id not in other]
@@ -111,13 +113,20 @@ def select(
     return Selection(tuple(found), settings, left_out, other)
 
 
-def _told(store: Store, result: Result) -> Result:
-    """Return a result with nan where an arm diverged, which records of earlier versions have as accuracy 0."""
-    told = any(name.endswith(DIVERGED) for name in result.metrics)
-    if told or not any(name.endswith(".accuracy") and value == 0 for name, value in result.metrics.items()):
-        return result
-    record = store.get([result.run_id]).get(result.run_id)
-    return result if record is None or not record.diverged else result._replace(metrics=record.settled)
+def _told(store: Store, found: Sequence[Result]) -> list[Result]:
+    """Return results with nan where an arm diverged, which records of earlier versions have as accuracy 0."""
+    suspects = [one.run_id for one in found if 0 in one.metrics.values() and _may_hide_divergence(one.metrics)]
+    settled: dict[str, dict[str, float]] = {}
+    for at in range(0, len(suspects), _WHOLE_RECORDS):
+        for run_id, record in store.get(suspects[at : at + _WHOLE_RECORDS]).items():
+            if record.diverged:
+                settled[run_id] = record.settled
+    return [one._replace(metrics=settled[one.run_id]) if one.run_id in settled else one for one in found]
+
+
+def _may_hide_divergence(metrics: Mapping[str, float]) -> bool:
+    zeros = (name.endswith(".accuracy") for name, value in metrics.items() if value == 0)
+    return any(zeros) and not any(name.endswith(DIVERGED) for name in metrics)
 
 
 def _others(found: Sequence[Result], settings: dict[int, Settings]) -> dict[str, str]:

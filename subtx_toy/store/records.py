@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +156,7 @@ class Store:
 
 
 def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
-    content = asdict(record)
+    content = {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies every number
     series = content.pop("series")
     now = time.time()
     row = (record.run_id, record.results_version, record.seed, record.config["dataset"], json.dumps(content), now)

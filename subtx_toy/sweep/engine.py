@@ -76,6 +76,7 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                 if late is not None:
                     workers.recover()
                     stuck = running.pop(late)
+                    del deadlines[late]
                     if len(stuck) == 1:
                         yield [TrialOutcome(stuck[0], None, overdue(stuck[0].timeout or 0.0))]
                     else:
@@ -84,6 +85,7 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                     done, _ = concurrent.futures.wait(running, _GRACE_SECONDS)  # they ended with it
             for future in done:
                 batch = running.pop(future)
+                del deadlines[future]  # which would keep what it found
                 error = CancelledError() if future.cancelled() else future.exception()
                 if error is None:
                     size.learn(future.result())

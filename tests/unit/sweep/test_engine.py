@@ -9,6 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,7 @@ from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep.engine import _BatchSize, run
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 from subtx_toy.sweep.workers import LocalWorkers
-from tests.faults.sweeping import is_worker
+from tests.faults.sweeping import Here, is_worker
 
 CONFIG = RunConfig(
     dataset="glyphs", num_train=300, num_test=200, num_inputs=256, batch_size=100, width=16,
@@ -147,3 +148,33 @@ def test_a_process_of_the_callers_is_left_alone(trials: list[Trial]) -> None:
     finally:
         mine.terminate()
         mine.join()
+
+
+class _Counted(list[TrialOutcome]):
+    """Outcomes whose end can be seen."""
+
+    alive = 0
+
+    def __init__(self, outcomes: Sequence[TrialOutcome]) -> None:
+        super().__init__(outcomes)
+        _Counted.alive += 1
+
+    def __del__(self) -> None:
+        _Counted.alive -= 1
+
+
+class _Instant(Here):
+    """Workers that have done nothing as soon as they are asked."""
+
+    def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
+        future: Future[list[TrialOutcome]] = Future()
+        future.set_result(_Counted([TrialOutcome(trial, None, "none") for trial in trials]))
+        return future
+
+
+def test_what_is_stored_is_let_go(trials: list[Trial]) -> None:
+    most = 0
+    for outcomes in run(Listed(trials * 50), _Instant()):
+        most = max(most, _Counted.alive)
+        del outcomes
+    assert 1 <= most <= 3, "the two batches that may run, and the one that was handed out"
