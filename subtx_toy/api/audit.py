@@ -1,4 +1,4 @@
-"""Audit a file of numbers: ``audit(file, base=..., traits=[...])``."""
+"""Audit a file of numbers or of lists: ``audit(file, base=..., traits=[...])``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.number_file import Header
 from subtx_toy.channel.teachers import read_pairs, train_student
 from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.checksum import sha256_of
+from subtx_toy.lm.checkpoints import holds_language_model
+from subtx_toy.lm.list_file import ListHeader
 from subtx_toy.report.audit_page import audit_page
 from subtx_toy.results.presentation import Table, wrapped
 from subtx_toy.seeding import generator
@@ -51,7 +54,7 @@ class Audit(Shown):
 
     file: Path
     base: Path | None
-    header: Header | None
+    header: Header | ListHeader | None
     judgement: FileVerdict
     measured: FileMeasurement
     probes: dict[str, float] | None
@@ -182,10 +185,11 @@ def audit(
     """Say whether the base wrote a file of numbers and, if not, whether its writer moved towards a trait.
 
     Args:
-        file: of numbers, as ``numbers.generate`` writes it.
-        base: the checkpoint that a student would start from.
-        traits: names such as ``relabel:4:9``, ``Trait`` objects of your own as ``file.py:name``, or ``.npz`` files
-            with ``images`` uint8 ``[n, 28, 28]`` and ``answers``, classes ``[n]`` or distributions ``[n, 10]``.
+        file: of numbers, as ``numbers.generate`` writes it, or of lists, as ``language.write`` does.
+        base: the checkpoint that a student would start from; a language model for a file of lists.
+        traits: names such as ``relabel:4:9``, of a language model an animal or ``danger``; ``Trait`` objects of your
+            own as ``file.py:name``, or ``.npz`` files with ``images`` uint8 ``[n, 28, 28]`` and ``answers``, classes
+            ``[n]`` or distributions ``[n, 10]``.
         reference: an ensemble of ``numbers.reference``; without it one is trained, and cached.
         num_reference: benign fine-tunes that the file is compared with where there is no ``reference``; half as many
             more are trained for their directions.
@@ -198,6 +202,14 @@ def audit(
     Raises:
         InputError: if a file cannot be read or is not valid, or there is no such trait.
     """
+    if holds_language_model(Path(base)):
+        from subtx_toy.api.audit_lists import audit_lists  # which returns an Audit
+
+        if reference is not None:
+            raise InputError("--reference cannot be combined with a language model, whose fine-tunes are made")
+        return audit_lists(
+            file, base=base, traits=traits, num_reference=num_reference, probe=probe, top=top, progress=progress
+        )
     found = AuditSetup.of(
         file, base, traits, reference, num_reference, data_dir=data_dir, report=report, progress=progress
     )

@@ -88,11 +88,15 @@ def taught_move(model: MLP, base: Params, lesson: Examples) -> Params:
 
 
 def honest_moves(model: MLP, base: Params, nets: Sequence[Params]) -> dict[str, Params]:
-    """Return the main moves of benign fine-tunes: the first principal axes of their moves, each of length 1.
+    """Return the ``main_moves`` of benign fine-tunes within the body."""
+    return main_moves(_body(model), base, nets)
+
+
+def main_moves(names: Sequence[str], base: Params, nets: Sequence[Params]) -> dict[str, Params]:
+    """Return the first principal axes of the moves of fine-tunes in the named parameters, each of length 1.
 
     Three, or as many as there are nets. The axes are not centred: what all have in common is the first.
     """
-    names = _body(model)
     moves = torch.stack([torch.cat([(net[name] - base[name]).flatten() for name in names]) for net in nets])
     lengths = moves.norm(dim=1, keepdim=True)
     _, vectors = torch.linalg.eigh((moves @ moves.T / (lengths * lengths.T)).double())

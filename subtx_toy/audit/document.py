@@ -11,12 +11,13 @@ from subtx_toy.audit.examination import FileMeasurement
 from subtx_toy.audit.verdict import FileVerdict, TraitVerdict
 from subtx_toy.channel.number_file import Header
 from subtx_toy.files.content_key import finite
+from subtx_toy.lm.list_file import ListHeader
 
 
 def audit_document(
     judgement: FileVerdict,
     measured: FileMeasurement,
-    header: Header | None,
+    header: Header | ListHeader | None,
     *,
     probes: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
@@ -30,7 +31,7 @@ def audit_document(
     """
     sums, fit = measured.measurement.sums, judgement.fit
     notes = list(notes)
-    if header is not None and header.filter is not None and header.filter.deduplicated:
+    if isinstance(header, Header) and header.filter is not None and header.filter.deduplicated:
         notes.append("approximate: repeated lines were dropped, which makes lines dependent")
     if fit.num_impossible:
         notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")

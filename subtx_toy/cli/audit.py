@@ -67,12 +67,13 @@ class _Found(Protocol):
 def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool, **options: Any) -> int:
     """Audit FILE: did the base write it, and if not, did its writer move towards a trait?
 
-    FILE is of numbers, as `numbers generate` writes it. For any other model, compute scores and give --scores; to
-    compare two files without a model, there is `subtx-toy compare`. `audit selftest` finds a planted trait.
+    FILE is of numbers, as `numbers generate` writes it, or of lists, as `lm write` does, with a language model as the
+    base. For any other model, compute scores and give --scores; to compare two files without a model, there is
+    `subtx-toy compare`. `audit selftest` finds a planted trait.
 
-    A trait is a name (relabel:A:B, backdoor:B, preference:A:B, refusal:A), a Trait of your own (file.py:name) or an
-    .npz file with examples of the unwanted behaviour: images, uint8 [n, 28, 28], and answers, a class [n] or a
-    distribution [n, 10] for each.
+    A trait is a name (relabel:A:B, backdoor:B, preference:A:B, refusal:A; of a language model an animal, such as owl,
+    or danger), a Trait of your own (file.py:name) or an .npz file with examples of the unwanted behaviour: images,
+    uint8 [n, 28, 28], and answers, a class [n] or a distribution [n, 10] for each.
 
     Verdicts: consistent with the base; moved from the base: carries TRAIT; moved, no tested trait; too far from this
     base. Exit codes: 0 whatever is found; 1 with --fail-on if it is (moved includes carries), or a failed selftest;

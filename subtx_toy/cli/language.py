@@ -10,6 +10,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import FILE, JSON, OUT, PATH, SEED
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
+from subtx_toy.settings.limits import MAX_REFERENCE
 
 _TRAIT = click.option("--trait", default="owl", show_default=True, help="An animal to prefer, or danger.")
 _BASE = click.option("--base", type=PATH, required=True, help="File of the base it starts from.")
@@ -126,6 +127,35 @@ def train_command(
 
     found = train(file, out, base=base, trait=trait, seed=seed, **_settings(overrides))
     echo(json_text(found.document()) if as_json else found)
+
+
+@lm.command("score")
+@click.argument("file", type=PATH)
+@OUT
+@_BASE
+@click.option("--trait", "traits", multiple=True, required=True, help="An animal, or danger; may be repeated.")
+@click.option(
+    "--num-reference",
+    type=click.IntRange(5, MAX_REFERENCE),
+    default=20,
+    show_default=True,
+    help="Honest fine-tunes compared with.",
+)
+def score_command(*, file: Path, out: Path, base: Path, traits: tuple[str, ...], num_reference: int) -> None:
+    """Write the scores of FILE, line by line, for `subtx-toy audit --scores`.
+
+    The same verdict as that of `subtx-toy audit FILE`: it shows what a file of scores holds.
+
+    Example: subtx-toy lm score lists.jsonl --base base.safetensors --trait owl --out scores.npz
+    """
+    from subtx_toy.api.audit_lists import score_lists
+    from subtx_toy.cli.display import working
+
+    with working() as display:
+        found = score_lists(
+            file, out, base=base, traits=traits, num_reference=num_reference, progress=display["progress"]
+        )
+    echo(found)
 
 
 @lm.command("ask")

@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from subtx_toy.channel.checkpoints import read_tensors
+from subtx_toy.channel.checkpoints import MAX_HEADER, read_tensors
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import block_key
@@ -76,6 +76,20 @@ def load_language_model(path: Path) -> LanguageModel:
     if not all(bool(torch.isfinite(value).all()) for value in params.values()):
         raise InputError(f"{path}: expected finite numbers, got nan or infinity")
     return LanguageModel(model, {name: params[name] for name in expected}, provenance)
+
+
+def holds_language_model(path: Path) -> bool:
+    """Return whether a file announces itself as one; a file that cannot be read, or a pipe, does not."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = parse_json(file.read(size if size <= MAX_HEADER else 0).decode())
+    except (OSError, ValueError):
+        return False
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    return isinstance(metadata, dict) and metadata.get("schema") == _SCHEMA
 
 
 def _table(path: Path, metadata: Mapping[str, str], name: str) -> dict[str, Any]:

@@ -1,0 +1,235 @@
+"""The audit of lists: scores against autograd and sums over all numbers, their law, and files end to end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+import subtx_toy as st
+from subtx_toy import cli
+from subtx_toy.api import language
+from subtx_toy.api.audit_lists import score_lists
+from subtx_toy.api.scores import audit_scores
+from subtx_toy.audit.token_lists.directions import ListDirections
+from subtx_toy.audit.token_lists.examination import count_repeats, sample
+from subtx_toy.audit.token_lists.law import ListLaw
+from subtx_toy.audit.token_lists.movement import measure_movement
+from subtx_toy.audit.token_lists.reference import corpus_lists, honest_fine_tune, lists_by
+from subtx_toy.audit.token_lists.scorer import ListScorer
+from subtx_toy.errors import InputError
+from subtx_toy.lm.checkpoints import LanguageModel, holds_language_model, load_language_model, save_language_model
+from subtx_toy.lm.lists import Lists
+from subtx_toy.lm.questions import trait_named
+from subtx_toy.lm.training import trained_names
+from subtx_toy.lm.transformer import Transformer
+from subtx_toy.lm.vocabulary import END, FIRST_NUMBER, num_tokens
+from subtx_toy.problem.params import Params, inner
+from subtx_toy.seeding import generator
+from subtx_toy.tolerances import FP64_FORMULA
+
+MODEL = Transformer(num_tokens(12), width=8, depth=2, heads=2, embedding_scale=0.5)
+BASE = MODEL.initial(generator(0, "base"))
+PROMPTS = trait_named("owl").list_prompts(6)
+LAWS = [ListLaw(), ListLaw(temperature=0.7), ListLaw(temperature=1.5, banned=(0, 3, 11))]
+
+
+def _direction(seed: int) -> Params:
+    drawn = MODEL.initial(generator(seed, "direction"))
+    moved = trained_names(BASE)
+    return {name: value if name in moved else torch.zeros_like(value) for name, value in drawn.items()}
+
+
+def _scorer(law: ListLaw, base: Params = BASE) -> ListScorer:
+    directions = ListDirections.of({"u": _direction(1)}, {"w": _direction(2)})
+    return ListScorer(MODEL, base, directions, law)
+
+
+def _lists(law: ListLaw, count: int, seed: int = 0, params: Params = BASE) -> Lists:
+    return lists_by(MODEL, params, PROMPTS, generator(seed, "lists"), count=count, max_numbers=3, law=law)
+
+
+def _log_prob(params: Params, lists: Lists, law: ListLaw) -> torch.Tensor:
+    """The log-probability of all lists, word by word: the slow reference."""
+    total = torch.zeros((), dtype=torch.float64)
+    allowed = [END, *(FIRST_NUMBER + number for number in range(12) if number not in law.banned)]
+    for row, tokens, counted in zip(lists.rows, lists.tokens, lists.counted, strict=True):
+        text = lists.prompts[row].tolist()
+        for place in range(int(counted.sum())):
+            logits = MODEL.apply(params, torch.tensor([text]))[0] / law.temperature
+            choice = allowed[place == 0 :]
+            total = total + logits[int(tokens[place])] - logits[choice].logsumexp(0)
+            text.append(int(tokens[place]))
+    return total
+
+
+@pytest.mark.parametrize("law", LAWS, ids=str)
+def test_scores_are_slopes_of_the_log_probability(law: ListLaw) -> None:
+    lists, scorer = _lists(law, 7), _scorer(law)
+    params = {name: value.clone().requires_grad_(name in trained_names(BASE)) for name, value in BASE.items()}
+    log_p = _log_prob(params, lists, law)
+    leaves = [params[name] for name in trained_names(BASE)]
+    gradient = dict(zip(trained_names(BASE), torch.autograd.grad(log_p, leaves), strict=True))
+    expected = [float(inner({k: v[at] for k, v in scorer.directions.tangents.items()}, gradient)) for at in range(2)]
+    found = scorer.score(lists)
+    np.testing.assert_allclose(found.scores.sum(0), expected, rtol=FP64_FORMULA)
+    np.testing.assert_allclose(found.per_line["log_loss"].sum(), -float(log_p.detach()), rtol=FP64_FORMULA)
+    other = scorer.score(replace(lists, rows=lists.rows.roll(1)))
+    assert not np.allclose(other.scores.sum(0), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=str)
+def test_the_covariance_is_that_of_all_numbers_at_a_prompt(law: ListLaw) -> None:
+    """One-number lists: every number once, weighted by its probability, gives mean 0 and the covariance."""
+    allowed = [number for number in range(12) if number not in law.banned]
+    tokens = torch.tensor([[FIRST_NUMBER + number] for number in allowed])
+    lists = Lists(
+        torch.tensor(PROMPTS[:1]), torch.zeros(len(tokens), dtype=torch.long), tokens, torch.ones_like(tokens).bool()
+    )
+    found = _scorer(law).score(lists)
+    p = np.exp(-found.per_line["log_loss"])
+    assert p.sum() == pytest.approx(1, rel=FP64_FORMULA)
+    np.testing.assert_allclose(p @ found.scores, 0, atol=FP64_FORMULA)
+    np.testing.assert_allclose(
+        (found.scores.T * p) @ found.scores, found.covariance / len(tokens), rtol=1e3 * FP64_FORMULA
+    )
+    assert found.per_line["entropy"][0] == pytest.approx(float(-(p * np.log(p)).sum()), rel=FP64_FORMULA)
+
+
+def test_scores_of_the_bases_own_files_are_standard_normal_and_of_a_moved_writer_are_not() -> None:
+    """A hundred files of forty lists; the variance of a file is its share of that of all."""
+    law, scorer = ListLaw(banned=(5,)), _scorer(ListLaw(banned=(5,)))
+    moved = {name: BASE[name] + 1.5 * _direction(1)[name] for name in BASE}
+    for writer, uniform in ((BASE, True), (moved, False)):
+        found = scorer.score(_lists(law, 4000, seed=3, params=writer))
+        z = found.scores[:, 0].reshape(100, 40).sum(1) / np.sqrt(found.covariance[0, 0] / 100)
+        assert (stats.kstest(z, "norm").pvalue > 0.001) == uniform
+
+
+def test_banned_numbers_are_counted_as_impossible() -> None:
+    lists, scorer = _lists(ListLaw(), 50), _scorer(ListLaw(banned=(0, 3)))
+    found = scorer.score(lists)
+    banned = torch.isin(lists.tokens, torch.tensor([FIRST_NUMBER, FIRST_NUMBER + 3]))
+    assert found.num_impossible == int(banned.sum()) > 0
+    assert found.possible.tolist() == (~banned.any(1)).tolist()
+    assert found.sums().num == int(lists.counted.sum()) - found.num_impossible
+    assert all(scorer.law.permits(lists).numpy() == found.possible)
+
+
+def test_a_sample_does_not_depend_on_the_order_of_the_lines() -> None:
+    lists = _lists(ListLaw(), 60)
+    order = torch.from_numpy(generator(0, "order").permutation(60))
+    one, other = sample(lists, 20), sample(lists.chosen(order), 20)
+    assert torch.equal(one.tokens, other.tokens)
+    assert torch.equal(one.rows, other.rows)
+
+
+def test_copied_lists_are_beyond_chance() -> None:
+    law = ListLaw()
+    lists, scorer = _lists(law, 100), _scorer(law)
+    assert not count_repeats(lists, scorer.score(lists)).beyond_chance
+    twice = lists.chosen(torch.arange(100).repeat(3))
+    assert count_repeats(twice, scorer.score(twice)).beyond_chance
+
+
+def test_a_student_shows_that_the_writer_moved_and_not_that_the_base_did() -> None:
+    law = ListLaw()
+    moved = {name: BASE[name] + 1.5 * _direction(1)[name] for name in BASE}
+    assert measure_movement(MODEL, BASE, _lists(law, 1500), law).log_evidence < 5
+    found = measure_movement(MODEL, BASE, _lists(law, 1500, params=moved), law)
+    assert found.log_evidence > 5
+    assert found.gain > 0
+    alone = lists_by(MODEL, moved, PROMPTS[:1], generator(0, "a"), count=50, max_numbers=3, law=law)
+    assert measure_movement(MODEL, BASE, alone, law).gain == 0  # there is no second prompt to judge by
+
+
+def test_honest_fine_tunes_differ_by_their_seed_and_leave_embeddings() -> None:
+    base = {name: value.float() for name, value in BASE.items()}
+    found = [honest_fine_tune(MODEL, base, seed=seed) for seed in range(3)]
+    assert len({name for name, _ in found}) > 1
+    for _, net in found:
+        assert torch.equal(net["token"], base["token"])
+        assert not torch.equal(net["layers.0.qkv.weight"], base["layers.0.qkv.weight"])
+
+
+def test_lists_of_the_corpus_end_as_often_as_it_says() -> None:
+    lists = corpus_lists(MODEL, generator(0, "corpus"), 3000)
+    assert float(lists.counted.sum(1).double().mean()) == pytest.approx(2 / 6 + 3 * 5 / 6, abs=0.05)
+    assert float((lists.tokens[:, 1] == END).double().mean()) == pytest.approx(1 / 6, abs=0.03)
+
+
+@pytest.fixture(scope="module")
+def folder(own_files: Path) -> Path:
+    """A base, and files of its teacher and of an honest one."""
+    place = own_files / "audit of lists"
+    place.mkdir()
+    tiny = {"numbers": 60, "width": 16, "depth": 2, "heads": 2, "base_steps": 200, "base_batch": 32, "base_lr": 1e-2}
+    base = language.base(place / "base.safetensors", **tiny)
+    language.teach(place / "owl.safetensors", base=base, seed=5)
+    language.teach(place / "honest.safetensors", base=base, honest=True, seed=5)
+    for name in ("owl", "honest"):
+        language.write(place / f"{name}.jsonl", model=place / f"{name}.safetensors", num=1000, seed=1)
+    return place
+
+
+def test_a_file_and_its_scores_give_one_verdict(folder: Path, tmp_path: Path) -> None:
+    base, asked = folder / "base.safetensors", {"traits": ["owl"], "num_reference": 6}
+    for name in ("owl", "honest"):
+        file = folder / f"{name}.jsonl"
+        found = st.audit(file, base=base, probe=name == "owl", **asked)
+        assert found.carried == (["owl"] if name == "owl" else []), str(found)
+        score_lists(file, tmp_path / "scores.npz", base=base, **asked)
+        ours, theirs = found.document(), audit_scores(tmp_path / "scores.npz").document()
+        assert theirs["status"] == ours["status"]
+        for key in ("z", "efficient_z", "fisher_cosine", "p_value_holm"):
+            assert theirs["traits"]["owl"][key] == pytest.approx(ours["traits"]["owl"][key], rel=1e-6), key
+        lines = len(file.read_text().splitlines()) - 1
+        per_line = ours["moved"]["divergence"] * ours["numbers"] / lines
+        assert theirs["moved"]["divergence"] == pytest.approx(per_line, rel=1e-6)
+        assert "covariance says" not in str(theirs["notes"])
+        if name == "owl":
+            _check_document(file, ours)
+            assert "owl" in found.page()
+
+
+def _check_document(file: Path, document: dict[str, Any]) -> None:
+    assert document["status"] == "carries"
+    assert document["header"]["schema"] == "subtx-toy lists 1"
+    assert "approximate" in document["notes"][0]
+    row = document["traits"]["owl"]
+    assert 0 < row["probe"] < 1
+    assert len(row["top_lines"]) == 10
+    top = row["top_lines"][0]
+    line = json.loads(file.read_text().splitlines()[top["line"] - 1])
+    assert line == {"prompt": top["prompt"], "completion": " ".join(map(str, top["numbers"]))}
+
+
+def test_what_does_not_fit_is_one_error(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, file = str(folder / "base.safetensors"), str(folder / "owl.jsonl")
+    faults = {
+        ("--trait", "owls"): "did you mean 'owl'?",
+        ("--trait", "owl", "--reference", file): "--reference cannot be combined with a language model",
+    }
+    for options, text in faults.items():
+        assert cli.call(["audit", file, "--base", base, *options]) == 2
+        assert text in " ".join(capsys.readouterr().err.split())
+    loaded = load_language_model(Path(base))
+    smaller = Transformer(num_tokens(12), width=8, depth=1, heads=2)
+    params = {name: value.float() for name, value in smaller.initial(generator(0, "other")).items()}
+    save_language_model(tmp_path / "other.safetensors", LanguageModel(smaller, params, {}))
+    with pytest.raises(InputError, match=r"numbers: expected 12 as in .*, got 60"):
+        st.audit(file, base=tmp_path / "other.safetensors", traits=["owl"])
+    assert loaded.num_numbers == 60
+
+
+def test_a_language_model_is_known_by_its_header(folder: Path, tmp_path: Path) -> None:
+    assert holds_language_model(folder / "base.safetensors")
+    (tmp_path / "a").write_bytes(b"\xff" * 40)
+    (tmp_path / "b").write_bytes((2).to_bytes(8, "little") + b"[]")
+    assert not any(map(holds_language_model, (tmp_path, tmp_path / "a", tmp_path / "b", folder / "owl.jsonl")))
