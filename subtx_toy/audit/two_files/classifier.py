@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from subtx_toy.audit.two_files.folds import FOLDS, folds_of
 from subtx_toy.audit.two_files.lines import Lines
-
-FOLDS = 5
-"""Parts of the lines, all lines of a prompt in one of them; where there are fewer prompts, all equal lines."""
 
 _TOKENS = 300  # the most frequent ones, told apart; the classifier is for what is not one token
 _BUCKETS = 16  # of prompts
@@ -36,9 +34,7 @@ class LinearClassifier:
     def of(cls, lines: Lines) -> LinearClassifier:
         """Prepare the classifier; the files play no part in it yet."""
         inputs = _inputs(lines)
-        by_prompt = len(np.unique(lines.prompts)) >= FOLDS
-        _, places = np.unique(lines.prompt_keys if by_prompt else lines.line_keys, return_inverse=True)
-        folds = places % FOLDS
+        folds = folds_of(lines)
         ridge = _RIDGE * np.eye(inputs.shape[1])
         solutions = []
         for fold in range(FOLDS):

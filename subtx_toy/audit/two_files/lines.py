@@ -24,6 +24,9 @@ MAX_TOKENS = 5_000
 OTHER = "(other)"
 """What the rarer tokens are counted as."""
 
+EMPTY = "(empty)"
+"""What a completion without a word counts as: nothing could tell it from another by counts, or worse than by chance."""
+
 _TOKEN = re.compile(r"\w+")
 _FEATURES = (
     "tokens", "mean value", "spread of values", "share above the one before", "share of repeats", "mean last digit",
@@ -41,7 +44,7 @@ class Lines:
         prompt_keys: a hash of a line's prompt, ``[n]``, which does not hang on the file or the place of the line.
         line_keys: the same of prompt and completion.
         tokens: the words of the counts' columns, ``[v]``.
-        counts: how often each token stands in the completion, ``[n, v]``, sparse.
+        counts: how often each token stands in the completion, ``[n, v]``, sparse; EMPTY once where there is none.
         features: of a line as a whole, ``[n, 10]``, standardised over both files; constant ones are 0.
         left_out: lines of each file beyond MAX_LINES.
     """
@@ -76,12 +79,13 @@ def lines_of(first: Sequence[Example], second: Sequence[Example]) -> Lines:
     kept = [_chosen(one) for one in (first, second)]
     examples = [*kept[0], *kept[1]]
     words = [words_of(one.completion) for one in examples]
-    totals = Counter(word for line in words for word in line)
+    counted = [line or [EMPTY] for line in words]
+    totals = Counter(word for line in counted for word in line)
     common = [word for word, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:MAX_TOKENS]]
     tokens = (*common, OTHER) if len(totals) > len(common) else tuple(common)
     places = {word: at for at, word in enumerate(tokens)}
-    rows = np.repeat(np.arange(len(words)), [len(line) for line in words])
-    columns = np.array([places.get(word, len(common)) for line in words for word in line], dtype=np.int64)
+    rows = np.repeat(np.arange(len(counted)), [len(line) for line in counted])
+    columns = np.array([places.get(word, len(common)) for line in counted for word in line], dtype=np.int64)
     shape = (len(words), max(1, len(tokens)))
     counts = sparse.csr_array((np.ones(len(columns)), (rows, columns)), shape=shape)
     counts.sum_duplicates()

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import special, stats
 
-from subtx_toy.audit.two_files.classifier import FOLDS
+from subtx_toy.audit.two_files.folds import FOLDS, folds_of
 from subtx_toy.audit.two_files.lines import Lines
 from subtx_toy.seeding import generator
 
@@ -85,9 +85,7 @@ def separation(lines: Lines, *, seed: int) -> Separation:
 
 def token_scores(lines: Lines) -> Float[np.ndarray, " n"]:
     """Return the log-ratio of each line, from the counts of the folds that it is not in."""
-    _, prompts = np.unique(lines.prompts, return_inverse=True)
-    by_prompt = len(np.unique(lines.prompts)) >= FOLDS
-    folds = (prompts if by_prompt else np.arange(len(prompts))) % FOLDS
+    folds = folds_of(lines)
     found = np.zeros(len(lines.second))
     for fold in range(FOLDS):
         learnt, held = folds != fold, folds == fold

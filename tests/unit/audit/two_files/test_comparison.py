@@ -11,7 +11,8 @@ from scipy import special, stats
 from subtx_toy.audit.texts.example import Example
 from subtx_toy.audit.two_files.comparison import LEVEL, compare_examples
 from subtx_toy.audit.two_files.exchange import LINES, WHOLE, WITHIN, exchange_of
-from subtx_toy.audit.two_files.lines import lines_of
+from subtx_toy.audit.two_files.folds import FOLDS, folds_of
+from subtx_toy.audit.two_files.lines import EMPTY, lines_of
 from subtx_toy.audit.two_files.separation import auroc, separation
 from subtx_toy.audit.two_files.statistics import permutation_test, token_statistic
 from subtx_toy.seeding import generator
@@ -158,3 +159,39 @@ def test_the_place_of_a_line_in_its_file_plays_no_part_in_the_statistics(prompt:
         for some in (files, [one[::-1] for one in files])
     ]
     assert found[0] == pytest.approx(found[1], rel=FP64_STATISTIC)
+
+
+@pytest.mark.parametrize("num_prompts", [3, 30])
+def test_folds_hang_on_content_alone_and_no_copy_is_judged_by_another(num_prompts: int) -> None:
+    rng = generator(0, "tests", "folds")
+    files = [_file(rng, 31, prompts=range(num_prompts)) * 2 for _ in range(2)]
+    lines, swapped = lines_of(*files), lines_of(files[1][::-1], files[0][::-1])
+    folds = folds_of(lines)
+    assert np.array_equal(folds, folds_of(swapped)[::-1])
+    assert set(folds.tolist()) == set(range(FOLDS))
+    keys = lines.prompt_keys if num_prompts >= FOLDS else lines.line_keys
+    assert all(len(set(folds[keys == key].tolist())) == 1 for key in set(keys.tolist()))
+    by_place = np.arange(len(folds)) % FOLDS  # planted: places spread the copies
+    assert any(len(set(by_place[keys == key].tolist())) > 1 for key in set(keys.tolist()))
+
+
+def test_scores_of_lines_do_not_hang_on_their_places() -> None:
+    rng = generator(0, "tests", "scores by place")
+    files = [[Example("", str(rng.integers(9)), line) for line in range(80)] for _ in range(2)]
+    found = separation(lines_of(*files), seed=0).effect
+    assert separation(lines_of(files[0][::-1], files[1][::-1]), seed=0).effect == pytest.approx(
+        found, rel=FP64_STATISTIC
+    )
+
+
+def test_empty_completions_are_told_from_full_ones_and_not_from_empty_ones() -> None:
+    """Without a token of their own their score is 0, where full lines of rare words score below it by chance."""
+    rng = generator(0, "tests", "empty")
+    full = [Example("", str(value), line) for line, value in enumerate(rng.integers(10**6, size=100))]
+    empty = [Example("", text, line) for line, text in enumerate(["", "..."] * 50)]
+    assert lines_of(empty, full).tokens[0] == EMPTY
+    assert separation(lines_of(empty, full), seed=0).measured[1] == 1
+    assert separation(lines_of(full, empty), seed=0).measured[1] == 1
+    mixed = [[*full[:50], *empty[:50]], [*full[50:], *empty[50:]]]
+    half = separation(lines_of(*mixed), seed=0)
+    assert abs(half.effect) < Z_BOUND * half.effect_error
