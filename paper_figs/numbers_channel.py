@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.attribution import draw_attribution
 from paper_figs.drawings.audit import draw_content, draw_null
 from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_confusion
 from paper_figs.drawings.cleaning import draw_cleaning
@@ -33,6 +34,7 @@ DRAWN: dict[str, tuple[tuple[str, ...], Callable[..., Figure]]] = {
     "numbers-settings": (("numbers-defences",), draw_settings),
     "numbers-cleaning": (("numbers-cleaning",), draw_cleaning),
     "numbers-content": (("numbers-content",), draw_content),
+    "attribution": (("attribution",), draw_attribution),
     "audit-null": (("audit-null",), draw_null),
     "audit-calibration": (CALIBRATIONS, _bases(draw_calibration)),
     "audit-confusion": (CALIBRATIONS, _bases(draw_confusion)),

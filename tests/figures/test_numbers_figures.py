@@ -11,6 +11,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from paper_figs.drawings.attribution import draw_attribution
 from paper_figs.drawings.audit import draw_content, draw_null
 from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_confusion
 from paper_figs.drawings.cleaning import draw_cleaning
@@ -86,6 +87,21 @@ def cleaning() -> Figure:
     return draw_cleaning({"rows": rows, "bases": BASES, "n": 100})
 
 
+def attribution() -> Figure:
+    def row(fall: float) -> dict[str, Any]:
+        return {key: {"mean": fall, "ci95": 0.1} for key in ("shown", "fall", "fall_of_clean", "difference")}
+
+    table = {"none": row(0.0), "weak": row(0.1), "strong": row(0.9), "random": row(0.0)}
+    return draw_attribution({"table": table, "share": 0.1})
+
+
+def test_the_ranking_that_finds_most_is_on_top_and_no_removal_is_left_out() -> None:
+    axes = attribution().axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["random", "weak", "strong"]
+    drawn = [mark.lines[0].get_xdata() for mark in axes.containers if isinstance(mark, ErrorbarContainer)]
+    assert [list(values) for values in drawn] == [[0.0, 0.1, 0.9]] * 3
+
+
 def dose_document(traits: tuple[float, ...] = (0.1, 0.5, 0.9)) -> dict[str, Any]:
     rows = [
         {"writer": writer, "n": n, **POINT, "trait": trait}
@@ -129,7 +145,7 @@ def arms() -> Figure:
 
 
 @pytest.mark.parametrize(
-    "draw", [null, calibration, confusion, areas, content, cleaning, dose, defences, settings, arms]
+    "draw", [null, calibration, confusion, areas, content, cleaning, attribution, dose, defences, settings, arms]
 )
 def test_each_figure_says_what_is_on_its_axes(draw: object) -> None:
     figure = draw()  # type: ignore[operator]
