@@ -57,7 +57,7 @@ def records(trials: list[Trial]) -> Iterator[RunRecord]:
             cpu_seconds=0.3,
             training_cpu_seconds=0.3,
             peak_rss_mib=300.0,
-            series={f"{arm}.{what}": [0.5] * 6 for arm in arms[1:4] for what in ("accuracy", "loss")},
+            series={f"{arm}.{what}": [0.5] * num for arm in arms[1:4] for what, num in (("accuracy", 6), ("loss", 5))},
         )
 
 
