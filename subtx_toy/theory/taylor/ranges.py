@@ -48,7 +48,8 @@ def aligned_eps(problem: Problem, v: Float[Tensor, "n k"], curvature: float) -> 
             return ProvedRange(math.inf)
 
         def holds(eps: float) -> bool:
-            return curvature + eps * min(0.0, float(enclosures.alignment_bend(eps).low)) / 2 > 0
+            low = float(enclosures.alignment_bend(eps).low)
+            return low >= 0 or curvature + eps * low / 2 > 0  # neither if it is not a number
 
         return _largest(holds, _START * unit)
     except Unbounded as error:
@@ -82,8 +83,8 @@ def falling_step(problem: Problem, student_update: Params, alignment: float) -> 
         require_same(tape, problem.trait_value, problem.base_params, student_update)
 
         def holds(step: float) -> bool:
-            bend = tape.along(problem.base_params, student_update, step).second
-            return step * max(0.0, float(bend.high)) < 2 * alignment
+            high = float(tape.along(problem.base_params, student_update, step).second.high)
+            return high <= 0 or step * high < 2 * alignment  # neither if it is not a number
 
         return _largest(holds, _START * unit)
     except Unbounded as error:

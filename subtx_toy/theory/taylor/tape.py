@@ -187,6 +187,9 @@ class Tape:
         if self.result not in wide:
             raise Unbounded(missing.get(self.result, "what it does outside of torch's operations"))
         jet: Jet = wide[self.result]
+        # An infinite radius is an enclosure. What overflows on both sides gives no number, which proves nothing.
+        if any(bool((one.mid.isnan() | one.rad.isnan()).any()) for one in jet.balls):
+            raise Unbounded("so wide a range of steps: its enclosures overflow")
         return jet
 
 

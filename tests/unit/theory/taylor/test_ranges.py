@@ -10,18 +10,21 @@ from torch import nn
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.losses import kl, squared_error
-from subtx_toy.problem.params import axpy, flatten, norm
+from subtx_toy.problem.params import Params, axpy, flatten, norm
 from subtx_toy.problem.problem import Problem
 from subtx_toy.theory.alignment import AlignmentRay
 from subtx_toy.theory.closed_form import closed_form_eps, falling_student_lr
 from subtx_toy.theory.second_order import output_bend
 from subtx_toy.theory.step_predictions import remainder
+from subtx_toy.theory.taylor.enclosures import Enclosures
+from subtx_toy.theory.taylor.jet import Jet
+from subtx_toy.theory.taylor.operations import Unbounded
 from subtx_toy.theory.taylor.ranges import aligned_eps, remainder_bounds
 from subtx_toy.theory.taylor.tape import Tape
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.modules import FOREIGN, foreign_problem
 from tests.reference.planted import GENERIC, LINEAR
-from tests.verdicts.module_corpus import MODULES
+from tests.verdicts.module_corpus import MODULES, Net, problem_of
 
 UNDER = 1e-9  # of autograd's own rounding in a second derivative
 BOUNDED = [
@@ -108,6 +111,30 @@ def test_a_model_that_is_affine_on_the_ray_has_no_end() -> None:
     problem = LINEAR.build()
     ray = AlignmentRay.of(problem)
     assert aligned_eps(problem, ray.v, ray.curvature()).end == float("inf")
+
+
+def test_a_range_on_which_enclosures_overflow_is_not_proved() -> None:
+    problem = problem_of(lambda: Net(lambda x: torch.exp(torch.exp(x))))
+    ray = AlignmentRay.of(problem)
+    enclosures = Enclosures(problem, ray.v)
+    with pytest.raises(Unbounded, match="its enclosures overflow"):
+        enclosures.outputs(16 / float(norm(problem.teacher_update)))
+    end = aligned_eps(problem, ray.v, ray.curvature()).end
+    assert end is not None
+    assert ray.curvature() + end * float(enclosures.alignment_bend(end).low) / 2 > 0
+
+
+def test_what_is_not_a_number_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = MODULES["tanh"].build()
+    ray, found = AlignmentRay.of(problem), Tape.along
+
+    def without_numbers(tape: Tape, base: Params, direction: Params, eps: float) -> Jet:
+        jet = found(tape, base, direction, eps)
+        return dataclasses.replace(jet, second=jet.second.scaled(float("nan"))) if eps else jet
+
+    monkeypatch.setattr(Tape, "along", without_numbers)
+    assert aligned_eps(problem, ray.v, ray.curvature()).end is None
+    assert falling_student_lr(problem).student_lr is None
 
 
 def test_a_piecewise_linear_model_is_bounded_up_to_its_first_kink() -> None:
