@@ -48,11 +48,13 @@ class Transformer(nn.Module):
         return outputs
 
 
-def large_problem(name: str) -> Problem:
-    """Build the problem of ``"resnet"`` or ``"transformer"``; the student sees the auxiliary logits."""
+def large_problem(name: str, *sizes: int) -> Problem:
+    """Build the problem of ``"resnet"`` or ``"transformer"``, of other sizes if given; the student sees the auxiliary
+    logits.
+    """
     rng = generator(0, "tests", "large", name)
     with torch_stream(rng):
-        module = {"resnet": ResNet, "transformer": Transformer}[name]().double().eval()
+        module = {"resnet": ResNet, "transformer": Transformer}[name](*sizes).double().eval()
 
     def draw(num: int) -> Tensor:
         if name == "transformer":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +24,7 @@ from subtx_toy.theory.taylor.operations import Unbounded
 from subtx_toy.theory.taylor.ranges import aligned_eps, remainder_bounds
 from subtx_toy.theory.taylor.tape import Tape
 from subtx_toy.training.gradient_step import student_step
+from tests.reference.large_modules import large_problem
 from tests.reference.modules import FOREIGN, foreign_problem
 from tests.reference.planted import GENERIC, LINEAR
 from tests.verdicts.module_corpus import MODULES, Net, problem_of
@@ -122,6 +125,22 @@ def test_a_range_on_which_enclosures_overflow_is_not_proved() -> None:
     end = aligned_eps(problem, ray.v, ray.curvature()).end
     assert end is not None
     assert ray.curvature() + end * float(enclosures.alignment_bend(end).low) / 2 > 0
+
+
+@pytest.mark.slow
+def test_ranges_of_residual_nets_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "verify-your-own-model.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| (\S+) \| (\S+) \|$", page, flags=re.MULTILINE)
+    assert len(rows) == 7
+    for channels, blocks, size, eps, rounding in rows:
+        problem = large_problem("resnet", int(channels), int(blocks))
+        assert len(flatten(problem.base_params)) == int(size)
+        found = closed_form_eps(problem).eps
+        assert ("none" if found is None else f"{found:.2g}") == eps
+        still = Tape.of(problem.distilled, problem.base_params)
+        slope = still.along(problem.base_params, problem.teacher_update, 0.0).first
+        v = AlignmentRay.of(problem).v
+        assert float(slope.rad.norm() / v.norm()) == pytest.approx(float(rounding), rel=0.5)
 
 
 def test_what_is_not_a_number_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
