@@ -188,3 +188,7 @@ how far below 0 its eigenvalues: a million products of size 1, each rounded by 6
 FP32_EVIDENCE = 2e-4
 """Relative, logarithms of wealth after hundreds of lines along a direction whose honest part is taken out by a
 covariance that was summed in single precision; one line more or less is 2e-3 of them."""
+
+FP32_LOG_RATIO = 2e-5
+"""Logarithms of a ratio of two probabilities, by nets whose first layers were computed apart and joined: logits of size
+10 or less, rounded some hundred times by 6e-8 of that."""

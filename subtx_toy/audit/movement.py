@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch.nn.functional import linear
 
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import head_model, head_params
@@ -58,8 +59,7 @@ def measure_movement(model: MLP, base: Params, inputs: Inputs, pairs: Pairs, law
     taught = NumberLaw(law.temperature, 0, law.banned)
     order = generator(0, "audit", "movement")
     student = train_student(model, base, inputs, learnt, RECIPE, order, law=taught)
-    others = [axpy(share, difference(student, base), base) for share in SHARES]
-    ratios = log_ratios(model, base, others, inputs, judged, law)
+    ratios = log_ratios(model, base, student, inputs, judged, law)
     totals = ratios.sum(1)
     evidence = float(np.logaddexp.reduce(totals)) - math.log(len(SHARES))
     return Movement(float(ratios.mean(1).max()), evidence, student)
@@ -73,25 +73,38 @@ def _in_order(rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
 
 @torch.no_grad()
 def log_ratios(
-    model: MLP, base: Params, others: list[Params], inputs: Inputs, pairs: Pairs, law: NumberLaw
+    model: MLP, base: Params, student: Params, inputs: Inputs, pairs: Pairs, law: NumberLaw
 ) -> Float[np.ndarray, "o n"]:
-    """Return log q(y)/p(y) of every number, for each other net.
+    """Return log q(y)/p(y) of every number, for each net at one of SHARES of the way from the base to the student.
 
-    p is the law at the base, q that of the other net on the numbers that p allows.
+    p is the law at the base, q that of the other net on the numbers that p allows. What enters the first hidden layer
+    is affine in the share, so it is computed for the base and the student alone.
     """
-    small, found = head_model(model, "numbers"), np.zeros((len(others), len(pairs.rows)))
-    nets = [head_params(model, net, "numbers") for net in others]
-    reference = head_params(model, base, "numbers")
+    found = np.zeros((len(SHARES), len(pairs.rows)))
+    start, end = head_params(model, base, "numbers"), head_params(model, student, "numbers")
+    upper = MLP(head_model(model, "numbers").sizes[1:], model.activation, num_classes=0)
+    nets = [_above_first(axpy(share, difference(end, start), start)) for share in SHARES]
+    reference = _above_first(start)
     for index in batches(len(pairs.rows), _ROWS):
-        x = inputs.gather(pairs.rows[index]).clone()
+        x = inputs.gather(pairs.rows[index])
+        first, last = (linear(x, net["layers.0.weight"], net["layers.0.bias"]) for net in (start, end))
         numbers = torch.from_numpy(pairs.numbers[index].astype(np.int64))[:, None]
-        log_p = law.log_probabilities(small.apply(reference, x))
+        log_p = law.log_probabilities(upper.apply(reference, model.activation.apply(first)))
         barred = torch.isinf(log_p)
         some_barred = bool(barred.any())
-        for row, net in zip(found, nets, strict=True):
-            z = small.apply(net, x) / law.temperature
+        for row, share, net in zip(found, SHARES, nets, strict=True):
+            z = upper.apply(net, model.activation.apply(torch.lerp(first, last, share))) / law.temperature
             if some_barred:
                 z = z.masked_fill(barred, -torch.inf)
             log_q = torch.log_softmax(z, dim=-1)
             row[index] = (log_q.gather(1, numbers) - log_p.gather(1, numbers))[:, 0].double().numpy()
     return found
+
+
+def _above_first(params: Params) -> Params:
+    """Return the layers above the first hidden one, as those of a net of their own."""
+    return {
+        f"layers.{layer}.{kind}": params[f"layers.{layer + 1}.{kind}"]
+        for layer in range(len(params) // 2 - 1)
+        for kind in ("weight", "bias")
+    }

@@ -17,7 +17,7 @@ from subtx_toy.audit.directions import Directions, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
-from subtx_toy.audit.movement import Movement, measure_movement
+from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import benign_teacher, load_reference, make_reference, save_reference, split_reference
 from subtx_toy.audit.reference_values import ReferenceValues
@@ -33,10 +33,10 @@ from subtx_toy.channel.sampler import NumberLaw, draw_numbers
 from subtx_toy.channel.teachers import Pairs, train_student
 from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
-from subtx_toy.problem.params import Params, difference, inner
+from subtx_toy.problem.params import Params, axpy, difference, inner
 from subtx_toy.report.audit_page import audit_page
 from subtx_toy.seeding import generator
-from subtx_toy.tolerances import Z_BOUND
+from subtx_toy.tolerances import FP32_LOG_RATIO, Z_BOUND
 from subtx_toy.training.inputs import ImageInputs
 from tests.unit.conftest import SmallChannel
 
@@ -64,6 +64,27 @@ def test_the_evidence_is_with_the_teacher_and_not_with_the_base(channel: SmallCh
         found.append(measure_movement(channel.model, channel.base, inputs, pairs, law))
     assert found[0].log_evidence < math.log(200) < found[1].log_evidence
     assert found[0].gain < 0.01 < found[1].gain
+
+
+@pytest.mark.parametrize("law", [NumberLaw(), NumberLaw(temperature=0.7, banned=(1, 2, 3)), NumberLaw(top_k=50)])
+def test_log_ratios_are_those_of_whole_nets(channel: SmallChannel, law: NumberLaw) -> None:
+    inputs, pairs = _pairs(channel, channel.base, 300, 1, law)
+    found = log_ratios(channel.model, channel.base, channel.teacher, inputs, pairs, law)
+    small, x = head_model(channel.model, "numbers"), inputs.gather(pairs.rows).clone()
+    drawn = np.arange(300), pairs.numbers
+
+    def logits(net: Params) -> torch.Tensor:
+        return small.apply(head_params(channel.model, net, "numbers"), x)
+
+    log_p = law.log_probabilities(logits(channel.base))
+    move = difference(channel.teacher, channel.base)
+    for share, row in zip(SHARES, found, strict=True):
+        z = logits(axpy(share, move, channel.base)) / law.temperature
+        log_q = torch.log_softmax(z.masked_fill(torch.isinf(log_p), -torch.inf), dim=-1)
+        expected = (log_q - log_p).numpy()[drawn]
+        assert np.abs(row - expected).max() < FP32_LOG_RATIO
+        assert np.abs(row).max() > 100 * FP32_LOG_RATIO  # planted: the wrong share is seen
+    assert np.abs(found[0] - found[1]).max() > 100 * FP32_LOG_RATIO
 
 
 def test_the_evidence_against_the_base_is_rarely_large_if_the_base_wrote(channel: SmallChannel) -> None:
