@@ -67,3 +67,17 @@ def test_the_table_of_rankings_is_that_of_its_document() -> None:
     control = document["table"]["random"]["difference"]
     assert abs(control["mean"]) < control["ci95"]
     assert len(document["rows"]) == document["bases"] * 2 * len(document["table"])
+
+
+def test_the_figures_of_public_files_are_those_of_their_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("public-files")
+    for one in document["animals"]:
+        for size, published in one["published"].items():
+            cells = [one["histogram"][size], one["compare"]["auroc"][size], one["compare"]["by_the_law"][size]]
+            row = [one["animal"], size, f"{published:.3f}", *(f"{value:.3f}" for value in cells)]
+            assert "| " + " | ".join(row) + " |" in page, row
+    for one in document["pairs"]:
+        found = one["compare"]
+        row = [one["model"], " and ".join(one["animals"]), f"{found['p_value']:.3f}", f"{found['effect']:.2f}"]
+        assert "| " + " | ".join([*row, str(found["lines_needed"])]) + " |" in page, row
+    assert {one["compare"]["p_value"] for one in document["animals"]} == {0.001}
