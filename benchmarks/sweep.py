@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from subtx_toy.seeding import parse_seeds
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from subtx_toy.tolerances import MIN_SEEDS
 
 
@@ -115,6 +113,8 @@ def estimate(values: Sequence[float], *, num_images: int | None = None, paired: 
     """
     if len(values) == 0:
         raise ValueError("values: expected at least one, got none")
+    import numpy as np  # here, since commands that compute nothing start without it
+
     n = len(values)
     spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     return Estimate(float(np.mean(values)), spread, n, num_images, paired)

@@ -32,8 +32,8 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import shared_init
 from subtx_toy.problem.model import accuracy
 from subtx_toy.protocols.distillation import losses_of, setup_of, teach
-from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store.record import versions
 from subtx_toy.training.linearized import LinearizedTrainer
 from subtx_toy.training.phase import HeldOut

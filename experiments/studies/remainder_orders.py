@@ -26,7 +26,7 @@ from subtx_toy.files.atomic import replacing
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import cross_model_init
 from subtx_toy.problem.spec import ProblemSpec
-from subtx_toy.seeding import parse_seeds
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store.record import versions
 from subtx_toy.theory.error_polynomials import fraction
 from subtx_toy.theory.output_kernel import OutputKernel

@@ -21,8 +21,8 @@ from subtx_toy.data.dataset import Dataset
 from subtx_toy.files.atomic import replacing
 from subtx_toy.protocols.distillation import setup_of, teach
 from subtx_toy.protocols.prediction import student_problem
-from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.theory.lanczos import leading_eigenvalues, teacher_measure
 from subtx_toy.training.phase import HeldOut
 

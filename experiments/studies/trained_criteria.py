@@ -29,7 +29,8 @@ from subtx_toy.problem.losses import squared_error
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import cross_entropy_trait
-from subtx_toy.seeding import generator, parse_seeds
+from subtx_toy.seeding import generator
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store.record import versions
 from subtx_toy.theory.error_polynomials import fraction
 from subtx_toy.theory.output_kernel import OutputKernel

@@ -11,9 +11,9 @@ from subtx_toy.api.arguments import store_path
 from subtx_toy.api.run import choose
 from subtx_toy.api.run_result import Run
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import seed_list
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.seeds import seed_list
 from subtx_toy.store import Store
 
 

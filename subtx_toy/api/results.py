@@ -11,8 +11,8 @@ from subtx_toy.api.display import frame
 from subtx_toy.errors import InputError
 from subtx_toy.results.condition import Condition
 from subtx_toy.results.rows import Selection, columns, existing, narrowed, select
-from subtx_toy.seeding import seed_list
 from subtx_toy.settings.definitions import Definition
+from subtx_toy.settings.seeds import seed_list
 from subtx_toy.sweep.plan import Plan
 
 if TYPE_CHECKING:

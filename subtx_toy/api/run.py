@@ -13,10 +13,10 @@ from subtx_toy.api.run_result import Run
 from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import seed_list
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.seeds import seed_list
 from subtx_toy.store import Store
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.schedule import schedule

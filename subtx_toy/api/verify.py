@@ -20,9 +20,9 @@ from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.errors import InputError
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
-from subtx_toy.seeding import seed_list
 from subtx_toy.settings.arguments import checked, instance, integer
 from subtx_toy.settings.limits import MAX_INSTANCES
+from subtx_toy.settings.seeds import seed_list
 from subtx_toy.sweep.threads import one_thread
 
 if TYPE_CHECKING:

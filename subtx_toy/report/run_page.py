@@ -12,10 +12,10 @@ from subtx_toy.figures.curves import MAX_POINTS, draw_curves, draw_curves_of_poi
 from subtx_toy.figures.style import rendered
 from subtx_toy.report.frame import render, svg_uri
 from subtx_toy.results.presentation import Presentation, clock
-from subtx_toy.seeding import seed_text
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.packaged import names
+from subtx_toy.settings.seeds import seed_text
 from subtx_toy.store.record import RunRecord
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
@@ -23,6 +22,7 @@ from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.prediction import PredictionConfig
 from subtx_toy.settings.published import FileTable, Published, PublishedSweep
+from subtx_toy.settings.seeds import parse_seeds
 
 
 def _bounded(tables: list[dict[str, list[Any]]]) -> list[dict[str, list[Any]]]:

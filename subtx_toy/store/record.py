@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from subtx_toy import __version__
 
 DIVERGED = ".diverged_epoch"
@@ -150,6 +148,7 @@ def settled(metrics: Mapping[str, float], diverged: Mapping[str, int]) -> dict[s
 
 def versions(*names: str) -> dict[str, str]:
     """Return what this process computes with: the versions of ``names``, or of everything that a record names."""
+    import numpy as np
     import torch
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
-
 from subtx_toy.errors import InputError, StoreError
 from subtx_toy.settings.arguments import checked, instance
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
@@ -156,6 +154,8 @@ class Store:
 
 
 def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
+    import numpy as np  # here, since commands that write nothing start without it
+
     content = {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies every number
     series = content.pop("series")
     now = time.time()

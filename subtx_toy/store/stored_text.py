@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from typing import Any
 
-import numpy as np
-
 from subtx_toy.errors import shortened
 from subtx_toy.store.record import RunRecord, kind_of
 
@@ -60,5 +58,7 @@ def _curve(name: str, data: object) -> list[float]:
         raise ValueError(f"series {name!r}: expected bytes, got {kind_of(data)}")
     if len(data) % 4:
         raise ValueError(f"series {name!r}: expected 4 bytes for each value, got {len(data)} in all")
+    import numpy as np  # here, since commands that read no curve start without it
+
     values: list[float] = np.frombuffer(data, "<f4").tolist()
     return values

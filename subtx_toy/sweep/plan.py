@@ -15,12 +15,12 @@ from typing import Any
 import tomli_w
 
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import parse_seeds, seed_list
 from subtx_toy.settings import experiment_file as definitions
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS, MAX_SEED
 from subtx_toy.settings.messages import nearest, quoted
+from subtx_toy.settings.seeds import parse_seeds, seed_list
 from subtx_toy.sweep.axes import Axis, Drawn, axis_of, read_axis
 from subtx_toy.sweep.plan_file import check_plan, file_axes, read_file
 from subtx_toy.sweep.schedule import check_trials, schedule

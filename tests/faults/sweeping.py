@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from subtx_toy.seeding import parse_seeds
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.results import results
