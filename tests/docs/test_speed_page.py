@@ -26,3 +26,14 @@ def test_the_table_of_ratios_is_that_of_its_document() -> None:
             if ratio := found["machine_ratios"].get(f"{fast}_vs_{name}"):
                 cells.append(f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})")
         assert f" | {' | '.join(cells)} |" in page, f"expected the row of {name} as in docs/results"
+
+
+def test_the_tables_of_starting_and_of_bookkeeping_are_those_of_their_documents() -> None:
+    page = (DOCS / "speed.md").read_text(encoding="utf-8")
+    for row in json.loads((DOCS / "results" / "start-up.json").read_text(encoding="utf-8"))["rows"]:
+        cpu = f"{row['cpu_seconds']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
+        assert f"| `{row['command']}` | {row['n']} | {cpu} | {row['first_output_seconds']:.2f} |" in page
+    (row,) = json.loads((DOCS / "results" / "scale.json").read_text(encoding="utf-8"))["rows"]
+    cells = [f"{row['trials']:,}", f"{row['trials_per_coordinator_cpu_second']:,.0f}", f"{row['trials_per_second']:,.0f}"]
+    memory = row["coordinator_mib"]
+    assert f"| {' | '.join(cells)} | {memory[1]} | {memory[-1]} |" in page
