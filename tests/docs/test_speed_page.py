@@ -34,6 +34,10 @@ def test_the_tables_of_starting_and_of_bookkeeping_are_those_of_their_documents(
         cpu = f"{row['cpu_seconds']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
         assert f"| `{row['command']}` | {row['n']} | {cpu} | {row['first_output_seconds']:.2f} |" in page
     (row,) = json.loads((DOCS / "results" / "scale.json").read_text(encoding="utf-8"))["rows"]
-    cells = [f"{row['trials']:,}", f"{row['trials_per_coordinator_cpu_second']:,.0f}", f"{row['trials_per_second']:,.0f}"]
+    cells = [
+        f"{row['trials']:,}",
+        f"{row['trials_per_coordinator_cpu_second']:,.0f}",
+        f"{row['trials_per_second']:,.0f}",
+    ]
     memory = row["coordinator_mib"]
     assert f"| {' | '.join(cells)} | {memory[1]} | {memory[-1]} |" in page
