@@ -69,7 +69,7 @@ def _merge(folder: Path) -> int:
     return cli.call([one for word in words for one in (stores if "*" in word else [word])])
 
 
-@pytest.mark.parametrize("num_parts", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("num_parts", [2, pytest.param(8, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_the_tasks_of_an_array_give_the_bits_of_one_run(tmp_path: Path, one_run: Numbers, num_parts: int) -> None:
     _run_all(tmp_path, num_parts)
     parts = [numbers(path) for path in sorted(tmp_path.glob("part*.sqlite"))]
