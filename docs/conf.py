@@ -6,6 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # for the notebooks
@@ -51,3 +54,18 @@ html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
+
+_LONG = 60  # characters of a cell whose column needs room
+
+
+def _mark_wide_tables(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give tables of many columns with long texts a class, which makes them scroll before their words are squeezed."""
+    for table in doctree.findall(nodes.table):
+        columns = len(list(table.findall(nodes.colspec)))
+        if columns >= 4 and any(len(entry.astext()) > _LONG for entry in table.findall(nodes.entry)):
+            table["classes"].append("wide")
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("doctree-read", _mark_wide_tables)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docs.pages.settings import fields
-from docs.pages.text import NOTE, cell, table
+from docs.pages.text import NOTE, table
 from subtx_toy.certify.checker import limits as certificate_limits
 from subtx_toy.channel import checkpoints, number_file
 from subtx_toy.channel.number_text import MAX_NUMBERS
@@ -78,4 +78,4 @@ def _record_rows() -> list[tuple[str, str]]:
     from docs.pages.settings import attributes
 
     described = attributes(RunRecord.__doc__ or "")
-    return [(f"`{name}`", cell(text)) for name, text in described.items()]
+    return [(f"`{name}`", text) for name, text in described.items()]

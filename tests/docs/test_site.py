@@ -13,6 +13,7 @@ import subtx_toy
 from docs.pages.claims import claims_page, proofs
 from docs.pages.commands import commands_page
 from docs.pages.gallery import script_of
+from docs.pages.text import cell
 from docs.pages.write import PAGES, write_pages
 from subtx_toy.claims.controls.broken_students import BROKEN
 from subtx_toy.claims.registry import CLAIMS
@@ -21,6 +22,8 @@ from subtx_toy.protocols.protocol import PROTOCOLS
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOKS = sorted((DOCS / "tutorials").glob("*.md"))
+TWICE = re.compile(r"\\\\[|*_<\[\]]")
+"""An escaped backslash in front of what is escaped."""
 WRITTEN = {name: page() for name, page in PAGES.items()}
 
 
@@ -66,6 +69,15 @@ def test_every_command_has_a_section() -> None:
     from subtx_toy.cli import cli
 
     assert [name for name in cli.commands if f"\n## {name}\n" not in commands_page()] == []
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_nothing_is_escaped_twice(name: str) -> None:
+    assert not TWICE.search(WRITTEN[name])
+
+
+def test_a_planted_second_escape_is_found() -> None:
+    assert TWICE.search(cell(cell("RESULTS_VERSION")))
 
 
 def test_a_page_that_has_not_changed_is_left_alone(tmp_path: Path) -> None:
