@@ -12,6 +12,9 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 EXTRAS = ("dask", "export", "test")
 """What the tests use besides the dependencies themselves."""
 
+PARTNERS = {"pyparsing": "3.1"}
+"""Of packages that only the oldest of ours need: matplotlib 3.9 uses names of which pyparsing 3.3 warns."""
+
 
 def lower_bounds(text: str, *, extras: tuple[str, ...] = EXTRAS) -> dict[str, str]:
     """Return the lowest version of every dependency that a project file names.
@@ -35,7 +38,7 @@ def _bounds(wanted: list[str]) -> Iterator[tuple[str, str]]:
 def main(overrides: list[str]) -> None:
     """Print the constraints; ``NAME==VERSION`` replaces a bound, for a version that cannot be had here."""
     bounds = lower_bounds(PROJECT.read_text(encoding="utf-8"))
-    bounds |= dict(one.split("==") for one in overrides)
+    bounds |= PARTNERS | dict(one.split("==") for one in overrides)
     sys.stdout.writelines(f"{name}=={bound}\n" for name, bound in sorted(bounds.items()))
 
 
