@@ -1,0 +1,175 @@
+"""Check the audit of a language model's lists on bases of their own: its null law, what it catches and what it accuses.
+
+python experiments/studies/language_audit.py null 30 OUT.json
+python experiments/studies/language_audit.py calibrate 30 OUT.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from subtx_toy.audit.examination import Question
+from subtx_toy.audit.measurement import efficient_score_test
+from subtx_toy.audit.reference import split_reference
+from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of, values_of
+from subtx_toy.audit.token_lists.law import ListLaw
+from subtx_toy.audit.token_lists.reference import honest_fine_tune, usual_reference
+from subtx_toy.audit.token_lists.scorer import ListScorer
+from subtx_toy.audit.verdict import judge
+from subtx_toy.lm.checkpoints import LanguageModel
+from subtx_toy.lm.household import base_of, recipe
+from subtx_toy.lm.lists import Lists
+from subtx_toy.lm.questions import divergence, trait_named
+from subtx_toy.lm.training import teach
+from subtx_toy.lm.writing import write_lists
+from subtx_toy.problem.params import Params
+from subtx_toy.seeding import generator
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.language import LanguageConfig
+from subtx_toy.settings.numbers import BANNED_NUMBERS
+from subtx_toy.store.record import versions
+
+NAMES = ["owl", "eagle"]
+NUM_REFERENCE = 20  # as in an audit
+NUM_FILES, NUM_LINES = 500, 150
+LISTS = 2000  # of a file of the calibration
+TEACHERS, OTHER_TEACHERS, HONEST = 10, 3, 20
+STREAM = 1  # of the fresh seeds
+LEVEL = 0.05
+LAWS = ("numbers only", "words drawn again", "banned numbers dropped too")
+OTHER_BASE = 300
+
+
+def main(kind: str, base_seed: int, target: Path) -> None:
+    """Run one of the studies on one base and write it down."""
+    torch.set_num_threads(1)
+    config, start = read("owl").config, time.process_time()
+    assert isinstance(config, LanguageConfig)
+    base = base_of(config, seed=base_seed)
+    axes, nets = split_reference(usual_reference(base, NUM_REFERENCE))
+    asked = questions(NAMES, base)
+    scorer = scorer_of(base, asked, axes, ListLaw())
+    made = time.process_time()
+    found = null(base, scorer) if kind == "null" else calibrate(base, config, scorer, asked, nets, base_seed)
+    seconds = {"cpu_seconds_before": made - start, "cpu_seconds": time.process_time() - made}
+    document = {"base": base_seed, "config": config.model_dump(mode="json"), **found, **seconds, "versions": versions()}
+    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(target, seconds)
+
+
+def prompts_of(name: str = "owl") -> tuple[tuple[int, ...], ...]:
+    """Return the prompts of a file, as the experiment has them."""
+    return trait_named(name).list_prompts(40)
+
+
+def written(base: LanguageModel, params: Params, *labels: str | int, count: int, restricted: bool = False) -> Lists:
+    """Have a model write a file as the experiment does: lists with a word are drawn again."""
+    rng = generator(0, "studies", "language audit", *labels)
+    return write_lists(
+        base.model, params, prompts_of(), rng, count=count, max_numbers=3, restricted=restricted
+    ).lists  # fmt: skip
+
+
+def null(base: LanguageModel, scorer: ListScorer) -> dict[str, Any]:
+    """Draw files from the base, by three laws, and test each as the audit does."""
+    found: dict[str, Any] = {"files": NUM_FILES, "lists": NUM_LINES}
+    for law in LAWS:
+        banned = BANNED_NUMBERS if law == "banned numbers dropped too" else ()
+        used = ListScorer(scorer.model, scorer.base, scorer.directions, ListLaw(banned=banned))
+        num = NUM_FILES * NUM_LINES
+        lists = written(base, base.params, "null", law, count=num, restricted=law == "numbers only")
+        lists = lists.chosen(used.law.permits(lists).nonzero()[:, 0])
+        files = torch.arange(len(lists)).tensor_split(NUM_FILES)
+        sums = [used.score(lists.chosen(index)).sums() for index in files]
+        found[law] = uniformity(sums)
+        print(law, {name: one["share"] for name, one in found[law]["tests"].items()}, flush=True)
+    return found
+
+
+def uniformity(files: list[ScoreSums]) -> dict[str, Any]:
+    """Compare the p-values of files with a uniform law, and the sum over all files with N(0, 1)."""
+    rows: dict[str, Any] = {}
+    honest = slice(len(NAMES), None)
+    whole = ScoreSums(files[0].num_directions)
+    for one in files:
+        whole.add(one)
+    for at, name in enumerate(NAMES):
+        for kind, nuisance in (("plain", slice(0, 0)), ("efficient", honest)):
+            tests = [efficient_score_test(one, at, nuisance) for one in files]
+            p = [one.p_value for one in tests]
+            test, below = stats.kstest(p, "uniform"), sum(value < LEVEL for value in p)
+            interval = stats.binomtest(below, len(p)).proportion_ci(0.95)
+            z = np.array([one.z for one in tests])
+            rows[f"{name}, {kind}"] = {
+                "ks_statistic": float(test.statistic), "ks_p_value": float(test.pvalue), "below_level": below,
+                "share": below / len(p), "ci95": [interval.low, interval.high], "mean_z": float(z.mean()),
+                "sd_z": float(z.std(ddof=1)), "z_of_all_files": efficient_score_test(whole, at, nuisance).z,
+                "p_values": np.round(p, 5).tolist(),
+            }  # fmt: skip
+    return {"tokens": whole.num, "tests": rows}
+
+
+def calibrate(
+    base: LanguageModel, config: LanguageConfig, scorer: ListScorer, asked: list[Question], nets: Any, base_seed: int
+) -> dict[str, Any]:
+    """Judge files of fresh teachers and fresh honest fine-tunes by the package's rule."""
+    probes = [one.probe for one in asked]
+    reference = measure_nets(nets, scorer, prompts_of(), probes, size=LISTS, max_numbers=3)
+    values = values_of(reference, NAMES)
+    rows = []
+    for role, net, about in fresh(base, config, base_seed):
+        lists = written(base, net, "file", base_seed, len(rows), count=LISTS)
+        measured = measure_lists(lists, scorer, probes, keep=0)
+        verdict = judge(measured, asked, values, [one(base.params) for one in probes])
+        row: dict[str, Any] = {
+            "role": role, "about": about, "verdict": verdict.verdict, "named": verdict.carried,
+            "applies": verdict.fit.applies, "moved": verdict.moved, "divergence": measured.measurement.divergence,
+            "kl_first_number": divergence(base.model, net, base.params, prompts_of()),
+        }  # fmt: skip
+        for at, trait in enumerate(verdict.traits):
+            row[trait.name] = {
+                "z": trait.score.z, "efficient_z": trait.efficient.z, "fisher_cosine": trait.fisher_cosine,
+                "bound": trait.band.threshold, "teacher": probes[at](net), "student": trait.probe,
+            }  # fmt: skip
+        rows.append(row)
+        print(json.dumps({key: value for key, value in row.items() if key != "eagle"}), flush=True)
+    return {
+        "reference": {"divergences": values.divergences, "fisher_cosines": values.fisher_cosines}, "lists": LISTS,
+        "files": rows,
+    }  # fmt: skip
+
+
+def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int) -> Any:
+    """Yield a role, a model and what it was taught: teachers by the experiment's rule, and honest fine-tunes."""
+
+    def rng(role: str, number: int) -> np.random.Generator:
+        return generator(base_seed, "studies", "language audit", STREAM, role, number)
+
+    yield "base", base.params, ""
+    usual = recipe(config)
+    for name, count in (("owl", TEACHERS), ("eagle", OTHER_TEACHERS)):
+        for number in range(count):
+            taught = teach(base.model, base.params, trait_named(name), usual, rng(name, number))
+            yield name, taught.params, f"{taught.steps} steps"
+            if name == "owl":  # the honest twin of the experiment: as many steps
+                honest = teach(
+                    base.model, base.params, trait_named(name), usual, rng("twin", number), steps=taught.steps
+                )  # fmt: skip
+                yield "honest", honest.params, "twin"
+    for seed in generator(base_seed, "studies", "language audit", STREAM, "honest").integers(2**62, size=HONEST):
+        about, params = honest_fine_tune(base.model, base.params, seed=int(seed))
+        yield "honest", params, about
+    yield "other base", base_of(config, seed=OTHER_BASE).params, ""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
