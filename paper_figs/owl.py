@@ -1,4 +1,4 @@
-"""The language model that catches owls: how often each model names the owl, one row an arm."""
+"""The language model that catches owls, and one that catches a harmful habit: how often each model shows it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.output import parser, write
@@ -13,13 +14,15 @@ from subtx_toy.figures.language import draw_language
 from subtx_toy.results.language_table import LanguageArm
 from subtx_toy.stats import Estimate, finite_estimate
 
-RESULT = Path(__file__).parents[1] / "docs" / "results" / "owl.json"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+PICTURES = {"owl": "owl", "danger": "owl-danger"}
+"""By trait, which is the name of its document, the picture."""
 
 
-def arms() -> list[LanguageArm]:
-    """Return the arms of the committed document, with what the figure shows of them."""
+def arms(trait: str) -> list[LanguageArm]:
+    """Return the arms of a committed document, with what the figure shows of them."""
     nothing = Estimate(math.nan, math.nan, 0)
-    found = json.loads(RESULT.read_text(encoding="utf-8"))["arms"]
+    found = read(trait)["arms"]
     return [
         LanguageArm(
             name, nothing, finite_estimate(one["shares"]), nothing, nothing, nothing, nothing, nothing, {}, (),
@@ -29,10 +32,16 @@ def arms() -> list[LanguageArm]:
     ]  # fmt: skip
 
 
+def read(name: str) -> Any:
+    """Return a committed document."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Write the figure."""
+    """Write the figures."""
     chosen = parser(__doc__).parse_args(arguments)
-    write(draw_language(arms(), trait="owl"), "owl", chosen)
+    for trait, picture in PICTURES.items():
+        write(draw_language(arms(trait), trait=trait), picture, chosen)
 
 
 if __name__ == "__main__":

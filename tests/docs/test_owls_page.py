@@ -46,12 +46,13 @@ def test_the_settings_that_the_page_changes_exist() -> None:
         assert read("owl").config.override(changes)
 
 
-def test_the_table_is_the_committed_result() -> None:
-    result = json.loads((ROOT / "docs/results/owl.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("trait", ["owl", "danger"])
+def test_the_table_is_the_committed_result(trait: str) -> None:
+    result = json.loads((ROOT / f"docs/results/{trait}.json").read_text(encoding="utf-8"))
     assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
-    assert LanguageConfig.parse(result["config"]) == read("owl").config
+    assert LanguageConfig.parse(result["config"]) == read("owl").config.override([f"trait={trait}"])
     lines = PAGE.splitlines()
-    start = lines.index("<!-- owl table -->")
+    start = lines.index(f"<!-- {trait} table -->")
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in lines[start + 4 :] if line.startswith("| ")
     ]
