@@ -23,6 +23,7 @@ from subtx_toy.settings.definitions import Definition, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
+from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.prediction import PredictionConfig
@@ -31,6 +32,7 @@ from subtx_toy.store.record import DIVERGED, RunRecord, peak_rss_mib, versions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from subtx_toy.protocols.distillation import ProtocolResult
     from subtx_toy.results.presentation import Presentation
 
 
@@ -81,9 +83,19 @@ class Protocol:
 
 def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
     from subtx_toy.protocols.distillation import run_protocol
+
+    return _measured(config, run_protocol(config, dataset, seed=seed))
+
+
+def _mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Measurement:
+    from subtx_toy.protocols.mechanism import run_mechanism
+
+    return _measured(config, run_mechanism(config, dataset, seed=seed))
+
+
+def _measured(config: RunConfig, result: ProtocolResult) -> Measurement:
     from subtx_toy.training.products import products
 
-    result = run_protocol(config, dataset, seed=seed)
     metrics = {f"{arm}.accuracy": value for arm, value in result.accuracy.items()} | result.measured
     metrics |= {f"{arm}{DIVERGED}": float(epoch) for arm, epoch in result.diverged.items()}
     versions = {name: f"autograd, {getattr(config, name)}" for name in config.by_autograd}
@@ -167,6 +179,10 @@ def _draw_language(summary: LanguageSummary) -> Figure:
 PROTOCOLS = (
     Protocol(
         name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=definitions.Distillation,
+        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
+    ),
+    Protocol(
+        name=MechanismConfig.protocol, settings=MechanismConfig, run=_mechanism, definition=definitions.Mechanism,
         summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
     ),
     Protocol(

@@ -126,7 +126,8 @@ def compare_sweep(
         named = at or {name: getattr(config, name) for name in next(iter(definition.grid), {})}
         place_name = " ".join(f"{name}={value}" for name, value in named.items())
         here = sorted(here, key=lambda one: one.seed)
-        unpublished = [(metric, list[float](), None) for metric in _student_accuracies(here[0])]
+        shown = [*_student_accuracies(here[0]), *(name for name in definition.metrics if name in here[0].metrics)]
+        unpublished = [(metric, list[float](), None) for metric in shown]
         for metric, value, place in values_at.get(config) or unpublished:
             values = [finding.metrics[metric] for finding in here]
             theirs = published.estimate(value, finite_estimate(values), n=place.n) if published and place else None

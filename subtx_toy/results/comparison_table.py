@@ -40,7 +40,7 @@ def summarise_distillation(definition: Definition, base: Settings, records: Sequ
     """Compare the arms of one configuration, or the points of a sweep, with the published ones."""
     assert isinstance(base, RunConfig)
     if isinstance(definition, DistillationSweep):
-        findings = [TrialMetrics(RunConfig.parse(record.config), record.seed, record.settled) for record in records]
+        findings = [TrialMetrics(base.parse(record.config), record.seed, record.settled) for record in records]
         return ComparisonSummary(definition, base, compare_sweep(definition, findings, base=base), records)
     assert isinstance(definition, Distillation)
     return ComparisonSummary(definition, base, compare(definition, base, accuracies_by_arm(records)), records)

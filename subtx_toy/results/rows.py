@@ -16,6 +16,7 @@ from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
+from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.prediction import PredictionConfig
@@ -37,6 +38,7 @@ _PROTOCOLS: tuple[type[Settings], ...] = (
     LanguageConfig,
     ManyStepsConfig,
     PredictionConfig,
+    MechanismConfig,
 )
 
 

@@ -17,6 +17,7 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.limits import MAX_AXES, MAX_CONFIGS
 from subtx_toy.settings.many_steps import ManyStepsConfig
+from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -166,6 +167,7 @@ class DistillationSweep(Definition):
 
     config: RunConfig = Field(description="settings that every point shares")
     axis: FigureAxis = Field(FigureAxis(), description="the axis of the figure")
+    metrics: list[str] = Field([], description="metrics shown besides accuracies, such as student_aux.imitation")
     published: PublishedSweep | None = Field(None, description="numbers to compare with")
 
     @pydantic.model_validator(mode="after")
@@ -179,6 +181,12 @@ class DistillationSweep(Definition):
     def point(self, at: Mapping[str, Any]) -> Settings:
         """Return the configuration at one point, given by the settings that are not the experiment's own."""
         return self.config.changed(at)
+
+
+class Mechanism(DistillationSweep):
+    """A grid of configurations of the mechanism protocol."""
+
+    config: MechanismConfig = Field(description="settings that every point shares")
 
 
 class OneStep(Definition):

@@ -18,6 +18,7 @@ from subtx_toy.settings.definitions import (
     DistillationSweep,
     Language,
     ManySteps,
+    Mechanism,
     Numbers,
     OneStep,
     Prediction,
@@ -25,6 +26,7 @@ from subtx_toy.settings.definitions import (
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
+from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.messages import explain, nearest, quoted
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
@@ -34,6 +36,7 @@ from subtx_toy.settings.toml_file import read_toml
 
 _DEFINITIONS: dict[str, tuple[type[Definition], type[Definition]]] = {
     RunConfig.protocol: (Distillation, DistillationSweep),
+    MechanismConfig.protocol: (Mechanism, Mechanism),
     OneStepConfig.protocol: (OneStep, OneStep),
     ManyStepsConfig.protocol: (ManySteps, ManySteps),
     NumbersConfig.protocol: (Numbers, Numbers),

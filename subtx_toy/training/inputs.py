@@ -95,10 +95,18 @@ class PoolSettings:
 
 
 def distillation_inputs(
-    pool: PoolSettings, images: UInt8[np.ndarray, "n ..."], *, seed: int, dtype: torch.dtype
+    pool: PoolSettings,
+    images: UInt8[np.ndarray, "n ..."],
+    *,
+    seed: int,
+    dtype: torch.dtype,
+    stream: tuple[str, ...] = (),
 ) -> Inputs:
-    """Return the students' inputs as ``pool`` describes them; ``images`` are the labelled training images."""
-    rng = generator(seed, "inputs")
+    """Return the students' inputs as ``pool`` describes them; ``images`` are the labelled training images.
+
+    Another ``stream`` of the same seed gives other noise of the same law, in the same subspace.
+    """
+    rng = generator(seed, "inputs", *stream)
     if pool.inputs not in NOISE_INPUTS:
         return _image_inputs(pool, images[: pool.num_inputs], rng, dtype=dtype)
     dim = int(np.prod(images.shape[1:]))

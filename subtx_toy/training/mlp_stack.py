@@ -81,6 +81,31 @@ class MLPStack:
         """Return a copy of the gradient that the last ``backward`` left for one member."""
         return self._named(self._weight_grads, self._bias_grads, member)
 
+    def gradient_views(self, member: int) -> Params:
+        """Return one member's gradient, in the memory that the optimiser reads."""
+        return {
+            f"layers.{layer}.{kind}": grads[layer][member]
+            for layer in range(self.model.num_layers)
+            for kind, grads in (("weight", self._weight_grads), ("bias", self._bias_grads))
+        }
+
+    def squared_norms(self, x: Float[Tensor, "n d"], output_gradient: Float[Tensor, "n s k"]) -> Float[Tensor, "s n"]:
+        """Return the squared norm of each input's own gradient in each member, after a ``backward`` of the same batch.
+
+        The gradient of an input is an outer product in every layer, so the norm needs no such gradient. Reference:
+        Goodfellow 2015, arXiv:1510.01799.
+        """
+        n = len(x)
+        found = output_gradient.transpose(0, 1).square().sum(-1) * (
+            self._inputs_squared(x, self.model.num_layers - 1) + 1
+        )
+        for layer in range(self.model.num_layers - 1):  # backward left the gradients of the hidden layers in _z
+            found = found + self._z[layer][:, :n].square().sum(-1) * (self._inputs_squared(x, layer) + 1)
+        return found
+
+    def _inputs_squared(self, x: Float[Tensor, "n d"], layer: int) -> Tensor:
+        return self._a[layer - 1][:, : len(x)].square().sum(-1) if layer else x.square().sum(-1)[None]
+
     def _named(self, weights: list[Tensor], biases: list[Tensor], member: int) -> Params:
         named: Params = {}
         for layer in range(self.model.num_layers):

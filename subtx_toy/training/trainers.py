@@ -84,6 +84,12 @@ class StackTrainer:
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
+        losses = self._differentiate(x, targets)
+        self._take_step()
+        return losses
+
+    def _differentiate(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
+        """Leave the gradient of the mean loss in the stack; return every member's loss."""
         logits, gradient, losses = self._stack.forward(x), self._output_gradient[: len(x)], []
         for member, (columns, y) in enumerate(zip(self._columns, targets, strict=True)):
             z = logits[:, member, columns]
@@ -91,7 +97,6 @@ class StackTrainer:
             losses.append(float(values.mean()))
             torch.div(slopes, len(x), out=gradient[:, member, columns])  # mean over inputs
         self._stack.backward(x, gradient)
-        self._take_step()
         return losses
 
 
