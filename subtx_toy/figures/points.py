@@ -18,8 +18,8 @@ from subtx_toy.settings.distillation import RunConfig
 _Placed = tuple[float, Comparison]  # a point and its place on the axis
 
 _MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
-_LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":"}
-_LOWEST = {"hidden_cosine": -1.0}
+_LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":", "imitation": "--"}
+_LOWEST = {"accuracy": 0.0, "probe_accuracy": 0.0}
 _MARKERS = "os^v"
 _MAX_UPRIGHT = 6  # names that fit side by side
 _NUDGE = 3.0  # points between the bars of lines at one place of an axis of numbers
@@ -64,9 +64,12 @@ def fill_panel(
     for place, row in zip(places, rows, strict=True):
         lines.setdefault((row.metric, _rest(definition, row)), []).append((place, row))
     rests = list(dict.fromkeys(rest for _metric, rest in lines))
+    measures = list(dict.fromkeys(metric.split(".")[1] for metric, _rest in lines))
+    by_measure = len(rests) == 1 and not is_numeric  # where no line's style shows the measure
     for (metric, rest), points in lines.items():
         points.sort(key=lambda point: point[0])  # a line goes along its axis, in whatever order its points were listed
-        marker = _MARKERS[rests.index(rest) % len(_MARKERS)]
+        kind = measures.index(metric.split(".")[1]) if by_measure else rests.index(rest)
+        marker = _MARKERS[kind % len(_MARKERS)]
         nudge = _NUDGE * (list(lines).index((metric, rest)) - (len(lines) - 1) / 2) if is_numeric else 0.0
         shifts = None if is_numeric else _shifts(lines, (metric, rest), with_published=published is not None)
         _draw_line(axes, metric, rest, points, marker=marker, shifts=shifts, nudge=nudge)
@@ -86,7 +89,8 @@ def fill_panel(
         axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_xlabel(axis.label)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel(_MEASURES["accuracy"].format(style.dataset_label(dataset)))
+    more = "" if set(measures) <= set(_MEASURES) else ",\nor what the legend says"
+    axes.set_ylabel(_MEASURES["accuracy"].format(style.dataset_label(dataset)) + more)
     seeds = ", ".join(map(str, sorted({row.ours.n for row in rows})))
     axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % interval")
 
@@ -116,7 +120,11 @@ def _is_numeric(definition: DistillationSweep) -> bool:
 def _metric_name(metric: str) -> str:
     """Name a metric for an axis, on several lines."""
     arm, measure = metric.split(".")
-    return style.LABELS[arm] + ("" if measure == "accuracy" else f"\n{_MEASURES[measure]}")
+    return style.LABELS[arm] + ("" if measure == "accuracy" else f"\n{_measure(measure)}")
+
+
+def _measure(name: str) -> str:
+    return _MEASURES.get(name, name.replace("_", " "))
 
 
 def _shortened(name: str) -> str:
@@ -178,10 +186,10 @@ def _draw_line(
         if row.theirs is not None:
             bars = style.published_bars(row.theirs.mean, 1.96 * row.theirs.standard_error)
             axes.errorbar([place + moved[place][1]], [row.theirs.mean], bars, **_PUBLISHED)
-    label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_MEASURES[measure]}")
+    label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {_measure(measure)}")
     axes.errorbar(
         [place + moved[place][0] for place, _row in points], [row.ours.mean for _place, row in points],
-        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, 0.0)), fmt=marker,
-        linestyle=_LINES[measure] if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
+        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, -1.0)), fmt=marker,
+        linestyle=_LINES.get(measure, ":") if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
         label=f"{label}, {rest}" if rest else label, zorder=3, transform=transform,
     )  # fmt: skip
