@@ -11,6 +11,7 @@ import pytest
 import subtx_toy as st
 from experiments.studies.quick_shown import CONTROL, EXPERIMENTS, SHOWN, Above, Margins, Trials, base_of, gaps, margins
 from paper_figs.tables.exported import read_trials
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.packaged import names
 from subtx_toy.tolerances import MIN_SEEDS
@@ -49,7 +50,7 @@ def test_quick_settings_leave_the_full_ones_alone() -> None:
 
 FULL = {
     path.stem: path
-    for folder in ("sweeps", "many-steps")
+    for folder in ("sweeps", "many-steps", "mechanism")
     for path in sorted((ROOT / "docs/results" / folder).glob("*.csv"))
     if path.stem in SHOWN
 }
@@ -59,7 +60,8 @@ FULL = {
 @pytest.mark.parametrize("name", FULL)
 def test_the_full_runs_show_it(name: str) -> None:
     definition = read(name)
-    findings = read_trials(FULL[name])
+    assert isinstance(definition.config, RunConfig)
+    findings = read_trials(FULL[name], type(definition.config))
     trials = [(one.config.model_dump(), one.seed, dict(one.metrics)) for one in findings]
     shown = [one for one in SHOWN[name] if not one.than]  # the full sweeps trained no controls
     _hold(gaps(shown, trials, base_of(definition)))
