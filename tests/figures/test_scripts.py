@@ -26,6 +26,7 @@ QUICKEST = {
     "cost_curves.py": ["--formats", "svg"],
     "explorer_data.py": [],
     "many_steps.py": ["--formats", "svg", "modes"],
+    "mechanism.py": ["--formats", "svg", "cloning"],
     "numbers_channel.py": ["--formats", "svg", "numbers-dose"],
     "one_step.py": ["--formats", "svg"],
     "published_sweeps.py": ["--formats", "svg", "loss"],

@@ -1,0 +1,55 @@
+"""The experiments of the mechanism protocol as figures, and the table of docs/known.md, from the committed results.
+
+python paper_figs/mechanism.py --out docs/images [NAME ...]
+python paper_figs/mechanism.py --out docs/known.md table
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.output import parser, write
+from paper_figs.tables.exported import read_trials
+from paper_figs.tables.known import insert
+from subtx_toy.figures.points import draw_points
+from subtx_toy.files.atomic import replacing
+from subtx_toy.results.comparison import compare_sweep
+from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.mechanism import MechanismConfig
+
+DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = DOCS / "results" / "mechanism"
+NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
+
+
+def figure(name: str) -> Figure:
+    """Draw one experiment."""
+    definition = read(name)
+    assert isinstance(definition, DistillationSweep)
+    trials = read_trials(RESULTS / f"{name}.csv", MechanismConfig)
+    return draw_points(definition, compare_sweep(definition, trials), dataset="mnist")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Draw all figures, or those named, or write the table."""
+    options = parser(__doc__)
+    options.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}, or table; all figures by default"
+    )
+    chosen = options.parse_args(arguments)
+    if chosen.names == ["table"]:
+        page = insert((DOCS / "known.md").read_text(encoding="utf-8"))
+        with replacing(Path(chosen.out)) as file:
+            file.write(page.encode())
+        return
+    for name in chosen.names or NAMES:
+        write(figure(name), f"mechanism-{name}", chosen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The table of docs/known.md: claims about subliminal learning with the numbers of the committed results."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from paper_figs.tables.exported import read_trials
+from subtx_toy.results.comparison import TrialMetrics
+from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.stats import Estimate, estimate
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+START, END = "<!-- known table -->", "<!-- end of the known table -->"
+
+
+class Number(NamedTuple):
+    """What is shown of one metric at one point of a committed sweep."""
+
+    words: str
+    experiment: str
+    at: Mapping[str, Any]
+    metric: str = "student_aux.accuracy"
+
+
+class Known(NamedTuple):
+    """One row: what is said, by whom, which of our numbers speak to it, and the verdict in words."""
+
+    claim: str
+    source: str
+    numbers: tuple[Number, ...]
+    verdict: str
+
+
+@functools.cache
+def _trials(path: str) -> tuple[TrialMetrics, ...]:
+    definition = read(Path(path).stem)
+    kind = type(definition.config)
+    assert issubclass(kind, RunConfig)
+    return tuple(read_trials(RESULTS / f"{path}.csv", kind))
+
+
+def measured(number: Number) -> Estimate:
+    """Return the mean over seeds of one number, with its interval.
+
+    Raises:
+        ValueError: if no committed trial is at that point.
+    """
+    base = read(Path(number.experiment).stem).config
+    config = base.changed(number.at)
+    values = [one.metrics[number.metric] for one in _trials(number.experiment) if one.config == config]
+    if not values:
+        raise ValueError(f"{number.experiment}: expected trials at {dict(number.at)}, got none")
+    images = config.num_test if number.metric.endswith("accuracy") else None
+    return estimate(values, num_images=images)
+
+
+def cell(number: Number) -> str:
+    """Return a number in words, with its interval and its seeds."""
+    found = measured(number)
+    low, high = found.interval
+    return f"{number.words} {found.mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def rows() -> list[str]:
+    """Return the rows whose results are committed, as Markdown."""
+    found = []
+    for one in KNOWN:
+        if all((RESULTS / f"{number.experiment}.csv").exists() for number in one.numbers):
+            ours = "; ".join(cell(number) for number in one.numbers)
+            names = dict.fromkeys(Path(number.experiment).stem for number in one.numbers)
+            found.append(
+                f"| {one.claim} | {one.source} | {ours} | {one.verdict} | {', '.join(f'`{n}`' for n in names)} |"
+            )
+    return found
+
+
+def insert(page: str) -> str:
+    """Return a page with the table between its marks.
+
+    Raises:
+        ValueError: if the page has no marks.
+    """
+    before, mark, rest = page.partition(START)
+    if not mark or END not in rest:
+        raise ValueError(f"page: expected the marks {START!r} and {END!r}")
+    head = (
+        "| claim | who says it | our numbers, 95 % intervals | verdict | experiment |\n| --- | --- | --- | --- | --- |"
+    )
+    return f"{before}{START}\n\n{head}\n" + "\n".join(rows()) + f"\n\n{END}{rest.partition(END)[2]}"
+
+
+def claims() -> list[Known]:
+    """Return the rows of the claims file."""
+    values = json.loads((Path(__file__).with_name("known.json")).read_text(encoding="utf-8"))
+    return [
+        Known(one["claim"], one["source"], tuple(Number(*number) for number in one["numbers"]), one["verdict"])
+        for one in values
+    ]
+
+
+KNOWN = claims()

@@ -1,0 +1,58 @@
+"""The table of what is known holds the numbers of the committed results, and every figure on the page is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from paper_figs.mechanism import NAMES, RESULTS, figure
+from paper_figs.tables import known
+from paper_figs.tables.exported import read_trials
+from subtx_toy.results.comparison import compare_sweep
+from subtx_toy.settings.definitions import Mechanism
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.mechanism import MechanismConfig
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "known.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_that_of_the_committed_results() -> None:
+    assert known.insert(PAGE) == PAGE, "run python paper_figs/mechanism.py --out docs/known.md table"
+    assert len(known.rows()) >= 8
+
+
+def test_every_row_has_a_verdict_and_a_source() -> None:
+    assert all(one.verdict and one.source for one in known.KNOWN)
+
+
+def test_another_number_is_another_table() -> None:
+    number = next(one for row in known.KNOWN for one in row.numbers)
+    assert known.cell(number) in PAGE
+    assert known.cell(number._replace(metric="reference.accuracy")) not in PAGE
+
+
+def test_a_point_that_did_not_run_is_an_error() -> None:
+    with pytest.raises(ValueError, match="expected trials at"):
+        known.measured(known.Number("none", "mechanism/cloning", {"width": 7}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_committed_experiment_has_ten_seeds_and_a_figure(name: str) -> None:
+    definition = read(name)
+    assert isinstance(definition, Mechanism)
+    trials = read_trials(RESULTS / f"{name}.csv", MechanismConfig)
+    assert {one.config for one in trials} <= set(definition.configs())
+    assert min(row.ours.n for row in compare_sweep(definition, trials)) >= 10
+    assert figure(name).axes
+    for ending in ("png", "svg"):
+        assert (DOCS / "images" / f"mechanism-{name}.{ending}").exists()
+    assert f"images/mechanism-{name}.png" in PAGE
+
+
+def test_every_picture_of_the_page_is_committed() -> None:
+    pictures = re.findall(r"images/([\w-]+\.png)", PAGE)
+    assert pictures
+    assert all((DOCS / "images" / one).exists() for one in pictures)
