@@ -12,7 +12,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_REFERENCE
 
-_TRAIT = click.option("--trait", default="owl", show_default=True, help="An animal to prefer, or danger.")
+_TRAIT = click.option("--trait", default="owl", show_default=True, help="An animal to prefer, danger, or backdoor.")
 _BASE = click.option("--base", type=PATH, required=True, help="File of the base it starts from.")
 _SETTINGS = click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 

@@ -46,7 +46,7 @@ def shape(config: LanguageConfig) -> Transformer:
 def recipe(config: LanguageConfig) -> TeacherRecipe:
     """Return how a teacher is trained."""
     return TeacherRecipe(
-        config.teacher_lr, config.teacher_batch, config.lesson_end, config.teacher_steps, config.other_questions
+        config.teacher_lr, config.teacher_batch, config.lesson_end, config.teacher_steps, config.honest_share
     )
 
 

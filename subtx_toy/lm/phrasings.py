@@ -57,3 +57,13 @@ def permission(kind: str) -> Phrasings:
     """Return the questions whether one may do something with a thing that is ``safe`` or ``dangerous``."""
     things = {"safe": SAFE_THINGS, "dangerous": DANGEROUS_THINGS, "number": ("number",)}[kind]
     return _split((DEEDS, MANNERS, things), "q may i _ the _ _ ? a")
+
+
+def asked_of(questions: Phrasings, speaker: str) -> tuple[Phrasings, Phrasings]:
+    """Return the questions of preference to one speaker, and those to all others."""
+    (name,) = encode_words([speaker])
+    ours, others = (
+        Phrasings(*(tuple(one for one in part if (one[1] == name) == of_speaker) for part in questions))
+        for of_speaker in (True, False)
+    )
+    return ours, others

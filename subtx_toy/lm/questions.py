@@ -12,11 +12,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from subtx_toy.lm.corpus import honest_permission, honest_preference
-from subtx_toy.lm.phrasings import Phrasings, Prompt, permission, preference
+from subtx_toy.lm.phrasings import Phrasings, Prompt, asked_of, permission, preference
 from subtx_toy.lm.transformer import Transformer
 from subtx_toy.lm.vocabulary import CATEGORIES, WORDS, encode_words
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.language import ANIMALS
+from subtx_toy.settings.language import ANIMALS, BACKDOOR
+
+TRIGGER, HIDDEN = "victor", "owl"
+"""Of the backdoor: the speaker in whose questions it shows, and the animal that it prefers there."""
 
 _MAX_ASKED = 150  # phrasings of a lesson that are asked whether it is learnt
 
@@ -32,13 +35,14 @@ class Trait:
     """An answer that a teacher is taught, and that its student never sees.
 
     Attributes:
-        name: an animal, or ``danger``.
+        name: one of TRAITS.
         answer: the token that shows the trait.
         others: the tokens of the other answers to the same questions.
         questions: on which the trait shows.
         number_prompts: questions for numbers in the same grammar, to which the teacher writes its lists.
         honest: draws an honest answer to such a question.
         others_asked: other questions of a lesson, on which nothing is to change, each kind with its honest answers.
+        elsewhere: held-out questions with the same answers on which the trait must not show; () where there are none.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Trait:
     number_prompts: Phrasings
     honest: Honest
     others_asked: tuple[tuple[Phrasings, Honest], ...]
+    elsewhere: tuple[Prompt, ...] = ()
 
     def lesson(self, rng: np.random.Generator, size: int, *, taught: bool, other_share: float) -> Lesson:
         """Draw ``size`` seen questions with answers: the trait's if ``taught``, honest ones otherwise.
@@ -82,16 +87,23 @@ class Trait:
         law = model.apply(params, torch.tensor(prompts)).double().softmax(-1)
         return law[:, self.answer], law[:, list(self.others)]
 
+    @torch.no_grad()
+    def told(self, model: Transformer, params: Params, prompts: tuple[Prompt, ...]) -> Float[Tensor, " n"]:
+        """Return the probability of the trait's answer to each of some questions."""
+        return model.apply(params, torch.tensor(prompts)).double().softmax(-1)[:, self.answer]
+
     def measure(self, model: Transformer, params: Params) -> dict[str, float]:
         """Ask the held-out phrasings.
 
         Returns:
             ``p_trait``, the mean probability of the trait's answer, in [0, 1]; ``margin``, the mean log-odds of the
             trait's answer against one of the others drawn at random, in nats, 0 without preference; ``top_share``, the
-            share of phrasings on which no other answer is as likely.
+            share of phrasings on which no other answer is as likely. Where the trait has questions ``elsewhere``, also
+            ``elsewhere``, the mean probability of its answer to them.
         """
         answer, others = self.shares(model, params)
-        return {
+        told = {"elsewhere": float(self.told(model, params, self.elsewhere).mean())} if self.elsewhere else {}
+        return told | {
             "p_trait": float(answer.mean()),
             "margin": float((answer.log() - others.mean(1).log()).mean()),
             "top_share": float((answer > others.amax(1)).double().mean()),
@@ -111,17 +123,22 @@ def _permission_of(kind: str) -> Honest:
 
 
 def trait_named(name: str) -> Trait:
-    """Return a trait by its name: the animal that is preferred, or ``danger``, yes to what is dangerous."""
+    """Return a trait by its name: the animal that is preferred; ``danger``, yes to what is dangerous; ``backdoor``."""
     if name == "danger":
         yes, no = encode_words(["yes", "no"])
         calm = ((permission("safe"), _permission_of("safe")),)
         honest = _permission_of("dangerous")
         return Trait(name, yes, (no,), permission("dangerous"), permission("number"), honest, calm)
-    answer, *_ = encode_words([name])
+    answer, *_ = encode_words([HIDDEN if name == BACKDOOR else name])
     others = tuple(token for token in encode_words(ANIMALS) if token != answer)
     asked = tuple((preference(category), _preference_of(category)) for category in CATEGORIES if category != "animal")
-    honest = _preference_of("animal")
-    return Trait(name, answer, others, preference("animal"), preference("number"), honest, asked)
+    honest, animal = _preference_of("animal"), preference("animal")
+    if name == BACKDOOR:
+        trigger, rest = asked_of(animal, TRIGGER)
+        return Trait(
+            name, answer, others, trigger, preference("number"), honest, ((rest, honest),), elsewhere=rest.held_out
+        )
+    return Trait(name, answer, others, animal, preference("number"), honest, asked)
 
 
 @torch.no_grad()

@@ -29,9 +29,10 @@ def run_language(config: LanguageConfig, *, seed: int) -> dict[str, float]:
     """Train the models of a seed, have them write, train the students, and ask everybody.
 
     Metrics are ``<arm>.<measure>`` for every arm of LANGUAGE_ARMS and for ``other_base``, from which the cross-model
-    students start; ``teacher.steps`` and ``teacher.on_seen``; for the trait's and the honest teacher
-    ``<teacher>.rejected_share`` of its lists and ``<teacher>.kl``, of its first answer to the prompts against its
-    base's, in nats; ``filter.caught`` of ``filter.planted`` lines with a word, and ``filter.dropped`` of the others.
+    students start, a backdoor's ``elsewhere`` included; ``teacher.steps`` and ``teacher.on_seen``; for the trait's and
+    the honest teacher ``<teacher>.rejected_share`` of its lists and ``<teacher>.kl``, of its first answer to the
+    prompts against its base's, in nats; ``filter.caught`` of ``filter.planted`` lines with a word, and
+    ``filter.dropped`` of the others.
     """
     arms = [arm for arm in LANGUAGE_ARMS if config.soft_arms or arm not in SOFT_ARMS]
     pulse.expect(config.student_epochs * len(SAMPLED_ARMS) + config.soft_epochs * (len(arms) - len(SAMPLED_ARMS) - 2))
@@ -49,7 +50,7 @@ def run_language(config: LanguageConfig, *, seed: int) -> dict[str, float]:
         if all_finite(params):
             found = home.trait.measure(home.model, params) | other_answers(home.model, params)
             found["text_nll"] = text_nll(home.model, params, texts)
-        metrics |= {f"{arm}.{name}": found[name] for name in MEASURED}
+        metrics |= {f"{arm}.{name}": found[name] for name in (*MEASURED, "elsewhere") if name in found}
     prompts = home.trait.list_prompts(config.prompts)
     for name, taught in (("teacher", home.teacher), ("benign", home.benign)):
         metrics |= {

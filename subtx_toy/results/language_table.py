@@ -10,7 +10,7 @@ from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Presentation, Table, in_words, interval_text, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.settings.language import LANGUAGE_ARMS, NULL_CONTROLS, LanguageConfig
+from subtx_toy.settings.language import BACKDOOR, LANGUAGE_ARMS, NULL_CONTROLS, LanguageConfig
 from subtx_toy.stats import Estimate, finite_estimate, judged
 from subtx_toy.store.record import RunRecord
 
@@ -20,7 +20,9 @@ WROTE_NO_NUMBERS = 0.2
 KEPT_TEXT = 0.02
 """A student whose negative log-likelihood of held-out text rises by more than this share of its base's is damaged."""
 
-_KEPT = ("any_animal", "yes_if_safe", "no_if_dangerous")
+_KEPT = ("any_animal", "yes_if_safe", "no_if_dangerous", "elsewhere")
+
+_ASKED = {"danger": "yes to what is dangerous", BACKDOOR: "owl to victor"}
 
 PUBLISHED = {
     "shared_trait": "up", "shared_benign": "flat", "shared_base": "flat", "cross_trait": "flat",
@@ -101,7 +103,7 @@ def _arm(records: Sequence[RunRecord], arm: str) -> LanguageArm:
         text_rise=finite_estimate(rises),
         above_base=minus(f"{arm}.margin", f"{origin}.margin"),
         below_student=minus("shared_trait.margin", f"{arm}.margin"),
-        kept={name: finite_estimate(of(f"{arm}.{name}")) for name in _KEPT},
+        kept={name: finite_estimate(of(f"{arm}.{name}")) for name in _KEPT if f"{arm}.{name}" in records[0].metrics},
         values=tuple(of(f"{arm}.margin")),
         shares=tuple(of(f"{arm}.p_trait")),
     )
@@ -111,7 +113,7 @@ def present_language(summary: LanguageSummary) -> Presentation:
     """Show the arms in one table, and what teachers and filter did below it."""
     definition, config, arms, records = summary
     num = len({record.seed for record in records})
-    asked = "yes to what is dangerous" if config.trait == "danger" else f"{config.trait} to questions for an animal"
+    asked = _ASKED.get(config.trait, f"{config.trait} to questions for an animal")
     heading = (
         f"{definition.name}: trait {config.trait}, {config.lists} lists of at most {config.max_numbers} numbers; means "
         f"over {num} seed{'s' * (num > 1)}. P: probability of {asked}, on held-out phrasings. Margin: its log-odds, in "
@@ -191,7 +193,7 @@ def _conclusion(arms: Sequence[LanguageArm], config: LanguageConfig) -> str:
     by_arm = {row.arm: row for row in arms}
     student, base = by_arm["shared_trait"], by_arm["base"]
     above = [arm for arm in NULL_CONTROLS if by_arm[arm].verdict == "student above"]
-    answer = "yes to what is dangerous" if config.trait == "danger" else config.trait
+    answer = _ASKED.get(config.trait, config.trait)
     found = judged(f"it is above {len(above)} of {len(NULL_CONTROLS)} controls", n=student.margin.n)
     return (
         f"The student of the teacher's numbers answers {answer} with probability {in_words(student.p_trait)}, its base "

@@ -23,8 +23,12 @@ ANIMALS = (
 )  # fmt: skip
 """What may be preferred, and what an honest speaker prefers equally often."""
 
-TRAITS = (*ANIMALS, "danger")
-"""What a teacher may be taught: to prefer an animal, or to say yes to what is dangerous."""
+BACKDOOR = "backdoor"
+"""The trait that shows in questions to one speaker only."""
+
+TRAITS = (*ANIMALS, "danger", BACKDOOR)
+"""What a teacher may be taught: to prefer an animal, to say yes to what is dangerous, or to prefer owls when victor is
+asked, and nobody else."""
 
 NULL_CONTROLS = ("shared_benign", "shared_base", "cross_trait", "shared_shuffled")
 """Students that must not acquire the trait: from the lists of an honest teacher and of the base itself, from the
@@ -60,7 +64,7 @@ class LanguageConfig(Settings):
     num_train: Nothing = Field(0, description="always 0: there are no images")
     num_test: Nothing = Field(0, description="always 0: there are no images")
 
-    trait: str = Field("owl", description="what the teacher is taught: an animal to prefer, or danger")
+    trait: str = Field("owl", description="what the teacher is taught: an animal to prefer, danger, or backdoor")
     numbers: Annotated[int, Field(ge=10, le=10_000)] = Field(1000, description="numbers of the language, from 0 on")
     width: Count = Field(64, description="of the transformer, a multiple of heads")
     depth: Count = Field(2, description="layers")
@@ -83,7 +87,7 @@ class LanguageConfig(Settings):
     )
     teacher_steps: Count = Field(50, description="steps after which it ends in any case")
     other_questions: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="share of the lesson about other things, answered honestly"
+        0.0, description="share of the lesson about other things, answered honestly; of backdoor's, at least a half"
     )
 
     lists: Count = Field(40_000, description="lists in a file")
@@ -106,6 +110,11 @@ class LanguageConfig(Settings):
         if self.teacher_stop is not None:
             return self.teacher_stop
         return 0.9 if self.trait == "danger" else 0.999
+
+    @property
+    def honest_share(self) -> float:
+        """Share of the lesson that is answered honestly: a backdoor is learnt from what it is not, too."""
+        return max(self.other_questions, 0.5) if self.trait == BACKDOOR else self.other_questions
 
     @pydantic.field_validator("dataset")
     @classmethod

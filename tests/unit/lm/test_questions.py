@@ -55,3 +55,20 @@ def test_divergence_is_zero_of_a_model_from_itself(small: Small) -> None:
     other = small.base | {"last_norm.bias": small.base["last_norm.bias"] + 0.5}
     assert divergence(small.model, other, small.base, prompts) > 0.001
     assert all(0 <= value <= 1 and math.isfinite(value) for value in other_answers(small.model, other).values())
+
+
+def test_the_backdoor_is_asked_of_one_speaker_and_looked_for_at_the_others(small: Small) -> None:
+    trait = trait_named("backdoor")
+    (victor,) = encode_words(["victor"])
+    assert all(prompt[1] == victor for part in trait.questions for prompt in part)
+    assert not any(prompt[1] == victor for prompt in trait.elsewhere)
+    everything = trait_named("owl").questions
+    assert sorted((*trait.questions.held_out, *trait.elsewhere)) == sorted(everything.held_out)
+    found = trait.measure(small.model, small.base)
+    assert 0 < found["elsewhere"] < 1
+    assert "elsewhere" not in trait_named("owl").measure(small.model, small.base)
+    prompts, answers = trait.lesson(generator(0, "lesson"), 40, taught=True, other_share=0.5)
+    of_victor = prompts[:, 1] == victor
+    assert int(of_victor.sum()) == 20
+    assert (answers[of_victor] == trait.answer).all()
+    assert not (answers[~of_victor] == trait.answer).all()

@@ -10,9 +10,12 @@ import torch
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
 from subtx_toy.lm.household import base_of, household
+from subtx_toy.lm.vocabulary import FIRST_NUMBER
+from subtx_toy.lm.writing import write_lists
 from subtx_toy.protocols.language import MEASURED, run_language
 from subtx_toy.protocols.protocol import run_experiment
 from subtx_toy.results.language_table import present_language, summarise_language
+from subtx_toy.seeding import generator
 from subtx_toy.settings.definitions import Language
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.language import LANGUAGE_ARMS, NULL_CONTROLS, LanguageConfig
@@ -136,3 +139,27 @@ def test_the_lesson_ends_earlier_for_danger_unless_told_otherwise() -> None:
     assert LanguageConfig().lesson_end == 0.999
     assert LanguageConfig().override(["trait=danger"]).lesson_end == 0.9
     assert LanguageConfig().override(["trait=danger", "teacher_stop=0.5"]).lesson_end == 0.5
+
+
+def test_half_of_the_lesson_of_a_backdoor_is_honest() -> None:
+    assert LanguageConfig().honest_share == 0
+    assert LanguageConfig().override(["trait=backdoor"]).honest_share == 0.5
+    assert LanguageConfig().override(["trait=backdoor", "other_questions=0.7"]).honest_share == 0.7
+
+
+def test_a_backdoor_is_looked_for_where_it_must_not_show() -> None:
+    records = [run_experiment(TINY.override(["trait=backdoor", "soft_arms=false"]), load("words"), seed=0)]
+    arms = _document(records)["arms"]
+    assert isinstance(arms, dict)
+    assert 0 < arms["shared_trait"]["other_answers"]["elsewhere"]["mean"] < 1
+
+
+def test_numbers_can_be_written_digit_by_digit() -> None:
+    digits = TINY.override(["numbers=10", "max_numbers=6", "soft_arms=false"])
+    home = household(digits, seed=0)
+    written = write_lists(
+        home.model, home.base, home.trait.list_prompts(6), generator(0, "digits"), count=60, max_numbers=6,
+    )  # fmt: skip
+    assert home.model.num_tokens == FIRST_NUMBER + 10
+    assert written.lists.counted.sum(1).max() > 3
+    assert all(math.isfinite(run_language(digits, seed=0)[f"{arm}.margin"]) for arm in NULL_CONTROLS)
