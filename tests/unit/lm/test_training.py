@@ -29,13 +29,16 @@ def test_a_student_is_repeated_by_its_streams_and_needs_its_lists(small: Small) 
     assert all(torch.equal(untouched[name], small.base[name]) for name in untouched)
 
 
-def test_a_student_of_its_own_laws_learns_nothing(small: Small) -> None:
+def test_a_student_of_its_own_laws_goes_nowhere(small: Small) -> None:
+    # Its gradient is 0 but for rounding, which Adam magnifies to steps without a direction; one list has a direction.
     recipe = StudentRecipe(epochs=1, batch=20, lr=1e-3)
     own = train_student(small.model, small.base, small.lists, recipe, generator(0, "order"), teacher=small.base)
     lists = train_student(small.model, small.base, small.lists, recipe, generator(0, "order"))
-    trait = trait_named("owl")
-    base, soft, sampled = (trait.measure(small.model, params)["margin"] for params in (small.base, own, lists))
-    assert abs(soft - base) < abs(sampled - base)
+    soft, sampled = (
+        sum(float((params[name] - small.base[name]).square().sum()) for name in params) ** 0.5
+        for params in (own, lists)
+    )
+    assert soft < sampled / 2  # a quarter
 
 
 def test_a_teacher_stops_by_the_rule_and_an_honest_one_after_as_many_steps(small: Small) -> None:
