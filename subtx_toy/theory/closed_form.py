@@ -107,7 +107,7 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
         return ClosedFormEps(None, unknown or str(kinked))
     model, ray = problem.model, ray or AlignmentRay.of(problem)
     V, v = ray.curvature(), ray.v.numpy()
-    if ray.floor(0.0) >= V:
+    if not ray.floor(0.0) < V:
         return ClosedFormEps(None, "the curvature V is zero to rounding: the alignment is not positive")
     if no_bounds(problem) or not isinstance(model, MLP):
         proved = aligned_eps(problem, ray.v, V)
@@ -161,7 +161,7 @@ def falling_student_lr(problem: Problem, eps: float | None = None, ray: Alignmen
         return TraitRange(None, "the problem has no trait loss")
     ray = ray or AlignmentRay.of(problem)
     alignment = ray.alignment(eps)
-    if alignment <= ray.floor(eps):
+    if not alignment > ray.floor(eps):
         return TraitRange(None, f"the alignment {alignment:.3g} at eps = {eps:.3g} is not positive beyond rounding")
     slopes = problem.distillation_loss.output_gradient(ray.outputs, ray.targets(eps))
     dS = transposed_jacobian_product(problem, -slopes / len(slopes))

@@ -90,10 +90,10 @@ def sampled_bend(problem: Problem, eps: float, *, num_points: int = 9) -> Sample
     if not eps >= 0 or num_points < 1:
         raise InputError(f"eps, num_points: expected numbers >= 0 and >= 1, got {eps} and {num_points}")
     found = [
-        float(output_bend(problem, problem.teacher_update, float(s)).square().sum(-1).mean().sqrt())
+        output_bend(problem, problem.teacher_update, float(s)).square().sum(-1).mean().sqrt()
         for s in torch.linspace(0.0, eps, num_points, dtype=torch.float64)
     ]
-    return Sampled(max(found), num_points)
+    return Sampled(float(torch.stack(found).max()), num_points)  # of torch, whose maximum keeps a nan
 
 
 def sampled_smoothness(
@@ -120,7 +120,7 @@ def sampled_smoothness(
         )
     base = problem.base_params
     size = sum(value.numel() for value in base.values())
-    start, largest = torch.from_numpy(generator(0, "sampled_smoothness").standard_normal(size)), 0.0
+    start, found = torch.from_numpy(generator(0, "sampled_smoothness").standard_normal(size)), list[float]()
     for s in torch.linspace(0.0, reach, num_points, dtype=torch.float64).tolist():
         at = vectors.axpy(s, direction, base)
 
@@ -128,7 +128,7 @@ def sampled_smoothness(
             return vectors.flatten(trait_hessian_product(problem, vectors.unflatten(vector, base), at=at))
 
         values = lanczos(product, start, num_steps).eigen()[0]
-        largest = max(largest, float(abs(values).max()))
-    if not math.isfinite(largest):
-        raise InputError(f"trait_loss: expected finite second derivatives, got {largest}")
-    return Sampled(largest, num_points)
+        found.append(float(abs(values).max()))
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"trait_loss: expected finite second derivatives, got {found}")
+    return Sampled(max(found), num_points)

@@ -42,14 +42,16 @@ def aligned_eps(problem: Problem, v: Float[Tensor, "n k"], curvature: float) -> 
     Reference: Moore 1966, Interval Analysis; Taylor's theorem.
     """
     unit = 1 / float(vectors.norm(problem.teacher_update))
+    if not curvature > 0:
+        return ProvedRange(None, f"no range is known for V = {curvature:.3g}")
     try:
         enclosures = Enclosures(problem, v)
         if _is_affine(enclosures, unit):
             return ProvedRange(math.inf)
 
         def holds(eps: float) -> bool:
-            low = float(enclosures.alignment_bend(eps).low)
-            return low >= 0 or curvature + eps * low / 2 > 0  # neither if it is not a number
+            low = float(enclosures.alignment_bend(eps).low.clamp_max(0.0))  # of torch, which keeps a nan
+            return curvature + eps * low / 2 > 0
 
         return _largest(holds, _START * unit)
     except Unbounded as error:
@@ -71,6 +73,8 @@ def falling_step(problem: Problem, student_update: Params, alignment: float) -> 
 
     Reference: Taylor's theorem; Nesterov 2004, Introductory Lectures on Convex Optimization, lemma 1.2.3.
     """
+    if not alignment > 0:
+        return ProvedRange(None, f"no range is known for an alignment of {alignment:.3g}")
     unit = 1 / float(vectors.norm(student_update))
     tape = Tape.of(problem.trait_value, problem.base_params)
     try:
@@ -83,8 +87,8 @@ def falling_step(problem: Problem, student_update: Params, alignment: float) -> 
         require_same(tape, problem.trait_value, problem.base_params, student_update)
 
         def holds(step: float) -> bool:
-            high = float(tape.along(problem.base_params, student_update, step).second.high)
-            return high <= 0 or step * high < 2 * alignment  # neither if it is not a number
+            high = float(tape.along(problem.base_params, student_update, step).second.high.clamp_min(0.0))
+            return step * high < 2 * alignment
 
         return _largest(holds, _START * unit)
     except Unbounded as error:

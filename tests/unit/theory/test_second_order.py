@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem.derivatives import jacobian_product
 from subtx_toy.problem.losses import kl, squared_error
-from subtx_toy.problem.params import axpy, flatten, norm, unflatten
+from subtx_toy.problem.params import Params, axpy, flatten, norm, unflatten
+from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
+from subtx_toy.theory import second_order
 from subtx_toy.theory.second_order import output_bend, sampled_bend, sampled_smoothness, trait_hessian_product
 from tests.reference.modules import FOREIGN, foreign_problem
 from tests.reference.planted import LINEAR
@@ -65,3 +69,23 @@ def test_samples_say_what_is_wrong() -> None:
         sampled_bend(problem, -1.0)
     with pytest.raises(InputError, match="reach, num_points, num_steps: expected"):
         sampled_smoothness(problem, problem.teacher_update, 1.0, num_points=0)
+
+
+def test_a_sample_that_is_no_number_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = foreign_problem("cnn", squared_error())
+    true_bend, true_product = second_order.output_bend, second_order.trait_hessian_product
+    calls: list[int] = []
+
+    def bend(problem: Problem, direction: Params, s: float = 0.0) -> torch.Tensor:
+        return true_bend(problem, direction, s) * (math.nan if s > 0 else 1.0)
+
+    def product(problem: Problem, direction: Params, at: Params | None = None) -> Params:
+        calls.append(1)
+        found = true_product(problem, direction, at=at)
+        return {name: value * math.nan for name, value in found.items()} if len(calls) > 2 else found
+
+    monkeypatch.setattr(second_order, "output_bend", bend)
+    monkeypatch.setattr(second_order, "trait_hessian_product", product)
+    assert math.isnan(sampled_bend(problem, 0.5, num_points=2).value)
+    with pytest.raises((InputError, ValueError)):
+        sampled_smoothness(problem, problem.teacher_update, 0.1, num_points=2, num_steps=2)

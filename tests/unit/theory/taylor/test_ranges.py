@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from subtx_toy.theory.step_predictions import remainder
 from subtx_toy.theory.taylor.enclosures import Enclosures
 from subtx_toy.theory.taylor.jet import Jet
 from subtx_toy.theory.taylor.operations import Unbounded
-from subtx_toy.theory.taylor.ranges import aligned_eps, remainder_bounds
+from subtx_toy.theory.taylor.ranges import aligned_eps, falling_step, remainder_bounds
 from subtx_toy.theory.taylor.tape import Tape
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.large_modules import large_problem
@@ -217,3 +218,27 @@ def test_bounds_say_what_is_wrong_with_their_arguments() -> None:
     with pytest.raises(InputError, match="expected operations with known bounds, got detach"):
         remainder_bounds(MODULES["detached branch"].build(), [0.1])
     assert len(flatten(problem.base_params)) > 0
+
+
+@pytest.mark.parametrize("first_order", [math.nan, 0.0, -1.0])
+@pytest.mark.parametrize("name", ["cnn", "residual"])
+def test_no_range_is_proved_of_a_first_order_that_is_not_positive(name: str, first_order: float) -> None:
+    problem = foreign_problem(name, squared_error())
+    update = student_step(problem, problem.eps)
+    for found in (
+        aligned_eps(problem, AlignmentRay.of(problem).v, first_order),
+        falling_step(problem, update, first_order),
+    ):
+        assert found.end is None
+        assert f"{first_order:.3g}" in found.reason
+
+
+def test_no_closed_form_is_given_of_a_curvature_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    linear = LINEAR.build()
+    assert closed_form_eps(linear).eps == math.inf
+    monkeypatch.setattr(AlignmentRay, "curvature", lambda _ray: math.nan)
+    assert closed_form_eps(linear).eps is None
+    monkeypatch.setattr(AlignmentRay, "alignment", lambda _ray, _eps: math.nan)
+    found = falling_student_lr(linear)
+    assert found.student_lr is None
+    assert "nan" in found.reason
