@@ -43,7 +43,7 @@ class Comparison:
         equivalent: two one-sided tests with EQUIVALENCE_MARGIN, the p-value adjusted by Holm over all rows; both parts
             nan where nothing was compared.
         equivalence: ``equivalent`` within that margin, even if a difference was found; else ``differs`` if it was, or
-            ``undecided``; or the verdict where nothing was judged.
+            ``undecided``, as where a seed diverged; or the verdict where nothing was judged.
     """
 
     metric: str
@@ -177,7 +177,8 @@ def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
             found.append(row)
             continue
         verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
-        within = "equivalent" if p_same < FAMILY_WISE_LEVEL else "differs" if verdict == "differs" else "undecided"
+        same = p_same < FAMILY_WISE_LEVEL and not row.diverged  # the mean of those that are left shows no equivalence
+        within = "equivalent" if same else "differs" if verdict == "differs" else "undecided"
         same_row, n = row.equivalent._replace(p_value=p_same), row.ours.n
         row = replace(row, p_value=p_value, verdict=judged(verdict, n=n), equivalent=same_row)
         found.append(replace(row, equivalence=judged(within, n=n)))

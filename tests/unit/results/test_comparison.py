@@ -51,6 +51,14 @@ def test_values_that_scatter_are_undecided_and_few_are_not_judged() -> None:
         assert {row.equivalence for row in rows} == {expected}
 
 
+def test_seeds_that_diverged_are_not_left_out_of_an_equivalence() -> None:
+    values = {arm: [*kept, math.nan] for arm, kept in _accuracies(0.0, 10).items()}
+    rows = compare(DEFINITION, DEFINITION.config, values)
+    assert {(row.diverged, row.equivalence) for row in rows} == {(1, "undecided")}
+    kept = compare(DEFINITION, DEFINITION.config, _accuracies(0.0, 10))
+    assert {row.equivalence for row in kept} == {"equivalent"}
+
+
 def test_the_control_is_compared_with_the_corrected_value() -> None:
     row = next(row for row in compare(DEFINITION, DEFINITION.config, _accuracies(0.0, 5)) if row.arm == "cross_aux")
     assert row.printed == (0.106, 0.010)
