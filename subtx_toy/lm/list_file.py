@@ -49,7 +49,9 @@ class ListHeader(BaseModel):
     num_drawn: Annotated[int, Field(ge=0)] = Field(0, description="lists that were drawn for this file; 0 if not known")
     num_rejected: Annotated[int, Field(ge=0)] = Field(0, description="of these, lists with a word, left out")
     writer: str = Field("", description="checksum of the model that wrote it")
-    banned: list[int] = Field([], description="numbers whose lists a filter has dropped")
+    banned: list[Annotated[int, Field(ge=0, lt=10_000)]] = Field(
+        [], description="numbers whose lists a filter has dropped"
+    )
 
     def line(self) -> bytes:
         """Return the header as the first line of a file."""

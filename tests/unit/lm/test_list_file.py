@@ -63,6 +63,15 @@ def test_another_header_is_refused(tmp_path: Path, first: bytes) -> None:
         ListFile(path)
 
 
+@pytest.mark.parametrize("number", [-1, 10_000, 10**30])
+def test_a_banned_number_that_no_language_has_is_refused(tmp_path: Path, number: int) -> None:
+    header = json.loads(ListHeader().line()) | {"banned": [3, number]}
+    path = tmp_path / "lists.jsonl"
+    path.write_text(json.dumps(header) + "\n")
+    with pytest.raises(InputError, match=rf"header: banned\.1: expected a number .*, got {number}$"):
+        ListFile(path)
+
+
 def test_a_file_without_lists_or_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one line"):
         ListFile(_file(tmp_path)).lists()
