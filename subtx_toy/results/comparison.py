@@ -177,8 +177,8 @@ def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
             found.append(row)
             continue
         verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
-        same = p_same < FAMILY_WISE_LEVEL and not row.diverged  # the mean of those that are left shows no equivalence
-        within = "equivalent" if same else "differs" if verdict == "differs" else "undecided"
+        close = p_same < FAMILY_WISE_LEVEL and not row.diverged  # the mean of those that are left shows no equivalence
+        within = "equivalent" if close else "differs" if verdict == "differs" else "undecided"
         same_row, n = row.equivalent._replace(p_value=p_same), row.ours.n
         row = replace(row, p_value=p_value, verdict=judged(verdict, n=n), equivalent=same_row)
         found.append(replace(row, equivalence=judged(within, n=n)))
