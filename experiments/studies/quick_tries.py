@@ -21,9 +21,9 @@ from quick_shown import configs_read, margins
 
 from subtx_toy.api.run_result import Run
 from subtx_toy.files.atomic import replacing
-from subtx_toy.seeding import parse_seeds
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.seeds import parse_seeds
 from subtx_toy.store import Store
 from subtx_toy.store.record import versions
 from subtx_toy.sweep.schedule import schedule
