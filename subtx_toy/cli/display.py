@@ -65,7 +65,7 @@ class Display(AbstractContextManager["Display"]):
         description = TextColumn("{task.description}", markup=False)
         columns = (description, BarColumn(bar_width=24), TextColumn("{task.fields[amount]}"))
         times = (TimeElapsedColumn(), _left_column(self))
-        self._bars = Progress(*columns, *times, console=self._console, transient=True, disable=not self.is_terminal)
+        self._bars = Progress(*columns, *times, console=self._console, transient=True)
         self._ids: dict[str, TaskID] = {}
         self._tasks: dict[str, _Task] = {}
         self._live: Live | None = None
@@ -74,8 +74,9 @@ class Display(AbstractContextManager["Display"]):
         self.on_interrupt: Callable[[], str] | None = None  # says what is kept
 
     def __enter__(self) -> Display:
-        self._bars.start()
-        if not self.is_terminal:
+        if self.is_terminal:
+            self._bars.start()
+        else:
             threading.Thread(target=self._keep_talking, daemon=True).start()
         return self
 
@@ -83,7 +84,8 @@ class Display(AbstractContextManager["Display"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
-        self._bars.stop()
+        if self.is_terminal:  # elsewhere rich before 14.3 ends bars that were never shown with an empty line
+            self._bars.stop()
         if self._live is not None:
             self._live.stop()
         if kind is KeyboardInterrupt and self.on_interrupt is not None:

@@ -51,6 +51,15 @@ def test_a_line_that_says_something_comes_when_nothing_else_does(
     assert "width=8 seed 1: 3 of 10 epochs" in err
 
 
+def test_bars_that_are_never_shown_leave_no_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rich.progress.Progress.stop", lambda bars: bars.console.print())  # as rich before 14.3
+    with Display():
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_limit_of_silence_is_thirty_seconds() -> None:
     assert displays.LINE_SECONDS <= 30
 
