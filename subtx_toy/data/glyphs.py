@@ -41,9 +41,10 @@ def outlines(font: str) -> tuple[Float32[np.ndarray, "10 canvas canvas"], float]
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
     if not path.is_file():
         raise FileNotFoundError(f"matplotlib {matplotlib.__version__} does not ship the font {path.name}")
-    probe = ImageFont.truetype(path, 100, layout_engine=ImageFont.Layout.BASIC)
+    name = str(path)  # pillow 10.1 takes no other
+    probe = ImageFont.truetype(name, 100, layout_engine=ImageFont.Layout.BASIC)
     tallest = max(box[3] - box[1] for box in (probe.getbbox(str(digit)) for digit in range(10)))
-    drawn = ImageFont.truetype(path, 100 * DIGIT_HEIGHT / tallest, layout_engine=ImageFont.Layout.BASIC)
+    drawn = ImageFont.truetype(name, 100 * DIGIT_HEIGHT / tallest, layout_engine=ImageFont.Layout.BASIC)
     fields = np.empty((10, CANVAS, CANVAS), np.float32)
     for digit in range(10):
         left, top, right, bottom = drawn.getbbox(str(digit))
