@@ -25,6 +25,7 @@ from subtx_toy.settings.mechanism import MechanismConfig
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "results" / "mechanism"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
+MAIN_LINE = {"cloning"}  # drawn along the axis only: with all other points too, no line could be read
 
 
 def figure(name: str) -> Figure:
@@ -32,7 +33,10 @@ def figure(name: str) -> Figure:
     definition = read(name)
     assert isinstance(definition, DistillationSweep)
     trials = read_trials(RESULTS / f"{name}.csv", MechanismConfig)
-    return draw_points(definition, compare_sweep(definition, trials), dataset="mnist")
+    rows = compare_sweep(definition, trials)
+    if name in MAIN_LINE:
+        rows = [row for row in rows if set(row.at) <= {definition.axis.setting}]
+    return draw_points(definition, rows, dataset="mnist")
 
 
 def main(arguments: list[str] | None = None) -> None:

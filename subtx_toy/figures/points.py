@@ -65,7 +65,8 @@ def fill_panel(
         lines.setdefault((row.metric, _rest(definition, row)), []).append((place, row))
     rests = list(dict.fromkeys(rest for _metric, rest in lines))
     measures = list(dict.fromkeys(metric.split(".")[1] for metric, _rest in lines))
-    by_measure = len(rests) == 1 and not is_numeric  # where no line's style shows the measure
+    has_styles = is_numeric and len({_LINES.get(one, ":") for one in measures}) == len(measures)
+    by_measure = len(rests) == 1 and not has_styles  # where no line's style shows the measure
     for (metric, rest), points in lines.items():
         points.sort(key=lambda point: point[0])  # a line goes along its axis, in whatever order its points were listed
         kind = measures.index(metric.split(".")[1]) if by_measure else rests.index(rest)
