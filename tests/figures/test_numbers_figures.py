@@ -99,7 +99,7 @@ def test_the_ranking_that_finds_most_is_on_top_and_no_removal_is_left_out() -> N
     axes = attribution().axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["random", "weak", "strong"]
     drawn = [mark.lines[0].get_xdata() for mark in axes.containers if isinstance(mark, ErrorbarContainer)]
-    assert [list(values) for values in drawn] == [[0.0, 0.1, 0.9]] * 3
+    assert [np.asarray(values).tolist() for values in drawn] == [[0.0, 0.1, 0.9]] * 3
 
 
 def dose_document(traits: tuple[float, ...] = (0.1, 0.5, 0.9)) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def test_equivalence_is_two_one_sided_tests_of_welch() -> None:
     rng = generator(1, "test", "equivalence")
     a, b, margin = rng.normal(0.5, 0.02, 9), rng.normal(0.51, 0.05, 25), 0.03
     theirs = [
-        scipy_stats.ttest_ind(a + shift, b, equal_var=False, alternative=side).pvalue
-        for shift, side in ((margin, "greater"), (-margin, "less"))
+        scipy_stats.ttest_ind(a + margin, b, equal_var=False, alternative="greater").pvalue,
+        scipy_stats.ttest_ind(a - margin, b, equal_var=False, alternative="less").pvalue,
     ]
     found = equivalence(estimate(a.tolist()), estimate(b.tolist()), margin=margin)
     assert found.p_value == pytest.approx(max(theirs), rel=FP64_STATISTIC)

@@ -169,7 +169,15 @@ def folder(own_files: Path) -> Path:
     """A base, and files of its teacher and of an honest one."""
     place = own_files / "audit of lists"
     place.mkdir()
-    tiny = {"numbers": 60, "width": 16, "depth": 2, "heads": 2, "base_steps": 200, "base_batch": 32, "base_lr": 1e-2}
+    tiny: dict[str, Any] = {
+        "numbers": 60,
+        "width": 16,
+        "depth": 2,
+        "heads": 2,
+        "base_steps": 200,
+        "base_batch": 32,
+        "base_lr": 1e-2,
+    }
     base = language.base(place / "base.safetensors", **tiny)
     language.teach(place / "owl.safetensors", base=base, seed=5)
     language.teach(place / "honest.safetensors", base=base, honest=True, seed=5)
@@ -179,7 +187,8 @@ def folder(own_files: Path) -> Path:
 
 
 def test_a_file_and_its_scores_give_one_verdict(folder: Path, tmp_path: Path) -> None:
-    base, asked = folder / "base.safetensors", {"traits": ["owl"], "num_reference": 6}
+    base = folder / "base.safetensors"
+    asked: dict[str, Any] = {"traits": ["owl"], "num_reference": 6}
     for name in ("owl", "honest"):
         file = folder / f"{name}.jsonl"
         found = st.audit(file, base=base, probe=name == "owl", **asked)
