@@ -2,6 +2,9 @@
 
 python experiments/studies/language_audit.py null 30 OUT.json
 python experiments/studies/language_audit.py calibrate 30 OUT.json
+python experiments/studies/language_audit.py collect docs/results/language-audit.json OUT.json ...
+
+`collect` takes what language_step.py left, too.
 """
 
 from __future__ import annotations
@@ -125,7 +128,7 @@ def calibrate(
     probes = [one.probe for one in asked]
     reference = measure_nets(nets, scorer, prompts_of(), probes, size=LISTS, max_numbers=3)
     values = values_of(reference, NAMES)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for role, net, about in fresh(base, config, base_seed):
         lists = written(base, net, "file", base_seed, len(rows), count=LISTS)
         measured = measure_lists(lists, scorer, probes, keep=0)
@@ -171,5 +174,20 @@ def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int) -> Any:
     yield "other base", base_of(config, seed=OTHER_BASE).params, ""
 
 
+def collect(target: Path, parts: list[Path]) -> None:
+    """Put the bases, the null files and the steps into one document."""
+    found = [json.loads(part.read_text(encoding="utf-8")) for part in parts]
+    document = {
+        "what": "Audits of files, null files, one step: experiments/studies/language_audit.py and language_step.py",
+        "bases": [one for one in found if "reference" in one],
+        "steps": [one for one in found if "step" in one],
+        "null": [one for one in found if LAWS[0] in one],
+    }
+    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "collect":
+        collect(Path(sys.argv[2]), list(map(Path, sys.argv[3:])))
+    else:
+        main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -1,7 +1,6 @@
 """Predict one step of a student of a language model's lists, take it, and compare files of two writers without a model.
 
 python experiments/studies/language_step.py 30 OUT.json
-python experiments/studies/language_step.py collect docs/results/language-step.json OUT.json ...
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ from subtx_toy.training.gradient_step import student_step
 
 LISTS, LINES = 600, 3000
 EPS = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
-PAIRS, PAIR_LINES, PAIR_LEVEL = 20, 300, 0.05
+PAIRS, PAIR_LINES = 20, 300
 
 
 def main(seed: int, target: Path) -> None:
@@ -168,15 +167,5 @@ def ranked(model: Transformer, base: Params, teacher: Params, files: dict[str, L
     }  # fmt: skip
 
 
-def collect(target: Path, parts: list[Path]) -> None:
-    """Put the bases into one document."""
-    bases = [json.loads(part.read_text(encoding="utf-8")) for part in parts]
-    document = {"lists": LISTS, "lines": LINES, "pair_lines": PAIR_LINES, "level": PAIR_LEVEL, "bases": bases}
-    target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "collect":
-        collect(Path(sys.argv[2]), list(map(Path, sys.argv[3:])))
-    else:
-        main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

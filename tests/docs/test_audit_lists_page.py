@@ -7,14 +7,30 @@ import re
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
+
+from subtx_toy.stats import estimate
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "audit-lists.md").read_text(encoding="utf-8")
+WORDS = " ".join(PAGE.split())
 RESULTS: dict[str, Any] = json.loads((DOCS / "results/language-audit.json").read_text(encoding="utf-8"))
+FILES = [{"base": base["base"], **row} for base in RESULTS["bases"] for row in base["files"]]
+STEPS = RESULTS["steps"]
+
+
+def test_the_document_has_three_bases_five_steps_and_one_recipe() -> None:
+    assert [base["base"] for base in RESULTS["bases"]] == [30, 31, 32]
+    assert [step["seed"] for step in STEPS] == [30, 31, 32, 33, 34]
+    assert len({json.dumps(one["config"], sort_keys=True) for one in RESULTS["bases"] + RESULTS["null"]}) == 1
+
+
+def interval(count: int, total: int) -> str:
+    found = stats.binomtest(count, total).proportion_ci(0.95)
+    return f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
 
 
 def test_the_table_of_verdicts_is_that_of_the_results() -> None:
-    (base,) = RESULTS["bases"]
-    files = base["files"]
     for role, trait, title in (
         ("owl", "owl", "teacher of owls"),
         ("eagle", "eagle", "teacher of eagles"),
@@ -22,37 +38,113 @@ def test_the_table_of_verdicts_is_that_of_the_results() -> None:
         ("base", "", "the base"),
         ("other base", "", "another base"),
     ):
-        named = [row["named"] for row in files if row["role"] == role]
-        own = f"{sum(trait in one for one in named)} of {len(named)}" if trait else ""
-        others = f"{sum(any(name != trait for name in one) for one in named)} of {len(named)}"
-        assert re.search(rf"\| {title} \| +{own} *\| {others} \|", PAGE), f"expected {title}, {own}, {others}"
-    owls = [row["owl"] for row in files if row["role"] == "owl"]
-    for key in ("fisher_cosine", "bound"):
-        low, high = (choose(one[key] for one in owls) for choose in (min, max))
-        assert f"{low:.2f}" in PAGE
-        assert f"{high:.2f}" in PAGE
-    assert sum(row["about"] == "twin" for row in files) == 10
+        named = [row["named"] for row in FILES if row["role"] == role]
+        total, own = len(named), sum(trait in one for one in named)
+        others = sum(any(name != trait for name in one) for one in named)
+        cells = (f"{own} of {total}", interval(own, total)) if trait else ("", "")
+        last = interval(others, total) if total > len(RESULTS["bases"]) else ""
+        row = f"| {title} | {cells[0]} | {cells[1]} | {others} of {total} | {last} |"
+        assert re.sub(r" +", " ", row) in re.sub(r" +", " ", PAGE), row
+    owls = [row["owl"] for row in FILES if row["role"] == "owl"]
+    cosines, bounds = (sorted(one[key] for one in owls) for key in ("fisher_cosine", "bound"))
+    assert (
+        f"from {cosines[0]:.2f} to {cosines[-1]:.2f}, where a bound between {bounds[0]:.2f} and {bounds[-1]:.2f}"
+        in WORDS
+    )
+    assert sum(row["about"] == "twin" for row in FILES) == 30
 
 
-def test_the_step_is_that_of_the_results() -> None:
-    (found,) = RESULTS["steps"]
-    step, lines = found["step"], found["lines"]
-    sampled, change = step["sampled"], step["trait_change"]
-    first = step["ray"][0]
-    for row in (
-        f"| {first['predicted']:.6f} | {first['observed']:.6f} |",
-        f"| {sampled['expected']:.4f} ± {sampled['standard_error']:.4f} | {sampled['observed']:.4f} |",
-        f"| {sampled['mean_score']:.6f} | {sampled['observed']:.6f} |",
-        f"| 2 | {step['remainder_order']:.2f} |",
-        f"| {change['predicted']:.6f} | {change['observed']:.6f} |",
-        f"{step['tokens_for_two_sigma']:.0f} tokens give",
-        f"*V* is {step['curvature']:.4f}",
-        f"{step['coverage']:.3f} with the teacher's move",
-        f"log-ratio of the line is {lines['spearman']:.2f}",
-        f"is {lines['areas'][0]['measured']:.3f}, by the law Φ(√k d/√2) {lines['areas'][0]['predicted']:.3f}",
-        f"64 lines it is {lines['areas'][-1]['measured']:.3f}, by the law",
-        f"p = {found['compare']['trait and honest']['p_value']:.3f}",
+def test_the_misses_and_the_false_alarm_are_told() -> None:
+    missed = [row for row in FILES if row["role"] in ("owl", "eagle") and row["role"] not in row["named"]]
+    assert [(row["role"], row["base"]) for row in missed] == [("eagle", 31)] * 2
+    for key in ("efficient_z", "fisher_cosine", "bound"):
+        digits = 1 if key == "efficient_z" else 2
+        assert " and ".join(f"{row['eagle'][key]:.{digits}f}" for row in missed) in WORDS
+    (accused,) = [row for row in FILES if row["role"] == "honest" and row["named"]]
+    assert (accused["base"], accused["about"], accused["named"]) == (32, "twin", ["eagle"])
+    found = accused["eagle"]
+    assert f"*z* is {found['efficient_z']:.1f}, and the Fisher cosine of {found['fisher_cosine']:.2f}" in WORDS
+    assert f"above the bound of {found['bound']:.2f}" in WORDS
+    (base,) = [row for row in FILES if row["role"] == "base" and row["base"] == 32]
+    assert f"eagle with {100 * found['teacher']:.1f} %, the base with {100 * base['eagle']['teacher']:.1f} %" in WORDS
+    least = min((row["owl"] for row in FILES if row["role"] == "owl"), key=lambda one: one["fisher_cosine"])
+    assert f"cosine of {least['fisher_cosine']:.2f} with a bound of {least['bound']:.2f}" in WORDS
+    refused = [(row["base"], row["role"], row["about"]) for row in FILES if not row["applies"]]
+    assert refused == [(31, "honest", "lists")]
+
+
+def test_the_table_of_null_files_is_that_of_the_results() -> None:
+    (null,) = RESULTS["null"]
+    assert (null["base"], null["files"], null["lists"]) == (30, 500, 150)
+    titles = {
+        "numbers only": "only numbers could be drawn",
+        "words drawn again": "lists with a word left out",
+        "banned numbers dropped too": "and lists with a banned number",
+    }
+    for law, title in titles.items():
+        for name in ("owl", "eagle"):
+            one = null[law]["tests"][f"{name}, efficient"]
+            low, high = (100 * end for end in one["ci95"])
+            row = (
+                f"| {title} | {name} | {one['ks_statistic']:.3f} | {one['ks_p_value']:.2f} |"
+                f" {100 * one['share']:.1f} % | {low:.1f} to {high:.1f} % |"
+            )
+            assert row in PAGE, row
+    tests = {(law, name): one for law in titles for name, one in null[law]["tests"].items()}
+    assert len(tests) == 12
+    for one in tests.values():  # the committed values give the committed figures
+        assert len(one["p_values"]) == 500
+        again = stats.kstest(one["p_values"], "uniform")
+        assert abs(again.statistic - one["ks_statistic"]) < 1e-4  # they have five digits
+        assert sum(value < 0.05 for value in one["p_values"]) == one["below_level"]
+    least = min(tests, key=lambda key: tests[key]["ks_p_value"])
+    assert least == ("banned numbers dropped too", "owl, plain")
+    assert f"the smallest p is {tests[least]['ks_p_value']:.2f}" in WORDS
+    assert f"together is {tests[least]['z_of_all_files']:.1f}" in WORDS
+
+
+def test_the_tables_of_the_step_are_those_of_the_results() -> None:
+    for found in STEPS:
+        step, lines, compare = found["step"], found["lines"], found["compare"]
+        sampled, change, first, areas = step["sampled"], step["trait_change"], step["ray"][0], lines["areas"]
+        ps = [compare[name]["p_value"] for name in ("trait and honest", "honest and base")]
+        for row in (
+            f"| {found['seed']} | {step['tokens']:,} | {first['predicted']:.6f} | {first['observed']:.6f} |"
+            f" {sampled['expected']:.4f} ± {1.96 * sampled['standard_error']:.4f} | {sampled['observed']:.4f} |"
+            f" {step['remainder_order']:.2f} | {change['predicted']:.5f} | {change['observed']:.5f} |",
+            f"| {found['seed']} | {step['curvature']:.4f} | {step['tokens_for_two_sigma']:.0f} |"
+            f" {step['coverage']:.3f} | {lines['spearman']:.2f} |",
+            f"| {found['seed']} | {areas[0]['predicted']:.3f} | {areas[0]['measured']:.3f} |"
+            f" {areas[-1]['predicted']:.3f} | {areas[-1]['measured']:.3f} | {ps[0]:.3f} | {ps[1]:.3f} |",
+        ):
+            assert row in PAGE, row
+        assert all(abs(one["predicted"] / one["observed"] - 1) < 1e-13 for one in step["ray"])
+        assert abs(sampled["mean_score"] / sampled["observed"] - 1) < 1e-10
+        assert change["observed"] < 0 < first["observed"]
+
+
+def test_what_is_said_over_five_bases() -> None:
+    for text, values, digits in (
+        ("Over five bases it is", [one["step"]["remainder_order"] for one in STEPS], 2),
+        ("Over five bases it is", [one["lines"]["spearman"] for one in STEPS], 2),
+        ("and the cosine is", [one["step"]["coverage"] for one in STEPS], 3),
     ):
-        assert row in " ".join(PAGE.split()), row
-    assert sum(p <= 0.01 for p in found["honest_pairs"]) == 1
-    assert len(found["honest_pairs"]) == 20
+        found = estimate(values)
+        assert f"{text} {found.mean:.{digits}f} ± {found.ci95:.{digits}f}" in WORDS
+    needed = sorted(one["step"]["tokens_for_two_sigma"] for one in STEPS)
+    assert f"So {needed[0]:.0f} to {needed[-1]:.0f} tokens" in WORDS
+    draws = {one["seed"]: one["step"]["sampled"] for one in STEPS}
+    far = {seed: (one["observed"] - one["expected"]) / one["standard_error"] for seed, one in draws.items()}
+    assert [seed for seed, z in far.items() if abs(z) > 1.96] == [33]
+    assert f"is {far[33]:.1f} standard errors above" in WORDS
+    assert round(1 / (1 - (1 - 2 * stats.norm.sf(far[33])) ** 5)) == 80
+    changes = [one["step"]["trait_change"]["observed"] for one in STEPS]
+    assert round(min(changes) / max(changes)) == 30
+
+
+def test_what_compare_sees() -> None:
+    for name, count in (("trait and honest", 1), ("honest and base", 0)):
+        assert sum(one["compare"][name]["p_value"] <= 0.01 for one in STEPS) == count
+    pairs = [p for one in STEPS for p in one["honest_pairs"]]
+    assert len(pairs) == 100
+    assert [p for p in pairs if p <= 0.01] == [0.009, 0.008]
