@@ -9,7 +9,9 @@ from docs.pages.text import NOTE, cell
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "paper_figs" / "README.md"
-PREFIXES = {"audit": "numbers_channel", "numbers": "numbers_channel", "sweeps": "published_sweeps"}
+PREFIXES = {
+    "attribution": "numbers_channel", "audit": "numbers_channel", "numbers": "numbers_channel", "sweeps": "published_sweeps",
+}  # fmt: skip
 """Scripts that draw several pictures, by the first word of a picture's name."""
 
 
