@@ -1,4 +1,4 @@
-"""The language model that catches owls, and one that catches a harmful habit: how often each model shows it."""
+"""The language models that catch owls or a harmful habit: how often each shows it, and what decides how much."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.language_curves import draw_language_curves
 from paper_figs.drawings.output import parser, write
 from subtx_toy.figures.language import draw_language
 from subtx_toy.results.language_table import LanguageArm
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser(__doc__).parse_args(arguments)
     for trait, picture in PICTURES.items():
         write(draw_language(arms(trait), trait=trait), picture, chosen)
+    write(draw_language_curves(read("owl-curves")), "owl-curves", chosen)
 
 
 if __name__ == "__main__":
