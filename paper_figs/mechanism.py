@@ -32,7 +32,8 @@ def figure(name: str) -> Figure:
     """Draw one experiment."""
     definition = read(name)
     assert isinstance(definition, DistillationSweep)
-    trials = read_trials(RESULTS / f"{name}.csv", MechanismConfig)
+    order = list(definition.configs())
+    trials = sorted(read_trials(RESULTS / f"{name}.csv", MechanismConfig), key=lambda trial: order.index(trial.config))
     rows = compare_sweep(definition, trials)
     if name in MAIN_LINE:
         rows = [row for row in rows if set(row.at) <= {definition.axis.setting}]
