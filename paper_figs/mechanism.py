@@ -7,6 +7,7 @@ python paper_figs/mechanism.py --out docs/known.md table
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from paper_figs.tables.exported import read_trials
 from paper_figs.tables.known import insert
 from subtx_toy.figures.points import draw_points
 from subtx_toy.files.atomic import replacing
-from subtx_toy.results.comparison import compare_sweep
+from subtx_toy.results.comparison import Comparison, compare_sweep
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
@@ -37,7 +38,16 @@ def figure(name: str) -> Figure:
     rows = compare_sweep(definition, trials)
     if name in MAIN_LINE:
         rows = [row for row in rows if set(row.at) <= {definition.axis.setting}]
+    if name == "shared-share":
+        rows = [_along_the_share(row) for row in rows]
     return draw_points(definition, rows, dataset="mnist")
+
+
+def _along_the_share(row: Comparison) -> Comparison:
+    """Place a student of whose weights nothing is drawn again at the share 0."""
+    at = {"redrawn_share": 0.0, **row.at} if "redrawn" not in row.at else dict(row.at)
+    at.pop("redrawn", None)
+    return replace(row, at=at)
 
 
 def main(arguments: list[str] | None = None) -> None:
