@@ -160,6 +160,6 @@ def score_lists(
         "log_evidence": np.array(movement.log_evidence),
         "reference_gains": np.array([one.movement.gain * one.sums.num / size for one in reference]),
     }
-    with replacing(Path(out), what="out") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    with replacing(Path(out), what="out") as content:
+        np.savez(content, **arrays)  # type: ignore[arg-type]
     return Path(out)
