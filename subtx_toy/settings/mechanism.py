@@ -120,7 +120,7 @@ class MechanismConfig(RunConfig):
         )
         edited = [name for name, default in EDITS.items() if getattr(self, name) != default]
         changed = [*edited, *(name for name in ("student_dropout", "student_activation") if getattr(self, name))]
-        changed += [name for name in ("redrawn",) if self.redrawn != "nothing"]
+        changed += ["redrawn"] if self.redrawn != "nothing" else []
         changed += ["restart_optimizer"] if self.restart_optimizer else []
         changed += ["measure"] if self.measure == "kernels" else []
         if changed and not plain:
