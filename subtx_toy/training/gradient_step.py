@@ -49,6 +49,12 @@ def student_step(problem: Problem, eps: float | None = None, *, student_init: Pa
     start = problem.base_params if student_init is None else student_init
     with torch.no_grad():
         targets = problem.distilled(problem.teacher_params(eps))
+    return step_toward(problem, start, targets)
+
+
+@torch.enable_grad()
+def step_toward(problem: Problem, start: Params, targets: Tensor) -> Params:
+    """Return minus the gradient at ``start`` of the distillation loss towards ``targets``, the teacher's outputs."""
     leaves = {name: value.detach().requires_grad_() for name, value in start.items()}
     loss = problem.distillation_loss.mean(problem.distilled(leaves), targets)
     slopes = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)

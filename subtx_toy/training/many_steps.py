@@ -20,7 +20,7 @@ from subtx_toy.problem.stack import Array, cut, forward
 from subtx_toy.problem.stack import perceptron as mlp_of
 from subtx_toy.problem.viewpoint import on_inputs, seen_from
 from subtx_toy.training import perceptron
-from subtx_toy.training.gradient_step import student_step, trait_values
+from subtx_toy.training.gradient_step import step_toward, trait_values
 from subtx_toy.training.update_rules import Descent, OptimizerState, stepped
 
 Step = Callable[[Problem, float], Params]
@@ -41,17 +41,28 @@ class Imitation:
         model = mlp_of(self.problem)
         return forward(cut(model, self.teachers), self.problem.inputs.T.numpy(), model.activation).outputs
 
+    @cached_property
+    @torch.no_grad()
+    def _distilled(self) -> list[Tensor]:
+        # A module's teachers speak once, and not again at every step.
+        told = (vectors.unflatten(torch.from_numpy(one), self.problem.base_params) for one in self.teachers)
+        return [self.problem.distilled(teacher) for teacher in told]
+
     def gradient(self, students: Float[np.ndarray, "s p"]) -> Array:
         """Return the gradient of each student's loss at its own parameters."""
         problem = self.problem
         if isinstance(problem.model, FastMLP) and self._step is None:
             at = perceptron.Student.at(cut(problem.model, students), problem.inputs.T.numpy(), problem.model.activation)
             return -perceptron.toward(self._targets, at, problem)
-        step = student_step if self._step is None else self._step
         rows = []
-        for student, teacher in zip(students, self.teachers, strict=True):
-            pair = (vectors.unflatten(torch.from_numpy(one), problem.base_params) for one in (student, teacher))
-            rows.append(-vectors.flatten(step(seen_from(problem, *pair), 1.0)).detach().numpy())
+        for number, (student, teacher) in enumerate(zip(students, self.teachers, strict=True)):
+            here = vectors.unflatten(torch.from_numpy(student), problem.base_params)
+            if self._step is None:
+                step = step_toward(problem, here, self._distilled[number])
+            else:
+                there = vectors.unflatten(torch.from_numpy(teacher), problem.base_params)
+                step = self._step(seen_from(problem, here, there), 1.0)
+            rows.append(-vectors.flatten(step).detach().numpy())
         return np.array(rows)
 
     def on(self, rows: Sequence[int]) -> Imitation:

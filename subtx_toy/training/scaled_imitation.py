@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.stack import Array, cut, forward
 from subtx_toy.problem.stack import perceptron as mlp_of
-from subtx_toy.problem.viewpoint import seen_from
 from subtx_toy.training import perceptron
-from subtx_toy.training.gradient_step import student_step
+from subtx_toy.training.gradient_step import step_toward
 from subtx_toy.training.many_steps import Imitation, flat
 
 
@@ -44,12 +44,25 @@ class ScaledImitation(Imitation):
             at.outputs = base + self.scales[:, None, None] * (at.outputs - base)
             return -perceptron.toward(base + self.scales[:, None, None] * (self._targets - base), at, problem)
         rows = []
-        for student, teacher, scale in zip(students, self.teachers, self.scales.tolist(), strict=True):
-            pair = (vectors.unflatten(torch.from_numpy(one), problem.base_params) for one in (student, teacher))
-            seen = copy.copy(seen_from(problem, *pair))
-            seen.__dict__.update(model=_scaled(problem, scale))
-            rows.append(-vectors.flatten(student_step(seen, 1.0)).numpy() / scale)
+        for student, (seen, targets), scale in zip(students, self._seen, self.scales.tolist(), strict=True):
+            here = vectors.unflatten(torch.from_numpy(student), problem.base_params)
+            rows.append(-vectors.flatten(step_toward(seen, here, targets)).numpy() / scale)
         return np.array(rows)
+
+    @cached_property
+    @torch.no_grad()
+    def _seen(self) -> list[tuple[Problem, Tensor]]:
+        # For each student the problem whose outputs are scaled, and what its teacher says there.
+        problem, found = self.problem, []
+        apply: Apply = problem.model.apply if isinstance(problem.model, MLP) else problem.model
+        start = apply(problem.base_params, problem.inputs)
+        for teacher, scale in zip(self.teachers, self.scales.tolist(), strict=True):
+            seen = copy.copy(problem)
+            seen.__dict__.pop("_kept", None)
+            seen.__dict__.update(model=_scaled(apply, start, scale))
+            there = vectors.unflatten(torch.from_numpy(teacher), problem.base_params)
+            found.append((seen, seen.distilled(there)))
+        return found
 
     def changes(self, students: Float[np.ndarray, "s p"]) -> Array:
         """Return how far the distilled outputs of each have moved from the base, scaled, ``[s, n k]``."""
@@ -67,13 +80,8 @@ class ScaledImitation(Imitation):
         return forward(cut(model, flat(self.problem)[0]), x, model.activation).outputs
 
 
-def _scaled(problem: Problem, scale: float) -> Apply:
-    apply: Apply = problem.model.apply if isinstance(problem.model, MLP) else problem.model
-    base = problem.base_params
-
+def _scaled(apply: Apply, start: Tensor, scale: float) -> Apply:
     def outputs(params: Params, inputs: Tensor) -> Tensor:
-        with torch.no_grad():
-            start = apply(base, inputs)
         return start + scale * (apply(params, inputs) - start)
 
     return outputs

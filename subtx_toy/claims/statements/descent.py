@@ -30,8 +30,8 @@ def many_steps(evidence: Evidence) -> Outcome:
     many, checks = evidence.many_steps, []
     # Of a user's model a hundred steps at every eps would take seconds.
     thorough = evidence.thorough and isinstance(evidence.problem.model, FastMLP)
-    rate, every = many.reach / many.largest, _THOROUGH if thorough else _STEPS
-    found = many.observed(Descent("gd", lr=rate), every)
+    rate, every = many.rate, _THOROUGH if thorough else _STEPS
+    found = many.descended(every)
     for num_steps in every:
         predicted = many.predicted(lambda values, K=num_steps: fraction(rate * values, K))  # type: ignore[misc]
         what = f"||Delta_S - eps h_K(G) dT|| after K = {num_steps} steps"

@@ -30,14 +30,14 @@ def function_space(evidence: Evidence) -> Outcome:
     """Check that three routes give one displacement, and that students say on unseen inputs what it predicts."""
     many, problem, ladder = evidence.many_steps, evidence.problem, evidence.ladder
     assert problem.trait_loss is not None  # a hypothesis
-    rate, unseen = many.reach / many.largest, problem.trait_loss.inputs
+    rate, unseen = many.rate, problem.trait_loss.inputs
     mine = many.predicted(lambda x: fraction(rate * x, _STEPS))
     checks = []
     for method in ("lanczos", "steps"):
         other = predicted_displacement(problem, _STEPS, student_lr=rate, method=method).value.numpy()
         what = f"||kernel - {method}||, over ||dT||"
         checks.append(Inequality(float(norms(mine - other)) / evidence.dT_norm, ROUTES_AGREE, what=what))
-    found = many.observed(Descent("gd", lr=rate), [_STEPS])[_STEPS]
+    found = many.descended([_STEPS])[_STEPS]
     before = problem.outputs(problem.base_params, unseen).detach()
     sizes, seen, told = [], 0.0, before * 0
     for eps, student in zip(ladder, found, strict=True):

@@ -24,17 +24,18 @@ _PARTS = (0.5, 2.0)  # of the window of the next plain step
 def restoring(evidence: Evidence) -> Outcome:
     """Check the pull towards the teacher after some steps of three optimisers: exactly, its order, and the distance."""
     many, ladder, checks = evidence.many_steps, evidence.ladder, []
-    rate, teachers = many.reach / many.largest, many.teachers(evidence.ladder)
+    teachers = many.teachers(evidence.ladder)
     step = evidence.unit and float(evidence.dT_norm) / len(evidence.dT) ** 0.5 / 8
     scale = np.array(ladder)[:, None]
     descents = (
-        Descent("gd", lr=rate),
-        Descent("heavy_ball", lr=rate / 4),
+        Descent("gd", lr=many.rate),
+        Descent("heavy_ball", lr=many.rate / 4),
         Descent("adam", lr=step * scale, stabiliser=scale * evidence.G_dT_norm / len(evidence.dT) ** 0.5),
     )
     predicted = observed = float("nan")
     for descent in descents:
-        moved = many.observed(descent, [_STEPS])[_STEPS]
+        taken = many.descended([_STEPS]) if descent.rule == "gd" else many.observed(descent, [_STEPS])
+        moved = taken[_STEPS]
         students = evidence.base.numpy() + moved
         slopes = many.losses(teachers).gradient(students)
         left = teachers - students

@@ -32,7 +32,7 @@ def criterion(evidence: Evidence) -> TraitCriterion:
 def trait_falls_throughout(evidence: Evidence) -> Outcome:
     """Check the sign of the first order at any number of steps, and that real students follow it at small eps."""
     many, found = evidence.many_steps, criterion(evidence)
-    rate, checks = many.reach / many.largest, []
+    rate, checks = many.rate, []
     for part in _RATES:
         for num_steps in _ANY:
             change = found.change(lambda x, K=num_steps, a=part * rate: fraction(a * x, K))  # type: ignore[misc]
@@ -42,7 +42,7 @@ def trait_falls_throughout(evidence: Evidence) -> Outcome:
         change = found.change(lambda x, t=time * rate: -np.expm1(-t * x))  # type: ignore[misc]
         checks.append(Inequality(change, found.rounding * 2, what=f"g . h(G) dT after flow of {time} / lambda_max"))
     predicted = observed = float("nan")
-    moved = many.observed(Descent("gd", lr=rate), _STEPS)
+    moved = many.descended(_STEPS)
     for num_steps in _STEPS:
         slope = many.factor * found.change(lambda x, K=num_steps: fraction(rate * x, K))  # type: ignore[misc]
         changes, rounding = _changes(evidence, moved[num_steps])

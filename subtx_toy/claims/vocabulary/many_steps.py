@@ -120,6 +120,23 @@ class ManySteps:
         batches = losses if rows is None else [losses.on(one) for one in rows]
         return moved(batches, descent, list(every), start=self.begun(len(ladder)))
 
+    @property
+    def rate(self) -> float:
+        """The step size of plain gradient descent: 1 / lambda_max, times the reach."""
+        return self.reach / self.largest
+
+    def descended(self, every: Iterable[int]) -> dict[int, Array]:
+        """Return what ``observed`` does for plain gradient descent at ``rate``; several claims ask for it."""
+        wanted = list(every)
+        missing = [num_steps for num_steps in wanted if num_steps not in self._descended]
+        if missing:
+            self._descended.update(self.observed(Descent("gd", lr=self.rate), missing))
+        return {num_steps: self._descended[num_steps] for num_steps in wanted}
+
+    @cached_property
+    def _descended(self) -> dict[int, Array]:
+        return {}
+
     def rounding(self, num_steps: int, student_lr: float) -> float:
         """Return how far rounding moves a displacement, in norm: steps are no longer than their gradients' errors."""
         return 2 * num_steps * student_lr * self.evidence.update_rounding

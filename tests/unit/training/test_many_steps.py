@@ -31,7 +31,7 @@ def test_students_by_hand_are_those_of_autograd(rule: str) -> None:
     for number in (1, 4):
         assert np.abs(found[number] - wanted[number]).max() <= FP64_STEP
     own = moved(Imitation(slow, teachers_at(slow, EPS), step=student_step), descent, [4])
-    assert np.array_equal(own[4], wanted[4])
+    assert np.abs(own[4] - wanted[4]).max() <= FP64_STEP
     other = moved(Imitation(slow, teachers_at(slow, EPS), step=scaled_step(1.001)), descent, [4])
     assert np.abs(other[4] - wanted[4]).max() > (FP64_STEP if rule != "adam" else 0)
 
