@@ -22,6 +22,16 @@ def writable(context: click.Context, parameter: click.Parameter, path: Path | No
     return path
 
 
+class _SeedNumber(click.ParamType):  # type: ignore[type-arg] # generic in newer releases only
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return click.IntRange(0, MAX_SEED).convert(value, param, ctx)
+
+
+SEED_NUMBER = _SeedNumber()
+"""A seed: an integer in a range that help does not show, for its end has nineteen digits."""
+
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 OUT = click.option("--out", required=True, type=FILE, callback=writable, help="File to write.")
@@ -33,7 +43,7 @@ WORKERS = click.option(
     "--workers", type=click.IntRange(1, MAX_WORKERS), help="Processes, one thread each. [default: the processors]"
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-SEED = click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Seed of all draws.")
+SEED = click.option("--seed", type=SEED_NUMBER, default=0, show_default=True, help="Seed of all draws.")
 SEEDS = click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: the experiment's own]")
 TRAIT = click.option(
     "--trait",
@@ -59,9 +69,7 @@ plan_options = options(
     click.option(
         "--sample", type=click.IntRange(1, MAX_CONFIGS), metavar="N", help="Draws of the axes drawn at random."
     ),
-    click.option(
-        "--sample-seed", type=click.IntRange(0, MAX_SEED), metavar="S", help="Seed of these draws. [default: 0]"
-    ),
+    click.option("--sample-seed", type=SEED_NUMBER, metavar="S", help="Seed of these draws. [default: 0]"),
 )
 """The options of a plan that its words do not hold."""
 

@@ -13,11 +13,11 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
-from subtx_toy.cli.options import FILE, JSON, writable
+from subtx_toy.cli.options import FILE, JSON, SEED_NUMBER, writable
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.json_text import json_text
-from subtx_toy.settings.limits import MAX_INSTANCES, MAX_SEED
+from subtx_toy.settings.limits import MAX_INSTANCES
 
 if TYPE_CHECKING:
     from subtx_toy.claims.vocabulary.claim import Claim
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]"
 )
 @click.option("--instances", type=click.IntRange(1, MAX_INSTANCES), help="Problems to draw. [default: 200]")
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Seed of the draws.")
+@click.option("--seed", type=SEED_NUMBER, default=0, show_default=True, help="Seed of the draws.")
 @click.option("--module", metavar="FILE:NAME", help="Your factory; the same as PROBLEM.")
 @click.option("--seeds", metavar="SEEDS", help="Call the factory for each, as factory(seed); such as 0:200.")
 @click.option("--csv", "csv_file", type=FILE, callback=writable, help="Write every rung: eps, predicted, observed ...")
