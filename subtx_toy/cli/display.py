@@ -102,11 +102,13 @@ class Display(AbstractContextManager["Display"]):
         self._live.update(content)
 
     def report(self, message: str) -> None:
-        """Show a line."""
+        """Show a line, on a terminal broken between words."""
         message = terminal_text(message)
         self._last_line = time.monotonic()
         if self.is_terminal:
-            self._console.print(message, markup=False, soft_wrap=True)
+            from subtx_toy.results.presentation import wrapped
+
+            self._console.print(wrapped(message, width=self._console.width), markup=False, soft_wrap=True)
         else:
             click.echo(message, file=sys.stderr)
 

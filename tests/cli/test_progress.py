@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.cli import display as displays
@@ -97,3 +99,14 @@ def test_a_sweep_says_what_its_last_trial_reached(
     monkeypatch.setattr("subtx_toy.cli.sweep_progress.LINE_SECONDS", -1.0)
     progress(Tally(4, done=1), [outcome])
     assert "width=16 seed 1: 1.0 s of CPU: student_aux 0.410" in capsys.readouterr().err
+
+
+def test_a_line_on_a_terminal_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    narrow = Console(file=file, force_terminal=True, width=40, highlight=False)
+    monkeypatch.setattr("rich.console.Console", lambda **_: narrow)
+    with Display() as display:
+        display.report("[1/5] seed 1: student_aux 0.160, cross_aux 0.132, cross_all 0.178, in /a/path/of/" + "x" * 40)
+    lines = [line.strip().removeprefix("\x1b[2K") for line in file.getvalue().splitlines()]
+    assert "[1/5] seed 1: student_aux 0.160," in lines
+    assert "/a/path/of/" + "x" * 40 in lines
