@@ -26,7 +26,6 @@ from subtx_toy.settings.mechanism import MechanismConfig
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "results" / "mechanism"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
-MAIN_LINE = {"cloning"}  # drawn along the axis only: with all other points too, no line could be read
 
 
 def figure(name: str) -> Figure:
@@ -36,8 +35,6 @@ def figure(name: str) -> Figure:
     order = list(definition.configs())
     trials = sorted(read_trials(RESULTS / f"{name}.csv", MechanismConfig), key=lambda trial: order.index(trial.config))
     rows = compare_sweep(definition, trials)
-    if name in MAIN_LINE:
-        rows = [row for row in rows if set(row.at) <= {definition.axis.setting}]
     if name == "shared-share":
         rows = [_along_the_share(row) for row in rows]
     return draw_points(definition, rows, dataset="mnist")

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.comparison_tables import Checked, read_checked
 from subtx_toy.figures import style
-from subtx_toy.figures.points import draw_points, fill_panel
+from subtx_toy.figures.panel import fill_panel
+from subtx_toy.figures.points import draw_points
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sweeps"
 COLUMNS = 4

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
-from subtx_toy.results.prediction_table import LABELS, NAIVE, TARGET, PredictionSummary
+from subtx_toy.results.prediction_table import LABELS, NAIVE, TARGET, PredictionSummary, SettingMeans
 
 _COLUMNS = 3
 
@@ -25,18 +25,23 @@ def draw_predictions(summary: PredictionSummary) -> Figure:
             axes.remove()
         figure.supylabel("transfer: (student - untrained) / (teacher - untrained)", fontsize="medium")
         seeds = sorted({one.num_seeds for one in summary.settings})
+        has_open = any(_is_on_images(one) for one in summary.settings)
+        open_ones = "\nopen: distilled on images of the data set" if has_open else ""
         figure.supxlabel(
             f"dots: means over {seeds[0]} seeds of one setting, {len(summary.settings)} settings on "
-            f"{style.dataset_label(summary.base.dataset_title)}\nopen: distilled on images of the data set",
+            f"{style.dataset_label(summary.base.dataset_title)}{open_ones}",
             fontsize="small",
         )
     return figure
 
 
+def _is_on_images(setting: SettingMeans) -> bool:
+    return "images" in str(setting.at.get("inputs", ""))
+
+
 def _fill(axes: mpl.axes.Axes, summary: PredictionSummary, name: str) -> None:
     for one in summary.settings:
-        is_image = "images" in str(one.at.get("inputs", ""))
-        face = "white" if is_image else style.COLOURS["student_aux"]
+        face = "white" if _is_on_images(one) else style.COLOURS["student_aux"]
         axes.plot(one.values[name], one.values[TARGET], "o", markersize=3, markeredgewidth=0.6, alpha=0.8,
                   color=style.COLOURS["student_aux"], markerfacecolor=face)  # fmt: skip
     axes.axhline(0, color="0.75", linewidth=0.8, linestyle=":", zorder=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
+from subtx_toy.figures import style
 from subtx_toy.figures.points import draw_points
 from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.results.comparison import TrialMetrics, compare_sweep
@@ -159,3 +160,40 @@ def test_no_bar_leaves_the_range_of_a_share() -> None:
         assert isinstance(bars, ErrorbarContainer)
         ends = [segment[:, 1] for lines in bars.lines[2] for segment in lines.get_segments()]
         assert all((end >= 0).all() and (end <= 1).all() for end in ends)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("is_quick", [False, True], ids=["full", "quick"])
+def test_the_legend_and_every_seed_are_inside_the_figure(name: str, is_quick: bool) -> None:
+    sweep = _sweep(name)
+    ran = sweep.quickened() if is_quick else sweep
+    assert isinstance(ran, DistillationSweep)
+    assert isinstance(ran.config, RunConfig)
+    more = {"student_aux.accuracy": 0.3, "cross_aux.accuracy": 0.1} | {
+        name: -0.25 for name in sweep.metrics if not name.endswith("accuracy")
+    }
+    findings = [one._replace(metrics={**one.metrics, **more}) for one in _findings(sweep, 2)]
+    findings = [one._replace(config=config) for config in ran.configs() for one in findings[:2]]  # type: ignore[arg-type]
+    figure = draw_points(sweep, compare_sweep(sweep, findings, base=ran.config), dataset="mnist", base=ran.config)
+    style.rendered(figure, ".png")
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+    (legend,) = legends
+    assert legend is not None
+    box, room = legend.get_window_extent(), figure.bbox
+    assert room.x0 <= box.x0 < box.x1 <= room.x1, (box, room)
+    assert room.y0 <= box.y0 < box.y1 <= room.y1, (box, room)
+    for axes in figure.axes:
+        low, _ = axes.get_ylim()
+        assert low < min(np.min(line.get_ydata()) for line in axes.lines if np.size(line.get_ydata()))
+
+
+def test_points_that_share_their_place_on_the_axis_are_named_side_by_side() -> None:
+    sweep = _sweep("shared-share")
+    quick = sweep.quickened()
+    assert isinstance(quick, DistillationSweep)
+    assert isinstance(quick.config, RunConfig)
+    rows = compare_sweep(sweep, _findings(quick, 2), base=quick.config)
+    (axes,) = draw_points(sweep, rows, dataset="glyphs", base=quick.config).axes
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["base", "redrawn=everything", "redrawn=everything\nredrawn_as=mixture"]
+    assert axes.get_xlabel() == "share that is drawn again: 1.0"
