@@ -95,6 +95,30 @@ class CertifiedActivation(NamedTuple):
         return self.series([z, Ball.exact(np.ones(z.shape))])[1]
 
 
+def slope_series(activation: CertifiedActivation, z: Series) -> Series:
+    """Return the coefficients of s'(z) for a smooth s, from those of z.
+
+    With s(z_0 + u) = sum_m c_m u^m it is sum_m (m + 1) c_(m+1) u^m at u = z - z_0, whose powers begin at order m.
+    """
+    K = len(z) - 1
+    one, none = Ball.exact(np.ones(z[0].shape)), Ball.exact(np.zeros(z[0].shape))
+    c = activation.series([z[0], one, *[none] * K])
+    found, power = [c[1]], [ONE, *[none] * K]
+    found += [none] * K
+    for m in range(1, K + 1):
+        # u has no coefficient 0, and u^(m-1) none below m - 1
+        after = [none] * m
+        for k in range(m, K + 1):
+            total = power[m - 1] * z[k - m + 1]
+            for j in range(m, k):
+                total = total + power[j] * z[k - j]
+            after.append(total)
+        power, slope = after, c[m + 1].scaled(float(m + 1))
+        for k in range(m, K + 1):
+            found[k] = found[k] + slope * power[k]
+    return found
+
+
 def tanh(z: Series) -> Series:
     """Solve y' = (1 - y^2) z'."""
     y = [nonlinear.tanh(z[0])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -93,6 +94,14 @@ def taylor(terms: Series, box: Box, j: int) -> Ball:
     return total + terms[j]
 
 
+def multiplied(a: Jet, b: Jet, box: Box, product: Callable[[Ball, Ball], Ball]) -> Jet:
+    """Send two jets through a product that is linear in each."""
+    K = len(a.centre)
+    pairs = [[(a.centre[j], b.centre[k - j]) for j in range(k + 1)] for k in range(K)]
+    pairs.append([(a.box[j], b.box[K - j]) for j in range(K + 1)])
+    return from_terms([reduce(Ball.__add__, (product(*one) for one in terms)) for terms in pairs], box)
+
+
 def divided(terms: Series, box: Box, power: int) -> Ball:
     """Enclose f / eps^power over a box that begins at 0, for an f whose coefficients below ``power`` vanish exactly.
 
@@ -103,3 +112,14 @@ def divided(terms: Series, box: Box, power: int) -> Ball:
     for k in range(K - 1, power - 1, -1):
         total = total + terms[k] * box.power(k - power)
     return total
+
+
+def quotient(value: Ball, box: Box, power: int) -> Ball:
+    """Enclose value / eps^power over a box with lo > 0: each end by the end of the box that moves it outwards."""
+    lower, upper = value.lower(), value.upper()
+    small, large = np.float64(box.lo), np.float64(box.hi)
+    with np.errstate(all="ignore"):
+        for _ in range(power):
+            lower = np.nextafter(lower / np.where(lower > 0, large, small), -np.inf)
+            upper = np.nextafter(upper / np.where(upper > 0, small, large), np.inf)
+    return Ball.between(lower, upper)

@@ -66,7 +66,7 @@ def march(rate: Rate, *, cap: float, max_boxes: int, progress: Callable[[float],
 
     first = _first_box(proved, cap)
     if first is None:
-        found.reason = _start(rate)
+        found.reason = at_start(rate)
         return found
     found.boxes.append(first)
     found.one_box = width = first.hi
@@ -109,7 +109,8 @@ def _first_box(proved: Callable[[float, float], ProvedBox | None], cap: float) -
     return best
 
 
-def _start(rate: Rate) -> str:
+def at_start(rate: Rate) -> str:
+    """Say what is known of the rate at eps = 0, where no box was proved."""
     slope = rate(Box(0.0, 0.0))
     lower, upper = float(np.min(slope.lower())), float(np.min(slope.upper()))
     if upper < 0:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
-
 from subtx_toy.certify.activations import Series, softmax
 from subtx_toy.certify.balls import Ball
 from subtx_toy.certify.balls.ball import zeros
 from subtx_toy.certify.chain.ray import ChainRay
 from subtx_toy.certify.description import Description
-from subtx_toy.certify.jets import Box, Jet, divided, from_terms, taylor
+from subtx_toy.certify.jets import Box, Jet, divided, from_terms, quotient, taylor
 from subtx_toy.certify.ray import START, OutputRay
 from subtx_toy.certify.student import StudentStep
 
@@ -74,7 +72,7 @@ class Quantity:
         return divided([self._aligned(one) for one in still.terms], START, 1)
 
     def _finish(self, F: Series, box: Box) -> Ball:
-        return divided(F, box, self.power) if box.at_zero else _quotient(taylor(F, box, 0), box, self.power)
+        return divided(F, box, self.power) if box.at_zero else quotient(taylor(F, box, 0), box, self.power)
 
     def _aligned(self, rho: Ball) -> Ball:
         per_input = (self.v * rho).sum(-1)
@@ -97,14 +95,3 @@ class Quantity:
         ]
         last = aligned[K] * eps + taylor(aligned, box, K - 1)
         return self._finish([*centre, last.scaled(2.0) - self.student.squared_norm(over_box, K).scaled(lr)], box)
-
-
-def _quotient(value: Ball, box: Box, power: int) -> Ball:
-    # value / eps^power for eps in [lo, hi], lo > 0: each end by the end of the box that moves it outwards
-    lower, upper = value.lower(), value.upper()
-    small, large = np.float64(box.lo), np.float64(box.hi)
-    with np.errstate(all="ignore"):
-        for _ in range(power):
-            lower = np.nextafter(lower / np.where(lower > 0, large, small), -np.inf)
-            upper = np.nextafter(upper / np.where(upper > 0, small, large), np.inf)
-    return Ball.between(lower, upper)
