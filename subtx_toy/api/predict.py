@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from subtx_toy.api import collector
 from subtx_toy.api.arguments import data_folder
+from subtx_toy.api.choice import choose
 from subtx_toy.api.display import Shown, frame, silent
-from subtx_toy.api.run import choose
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
@@ -160,11 +161,12 @@ def predict(
         report=report, progress=progress,
     )  # fmt: skip
     InputError.gather(list(config.data_faults(num_train=len(dataset.train_images), image_shape=dataset.image_shape)))
-    from subtx_toy.protocols import prediction as protocol
+    with collector.paused():
+        from subtx_toy.protocols import prediction as protocol
 
     plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
     found, seconds, values = [], [], dict[str, list[float]]()
-    with one_thread():
+    with one_thread(), collector.frozen():
         for at, seed in enumerate(chosen):
             start = time.process_time()
             found.append(protocol.predict(plain, dataset, seed=seed, by_hand=True))

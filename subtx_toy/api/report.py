@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from subtx_toy.api.arguments import store_path
-from subtx_toy.api.run import choose
+from subtx_toy.api.choice import choose
 from subtx_toy.api.run_result import Run
 from subtx_toy.errors import InputError
 from subtx_toy.settings.definitions import Definition

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import data_folder, num_workers, store_path
+from subtx_toy.api.choice import choose
 from subtx_toy.api.display import silent
 from subtx_toy.api.run_result import Run
 from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.experiment_file import read
-from subtx_toy.settings.seeds import seed_list
 from subtx_toy.store import Store
 from subtx_toy.sweep import workers as pools
 from subtx_toy.sweep.schedule import schedule
@@ -79,35 +78,3 @@ def run(
         raise InputError("no trial finished")
     failed = tuple(sorted({trial.seed for trial in trials if trial.run_id not in found}))
     return Run(definition, base, records, failed, opened.path, time.perf_counter() - start)
-
-
-def choose(
-    definition: Definition, settings: Mapping[str, Any], seeds: str | int | Iterable[int] | None, *, quick: bool
-) -> tuple[Settings, list[Settings], tuple[int, ...]]:
-    """Return the settings before the grid, all configurations, and the seeds of a run, as ``run`` chooses them."""
-    definition = definition.quickened() if quick else definition
-    base, configs, chosen = definition.config, list[Settings](), tuple[int, ...]()
-    several = [name for name, value in settings.items() if _is_several(definition, name, value)]
-    problems = [_points_to_sweep(definition, name, settings[name]) for name in several]
-    with InputError.collected(problems):
-        if not several:
-            base = definition.config.override(settings)
-            configs = definition.configs(settings)
-            definition.check_distinguishable(configs)
-    with InputError.collected(problems):
-        chosen = seed_list(definition.seeds if seeds is None else seeds)
-    InputError.gather(problems)
-    return base, configs, chosen
-
-
-def _points_to_sweep(definition: Definition, name: str, value: object) -> str:
-    listed = value if isinstance(value, str) else ",".join(map(str, cast(Iterable[object], value)))
-    command = f"subtx-toy sweep {definition.name} {name}={listed}"
-    return f"{name}: expected one value, got several; for several, use `{command}`"
-
-
-def _is_several(definition: Definition, name: str, value: object) -> bool:
-    """Return whether a value is a list, or a text such as ``16,32`` for a setting that takes no text of its own."""
-    field = type(definition.config).model_fields.get(name)
-    listed = isinstance(value, str) and "," in value and field is not None and field.annotation is not str
-    return listed or isinstance(value, list | tuple | set | range)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING
 
+from subtx_toy.api import collector
 from subtx_toy.api.display import silent
 from subtx_toy.api.verification import Verification
 from subtx_toy.claims import verification
@@ -94,7 +93,7 @@ def verify(
     report: Progress = progress or silent
     if controls is None:
         controls = claims is None and problem is None
-    with one_thread(), _frozen():
+    with one_thread(), collector.frozen():
         report("verifying", 0, total, "problems")
         seen: list[Rung] = []
         found = verification.verify(
@@ -114,13 +113,3 @@ def verify(
             rungs=tuple(seen),
             given=None if one is None else one.build(),
         )
-
-
-@contextlib.contextmanager
-def _frozen() -> Iterator[None]:
-    """Spare the garbage collector what is loaded: walking torch's modules took it every tenth second."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -59,7 +59,7 @@ def run(
 
     Example: subtx-toy run cloud2025 --quick
     """
-    from subtx_toy.api.run import choose
+    from subtx_toy.api.choice import choose
     from subtx_toy.api.run import run as run_experiment
     from subtx_toy.errors import InputError
     from subtx_toy.settings.experiment_file import read

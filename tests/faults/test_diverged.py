@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from subtx_toy import cli
-from subtx_toy.api.run import choose
+from subtx_toy.api.choice import choose
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError

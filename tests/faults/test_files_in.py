@@ -22,7 +22,7 @@ import torch
 
 from subtx_toy import cli
 from subtx_toy.api.certify import check
-from subtx_toy.api.run import choose
+from subtx_toy.api.choice import choose
 from subtx_toy.audit.questions import MAX_EXAMPLES, read_examples
 from subtx_toy.audit.reference import fingerprint, load_reference, save_reference
 from subtx_toy.channel.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
