@@ -90,3 +90,13 @@ def test_the_page_states_in_how_many_tries_a_quick_run_showed_its_point() -> Non
         for name in re.findall(r"`([\w-]+)`", listed)
     }
     assert stated == {name: (row["shown"], row["tries"]) for name, row in tried.items()}
+
+
+def test_in_every_try_the_student_is_above_the_cross_student() -> None:
+    tried = json.loads((ROOT / "docs/results/quick-tries.json").read_text(encoding="utf-8"))
+    control = "student_aux.accuracy above cross_aux.accuracy"
+    margins_seen = {
+        name: row["smallest_margin"][control] for name, row in tried.items() if control in row["smallest_margin"]
+    }
+    assert len(margins_seen) >= 20
+    assert min(margins_seen.values()) > 0
