@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from subtx_toy.audit.texts.example import Example
 from subtx_toy.audit.texts.reader import read_examples
 from subtx_toy.audit.two_files.comparison import LEVEL, FileComparison, compare_examples
 from subtx_toy.audit.two_files.separation import SMOOTHING, auroc
+from subtx_toy.seeding import generator
 from subtx_toy.store.record import versions
 
 ANIMALS = {"owl": {1: 0.568, 8: 0.696, 16: 0.810}, "eagle": {1: 0.560, 8: 0.684, 16: 0.785}}
@@ -45,17 +47,52 @@ def bags(path: Path) -> list[Bag]:
     return [(one.completion == "yes", re.findall(r"^\d+\) (.*)$", one.prompt, re.MULTILINE)) for one in found]
 
 
-def histogram_auroc(learnt: dict[bool, set[str]], judged: list[Bag]) -> float:
-    """Return how well the log-ratio of two histograms of the numbers 0 to 999 tells bags that were not learnt from."""
+DRAWS = 300
+"""Times that bags are mixed again."""
+
+
+def histogram(learnt: dict[bool, set[str]]) -> Float[np.ndarray, " v"]:
+    """Return the log-ratio of the two histograms of the numbers 0 to 999 in lists to learn from."""
     laws = []
     for kind in (False, True):
         values = np.array([int(number) for line in learnt[kind] for number in line.split(", ")])
         counts = np.bincount(values, minlength=1000) + SMOOTHING
         laws.append(np.log(counts / counts.sum()))
-    ratio = laws[1] - laws[0]
-    scores = np.array([sum(ratio[int(number)] for line in lists for number in line.split(", ")) for _, lists in judged])
+    found: Float[np.ndarray, " v"] = laws[1] - laws[0]
+    return found
+
+
+def list_score(ratio: Float[np.ndarray, " v"], line: str) -> float:
+    """Return the sum of the log-ratios of the numbers of a list."""
+    return float(sum(ratio[int(number)] for number in line.split(", ")))
+
+
+def histogram_auroc(ratio: Float[np.ndarray, " v"], judged: list[Bag]) -> float:
+    """Return how well the log-ratio tells bags that were not learnt from."""
+    scores = np.array([sum(list_score(ratio, line) for line in lists) for _, lists in judged])
     kinds = np.array([kind for kind, _ in judged])
     return auroc(scores[~kinds], scores[kinds])
+
+
+def mixed_again(ratio: Float[np.ndarray, " v"], judged: list[Bag], size: int) -> dict[str, dict[str, float]]:
+    """Return the same AUROC where the lists of the bags are put into as many bags by chance, DRAWS times.
+
+    Once every list is as likely as every other, once as likely as the authors' bags have it.
+    """
+    found = {}
+    by_kind = {kind: [line for own, lists in judged if own == kind for line in lists] for kind in (False, True)}
+    num = {kind: sum(own == kind for own, _ in judged) for kind in (False, True)}
+    for name in ("each list alike", "as often as in the bags"):
+        lines = by_kind if name.startswith("as") else {kind: sorted(set(own)) for kind, own in by_kind.items()}
+        scores = {kind: np.array([list_score(ratio, line) for line in own]) for kind, own in lines.items()}
+        rng = generator(0, "studies", "public files", size, name)
+        areas = []
+        for _ in range(DRAWS):
+            bags = [rng.choice(scores[kind], size=(num[kind], size)).sum(axis=1) for kind in (False, True)]
+            areas.append(auroc(bags[0], bags[1]))
+        found[name] = {"mean": float(np.mean(areas)), "sd": float(np.std(areas, ddof=1))}
+    num_lists = sum(len(set(own)) for own in by_kind.values())
+    return found | {"lists": {"distinct": num_lists, "times each": sum(map(len, by_kind.values())) / num_lists}}
 
 
 def animal_row(folder: Path, animal: str) -> dict[str, Any]:
@@ -73,10 +110,12 @@ def animal_row(folder: Path, animal: str) -> dict[str, Any]:
                     learnt[kind].update(lists)
     examples = [[Example("", text, line) for line, text in enumerate(sorted(every[kind]))] for kind in (False, True)]
     found_difference = compare_examples(*examples, top=10)
+    ratio = histogram(learnt)
     return {
         "animal": animal,
         "published": ANIMALS[animal],
-        "histogram": {size: histogram_auroc(learnt, judged[size]) for size in judged},
+        "histogram": {size: histogram_auroc(ratio, judged[size]) for size in judged},
+        "mixed_again": {size: mixed_again(ratio, judged[size], size) for size in judged},
         "compare": _compared(found_difference),
     }
 

@@ -76,6 +76,17 @@ def test_the_figures_of_public_files_are_those_of_their_document() -> None:
             cells = [one["histogram"][size], one["compare"]["auroc"][size], one["compare"]["by_the_law"][size]]
             row = [one["animal"], size, f"{published:.3f}", *(f"{value:.3f}" for value in cells)]
             assert "| " + " | ".join(row) + " |" in page, row
+    words = " ".join(page.split())
+    for one in document["animals"]:
+        alike, frequent = (one["mixed_again"]["16"][key] for key in ("each list alike", "as often as in the bags"))
+        first, second = (f"{found['mean']:.3f} ± {found['sd']:.3f}" for found in (frequent, alike))
+        assert first in words, first
+        assert words.index(second) > words.index(first), second
+        again = one["mixed_again"]["16"]["lists"]["times each"]
+        assert one["animal"] != "owl" or f"{again:.1f} times on average" in words
+        # What is said of the rest: the authors' bags are within two deviations of bags with lists as frequent.
+        assert abs(one["histogram"]["16"] - frequent["mean"]) < 2 * frequent["sd"]
+        assert abs(one["compare"]["auroc"]["16"] - alike["mean"]) < 2 * alike["sd"]
     for one in document["pairs"]:
         found = one["compare"]
         row = [one["model"], " and ".join(one["animals"]), f"{found['p_value']:.3f}", f"{found['effect']:.2f}"]
