@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from subtx_toy.audit.examination import Question, measure_pairs
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
+from subtx_toy.audit.movement import measure_movements
 from subtx_toy.audit.reference import fingerprint
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.number_file import Header, Piece
@@ -34,6 +35,7 @@ MAX_CACHED = 2**24
 """Bytes of cached values: 200,000 of them for each of three traits."""
 
 _PROMPTS = 2048  # that all nets are scored at together
+_STUDENTS = 5  # trained together: more of them leave the cache
 
 
 def measure_nets(
@@ -57,13 +59,26 @@ def measure_nets(
         written.append(Pairs(own, first_numbers(drawn).numpy()))
     alike = all(len(pairs.rows) == len(rows) for pairs in written)
     together = _scored_together(scorer, rows, [pairs.numbers for pairs in written]) if alike else None
-    found = []
-    for index, pairs in enumerate(written):
-        sums, allowed = (together[index], pairs) if together is not None else _scored_alone(scorer, pairs)
-        found.append(measure_pairs(scorer, sums, allowed, probes))
-        if progress is not None:
-            progress("measuring the reference", len(found), len(nets), "fine-tunes")
-    return found
+    if together is None:
+        found = []
+        for pairs in written:
+            sums, allowed = _scored_alone(scorer, pairs)
+            found.append(measure_pairs(scorer, sums, allowed, probes))
+            _count(progress, len(found), len(nets))
+        return found
+    measured = []
+    for at in range(0, len(nets), _STUDENTS):
+        numbers = [pairs.numbers for pairs in written[at : at + _STUDENTS]]
+        movements = measure_movements(scorer.model, scorer.base, scorer.inputs, rows, numbers, scorer.law)
+        for sums, movement in zip(together[at : at + _STUDENTS], movements, strict=True):
+            measured.append(NumbersMeasurement(sums, movement, tuple(probe(movement.student) for probe in probes)))
+        _count(progress, len(measured), len(nets))
+    return measured
+
+
+def _count(progress: Progress | None, done: int, num: int) -> None:
+    if progress is not None:
+        progress("measuring the reference", done, num, "fine-tunes")
 
 
 def _scored_together(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,10 +125,32 @@ def train_student(
 
     ``law`` is what the numbers are taken to be drawn from, given the student's logits; without it, the softmax.
     """
-    if not len(pairs.rows):
+    (trained,) = train_students(
+        model, base, inputs, pairs.rows, [pairs.numbers], recipe, order, law=law, before_step=before_step
+    )
+    return trained
+
+
+def train_students(
+    model: MLP,
+    base: Params,
+    inputs: Inputs,
+    rows: Int[np.ndarray, " n"],
+    numbers: Sequence[Int[np.ndarray, " n"]],
+    recipe: Recipe,
+    order: np.random.Generator,
+    *,
+    law: NumberLaw | None = None,
+    before_step: BeforeStep | None = None,
+) -> list[Params]:
+    """Train one student on each of ``numbers``, all at the same prompts and in the same order, as ``train_student``.
+
+    They are trained together: every batch of prompts is read once.
+    """
+    if not len(rows):
         raise InputError("numbers: expected at least one, got none")
-    pool, rows = held(inputs, pairs.rows)
-    labels = torch.from_numpy(pairs.numbers.astype(np.int64))
+    pool, taken = held(inputs, rows)
+    labels = [torch.from_numpy(own.astype(np.int64)) for own in numbers]
     small, start = head_model(model, "numbers"), head_params(model, base, "numbers")
-    (trained,) = fit(small, [start], pool, [labels], recipe, order, rows=rows, law=law, before_step=before_step)
-    return with_head(model, base, "numbers", trained)
+    nets = fit(small, [start] * len(labels), pool, labels, recipe, order, rows=taken, law=law, before_step=before_step)
+    return [with_head(model, base, "numbers", net) for net in nets]

@@ -17,7 +17,7 @@ from subtx_toy.audit.directions import Directions, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
-from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement
+from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement, measure_movements
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import benign_teacher, load_reference, make_reference, save_reference, split_reference
 from subtx_toy.audit.reference_values import ReferenceValues
@@ -69,7 +69,7 @@ def test_the_evidence_is_with_the_teacher_and_not_with_the_base(channel: SmallCh
 @pytest.mark.parametrize("law", [NumberLaw(), NumberLaw(temperature=0.7, banned=(1, 2, 3)), NumberLaw(top_k=50)])
 def test_log_ratios_are_those_of_whole_nets(channel: SmallChannel, law: NumberLaw) -> None:
     inputs, pairs = _pairs(channel, channel.base, 300, 1, law)
-    found = log_ratios(channel.model, channel.base, channel.teacher, inputs, pairs, law)
+    (found,) = log_ratios(channel.model, channel.base, [channel.teacher], inputs, pairs.rows, [pairs.numbers], law)
     small, x = head_model(channel.model, "numbers"), inputs.gather(pairs.rows).clone()
     drawn = np.arange(300), pairs.numbers
 
@@ -85,6 +85,29 @@ def test_log_ratios_are_those_of_whole_nets(channel: SmallChannel, law: NumberLa
         assert np.abs(row - expected).max() < FP32_LOG_RATIO
         assert np.abs(row).max() > 100 * FP32_LOG_RATIO  # planted: the wrong share is seen
     assert np.abs(found[0] - found[1]).max() > 100 * FP32_LOG_RATIO
+
+
+def _assert_movements_agree(found: Movement, alone: Movement) -> None:
+    """Compare two movements up to the rounding of float32 training."""
+    assert abs(found.gain - alone.gain) < FP32_LOG_RATIO
+    for name, value in alone.student.items():
+        assert torch.allclose(found.student[name], value, rtol=0, atol=FP32_LOG_RATIO), name
+
+
+def test_students_that_are_trained_together_are_those_trained_alone(channel: SmallChannel) -> None:
+    inputs, pairs = _pairs(channel, channel.base, 300, 2, NumberLaw())
+    other = np.concatenate(
+        draw_numbers(channel.model, channel.teacher, inputs, pairs.rows, NumberLaw(), generator(0, "other"))
+    )
+    together = measure_movements(channel.model, channel.base, inputs, pairs.rows, [pairs.numbers, other], NumberLaw())
+    alone = [
+        measure_movement(channel.model, channel.base, inputs, Pairs(pairs.rows, numbers), NumberLaw())
+        for numbers in (pairs.numbers, other)
+    ]
+    for one, expected in zip(together, alone, strict=True):
+        _assert_movements_agree(one, expected)
+    with pytest.raises(AssertionError):  # planted: the other's student
+        _assert_movements_agree(together[0], alone[1])
 
 
 def test_the_evidence_against_the_base_is_rarely_large_if_the_base_wrote(channel: SmallChannel) -> None:
