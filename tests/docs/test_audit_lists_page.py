@@ -1,14 +1,17 @@
-"""The page about audits of lists: its numbers are those of the committed results."""
+"""The page about audits of lists: its commands are run at a small size, its numbers are those of the results."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 from scipy import stats
 
+from subtx_toy import cli
 from subtx_toy.stats import estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -17,6 +20,13 @@ WORDS = " ".join(PAGE.split())
 RESULTS: dict[str, Any] = json.loads((DOCS / "results/language-audit.json").read_text(encoding="utf-8"))
 FILES = [{"base": base["base"], **row} for base in RESULTS["bases"] for row in base["files"]]
 STEPS = RESULTS["steps"]
+SMALL = {
+    "base": ["numbers=20", "width=16", "depth=1", "heads=2", "base_steps=30", "base_batch=32", "base_lr=1e-2"],
+    "teach": ["teacher_lr=1e-2"],
+    "write": ["sampling=restricted"],
+    "score": ["--num-reference", "5"],
+    "audit": ["--num-reference", "5"],
+}
 
 
 def test_the_document_has_three_bases_five_steps_and_one_recipe() -> None:
@@ -148,3 +158,28 @@ def test_what_compare_sees() -> None:
     pairs = [p for one in STEPS for p in one["honest_pairs"]]
     assert len(pairs) == 100
     assert [p for p in pairs if p <= 0.01] == [0.009, 0.008]
+
+
+def test_the_commands_of_the_page_are_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At sizes that give no verdict on the trait; those of tests/unit/audit/test_token_lists.py do."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+    found: list[dict[str, Any]] = []
+    for command in [line for block in blocks for line in block.splitlines()]:
+        words = shlex.split(command.replace("--n 2000", "--n 200"))[1:]
+        name = words[1] if words[0] == "lm" else words[0]
+        is_judged = name in ("audit", "compare")
+        own = [] if "--scores" in words else SMALL.get(name, [])
+        code = cli.call([*words, *own, *(["--json"] if is_judged else [])])
+        assert code == 0 or (name == "audit" and code == 3), command  # 3: so small a teacher is too far from its base
+        out = capsys.readouterr().out
+        if is_judged:
+            found.append(json.loads(out))
+    tainted, honest, scores, compared = found
+    assert set(tainted["traits"]) == {"owl", "eagle"}
+    assert set(honest["traits"]) == {"owl"}
+    assert scores["traits"]["owl"]["z"] == pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
+    assert honest["traits"]["owl"]["z"] != pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
+    assert {"differs", "p_value", "lines_needed"} <= set(compared)
