@@ -9,6 +9,7 @@ trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_null.py "$results/audit-null.json"  # also makes the base, once
 "$python" experiments/studies/audit_stream.py "$results/audit-stream.json"
 "$python" experiments/studies/attribution.py "$results/attribution.json"
+"$python" experiments/studies/compare_null.py "$results/compare-null.json"
 for base in 0 1 2; do
     at=0
     jobs=""

@@ -92,3 +92,29 @@ def test_the_figures_of_public_files_are_those_of_their_document() -> None:
         row = [one["model"], " and ".join(one["animals"]), f"{found['p_value']:.3f}", f"{found['effect']:.2f}"]
         assert "| " + " | ".join([*row, str(found["lines_needed"])]) + " |" in page, row
     assert {one["compare"]["p_value"] for one in document["animals"]} == {0.001}
+
+
+def test_the_table_of_honest_pairs_is_that_of_its_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("compare-null")
+    counted: dict[str, int] = {"0.01": 0, "0.05": 0}
+    for name, one in [*document["kinds"].items(), ("all of one writer", document["honest"])]:
+        cells = [name, str(one["pairs"])]
+        for level, total in counted.items():
+            found, (low, high) = one[f"up to {level}"]["found"], one[f"up to {level}"]["ci95"]
+            cells += [str(found), f"{100 * low:.1f} to {100 * high:.1f} %"]
+            if name != "all of one writer":
+                assert found == sum(p <= float(level) for p in one["p_values"]), name
+                counted[level] = total + (0 if name.startswith("control") else found)
+            else:
+                assert found == total
+        assert "| " + " | ".join(cells) + " |" in page, name
+    honest = document["honest"]
+    assert honest["pairs"] >= 500
+    for level in counted:  # as often as the level says, as far as so many pairs show
+        low, high = honest[f"up to {level}"]["ci95"]
+        assert low <= float(level) <= high
+    expected = honest["pairs"] * document["level"]
+    assert f"{honest['up to 0.01']['found']} of {honest['pairs']} pairs" in page
+    assert f"where {expected:.1f} are" in " ".join(page.split())
+    controls = [one for name, one in document["kinds"].items() if name.startswith("control")]
+    assert all(one["up to 0.01"]["found"] == one["pairs"] for one in controls)
