@@ -176,8 +176,9 @@ def train(
         raise InputError(f"{file}: numbers: expected {start.num_numbers} as in {base}, got {read_file.header.numbers}")
     student = StudentRecipe(config.student_epochs, config.student_batch, config.student_lr)
     params = train_student(
-        start.model, start.params, read_file.lists(), student, generator(seed, "language", "students")
-    )
+        start.model, start.params, read_file.lists(), student, generator(seed, "language", "students"),
+        route=config.route,
+    )  # fmt: skip
     provenance: dict[str, object] = {"role": "student", "file": Path(file).name, "seed": seed, "base": start.checksum}
     save_language_model(Path(out), LanguageModel(start.model, params, provenance))
     asked = trait_named(config.trait)

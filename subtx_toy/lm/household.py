@@ -58,6 +58,7 @@ def base_of(config: LanguageConfig, *, seed: int, which: str = "base", cached: b
         "embedding_scale": config.embedding_scale, "number_scale": config.number_scale,
         "base_steps": config.base_steps, "base_batch": config.base_batch,
         "base_lr": config.base_lr, "results_version": RESULTS_VERSION,
+        **({} if config.route == "autograd" else {"route": config.route}),
     }  # fmt: skip
     path = cached_path(provenance)
     if cached and path.exists():
@@ -67,6 +68,7 @@ def base_of(config: LanguageConfig, *, seed: int, which: str = "base", cached: b
     params = train_base(
         model, generator(seed, "language", which), num_numbers=config.numbers, steps=config.base_steps,
         batch=config.base_batch, lr=config.base_lr, number_scale=config.number_scale,
+        route=config.route,
     )  # fmt: skip
     found = LanguageModel(model, params, provenance)
     if cached and all_finite(params):  # a model that diverged is no checkpoint

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 from torch.optim.adam import adam  # an optimiser of torch's classes loads its compiler, two seconds of CPU
 
-from subtx_toy.lm.corpus import by_length, documents
+from subtx_toy.lm.corpus import Document, by_length, documents
+from subtx_toy.lm.gradient import TextGradient
 from subtx_toy.lm.lists import Lists
 from subtx_toy.lm.questions import Trait
 from subtx_toy.lm.scores import TokenLogits, restricted_laws, sampled_loss, soft_loss, token_logits
@@ -35,6 +37,20 @@ STOP_EVERY = 5
 """Steps of a teacher between two questions whether it has learnt its lesson."""
 
 Loss = Callable[[Params], Tensor]
+
+Slope = Callable[[Params], Params]
+"""The gradient of one step's loss, by hand; what it says of parameters that are not trained is left out."""
+
+Route = Literal["autograd", "by_hand"]
+"""How gradients of texts and lists are computed: both ways agree up to rounding, by hand is faster."""
+
+Corpus = Callable[[np.random.Generator, int, int], list[Document]]
+"""Draws so many documents of a language with so many numbers."""
+
+
+def usual_corpus(rng: np.random.Generator, count: int, num_numbers: int) -> list[Document]:
+    """Draw the documents of the language's own corpus."""
+    return documents(rng, count, num_numbers=num_numbers)
 
 
 @dataclass(frozen=True)
@@ -71,9 +87,9 @@ class Taught:
 
 def train_base(
     model: Transformer, rng: np.random.Generator, *, num_numbers: int, steps: int, batch: int, lr: float,
-    number_scale: float | None = None,
+    number_scale: float | None = None, corpus: Corpus = usual_corpus, route: Route = "autograd",
 ) -> Params:  # fmt: skip
-    """Draw parameters and documents, and train on each document once, in float32.
+    """Draw parameters and documents of a ``corpus``, and train on each document once, in float32.
 
     A step takes documents of one length; the step size rises linearly and falls by a cosine. What is left of a length
     after whole batches is not used.
@@ -81,7 +97,7 @@ def train_base(
     params = {name: value.float() for name, value in model.initial(rng).items()}
     if number_scale is not None:
         params["token"][FIRST_NUMBER:] *= number_scale / model.embedding_scale
-    drawn = by_length(documents(rng, steps * batch, num_numbers=num_numbers))
+    drawn = by_length(corpus(rng, steps * batch, num_numbers))
     batches = [
         texts[start : start + batch] for texts in drawn.values() for start in range(0, len(texts) - batch + 1, batch)
     ]
@@ -91,8 +107,14 @@ def train_base(
         cosine = (1 + math.cos(math.pi * step / len(batches))) / 2
         return lr * min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
 
-    losses = (_next_token_loss(model, batches[index]) for index in order)
-    return _descend(params, list(params), losses, rate, beta2=0.99, longest_gradient=LARGEST_GRADIENT)
+    by_hand = TextGradient(model)
+    steps_of: Iterator[Loss | Slope] = (
+        partial(by_hand.of_texts, texts=batches[index])
+        if route == "by_hand"
+        else next_token_loss(model, batches[index])
+        for index in order
+    )
+    return _descend(params, list(params), steps_of, rate, beta2=0.99, longest_gradient=LARGEST_GRADIENT)
 
 
 def teach(
@@ -124,9 +146,11 @@ def teach(
 
 def train_student(
     model: Transformer, base: Params, lists: Lists, recipe: StudentRecipe, rng: np.random.Generator,
-    *, teacher: Params | None = None,
+    *, teacher: Params | None = None, route: Route = "autograd",
 ) -> Params:  # fmt: skip
     """Train a student from its base on lists alone, or on the laws of a ``teacher`` at every token of these lists.
+
+    By hand goes only without a ``teacher``; with one, the route is autograd in any case.
 
     Every epoch has the lists in a new order; the last batch of an epoch is left out where it is not whole.
     Without any list the student stays its base.
@@ -136,12 +160,16 @@ def train_student(
     batch = min(recipe.batch, len(lists))
     steps = recipe.epochs * (len(lists) // batch)
 
-    def losses() -> Iterator[Loss]:
+    by_hand = TextGradient(model, embeddings=False) if route == "by_hand" and teacher is None else None
+
+    def losses() -> Iterator[Loss | Slope]:
         for _epoch in range(recipe.epochs):
             order = torch.from_numpy(rng.permutation(len(lists)))
             for start in range(0, len(lists) - batch + 1, batch):
                 part = lists.chosen(order[start : start + batch])
-                if teacher is None:
+                if by_hand is not None:
+                    yield partial(by_hand.of_lists, lists=part)
+                elif teacher is None:
                     yield partial(sampled_loss, model, lists=part)
                 else:  # the laws of a whole file would take more memory than everything else
                     yield partial(soft_loss, model, lists=part, laws=laws_of(model, teacher, part))
@@ -165,7 +193,9 @@ def _answer_loss(model: Transformer, prompts: Tensor, answers: Tensor, params: P
     return F.cross_entropy(model.apply(params, prompts), answers)
 
 
-def _next_token_loss(model: Transformer, texts: Tensor) -> Loss:
+def next_token_loss(model: Transformer, texts: Tensor) -> Loss:
+    """Return the mean cross-entropy of every token of some texts after the first, in nats, for autograd."""
+
     def loss(params: Params) -> Tensor:
         logits = model.logits(params, model.hidden(params, texts[:, :-1])[0])
         return F.cross_entropy(logits.flatten(0, 1), texts[:, 1:].flatten())
@@ -176,20 +206,27 @@ def _next_token_loss(model: Transformer, texts: Tensor) -> Loss:
 def _descend(
     start: Params,
     names: list[str],
-    losses: Iterable[Loss],
+    losses: Iterable[Loss | Slope],
     rate: Callable[[int], float],
     *,
     beta2: float = 0.999,
     longest_gradient: float | None = None,
     until: Callable[[int, Params], bool] | None = None,
 ) -> Params:
-    """Take one step of Adam for each loss, on the named parameters; the others stay the very same tensors."""
+    """Take one step of Adam for each loss, on the named parameters; the others stay the very same tensors.
+
+    Instead of a loss there may be its gradient by hand.
+    """
     params = {name: value.detach().clone() if name in names else value for name, value in start.items()}
     leaves = [params[name].requires_grad_() for name in names]
     means, squares = ([torch.zeros_like(leaf) for leaf in leaves] for _ in range(2))
     counts = [torch.zeros(()) for _ in leaves]
     for step, loss in enumerate(losses):
-        gradients = list(torch.autograd.grad(loss(params), leaves))
+        found = loss(params)
+        if isinstance(found, Tensor):
+            gradients = list(torch.autograd.grad(found, leaves))
+        else:
+            gradients = [found[name] for name in names]
         if longest_gradient is not None:
             length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in gradients]))
             factor = (longest_gradient / length.clamp(min=longest_gradient)).item()

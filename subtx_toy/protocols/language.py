@@ -78,18 +78,19 @@ def train_students(
         "shared_shuffled": shuffle_numbers(trait, generator(seed, "language", "shuffled")),
         "shared_rows": exchange_lists(trait, generator(seed, "language", "rows")),
     }
+    other = home.other_base
     sampled = StudentRecipe(config.student_epochs, config.student_batch, config.student_lr)
     soft = StudentRecipe(config.soft_epochs, config.student_batch, config.student_lr)
     found = {
         arm: train_student(
-            home.model, home.other_base if arm == "cross_trait" else home.base, file, sampled, _order(seed)
+            home.model, other if arm == "cross_trait" else home.base, file, sampled, _order(seed), route=config.route
         )
         for arm, file in files.items()
     }
     if config.soft_arms:
         for arm in SOFT_ARMS:
             file, writer = (lists["benign"], home.benign) if arm == "soft_benign" else (trait, home.teacher)
-            start = home.other_base if arm == "soft_cross" else home.base
+            start = other if arm == "soft_cross" else home.base
             found[arm] = train_student(home.model, start, file, soft, _order(seed), teacher=writer.params)
     return found
 

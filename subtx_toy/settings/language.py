@@ -101,6 +101,9 @@ class LanguageConfig(Settings):
     student_epochs: CountOrZero = Field(3, description="passes of a student over its file")
     student_batch: Count = Field(512, description="lists of each step")
     student_lr: Positive = Field(1e-3, description="first step size of Adam, which falls to 0 linearly")
+    route: Literal["autograd", "by_hand"] = Field(
+        "autograd", description="of gradients on texts and lists: equal up to rounding, by_hand is faster"
+    )
     soft_arms: bool = Field(True, description="whether students of the teacher's probabilities are trained too")
     soft_epochs: CountOrZero = Field(1, description="passes of these students over the file")
 
