@@ -11,13 +11,14 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"  # read once, when numpy is loaded
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import certify, checks, claims, cost, protocol, scale, start_up, store, sweep  # noqa: E402
+from benchmarks import certify, checks, claims, cost, language, protocol, scale, start_up, store, sweep  # noqa: E402
 
 VERBS = {
     "certify": certify,
     "checks": checks,
     "claims": claims,
     "cost": cost,
+    "language": language,
     "protocol": protocol,
     "scale": scale,
     "start-up": start_up,

@@ -41,3 +41,14 @@ def test_the_tables_of_starting_and_of_bookkeeping_are_those_of_their_documents(
     ]
     memory = row["coordinator_mib"]
     assert f"| {' | '.join(cells)} | {memory[1]} | {memory[-1]} |" in page
+
+
+def test_the_table_of_the_language_model_is_that_of_its_document() -> None:
+    page = (DOCS / "speed.md").read_text(encoding="utf-8")
+    found = json.loads((DOCS / "results" / "language-speed.json").read_text(encoding="utf-8"))
+    for row in found["steps"]:
+        ratio = f"{row['ratio']:.2f} ({row['ratios'][0]:.2f} to {row['ratios'][-1]:.2f})"
+        cells = (row["size"], row["step"], f"{row['by_hand_ms']:.1f}", f"{row['autograd_ms']:.1f}", ratio)
+        assert f"| {' | '.join(cells)} |" in page
+    by_hand, usual = (found["quick_run_cpu_seconds"][route] for route in ("by_hand", "autograd"))
+    assert f"{by_hand:.0f} s of CPU by hand and {usual:.0f} s by autograd" in page
