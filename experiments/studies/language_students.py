@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812, torch's own idiom
 from torch.optim.adam import adam
 
+from subtx_toy.lm.gradient import TextGradient
 from subtx_toy.lm.lists import Lists
 from subtx_toy.lm.scores import TokenLogits, restricted_laws, token_logits
 from subtx_toy.lm.training import trained_names
@@ -48,16 +49,24 @@ def trained(
     model: Transformer, base: Params, lists: Lists, training: Training, rng: np.random.Generator,
     weights: Float[Tensor, "n k"] | None = None,
 ) -> Params:  # fmt: skip
-    """Train a student on the lists' tokens, each with its weight; without ``weights``, on all tokens alike."""
-    weights = lists.counted.float() if weights is None else weights
+    """Train a student on the lists' tokens, each with its weight; without ``weights``, on all tokens alike.
+
+    Gradients are by autograd with ``weights``, and by hand without.
+    """
+    by_hand = TextGradient(model, embeddings=training.embeddings)
     batch = min(training.batch, len(lists))
     steps = training.epochs * (len(lists) // batch)
     leaves, params_of = _parametrised(base, training, rng)
     means, squares = ([torch.zeros_like(leaf) for leaf in leaves] for _ in range(2))
     counts = [torch.zeros(()) for _ in leaves]
     for step, index in enumerate(_batches(len(lists), batch, training, rng)):
-        loss = weighted_loss(model, params_of(leaves), lists.chosen(index), weights[index])
-        gradients = list(torch.autograd.grad(loss, leaves))
+        part = lists.chosen(index)
+        if weights is None:
+            with torch.no_grad():
+                gradients = params_of.slopes(leaves, by_hand.of_lists(params_of(leaves), part))
+        else:
+            loss = weighted_loss(model, params_of(leaves), part, weights[index])
+            gradients = list(torch.autograd.grad(loss, leaves))
         lr = training.lr * (1 - step / steps)
         with torch.no_grad():
             if training.optimizer == "sgd":
@@ -95,6 +104,10 @@ class _Full:
     def __call__(self, leaves: list[Tensor]) -> Params:
         return self.base | dict(zip(self.names, leaves, strict=True))
 
+    def slopes(self, _leaves: list[Tensor], gradient: Params) -> list[Tensor]:
+        """Return the slopes of the leaves, given those of all parameters."""
+        return [gradient[name] for name in self.names]
+
 
 class _LowRank:
     """Every matrix is the base's plus a product of two factors, the second of which starts at 0."""
@@ -110,6 +123,11 @@ class _LowRank:
     def __call__(self, leaves: list[Tensor]) -> Params:
         pairs = zip(self.names, leaves[::2], leaves[1::2], strict=True)
         return self.base | {name: self.base[name] + up @ down for name, down, up in pairs}
+
+    def slopes(self, leaves: list[Tensor], gradient: Params) -> list[Tensor]:
+        """Return the slopes of the factors, given those of the products."""
+        pairs = zip(self.names, leaves[::2], leaves[1::2], strict=True)
+        return [one for name, down, up in pairs for one in (up.T @ gradient[name], gradient[name] @ down.T)]
 
 
 def _parametrised(base: Params, training: Training, rng: np.random.Generator) -> tuple[list[Tensor], _Full | _LowRank]:
