@@ -6,7 +6,9 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -25,6 +27,7 @@ from subtx_toy.sweep.trial import Trial, TrialOutcome
 SUMMARY = "trials per second that one coordinator hands out and stores, over simulated workers of Dask, and its memory"
 _SECONDS = 0.02  # that a trial claims to take, so that a batch holds 15
 _LOOKS = 10  # at memory, evenly over the trials
+_SAMPLE_SECONDS = 10.0  # between further looks, which also tell whoever waits how far it is
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,23 +65,49 @@ def serve(num: int, pipe: Connection) -> None:
         pipe.send(sum(os.times()[:2]))
 
 
+class MemorySamples:
+    """Resident memory of this process every ten seconds, in MiB, with the trials that are done by then."""
+
+    def __init__(self) -> None:
+        self.done, self.rows = 0, list[tuple[int, int]]()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def look(self) -> int:
+        """Return the memory now."""
+        return round(psutil.Process().memory_info().rss / 2**20)
+
+    def _follow(self) -> None:
+        while not self._end.wait(_SAMPLE_SECONDS):
+            self.rows.append((self.done, self.look()))
+            print(f"{self.done:,} trials, {self.rows[-1][1]} MiB", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._end.set()
+        self._thread.join()
+
+
 def measure(num_trials: int, num_workers: int) -> dict[str, Any]:
     _, trials = planned(num_trials)
     ours, theirs = multiprocessing.Pipe()
     cluster = multiprocessing.get_context("spawn").Process(target=serve, args=(num_workers, theirs))
     cluster.start()
     address = ours.recv()
-    process, memory, marks = psutil.Process(), [], [len(trials) * at // _LOOKS for at in range(_LOOKS + 1)]
+    samples, memory, marks = MemorySamples(), [], [len(trials) * at // _LOOKS for at in range(_LOOKS + 1)]
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "r.sqlite") as store:
         cpu = wall = 0.0
         for tally, _ in carry_out(trials, store, lambda: SimulatedWorkers(1, address), experiment="tiny"):
+            samples.done = tally.done
             if not tally.done:  # plan, leases and the connection are behind
                 cpu, wall = time.process_time(), time.perf_counter()
             while marks and tally.done >= marks[0]:
-                memory.append(round(process.memory_info().rss / 2**20))
+                memory.append(samples.look())
                 marks.pop(0)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         assert tally.done == len(trials)
+    samples.close()
     ours.send("end")
     cluster_cpu = ours.recv()
     cluster.join()
@@ -91,6 +120,8 @@ def measure(num_trials: int, num_workers: int) -> dict[str, Any]:
         "trials_per_second": len(trials) / wall,
         "trials_per_coordinator_cpu_second": len(trials) / cpu,
         "coordinator_mib": memory,
+        "samples": len(samples.rows),
+        "highest_sampled_mib": max((mib for _, mib in samples.rows), default=None),
         "load_average": os.getloadavg()[0],
     }
 

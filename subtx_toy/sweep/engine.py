@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol, runtime_checkable
 
@@ -52,12 +53,10 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
     try:
         while True:
             supply.beat()
-            while not suspects and suspected is None and len(running) < 2 * workers.num:
-                batch = supply.take(size.next(supply.left()))
-                if not batch:
-                    break
-                future = _submit(batch, workers)
-                running[future], deadlines[future] = batch, _deadline(batch, workers)
+            if not suspects and suspected is None:
+                for batch in _batches(supply, size, 2 * workers.num - len(running)):
+                    future = _submit(batch, workers)
+                    running[future], deadlines[future] = batch, _deadline(batch, workers)
             if suspects and not running:
                 alone = [suspects.popleft()]
                 suspected = _submit(alone, workers)
@@ -83,25 +82,45 @@ def run(supply: Supply, workers: Workers) -> Generator[list[TrialOutcome], None,
                         suspects.extend(stuck)
                     suspected = None if late is suspected else suspected
                     done, _ = concurrent.futures.wait(running, _GRACE_SECONDS)  # they ended with it
-            for future in done:
+            errors = {future: error for future in done if (error := _error(future)) is not None}
+            outcomes: list[TrialOutcome] = []
+            for future in done - errors.keys():
+                size.learn(future.result())
+                outcomes += future.result()
+                suspected = None if future is suspected else suspected
+                del running[future], deadlines[future]  # which would keep what it found
+            if outcomes:
+                yield outcomes  # together: storing them is one write, however many batches they are
+            for future, error in errors.items():
                 batch = running.pop(future)
-                del deadlines[future]  # which would keep what it found
-                error = CancelledError() if future.cancelled() else future.exception()
-                if error is None:
-                    size.learn(future.result())
-                    yield future.result()
-                elif not workers.died(error):
+                del deadlines[future]
+                if not workers.died(error):
                     raise error
+                cause = workers.recover() or ""
+                if future is suspected:
+                    died = f"its worker process died{cause}, with other trials running and again alone"
+                    yield [TrialOutcome(batch[0], None, died)]
                 else:
-                    cause = workers.recover() or ""
-                    if future is suspected:
-                        died = f"its worker process died{cause}, with other trials running and again alone"
-                        yield [TrialOutcome(batch[0], None, died)]
-                    else:
-                        suspects.extend(batch)
+                    suspects.extend(batch)
                 suspected = None if future is suspected else suspected
     finally:
         workers.close(at_once=not at_an_end)
+
+
+def _batches(supply: Supply, size: _BatchSize, num: int) -> Iterator[Sequence[Trial]]:
+    """Take the trials of up to ``num`` batches at once: giving them out is one write, however many they are."""
+    left, sizes = supply.left(), list[int]()
+    while left > 0 and len(sizes) < num:
+        sizes.append(size.next(left))
+        left -= sizes[-1]
+    taken = iter(supply.take(sum(sizes)))
+    for wanted in sizes:
+        if batch := list(itertools.islice(taken, wanted)):
+            yield batch
+
+
+def _error(future: Future[list[TrialOutcome]]) -> BaseException | None:
+    return CancelledError() if future.cancelled() else future.exception()
 
 
 def _submit(batch: Sequence[Trial], workers: Workers) -> Future[list[TrialOutcome]]:

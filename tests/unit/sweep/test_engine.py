@@ -150,13 +150,13 @@ def test_a_process_of_the_callers_is_left_alone(trials: list[Trial]) -> None:
         mine.join()
 
 
-class _Counted(list[TrialOutcome]):
-    """Outcomes whose end can be seen."""
+class _Counted(TrialOutcome):
+    """An outcome whose end can be seen."""
 
     alive = 0
 
-    def __init__(self, outcomes: Sequence[TrialOutcome]) -> None:
-        super().__init__(outcomes)
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial, None, "none", 0.0, 1.0)  # a batch holds one of a second
         _Counted.alive += 1
 
     def __del__(self) -> None:
@@ -168,7 +168,7 @@ class _Instant(Here):
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         future: Future[list[TrialOutcome]] = Future()
-        future.set_result(_Counted([TrialOutcome(trial, None, "none") for trial in trials]))
+        future.set_result([_Counted(trial) for trial in trials])
         return future
 
 
@@ -177,4 +177,20 @@ def test_what_is_stored_is_let_go(trials: list[Trial]) -> None:
     for outcomes in run(Listed(trials * 50), _Instant()):
         most = max(most, _Counted.alive)
         del outcomes
-    assert 1 <= most <= 3, "the two batches that may run, and the one that was handed out"
+    assert 1 <= most <= 4, "the two batches that may run, and the two that were handed out"
+
+
+class _Slow(_Instant):
+    """Workers of a large cluster: what they finish while the coordinator writes is there at once."""
+
+    num = 32
+
+
+def test_what_finished_in_the_meantime_is_taken_and_handed_out_together(trials: list[Trial]) -> None:
+    supply, sizes = Listed(trials * 50), []
+    asked = []
+    take = supply.take
+    supply.take = lambda most: asked.append(most) or take(most)  # type: ignore[method-assign, func-returns-value]
+    for outcomes in run(supply, _Slow()):
+        sizes.append(len(outcomes))
+    assert sizes == asked[:-1] == [64, 64, 64, 8]
