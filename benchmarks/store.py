@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from subtx_toy.results.cells import summarize
 from subtx_toy.results.rows import select
@@ -15,7 +18,7 @@ from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
 from subtx_toy.store.maintenance import faults
-from subtx_toy.store.record import RunRecord
+from subtx_toy.store.record import RunRecord, peak_rss_mib
 from subtx_toy.store.trials import states
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.sweep.schedule import schedule
@@ -24,6 +27,8 @@ from subtx_toy.sweep.trial import Trial
 SUMMARY = "process CPU time of a store's operations against the number of its trials"
 SEEDS = 20
 _BATCH = 1000  # records a transaction
+_BULK = 20_000  # of the records that only fill the store, in the order of their keys: pages are written once
+_TIMED = 10_000  # records at most that are written in the order in which trials finish, into the full store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sizes", type=lambda text: [int(float(part)) for part in text.split(",")], default=[1000, 10_000, 100_000],
         help="trials, such as 1e3,1e4,1e5,1e6 (default 1e3,1e4,1e5)",
     )  # fmt: skip
+    parser.add_argument("--repeats", type=int, default=3, help="of everything that reads the store (default 3)")
+    parser.add_argument("--keep", type=Path, help="folder for the stores, which stay there and are not made again")
 
 
 def planned(size: int) -> tuple[Plan, list[Trial]]:
@@ -68,40 +75,80 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.process_time() - began, result
 
 
-def measure(size: int) -> dict[str, float | int]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "r.sqlite"
+def fill(path: Path, trials: list[Trial]) -> float:
+    """Make a store of these trials; return how many records per CPU second were written into it at the end."""
+    timed_ones = min(len(trials) // 10, _TIMED)
+    first, last = sorted(trials[:-timed_ones], key=lambda trial: trial.run_id), trials[-timed_ones:]
+    with Store(path) as store:
+        for at in range(0, len(first), _BULK):
+            store.add_all(records(first[at : at + _BULK]))
+        batches = [list(records(last[at : at + _BATCH])) for at in range(0, len(last), _BATCH)]
+        return len(last) / sum(timed(lambda batch=batch: store.add_all(batch))[0] for batch in batches)  # type: ignore[misc]
+
+
+def reading(path: Path, size: int) -> dict[str, float]:
+    """Return CPU seconds of what reads a store; each opens it again, so that nothing is cached but by the system."""
+
+    def resume() -> None:
         _, trials = planned(size)
-        writing = 0.0
         with Store(path) as store:
-            for at in range(0, len(trials), _BATCH):
-                made = list(records(trials[at : at + _BATCH]))
-                writing += timed(lambda batch=made: store.add_all(batch))[0]  # type: ignore[misc]
+            known = states(store, [trial.run_id for trial in trials])
+        assert len(known) == len(trials)
+        assert set(known.values()) == {"done"}
+
+    def summary() -> None:
         with Store(path) as store:
-            plan_seconds, (_, again) = timed(lambda: planned(size))  # type: ignore[misc]
-            states_seconds, known = timed(lambda: states(store, [trial.run_id for trial in again]))
-            assert set(known.values()) == {"done"}  # type: ignore[attr-defined]
-            summary_seconds, cells = timed(lambda: summarize(select(store)))
-            assert len(cells) == size // SEEDS  # type: ignore[arg-type]
-            find_seconds, _ = timed(lambda: store.find(trials[0].config))
-        check_seconds, found = timed(lambda: faults(path))
-        assert found == []
-        return {
-            "trials": len(trials),
-            "mib": path.stat().st_size / 2**20,
-            "write_rows_per_second": len(trials) / writing,
-            "resume_seconds": plan_seconds + states_seconds,
-            "of_it_plan_seconds": plan_seconds,
-            "summary_seconds": summary_seconds,
-            "find_seconds": find_seconds,
-            "doctor_seconds": check_seconds,
-        }
+            assert len(summarize(select(store))) == size // SEEDS
+
+    def find() -> None:
+        with Store(path) as store:
+            assert len(store.find(planned(2 * SEEDS)[0].configs[0])) == SEEDS
+
+    steps = {"plan": lambda: planned(size), "resume": resume, "summary": summary, "find": find}
+    return {f"{name}_seconds": timed(work)[0] for name, work in steps.items()}
+
+
+def doctor_seconds(path: Path) -> float:
+    """Return CPU seconds of reading the store through, which must find nothing."""
+    seconds, found = timed(lambda: faults(path))
+    assert found == []
+    return seconds
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Return median, min and max, in milliseconds' precision."""
+    named = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: round(value, 3) for name, value in named.items()}
+
+
+def measure(size: int, repeats: int, folder: Path) -> dict[str, Any]:
+    path = folder / f"{size}.sqlite"
+    trials, written = planned(size)[1], None
+    if not path.exists():
+        written = fill(path, trials)
+    num = len(trials)
+    del trials
+    rounds = [reading(path, size) for _ in range(repeats)]
+    return {
+        "trials": num, "mib": path.stat().st_size / 2**20, "written_per_second": written, "repeats": repeats,
+        **{name: spread([one[name] for one in rounds]) for name in rounds[0]},
+        "doctor_seconds": doctor_seconds(path), "peak_rss_mib": peak_rss_mib(), "load_average": os.getloadavg()[0],
+    }  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
-    rows = [measure(size) for size in arguments.sizes]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        rows = [measure(size, arguments.repeats, folder) for size in arguments.sizes]
     if arguments.json:
         print(json.dumps({"benchmark": "store", "rows": rows}, indent=2))
         return
-    for name in rows[0]:
-        print(f"{name:<24}" + "".join(f"{row[name]:>14,.3f}" for row in rows))
+    for row in rows:
+        for name, value in row.items():
+            print(f"{name:<24}{_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{value['median']:,.3f} ({value['min']:,.3f} to {value['max']:,.3f})"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)

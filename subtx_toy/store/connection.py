@@ -20,6 +20,7 @@ from subtx_toy.store.reading import Reading
 from subtx_toy.store.schema import prepare, unindexed
 
 BUSY_SECONDS = 30.0  # how long a writer waits for another one; a record is written in milliseconds
+_CACHE_KIB = 65_536  # of pages, taken as they are read: keys are random, so a million of them need their whole index
 
 
 class Connection:
@@ -43,6 +44,7 @@ class Connection:
         if read_only:
             self._reading = Reading(path, lambda: Connection(path).close(), timeout=BUSY_SECONDS)
             self.sqlite = self._reading.sqlite
+            self.sqlite.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         else:
             self._open()
 
@@ -56,6 +58,7 @@ class Connection:
         try:
             with self.explained():
                 self.sqlite.execute("PRAGMA foreign_keys = ON")
+                self.sqlite.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 with self.transaction():  # also shows at once whether the file can be written
                     check_contents(self.sqlite, self.path)
                     prepare(self.sqlite)

@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from subtx_toy.errors import InputError, StoreError
 from subtx_toy.settings.arguments import checked, instance
-from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
 from subtx_toy.store.connection import Connection
 from subtx_toy.store.inspection import damaged
 from subtx_toy.store.place import file_path
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.rescue import rescue
 from subtx_toy.store.schema import index_result
-from subtx_toy.store.stored_text import record_from
+from subtx_toy.store.stored_text import curve_bytes, record_from
+
+if TYPE_CHECKING:
+    from subtx_toy.settings.base import Settings
 
 _OF_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _MAX_IN_MEMORY = 1000  # of the records written last, in case the file is overwritten
@@ -97,6 +100,8 @@ class Store:
         Raises:
             StoreError: if the file cannot be read, or the records come from data of different checksums.
         """
+        from subtx_toy.settings.base import RESULTS_VERSION, run_id  # heavy, and needed here alone
+
         self.connection.catch_up()
         query = "SELECT DISTINCT seed, dataset_sha256 FROM results WHERE results_version = ? ORDER BY seed"
         rows = self.connection.rows(query, RESULTS_VERSION)
@@ -153,16 +158,16 @@ class Store:
                 raise damaged(self.path, found[0]) from error
 
 
-def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
-    import numpy as np  # here, since commands that write nothing start without it
+_FIELDS = tuple(field.name for field in fields(RunRecord) if field.name != "series")
 
-    content = {field.name: getattr(record, field.name) for field in fields(record)}  # asdict copies every number
-    series = content.pop("series")
+
+def _insert(connection: sqlite3.Connection, record: RunRecord) -> bool:
+    content = {name: getattr(record, name) for name in _FIELDS}  # asdict copies every number
     now = time.time()
     row = (record.run_id, record.results_version, record.seed, record.config["dataset"], json.dumps(content), now)
     inserted = bool(connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?)", row).rowcount)
     if inserted:
-        blobs = [(record.run_id, name, np.asarray(values, "<f4").tobytes()) for name, values in series.items()]
+        blobs = [(record.run_id, name, curve_bytes(values)) for name, values in record.series.items()]
         connection.executemany("INSERT OR REPLACE INTO series VALUES (?, ?, ?)", blobs)
         index_result(connection, record.run_id, content)
     done = "UPDATE trials SET state = 'done', owner = NULL, error = NULL, changed_at = ? WHERE run_id = ?"

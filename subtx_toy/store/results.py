@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from subtx_toy.store.inspection import damaged
 from subtx_toy.store.records import Store, takes_store
+from subtx_toy.store.stored_text import curve
 
 
-class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand of them
+class Result(NamedTuple):  # cheap to make: a summary makes a million of them
     """The final metrics of one trial; ``config_id`` names its settings in ``configs``."""
 
     run_id: str
@@ -28,6 +32,7 @@ class Result(NamedTuple):  # cheap to make: a summary makes a hundred thousand o
 
 _KINDS = (str, int, int, int, str, float, dict)
 _NUMBERS = {int, float}
+_BATCH = 1000  # results that are read in one go, which takes half as long as one by one
 
 
 @takes_store
@@ -51,12 +56,46 @@ def results(store: Store) -> Iterator[Result]:
         "WHERE EXISTS (SELECT 1 FROM runs WHERE runs.run_id = results.run_id) "
         "ORDER BY config_id, results_version, seed"
     )
-    for run_id, number, seed, version, sha256, seconds, metrics in store.connection.each(query):
-        values = _table(store, f"result {run_id}", metrics)
-        row = (run_id, number, seed, version, sha256, seconds, values)
-        if tuple(map(type, row)) != _KINDS or not _NUMBERS.issuperset(map(type, values.values())):
-            raise damaged(store.path, f"the result {run_id!r} is none")
-        yield Result(*row)
+    rows = store.connection.each(query)
+    while batch := list(itertools.islice(rows, _BATCH)):
+        yield from _batch(store, batch)
+
+
+def _batch(store: Store, rows: Sequence[tuple[Any, ...]]) -> Iterator[Result]:
+    """Yield results of rows that end in a JSON text, or name the first one that is damaged."""
+    *columns, texts = zip(*rows, strict=True)
+    try:
+        tables = json.loads(f"[{','.join(texts)}]")
+    except (ValueError, RecursionError, TypeError):
+        tables = []
+    if len(tables) != len(rows):
+        tables = [_table(store, f"result {row[0]}", row[-1]) for row in rows]
+    columns.append(tables)
+    if any({kind} != set(map(type, column)) for kind, column in zip(_KINDS, columns, strict=True)) or (
+        not _NUMBERS.issuperset(map(type, itertools.chain.from_iterable(one.values() for one in tables)))
+    ):
+        for row in zip(*columns, strict=True):
+            if tuple(map(type, row)) != _KINDS or not _NUMBERS.issuperset(map(type, row[-1].values())):
+                raise damaged(store.path, f"the result {row[0]!r} is none")
+    columns[4] = tuple(map(sys.intern, columns[4]))  # a million trials share a few checksums
+    yield from map(Result._make, zip(*columns, strict=True))
+
+
+@takes_store
+def losing_finiteness(store: Store, run_ids: Sequence[str]) -> set[str]:
+    """Return those of the keys whose record has a loss that ends in nan or infinity."""
+    query = (
+        "SELECT run_id, name, substr(data, -4) FROM series "
+        "WHERE run_id IN (SELECT value FROM json_each(?)) AND name LIKE '%.loss' AND length(data) > 0"
+    )
+    found = set()
+    for key, name, data in store.connection.each(query, json.dumps(list(run_ids))):
+        try:
+            if not math.isfinite(curve(name, data)[-1]):
+                found.add(key)
+        except ValueError as error:
+            raise damaged(store.path, f"the record {key}: {error}") from None
+    return found
 
 
 @takes_store

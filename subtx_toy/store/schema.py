@@ -100,6 +100,8 @@ def index_result(connection: sqlite3.Connection, run_id: str, content: dict[str,
     """Enter what summaries need of one record, given as the dictionary of its fields."""
     config, metrics = json.dumps(content["config"]), json.dumps(content["metrics"])
     numbers = [content[name] for name in ("seed", "results_version", "dataset_sha256", "cpu_seconds")]
-    connection.execute("INSERT OR IGNORE INTO configs (config) VALUES (?)", (config,))
-    insert = "INSERT OR REPLACE INTO results SELECT ?, id, ?, ?, ?, ?, ? FROM configs WHERE config = ?"
-    connection.execute(insert, (run_id, *numbers, metrics, config))
+    known = connection.execute("SELECT id FROM configs WHERE config = ?", (config,)).fetchone()
+    number = known[0] if known else connection.execute("INSERT INTO configs (config) VALUES (?)", (config,)).lastrowid
+    connection.execute(
+        "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?)", (run_id, number, *numbers, metrics)
+    )

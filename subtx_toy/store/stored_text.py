@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -45,7 +47,7 @@ def record_from(key: str, text: object, series: Iterable[tuple[str, object]]) ->
         raise ValueError(f"{shortened(unknown[0], 60)}: a record has no such field")
     if lacking := [name for name, is_required in _FIELDS.items() if is_required and name not in content]:
         raise ValueError(f"{lacking[0]}: expected a value, got none")
-    record = RunRecord(**content, series={name: _curve(name, data) for name, data in series})
+    record = RunRecord(**content, series={name: curve(name, data) for name, data in series})
     if misfits := record.misfits():
         raise ValueError(misfits[0])
     if record.run_id != key:
@@ -53,12 +55,25 @@ def record_from(key: str, text: object, series: Iterable[tuple[str, object]]) ->
     return record
 
 
-def _curve(name: str, data: object) -> list[float]:
+def curve_bytes(values: Sequence[float]) -> bytes:
+    """Return a curve as it is stored, float32 in little-endian bytes; what is larger than any float32 is infinity."""
+    numbers = array.array("f", values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def curve(name: str, data: object) -> list[float]:
+    """Return a curve from its bytes.
+
+    Raises:
+        ValueError: if they are none of float32 numbers.
+    """
     if not isinstance(data, bytes):
         raise ValueError(f"series {name!r}: expected bytes, got {kind_of(data)}")
     if len(data) % 4:
         raise ValueError(f"series {name!r}: expected 4 bytes for each value, got {len(data)} in all")
-    import numpy as np  # here, since commands that read no curve start without it
-
-    values: list[float] = np.frombuffer(data, "<f4").tolist()
-    return values
+    numbers = array.array("f", data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from subtx_toy.errors import StoreError
 from subtx_toy.store import Store
 from subtx_toy.store.maintenance import faults
-from subtx_toy.store.stored_text import record_from, table_from
+from subtx_toy.store.results import results
+from subtx_toy.store.stored_text import curve, curve_bytes, record_from, table_from
 from subtx_toy.store.trials import entry
 from tests.unit.store.test_schema import _record
 
@@ -50,6 +53,13 @@ def test_a_broken_record_is_one_sentence(text: str, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="is damaged: the record"):
             store.get([RECORD.run_id])
     assert faults(tmp_path / "r.sqlite") == [f"record {RECORD.run_id}: damaged: {TEXTS[text]}"]
+
+
+def test_curves_are_little_endian_float32_as_numpy_writes_them() -> None:
+    values = [0.1, -2.0, math.nan, math.inf, 1e-46, 3.4e38, 1 + 2**-30]
+    assert curve_bytes(values) == np.asarray(values, "<f4").tobytes()
+    assert curve_bytes([1e39]) == np.asarray([math.inf], "<f4").tobytes()
+    assert curve("x", curve_bytes([0.1, 2.0])) == np.asarray([0.1, 2.0], "<f4").tolist()
 
 
 def test_a_record_as_it_was_written_is_read() -> None:
@@ -95,3 +105,15 @@ def test_sqlites_own_words_are_ours(tmp_path: Path) -> None:
         other.execute(made.replace("TEXT PRIMARY KEY", "TEXT"))
     with pytest.raises(StoreError, match="table runs has other columns"):
         faults(path)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}, {"b": 2}', '{"a": 1', "", "[1]", '{"a": "1"}', '{"a": true}'])
+def test_a_damaged_result_among_sound_ones_is_named(text: str, tmp_path: Path) -> None:
+    records = [_record(seed) for seed in range(5)]
+    with Store(tmp_path / "r.sqlite") as store:
+        store.add_all(records)
+        assert [one.metrics for one in results(store)] == [one.metrics for one in records]
+        key = records[3].run_id
+        store.connection.sqlite.execute("UPDATE results SET metrics = ? WHERE run_id = ?", (text, key))
+        with pytest.raises(StoreError, match=f"result '?{key}'? (is none|cannot be read)"):
+            list(results(store))
