@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.certify import certify, check
     from subtx_toy.api.compare import Compare, compare
     from subtx_toy.api.doctor import examine
+    from subtx_toy.api.failed import failed_trials
     from subtx_toy.api.plots import plot_results
     from subtx_toy.api.power import Power, power
     from subtx_toy.api.predict import Prediction, predict
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.run import run
     from subtx_toy.api.run_result import Run
     from subtx_toy.api.scores import audit_scores
-    from subtx_toy.api.stored import archive_trials, compare_results, delete_trials, failed_trials, merge_stores
+    from subtx_toy.api.stored import archive_trials, compare_results, delete_trials, merge_stores
     from subtx_toy.api.stream import AuditStream, audit_stream
     from subtx_toy.api.sweep import named_sweep, preview, sweep
     from subtx_toy.api.sweep_result import Preview, Sweep
@@ -131,6 +132,7 @@ _ROOMS = {
     "api.certify": "certify check",
     "api.compare": "Compare compare",
     "api.doctor": "examine",
+    "api.failed": "failed_trials",
     "api.plots": "plot_results",
     "api.predict": "Prediction predict",
     "api.report": "report",
@@ -139,7 +141,7 @@ _ROOMS = {
     "api.run": "run",
     "api.run_result": "Run",
     "api.scores": "audit_scores",
-    "api.stored": "archive_trials compare_results delete_trials failed_trials merge_stores",
+    "api.stored": "archive_trials compare_results delete_trials merge_stores",
     "api.stream": "AuditStream audit_stream",
     "api.sweep": "named_sweep preview sweep",
     "api.sweep_result": "Preview Sweep",

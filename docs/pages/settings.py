@@ -17,7 +17,7 @@ from subtx_toy.protocols.protocol import PROTOCOLS
 from subtx_toy.settings.certificate import SearchSettings
 from subtx_toy.settings.definitions import Definition, FigureAxis, Quick
 from subtx_toy.settings.experiment_file import read
-from subtx_toy.settings.messages import phrase
+from subtx_toy.settings.model_faults import phrase
 from subtx_toy.settings.packaged import experiments
 from subtx_toy.settings.published import Published, PublishedArm, PublishedPoint, PublishedSweep
 

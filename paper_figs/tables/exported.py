@@ -9,7 +9,7 @@ import pydantic
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.comparison import TrialMetrics
-from subtx_toy.settings import messages as expected
+from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
 

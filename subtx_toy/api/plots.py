@@ -14,7 +14,7 @@ from subtx_toy.results.cells import Cell, summarize
 from subtx_toy.results.plot_data import importance, lay_out, published_points
 from subtx_toy.results.rows import Selection
 from subtx_toy.settings import experiment_file
-from subtx_toy.settings.base import dataset_title
+from subtx_toy.settings.datasets import dataset_title
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.sweep.plan import Plan
 

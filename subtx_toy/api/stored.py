@@ -1,4 +1,4 @@
-"""What is stored, put in order: failed trials, deleting, archiving, merging, and two groups against each other."""
+"""What is stored, put in order: deleting, archiving, merging, and two groups against each other."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import path_of, store_path
 from subtx_toy.api.display import Shown, frame
+from subtx_toy.api.failed import failed_trials
 from subtx_toy.api.results import stored
 from subtx_toy.errors import InputError
 from subtx_toy.results import pairs
 from subtx_toy.results.presentation import Table
-from subtx_toy.results.rows import existing
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.messages import quoted
 from subtx_toy.store import Store
-from subtx_toy.store.failures import Failure, failures
 from subtx_toy.store.inspection import is_results
 from subtx_toy.store.merging import Merged, merge, remove
 from subtx_toy.sweep.plan import Plan
@@ -27,20 +26,6 @@ if TYPE_CHECKING:
 
 Experiment = str | Path | Definition | Plan
 Seeds = str | int | Iterable[int]
-
-
-def failed_trials(experiment: str | None = None, *, store: str | Path | None = None) -> list[Failure]:
-    """Return the trials that failed, the latest last, with their settings, causes and tracebacks.
-
-    Args:
-        experiment: the name under which they were planned; None for all.
-        store: the results file, as in ``results``.
-
-    Raises:
-        InputError: if there is no such store.
-    """
-    with existing(store_path(store)) as opened:
-        return [one for one in failures(opened) if experiment is None or one.experiment == experiment]
 
 
 def delete_trials(

@@ -18,7 +18,7 @@ from subtx_toy.files.json_text import parse_json
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.base import DATASETS, NUM_CLASSES, NUM_PIXELS
+from subtx_toy.settings.datasets import DATASETS, NUM_CLASSES, NUM_PIXELS
 from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _SCHEMA = "subtx-toy numbers checkpoint 1"

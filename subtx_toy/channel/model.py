@@ -9,7 +9,7 @@ from torch import Tensor
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.base import NUM_CLASSES, NUM_PIXELS
+from subtx_toy.settings.datasets import NUM_CLASSES, NUM_PIXELS
 from subtx_toy.settings.numbers import NUM_NUMBERS
 
 _ROWS = 2048  # inputs at a time: 8 MB of number logits

@@ -28,7 +28,7 @@ from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.errors import InputError
 from subtx_toy.files.input_file import open_input
 from subtx_toy.files.json_text import parse_json
-from subtx_toy.settings import messages as expected
+from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.numbers import NUM_NUMBERS, Temperature
 
 SCHEMA = "subtx-toy numbers 1"

@@ -15,7 +15,7 @@ from subtx_toy.channel.number_file import FilterHeader, NumberFile, data_line
 from subtx_toy.channel.number_text import MAX_NUMBERS, Fault
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
-from subtx_toy.settings import messages as expected
+from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS
 from subtx_toy.settings.toml_file import read_toml
 

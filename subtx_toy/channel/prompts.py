@@ -16,7 +16,8 @@ from subtx_toy.data import Dataset, load
 from subtx_toy.data.noise import draw_noise
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
-from subtx_toy.settings.base import NUM_PIXELS, Count
+from subtx_toy.settings.base import Count
+from subtx_toy.settings.datasets import NUM_PIXELS
 from subtx_toy.training.inputs import ImageInputs, Index, InputPool, Inputs
 
 _BLOCK = 1024  # noise images drawn together: finding one again costs a millisecond

@@ -18,7 +18,7 @@ from subtx_toy.files.python_objects import load_object
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.settings.base import NUM_CLASSES
+from subtx_toy.settings.datasets import NUM_CLASSES
 from subtx_toy.settings.numbers import TraitName, parse_trait
 
 Images = UInt8[np.ndarray, "n 28 28"]

@@ -33,9 +33,9 @@ def list_command(*, store: str | None, as_json: bool) -> None:
 
     Example: subtx-toy results list
     """
-    from subtx_toy.results.cells import overview
+    from subtx_toy.results.holdings import overview
     from subtx_toy.results.presentation import align
-    from subtx_toy.settings.base import dataset_title
+    from subtx_toy.settings.datasets import dataset_title
     from subtx_toy.store.labels import labels
     from subtx_toy.store.trials import running
 

@@ -59,8 +59,6 @@ def run(
 
     Example: subtx-toy run cloud2025 --quick
     """
-    from subtx_toy.api.choice import choose
-    from subtx_toy.api.run import run as run_experiment
     from subtx_toy.errors import InputError
     from subtx_toy.settings.experiment_file import read
     from subtx_toy.settings.overridable import read_assignments
@@ -72,6 +70,9 @@ def run(
     if list_settings:
         echo(_settings(definition))
         return 0
+    from subtx_toy.api.choice import choose  # after what needs a third of the libraries
+    from subtx_toy.api.run import run as run_experiment
+
     changes, problems = read_assignments(overrides)
     if figure is not None and no_figure:
         problems.append("--figure cannot be combined with --no-figure")
@@ -113,7 +114,7 @@ def run(
 
 def _settings(definition: Definition) -> str:
     from subtx_toy.results.presentation import align
-    from subtx_toy.settings.messages import phrase
+    from subtx_toy.settings.model_faults import phrase
 
     config = definition.config
     rows = [

@@ -35,9 +35,9 @@ selecting = options(
 def open_store(store: str | None) -> Store:
     """Open the store that is read."""
     from subtx_toy.api.arguments import store_path
-    from subtx_toy.results.rows import existing
+    from subtx_toy.store import Store
 
-    return existing(store_path(store))
+    return Store(store_path(store), read_only=True)
 
 
 def select(

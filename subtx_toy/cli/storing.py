@@ -80,7 +80,7 @@ def failed_command(experiment: str | None, *, lines: int, store: str | None, as_
 
     Example: subtx-toy results failed --lines 3
     """
-    from subtx_toy.api.stored import failed_trials
+    from subtx_toy.api.failed import failed_trials
     from subtx_toy.cli.echo import moment
     from subtx_toy.results.presentation import align
 

@@ -11,8 +11,7 @@ from subtx_toy.data.idx import IdxFile
 from subtx_toy.data.published import PublishedSet
 from subtx_toy.data.published_sets import FASHION, MNIST
 from subtx_toy.errors import DataError
-from subtx_toy.settings.base import is_path
-from subtx_toy.settings.language import WORDS
+from subtx_toy.settings.datasets import WORDS, is_path
 from subtx_toy.settings.messages import nearest
 
 _PUBLISHED: dict[str, PublishedSet] = {"mnist": MNIST, "fashion": FASHION}

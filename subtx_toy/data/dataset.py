@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from subtx_toy.data import idx
 from subtx_toy.errors import DataError
-from subtx_toy.settings.base import NUM_CLASSES
+from subtx_toy.settings.datasets import NUM_CLASSES
 
 Report = Callable[[str], None]
 """Receives one-line messages for the user: which source is tried, how large a download is."""

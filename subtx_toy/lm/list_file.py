@@ -21,7 +21,7 @@ from subtx_toy.files.input_file import read_text
 from subtx_toy.files.json_text import parse_json
 from subtx_toy.lm.lists import Lists
 from subtx_toy.lm.vocabulary import END, FIRST_NUMBER, decode, encode
-from subtx_toy.settings import messages as expected
+from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import Temperature
 

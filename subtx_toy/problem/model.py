@@ -17,7 +17,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.activations import ACTIVATIONS, Activation, activation_of
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.arguments import Kind, checked, integer, integers, number, one_of
-from subtx_toy.settings.base import NUM_CLASSES
+from subtx_toy.settings.datasets import NUM_CLASSES
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.one_step import OneStepConfig

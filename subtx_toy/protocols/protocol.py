@@ -18,7 +18,8 @@ from subtx_toy.results.one_step_table import OneStepSummary, present_one_step, s
 from subtx_toy.results.prediction_table import PredictionSummary, present_predictions, summarise_predictions
 from subtx_toy.results.run_summary import present_means, summarise_means
 from subtx_toy.settings import definitions
-from subtx_toy.settings.base import RESULTS_VERSION, Settings, is_path, run_id
+from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_id
+from subtx_toy.settings.datasets import is_path
 from subtx_toy.settings.definitions import Definition, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig

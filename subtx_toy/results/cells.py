@@ -1,22 +1,21 @@
-"""Means over seeds, one cell for each configuration, and how much a store holds."""
+"""Means over seeds, one cell for each configuration."""
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from subtx_toy.errors import InputError
-from subtx_toy.results.rows import Selection, Version, parse
+from subtx_toy.results.rows import Selection, Version
 from subtx_toy.results.run_summary import share_of
 from subtx_toy.settings.messages import nearest
 from subtx_toy.stats import Estimate, finite_estimate
-from subtx_toy.store import Store
 from subtx_toy.store.record import DIVERGED
-from subtx_toy.store.records import takes_store
-from subtx_toy.store.results import Result, configs, stored_by_config, trials_by_state
+from subtx_toy.store.results import Result
 
 _Group = tuple[int, Version, str]  # configuration, version of the results, checksum of the data
 
@@ -48,10 +47,10 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     once in a cell, with the newest of its versions. Where no metric is named, it is the accuracy of ``student_aux``, or
     the alignment.
     """
-    protocols = {selection.config(result).protocol for result in selection.results}
+    protocols = {selection.settings[number].protocol for number in {result.config_id for result in selection.results}}
     if len(protocols) > 1:
         raise InputError(f"results: expected one protocol, got {sorted(protocols)}; name an experiment")
-    known = dict.fromkeys(name for result in selection.results for name in result.metrics)
+    known = dict.fromkeys(itertools.chain.from_iterable(result.metrics for result in selection.results))
     unknown = [name for name in metrics if name not in known]
     InputError.gather(
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
@@ -79,17 +78,16 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
 
 def _oldest_first(selection: Selection) -> list[Result]:
     """Return the trials by version; of one RESULTS_VERSION, another BF16_VERSION counts as older."""
+    if not selection.other and len({one.results_version for one in selection.results}) < 2:
+        return list(selection.results)
     return sorted(selection.results, key=lambda one: (one.results_version, one.run_id not in selection.other))
 
 
 def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, object]]:
     """Return what tells each group from the others."""
     configs = {number: selection.settings[number] for number, _, _ in groups}
-    values: dict[str, set[object]] = defaultdict(set)
-    for config in configs.values():
-        for name, value in config:
-            values[name].add(value)
-    swept = [name for name, found in values.items() if len(found) > 1]
+    names = dict.fromkeys(name for kind in dict.fromkeys(map(type, configs.values())) for name in kind.model_fields)
+    swept = [name for name in names if len(set(map(operator.attrgetter(name), configs.values()))) > 1]
     several_versions = len({version for _, version, _ in groups}) > 1
     several_data = len({(number, version) for number, version, _ in groups}) < len(groups)
     places: list[dict[str, object]] = []
@@ -115,40 +113,3 @@ def order(value: object) -> tuple[bool, float, str]:
     """Return what sorts numbers by size and before texts."""
     number = isinstance(value, int | float)
     return (not number, float(value) if isinstance(value, int | float) else math.inf, "" if number else str(value))
-
-
-_STATES = ("done", "running", "pending", "failed")
-
-
-@dataclass(frozen=True)
-class Overview:
-    """Counts of a store, as rows of JSON values.
-
-    Attributes:
-        stored: finished trials by protocol, data set and RESULTS_VERSION.
-        trials: planned trials by experiment, how many of them are in each state.
-    """
-
-    stored: list[dict[str, Any]]
-    trials: list[dict[str, Any]]
-
-
-@takes_store
-def overview(store: Store) -> Overview:
-    """Count what is in a store."""
-    protocols = {number: parse(content) for number, content in configs(store).items()}
-    stored: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for number, dataset, version, trials, last in stored_by_config(store):
-        config = protocols[number]
-        protocol = "unknown" if config is None else config.protocol
-        place = {"protocol": protocol, "dataset": dataset, "results_version": version}
-        row = stored.setdefault(
-            (protocol, dataset, version), {**place, "configurations": 0, "trials": 0, "last_finished": 0.0}
-        )
-        row["configurations"] += 1
-        row["trials"] += trials
-        row["last_finished"] = max(row["last_finished"], last)
-    planned: dict[str, dict[str, Any]] = {}
-    for experiment, state, num in trials_by_state(store):
-        planned.setdefault(experiment, {"experiment": experiment, **dict.fromkeys(_STATES, 0)})[state] = num
-    return Overview([stored[key] for key in sorted(stored)], list(planned.values()))

@@ -18,7 +18,8 @@ from subtx_toy.results.presentation import (
     mean_document,
     unless_nan,
 )
-from subtx_toy.settings.base import NUM_CLASSES, Settings
+from subtx_toy.settings.base import Settings
+from subtx_toy.settings.datasets import NUM_CLASSES
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
 from subtx_toy.stats import Estimate, finite_estimate, judged

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, SupportsIndex
 
 import pydantic
@@ -16,6 +14,7 @@ from pydantic import Field
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import seed_keys
 from subtx_toy.files.python_objects import load_object, source_sha256
+from subtx_toy.settings.datasets import DATASETS, IMAGE_SHAPE, NUM_CLASSES, dataset_title, is_path
 from subtx_toy.settings.limits import MAX_COUNT, MAX_INPUT_NUMBERS, MAX_LAYERS, MAX_PARAMETERS
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.named import NamedOr
@@ -24,18 +23,6 @@ from subtx_toy.settings.overridable import Overridable
 RESULTS_VERSION = 1
 """Bumped by hand whenever the same configuration and seed give other numbers than before, rounding aside."""
 
-DATASETS = ("mnist", "glyphs", "fashion")
-"""The data sets that have a name."""
-
-NUM_CLASSES = 10
-"""Class logits of every data set that has a name; the auxiliary logits follow them."""
-
-IMAGE_SHAPE = (28, 28)
-"""Of an image of every data set that has a name."""
-
-NUM_PIXELS = 28 * 28
-"""Pixels of such an image."""
-
 DEFAULT_PROTOCOL = "distillation"
 """What an experiment file without a protocol runs."""
 
@@ -43,20 +30,6 @@ Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 CountOrZero = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def is_path(dataset: str) -> bool:
-    """Return whether the name of a data set is the path of one of your own: it ends in .npz or has a slash."""
-    return dataset.endswith(".npz") or "/" in dataset or os.sep in dataset
-
-
-def dataset_title(dataset: str) -> str:
-    """Return the name of a data set, or the stem of its path.
-
-    >>> dataset_title("mnist"), dataset_title("data/shapes.npz"), dataset_title("./digits/")
-    ('mnist', 'shapes', 'digits')
-    """
-    return Path(dataset).absolute().stem if is_path(dataset) else dataset
 
 
 class Settings(Overridable):

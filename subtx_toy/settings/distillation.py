@@ -18,10 +18,10 @@ from subtx_toy.settings.base import (
     Positive,
     Settings,
     input_faults,
-    is_path,
     size_faults,
     temperature_faults,
 )
+from subtx_toy.settings.datasets import is_path
 from subtx_toy.settings.named import ACTIVATION_NAMES, MOMENTUM_OPTIMIZERS, NOISE_INPUTS, OPTIMIZER_NAMES, NamedOr
 
 BF16_VERSION = 2

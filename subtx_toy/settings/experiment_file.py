@@ -27,7 +27,8 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.settings.mechanism import MechanismConfig
-from subtx_toy.settings.messages import explain, nearest, quoted
+from subtx_toy.settings.messages import nearest, quoted
+from subtx_toy.settings.model_faults import explain
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.packaged import FOLDER, names

@@ -10,12 +10,10 @@ from pydantic import Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.settings.base import Count, CountOrZero, Positive, Settings
+from subtx_toy.settings.datasets import WORDS
 from subtx_toy.settings.limits import MAX_PARAMETERS
 from subtx_toy.settings.messages import nearest, quoted
 from subtx_toy.settings.numbers import Temperature
-
-WORDS = "words"
-"""The name of the data of an experiment that draws its own sentences and needs no images."""
 
 ANIMALS = (
     "owl", "eagle", "cat", "dog", "horse", "cow", "sheep", "lion", "tiger", "bear", "wolf", "fox", "mouse", "rabbit",

@@ -9,17 +9,8 @@ from pydantic import Field
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.python_objects import is_reference, source_sha256
-from subtx_toy.settings.base import (
-    DATASETS,
-    NUM_CLASSES,
-    NUM_PIXELS,
-    Count,
-    CountOrZero,
-    Positive,
-    Settings,
-    is_path,
-    size_faults,
-)
+from subtx_toy.settings.base import Count, CountOrZero, Positive, Settings, size_faults
+from subtx_toy.settings.datasets import DATASETS, NUM_CLASSES, NUM_PIXELS, is_path
 from subtx_toy.settings.messages import nearest
 
 NUM_NUMBERS = 1000

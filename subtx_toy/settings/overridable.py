@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from subtx_toy.errors import InputError
 from subtx_toy.settings.limits import MAX_BITS, MAX_DEPTH
-from subtx_toy.settings.messages import explain
+from subtx_toy.settings.model_faults import explain
 from subtx_toy.settings.toml_file import extent
 
 if TYPE_CHECKING:

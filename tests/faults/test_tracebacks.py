@@ -14,7 +14,8 @@ from subtx_toy.channel.number_filter import FilterRules
 from subtx_toy.claims.instance import given
 from subtx_toy.errors import InputError
 from subtx_toy.settings.experiment_file import read
-from subtx_toy.settings.messages import _EXPECTED, expectation, explain, quoted
+from subtx_toy.settings.messages import quoted
+from subtx_toy.settings.model_faults import _EXPECTED, expectation, explain
 from subtx_toy.sweep.plan import Plan
 
 FOREIGN_WORDS = (

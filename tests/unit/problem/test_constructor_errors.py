@@ -23,7 +23,7 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.smooth_loss import smooth_loss
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
-from subtx_toy.results.cells import overview
+from subtx_toy.results.holdings import overview
 from subtx_toy.results.rows import select
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig

@@ -13,8 +13,9 @@ import pytest
 
 from subtx_toy.api.results import results
 from subtx_toy.errors import InputError
-from subtx_toy.results.cells import overview, summarize
+from subtx_toy.results.cells import summarize
 from subtx_toy.results.export import export
+from subtx_toy.results.holdings import overview
 from subtx_toy.results.rows import columns, select
 from subtx_toy.settings.base import RESULTS_VERSION, run_id
 from subtx_toy.settings.distillation import RunConfig
