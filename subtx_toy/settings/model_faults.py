@@ -32,7 +32,7 @@ def phrase(field: FieldInfo, value: object = None) -> str:
         return "one of " + ", ".join(repr(value) for value in typing.get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         return "a table"
-    noun = NOUNS.get(typing.get_origin(annotation) or annotation, _OTHER)  # type: ignore[arg-type]
+    noun = NOUNS.get(typing.get_origin(annotation) or annotation, _OTHER)
     return " ".join([noun, " and ".join(_bounds(rules, value))]).strip()
 
 
