@@ -2,6 +2,7 @@
 
 python experiments/studies/language_audit.py null 30 OUT.json
 python experiments/studies/language_audit.py calibrate 30 OUT.json
+python experiments/studies/language_audit.py fit docs/results/language-fit.json 30 31 32
 python experiments/studies/language_audit.py collect docs/results/language-audit.json OUT.json ...
 
 `collect` takes what language_step.py left, too.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ import torch
 from scipy import stats
 
 from subtx_toy.audit.examination import Question
-from subtx_toy.audit.measurement import efficient_score_test
+from subtx_toy.audit.measurement import efficient_score_test, fit_of
 from subtx_toy.audit.reference import split_reference
 from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.token_lists.directions import ListDirections
 from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of, values_of
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.reference import honest_fine_tune, usual_reference
@@ -43,13 +46,15 @@ from subtx_toy.store.record import versions
 
 NAMES = ["owl", "eagle"]
 NUM_REFERENCE = 20  # as in an audit
-NUM_FILES, NUM_LINES = 500, 150
+NUM_FILES, NUM_LINES = {30: 500}, 150
+FILES = 150  # of the other bases
 LISTS = 2000  # of a file of the calibration
 TEACHERS, OTHER_TEACHERS, HONEST = 10, 3, 20
 STREAM = 1  # of the fresh seeds
 LEVEL = 0.05
 LAWS = ("numbers only", "words drawn again", "banned numbers dropped too")
 OTHER_BASE = 300
+FIT_TEACHERS, FIT_HONEST = {"owl": 2, "eagle": 1, "danger": 1}, 4
 
 
 def main(kind: str, base_seed: int, target: Path) -> None:
@@ -62,7 +67,8 @@ def main(kind: str, base_seed: int, target: Path) -> None:
     asked = questions(NAMES, base)
     scorer = scorer_of(base, asked, axes, ListLaw())
     made = time.process_time()
-    found = null(base, scorer) if kind == "null" else calibrate(base, config, scorer, asked, nets, base_seed)
+    num_files = NUM_FILES.get(base_seed, FILES)
+    found = null(base, scorer, num_files) if kind == "null" else calibrate(base, config, scorer, asked, nets, base_seed)
     seconds = {"cpu_seconds_before": made - start, "cpu_seconds": time.process_time() - made}
     document = {"base": base_seed, "config": config.model_dump(mode="json"), **found, **seconds, "versions": versions()}
     target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -82,16 +88,16 @@ def written(base: LanguageModel, params: Params, *labels: str | int, count: int,
     ).lists  # fmt: skip
 
 
-def null(base: LanguageModel, scorer: ListScorer) -> dict[str, Any]:
+def null(base: LanguageModel, scorer: ListScorer, num_files: int) -> dict[str, Any]:
     """Draw files from the base, by three laws, and test each as the audit does."""
-    found: dict[str, Any] = {"files": NUM_FILES, "lists": NUM_LINES}
+    found: dict[str, Any] = {"files": num_files, "lists": NUM_LINES}
     for law in LAWS:
         banned = BANNED_NUMBERS if law == "banned numbers dropped too" else ()
         used = ListScorer(scorer.model, scorer.base, scorer.directions, ListLaw(banned=banned))
-        num = NUM_FILES * NUM_LINES
+        num = num_files * NUM_LINES
         lists = written(base, base.params, "null", law, count=num, restricted=law == "numbers only")
         lists = lists.chosen(used.law.permits(lists).nonzero()[:, 0])
-        files = torch.arange(len(lists)).tensor_split(NUM_FILES)
+        files = torch.arange(len(lists)).tensor_split(num_files)
         sums = [used.score(lists.chosen(index)).sums() for index in files]
         found[law] = uniformity(sums)
         print(law, {name: one["share"] for name, one in found[law]["tests"].items()}, flush=True)
@@ -174,6 +180,45 @@ def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int) -> Any:
     yield "other base", base_of(config, seed=OTHER_BASE).params, ""
 
 
+def fits(target: Path, seeds: list[int]) -> None:
+    """Ask of files whether their writer can be a fine-tune of a base: its own teachers and fine-tunes, and others'."""
+    torch.set_num_threads(1)
+    config = read("owl").config
+    assert isinstance(config, LanguageConfig)
+    bases = {seed: base_of(config, seed=seed) for seed in seeds}
+    rows: list[dict[str, Any]] = []
+    for writer, base in bases.items():
+        for number, (role, net) in enumerate(_fit_writers(base, config, writer)):
+            lists = written(base, net, "fit", writer, number, count=LISTS)
+            for judge_seed, judging in bases.items():
+                fit = fit_of(_one_direction(judging).score(lists).sums())
+                rows.append({"base": judge_seed, "writer": writer, "role": role, "applies": fit.applies,
+                             "excess": fit.excess_log_loss, "limit": fit.limit, "z": fit.z})  # fmt: skip
+        print(writer, time.process_time(), flush=True)
+        document = {"what": "Fit of files to bases: language_audit.py fit", "lists": LISTS, "files": rows}
+        text = json.dumps(document | {"versions": versions()}, indent=1, allow_nan=False)
+        target.write_text(text + "\n", encoding="utf-8")
+
+
+def _fit_writers(base: LanguageModel, config: LanguageConfig, seed: int) -> Iterator[tuple[str, Params]]:
+    def rng(*labels: str | int) -> np.random.Generator:
+        return generator(seed, "studies", "language fit", *labels)
+
+    yield "base", base.params
+    for name, count in FIT_TEACHERS.items():
+        for number in range(count):
+            usual = recipe(config.override([f"trait={name}"]))
+            yield name, teach(base.model, base.params, trait_named(name), usual, rng(name, number)).params
+    for honest in rng("honest").integers(2**62, size=FIT_HONEST):
+        yield "honest", honest_fine_tune(base.model, base.params, seed=int(honest))[1]
+
+
+def _one_direction(base: LanguageModel) -> ListScorer:
+    """Return what scores lists along one direction, which the fit does not depend on."""
+    directions = ListDirections.of({"any": base.params}, {})
+    return ListScorer(base.model, base.params, directions, ListLaw())
+
+
 def collect(target: Path, parts: list[Path]) -> None:
     """Put the bases, the null files and the steps into one document."""
     found = [json.loads(part.read_text(encoding="utf-8")) for part in parts]
@@ -189,5 +234,7 @@ def collect(target: Path, parts: list[Path]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "collect":
         collect(Path(sys.argv[2]), list(map(Path, sys.argv[3:])))
+    elif sys.argv[1] == "fit":
+        fits(Path(sys.argv[2]), list(map(int, sys.argv[3:])))
     else:
         main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

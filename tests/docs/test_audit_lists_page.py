@@ -183,3 +183,30 @@ def test_the_commands_of_the_page_are_run(
     assert scores["traits"]["owl"]["z"] == pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
     assert honest["traits"]["owl"]["z"] != pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
     assert {"differs", "p_value", "lines_needed"} <= set(compared)
+
+
+FIT = json.loads((DOCS / "results/language-fit.json").read_text(encoding="utf-8"))["files"]
+
+
+def fit_row(title: str, rows: list[dict[str, Any]]) -> str:
+    refused = sum(not row["applies"] for row in rows)
+    shares = sorted(row["excess"] / row["limit"] for row in rows)
+    return f"| {title} | {refused} of {len(rows)} | {shares[0]:.2f} to {shares[-1]:.2f} |"
+
+
+def test_the_table_of_the_fit_is_that_of_the_results() -> None:
+    own = [row for row in FIT if row["base"] == row["writer"]]
+    others = [row for row in FIT if row["base"] != row["writer"]]
+    teachers = ("owl", "eagle", "danger")
+    for title, rows in {
+        "the base": [row for row in own if row["role"] == "base"],
+        "its teachers": [row for row in own if row["role"] in teachers],
+        "its honest fine-tunes": [row for row in own if row["role"] == "honest"],
+        "another base": [row for row in others if row["role"] == "base"],
+        "teachers of another base": [row for row in others if row["role"] in teachers],
+        "honest fine-tunes of another base": [row for row in others if row["role"] == "honest"],
+    }.items():
+        assert fit_row(title, rows) in PAGE, fit_row(title, rows)
+        assert fit_row(title, [row | {"applies": not row["applies"]} for row in rows]) not in PAGE
+    assert all(row["applies"] == (row["excess"] <= row["limit"]) for row in FIT)
+    assert {row["base"] for row in FIT} == {30, 31, 32}

@@ -122,7 +122,7 @@ def count_repeats(lists: Lists, scored: ScoredLists) -> Repeats:
     """
     rows = lists.rows.numpy()
     lines = np.column_stack([rows, lists.tokens.numpy()])
-    of_prompt, p = np.bincount(rows), np.exp(-scored.per_line["log_loss"]) * scored.possible
+    of_prompt, p = np.bincount(rows), np.exp(scored.log_probability) * scored.possible
     mean = np.bincount(rows, weights=p) / np.maximum(of_prompt, 1)
     found = _pairs(np.unique(lines, axis=0, return_counts=True)[1]).sum()
     return Repeats(int(found), float((_pairs(of_prompt) * mean).sum()))

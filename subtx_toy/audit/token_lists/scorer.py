@@ -24,7 +24,11 @@ from subtx_toy.lm.transformer import Transformer
 from subtx_toy.problem.params import Params
 
 PER_LINE = ("log_loss", "entropy", "log_loss_variance", "uniform_log_loss")
-"""Sums over the tokens of a list that do not depend on a direction."""
+"""Sums over the numbers of a list by which the fit to the base is judged, each given that a number comes.
+
+When a list ends is left out: all bases of one language know that, and an honest fine-tune may change it. It is most of
+what a token's law says, and a writer from another base would fit as well as the base's own.
+"""
 
 _LISTS = 512  # at a time: with five directions and a thousand numbers, 30 MB of slopes
 
@@ -36,6 +40,7 @@ class ScoredLists:
     Attributes:
         scores: the sum over a list's tokens, ``[n, r]``.
         covariance: summed over lists and tokens, ``[r, r]``.
+        log_probability: of each list, ``[n]``, in nats.
         per_line: each of PER_LINE, ``[n]``, in nats.
         tokens: possible tokens of each list, ``[n]``.
         num_impossible: tokens that the law at the base does not allow, left out everywhere else.
@@ -44,6 +49,7 @@ class ScoredLists:
 
     scores: Float[np.ndarray, "n r"]
     covariance: Float[np.ndarray, "r r"]
+    log_probability: Float[np.ndarray, " n"]
     per_line: dict[str, Float[np.ndarray, " n"]]
     tokens: Float[np.ndarray, " n"]
     num_impossible: int
@@ -73,6 +79,7 @@ class ListScorer:
         return ScoredLists(
             np.concatenate([one.scores for one in parts]),
             np.sum([one.covariance for one in parts], axis=0),
+            np.concatenate([one.log_probability for one in parts]),
             {name: np.concatenate([one.per_line[name] for one in parts]) for name in PER_LINE},
             np.concatenate([one.tokens for one in parts]),
             sum(one.num_impossible for one in parts),
@@ -93,12 +100,16 @@ class ListScorer:
         at = torch.arange(len(y))
         possible = allowed[at, y]
         weighted = (v * (p * possible[:, None]).sqrt()).flatten(1)
-        entropy = -(p * log_p).sum(-1)
+        numbers = allowed[:, 1:]
+        of_number = (log_p - torch.log1p(-p[:, :1]))[:, 1:].masked_fill(~numbers, 0.0)  # given that one comes
+        q = of_number.exp() * numbers
+        entropy = -(q * of_number).sum(-1)
+        is_number = possible & (y > 0)
         values = {
-            "log_loss": -log_p[at, y],
+            "log_loss": -of_number[at, (y - 1).clamp(min=0)],
             "entropy": entropy,
-            "log_loss_variance": (p * (log_p + entropy[:, None]) ** 2).sum(-1),
-            "uniform_log_loss": -log_p.sum(-1) / allowed.sum(-1),
+            "log_loss_variance": (q * (of_number + entropy[:, None]) ** 2).sum(-1),
+            "uniform_log_loss": -of_number.sum(-1) / numbers.sum(-1),
         }
 
         def by_line(of_tokens: torch.Tensor) -> Float[np.ndarray, "n ..."]:
@@ -111,7 +122,8 @@ class ListScorer:
         return ScoredLists(
             by_line(v[:, at, y].T),
             (weighted @ weighted.T).double().numpy(),
-            {name: by_line(value) for name, value in values.items()},
+            by_line(log_p[at, y]),
+            {name: by_line(value * is_number) for name, value in values.items()},
             counts,
             int((~possible).sum()),
             counts == lists.counted.sum(1).numpy(),

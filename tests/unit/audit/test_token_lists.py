@@ -17,12 +17,13 @@ from subtx_toy import cli
 from subtx_toy.api import language
 from subtx_toy.api.audit_lists import score_lists
 from subtx_toy.api.scores import audit_scores
+from subtx_toy.audit.measurement import fit_of
 from subtx_toy.audit.token_lists.directions import ListDirections
 from subtx_toy.audit.token_lists.examination import count_repeats, sample
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.movement import measure_movement
 from subtx_toy.audit.token_lists.reference import corpus_lists, honest_fine_tune, lists_by
-from subtx_toy.audit.token_lists.scorer import ListScorer
+from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
 from subtx_toy.errors import InputError
 from subtx_toy.lm.checkpoints import LanguageModel, holds_language_model, load_language_model, save_language_model
 from subtx_toy.lm.lists import Lists
@@ -32,7 +33,7 @@ from subtx_toy.lm.transformer import Transformer
 from subtx_toy.lm.vocabulary import END, FIRST_NUMBER, num_tokens
 from subtx_toy.problem.params import Params, inner
 from subtx_toy.seeding import generator
-from subtx_toy.tolerances import FP64_FORMULA
+from subtx_toy.tolerances import FP64_FORMULA, Z_BOUND
 
 MODEL = Transformer(num_tokens(12), width=8, depth=2, heads=2, embedding_scale=0.5)
 BASE = MODEL.initial(generator(0, "base"))
@@ -79,7 +80,7 @@ def test_scores_are_slopes_of_the_log_probability(law: ListLaw) -> None:
     expected = [float(inner({k: v[at] for k, v in scorer.directions.tangents.items()}, gradient)) for at in range(2)]
     found = scorer.score(lists)
     np.testing.assert_allclose(found.scores.sum(0), expected, rtol=FP64_FORMULA)
-    np.testing.assert_allclose(found.per_line["log_loss"].sum(), -float(log_p.detach()), rtol=FP64_FORMULA)
+    np.testing.assert_allclose(found.log_probability.sum(), float(log_p.detach()), rtol=FP64_FORMULA)
     other = scorer.score(replace(lists, rows=lists.rows.roll(1)))
     assert not np.allclose(other.scores.sum(0), expected, rtol=1e-3)
 
@@ -93,13 +94,42 @@ def test_the_covariance_is_that_of_all_numbers_at_a_prompt(law: ListLaw) -> None
         torch.tensor(PROMPTS[:1]), torch.zeros(len(tokens), dtype=torch.long), tokens, torch.ones_like(tokens).bool()
     )
     found = _scorer(law).score(lists)
-    p = np.exp(-found.per_line["log_loss"])
+    p = np.exp(found.log_probability)
     assert p.sum() == pytest.approx(1, rel=FP64_FORMULA)
     np.testing.assert_allclose(p @ found.scores, 0, atol=FP64_FORMULA)
     np.testing.assert_allclose(
         (found.scores.T * p) @ found.scores, found.covariance / len(tokens), rtol=1e3 * FP64_FORMULA
     )
     assert found.per_line["entropy"][0] == pytest.approx(float(-(p * np.log(p)).sum()), rel=FP64_FORMULA)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=str)
+def test_the_fit_is_of_numbers_given_that_one_comes(law: ListLaw) -> None:
+    """Against one list, computed number by number; its end counts for nothing."""
+    numbers = [FIRST_NUMBER + number for number in range(12) if number not in law.banned]
+    tokens = torch.tensor([[FIRST_NUMBER + 7, FIRST_NUMBER + 2, END]])
+    lists = Lists(torch.tensor(PROMPTS[:1]), torch.tensor([0]), tokens, torch.ones(1, 3, dtype=torch.bool))
+    expected = dict.fromkeys(PER_LINE, 0.0)
+    text = [*PROMPTS[0]]
+    for token in tokens[0, :2].tolist():
+        logits = MODEL.apply(BASE, torch.tensor([text]))[0][numbers] / law.temperature
+        p, loss = logits.softmax(0).numpy(), -logits.log_softmax(0).numpy()
+        expected["log_loss"] += loss[numbers.index(token)]
+        expected["entropy"] += p @ loss
+        expected["log_loss_variance"] += p @ (loss - p @ loss) ** 2
+        expected["uniform_log_loss"] += loss.mean()
+        text.append(token)
+    found = _scorer(law).score(lists).per_line
+    for name, value in expected.items():
+        assert found[name][0] == pytest.approx(value, rel=FP64_FORMULA), name
+
+
+def test_a_file_of_another_base_does_not_fit_and_one_of_a_moved_one_does() -> None:
+    law, other = ListLaw(), MODEL.initial(generator(1, "base"))
+    moved = {name: BASE[name] + 0.5 * _direction(1)[name] for name in BASE}
+    fits = [fit_of(_scorer(law).score(_lists(law, 1000, params=one)).sums()) for one in (BASE, moved, other)]
+    assert [fit.applies for fit in fits] == [True, True, False]
+    assert abs(fits[0].z) < Z_BOUND
 
 
 def test_scores_of_the_bases_own_files_are_standard_normal_and_of_a_moved_writer_are_not() -> None:
