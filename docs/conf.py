@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -13,7 +14,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # for the notebooks
 
-from docs.pages.write import write_pages  # noqa: E402, from the folder above
+from docs.pages.layout import bind_numbers, mark_cells, mark_code, one_name_each  # noqa: E402, from the folder above
+from docs.pages.write import write_pages  # noqa: E402
 from subtx_toy import __version__  # noqa: E402
 from subtx_toy.report.explorer import explorer_page  # noqa: E402
 
@@ -55,17 +57,18 @@ html_show_copyright = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"
 
-_LONG = 60  # characters of a cell whose column needs room
+
+def _lay_out(_app: Sphinx, doctree: nodes.document) -> None:
+    mark_cells(doctree)
+    mark_code(doctree)
+    bind_numbers(doctree)
 
 
-def _mark_wide_tables(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give tables of many columns with long texts a class, which makes them scroll before their words are squeezed."""
-    for table in doctree.findall(nodes.table):
-        columns = len(list(table.findall(nodes.colspec)))
-        if columns >= 4 and any(len(entry.astext()) > _LONG for entry in table.findall(nodes.entry)):
-            table["classes"].append("wide")
+def _name_attributes(_app: Sphinx, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    one_name_each(lines)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("doctree-read", _mark_wide_tables)
+    app.connect("doctree-read", _lay_out)
+    app.connect("autodoc-process-docstring", _name_attributes, priority=600)  # after napoleon, which is at 500

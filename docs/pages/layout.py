@@ -1,0 +1,83 @@
+"""How a page's tables, numbers and code share a line: what is marked and bound before it is written as HTML."""
+
+from __future__ import annotations
+
+import re
+
+from docutils import nodes
+
+_ROOM = {"paragraph": 160, "sentence": 60, "phrase": 20}  # characters beyond which a cell is one, longest first
+WORD = 30
+"""Characters up to which a word of code stays whole."""
+_MANY = 4  # columns from which one squeezes another
+
+_SPACE = r"[ \n]"
+_UNIT = re.compile(rf"(?<=\d){_SPACE}(?=%)|(?<=[\d)]){_SPACE}(?=±[ \n]?[\d.])|(?<=[±<>≤≥≈]){_SPACE}(?=[\d.])")
+_INTERVAL = re.compile(rf"(?<=\[)([-−+]?[\d.]+),{_SPACE}(?=[-−+]?[\d.]+\])")
+_COUNT = re.compile(rf"(?<=\d){_SPACE}(of|to){_SPACE}(?=[-−+]?[\d.])")
+_AS_WRITTEN = (nodes.literal, nodes.literal_block, nodes.raw, nodes.doctest_block, nodes.comment)
+
+
+def mark_cells(doctree: nodes.document) -> None:
+    """Give long cells of tables with many columns a class, so that the table scrolls before their words are squeezed."""
+    for table in doctree.findall(nodes.table):
+        if len(list(table.findall(nodes.colspec))) < _MANY:
+            continue
+        for entry in table.findall(nodes.entry):
+            length = len(entry.astext())
+            entry["classes"] += [name for name, least in _ROOM.items() if length > least][:1]
+
+
+def mark_code(doctree: nodes.document) -> None:
+    """Give code in a line a class if its words are short, so that `--run-slow` does not end a line with two dashes."""
+    for literal in doctree.findall(nodes.literal):
+        if all(len(word) <= WORD for word in literal.astext().split()):
+            literal["classes"].append("whole")
+
+
+def bound(text: str, *, table: bool = False) -> str:
+    r"""Return a text in which a number keeps its unit, its sign of comparison, its error and its interval.
+
+    >>> bound("5 % and .1 ± .02 in [0.1, 0.2]")
+    '5\xa0% and .1\xa0±\xa0.02 in [0.1,\xa00.2]'
+    >>> bound("9 of 10", table=True)
+    '9\xa0of\xa010'
+    """
+    text = _INTERVAL.sub("\\1,\N{NO-BREAK SPACE}", _UNIT.sub("\N{NO-BREAK SPACE}", text))
+    return _COUNT.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text) if table else text
+
+
+def bind_numbers(doctree: nodes.document) -> None:
+    """Bind the numbers of all texts but code; in cells also ``9 of 10`` and ``0.1 to 0.2``."""
+    for text in list(doctree.findall(nodes.Text)):
+        parent = text.parent
+        if parent is None or isinstance(parent, _AS_WRITTEN):
+            continue
+        entry = parent.parent is not None and isinstance(parent.parent, nodes.entry)
+        new = bound(str(text), table=entry)
+        if new != text:
+            parent.replace(text, nodes.Text(new))
+
+
+def one_name_each(lines: list[str]) -> None:
+    """Describe every attribute of a field such as ``:ivar a, b: sizes`` by itself: Sphinx takes ``a,`` for a type.
+
+    >>> lines = [":ivar a, b: sizes,", "    in units", ":ivar c: other"]
+    >>> one_name_each(lines)
+    >>> lines
+    [':ivar a: sizes,', '    in units', ':ivar b: sizes,', '    in units', ':ivar c: other']
+    """
+    found: list[str] = []
+    place = 0
+    while place < len(lines):
+        end = place + 1
+        field = re.match(r":ivar ([\w\\]+(?:, [\w\\]+)+):(.*)", lines[place])
+        while field and end < len(lines) and lines[end].startswith(" "):
+            end += 1
+        names = field[1].split(", ") if field else []
+        for name in names:
+            found += [f":ivar {name}:{field[2] if field else ''}", *lines[place + 1 : end]]
+        if not names:
+            found.append(lines[place])
+        place = end
+    lines[:] = found

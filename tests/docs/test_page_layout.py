@@ -1,0 +1,81 @@
+"""What a browser needs to lay a page out: numbers that keep together, cells with room, lines that begin no list."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from docutils.utils import new_document
+
+from docs.pages import layout
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "tutorials").glob("*.md"), ROOT / "README.md"])
+TORN = re.compile(r"^[ \t]*\+ ", re.MULTILINE)
+"""A formula whose second line begins with its plus sign, which Markdown takes for a list."""
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def _table(*cells: str) -> nodes.document:
+    row = nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in cells))
+    group = nodes.tgroup("", *(nodes.colspec() for _ in cells), nodes.tbody("", row))
+    found = new_document("page")
+    found += nodes.table("", group)
+    return found
+
+
+def test_the_examples_of_the_layout_hold() -> None:
+    assert doctest.testmod(layout).failed == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["1.97 ± 0.09", "5.6 %", ".10 ± .03", "at [0.431, 0.642]", "[-.14, 0.2]", "0.97 ±\n0.1", "V ≥ 0"]
+)
+def test_a_number_keeps_its_unit_error_and_interval(text: str) -> None:
+    assert not re.search(r"[ \n](?=[±%])|[±≥] |, ", layout.bound(text))
+
+
+@pytest.mark.parametrize("text", ["from 0.57 to 1.03", "3, 4", "a ± b", "[docs, 2]", "C23, C24"])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert layout.bound(text) == text
+
+
+def test_numbers_are_bound_in_paragraphs_and_cells_and_not_in_code() -> None:
+    page = _table("9 of 10", "a", "b", "c")
+    page += nodes.paragraph("", "9 of 10 is 90 %")
+    page += nodes.literal_block("", "90 %")
+    layout.bind_numbers(page)
+    assert page.astext().split("\n\n")[-2:] == [f"9 of 10 is 90{SPACE}%", "90 %"]
+    assert page[0].astext().strip().startswith(f"9{SPACE}of{SPACE}10")
+
+
+def test_long_cells_of_many_columns_get_room() -> None:
+    page, narrow = _table("w " * 90, "w " * 40, "w " * 15, "1"), _table("w " * 40, "1")
+    for one in (page, narrow):
+        layout.mark_cells(one)
+    assert [one["classes"] for one in page.findall(nodes.entry)] == [["paragraph"], ["sentence"], ["phrase"], []]
+    assert [one["classes"] for one in narrow.findall(nodes.entry)] == [[], []]
+
+
+def test_code_of_short_words_stays_whole() -> None:
+    page = new_document("page")
+    page += nodes.paragraph("", "", nodes.literal("", "audit FILE --stream"), nodes.literal("", "x/" * 20))
+    layout.mark_code(page)
+    assert [one["classes"] for one in page.findall(nodes.literal)] == [["whole"], []]
+
+
+def test_the_style_sheet_has_every_mark() -> None:
+    sheet = (ROOT / "docs" / "static" / "site.css").read_text(encoding="utf-8")
+    assert all(f".{mark} " in sheet for mark in ("paragraph", "sentence", "phrase", "whole"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda one: one.name)
+def test_no_formula_is_torn_into_a_list(page: Path) -> None:
+    assert TORN.findall(re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)) == []
+
+
+def test_a_torn_formula_is_found() -> None:
+    assert TORN.search("moves by ε dT\n+ O(ε²), later")
