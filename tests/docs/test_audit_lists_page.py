@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from subtx_toy import cli
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.stats import estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +33,7 @@ SMALL = {
 def test_the_document_has_three_bases_five_steps_and_one_recipe() -> None:
     assert [base["base"] for base in RESULTS["bases"]] == [30, 31, 32]
     assert [step["seed"] for step in STEPS] == [30, 31, 32, 33, 34]
-    assert len({json.dumps(one["config"], sort_keys=True) for one in RESULTS["bases"] + RESULTS["null"]}) == 1
+    assert len({repr(LanguageConfig.parse(one["config"])) for one in RESULTS["bases"] + RESULTS["null"]}) == 1
 
 
 def interval(count: int, total: int) -> str:
@@ -84,7 +85,7 @@ def test_the_misses_and_the_false_alarm_are_told() -> None:
 
 
 def test_the_table_of_null_files_is_that_of_the_results() -> None:
-    (null,) = RESULTS["null"]
+    null, *_others = RESULTS["null"]
     assert (null["base"], null["files"], null["lists"]) == (30, 500, 150)
     titles = {
         "numbers only": "only numbers could be drawn",
@@ -111,6 +112,28 @@ def test_the_table_of_null_files_is_that_of_the_results() -> None:
     assert least == ("banned numbers dropped too", "owl, plain")
     assert f"the smallest p is {tests[least]['ks_p_value']:.2f}" in WORDS
     assert f"together is {tests[least]['z_of_all_files']:.1f}" in WORDS
+
+
+def test_the_table_of_two_more_bases_is_that_of_the_results() -> None:
+    first, *others = RESULTS["null"]
+    assert [(one["base"], one["files"]) for one in others] == [(31, 150), (32, 150)]
+    laws = ("numbers only", "words drawn again", "banned numbers dropped too")
+    for one in others:
+        for trait in ("owl", "eagle"):
+            tests = [one[law]["tests"][f"{trait}, efficient"] for law in laws]
+            cells = [f"{100 * test['share']:.1f} %" for test in tests]
+            assert f"| {one['base']} | {trait} | {' | '.join(cells)} |" in PAGE
+            assert all(test["ci95"][0] <= 0.05 <= test["ci95"][1] for test in tests)
+    found = {
+        (one["base"], law, name): test["ks_p_value"]
+        for one in others for law in laws for name, test in one[law]["tests"].items()
+    }  # fmt: skip
+    least = min(found, key=lambda key: found[key])
+    assert len(found) == 24
+    assert least == (32, "words drawn again", "eagle, efficient")
+    assert f"is {found[least]:.3f}. It is of eagles on base 32" in WORDS
+    assert round(1 / (1 - (1 - found[least]) ** 36)) == 8
+    assert found[least] < min(test["ks_p_value"] for law in laws for test in first[law]["tests"].values())
 
 
 def test_the_tables_of_the_step_are_those_of_the_results() -> None:
