@@ -45,6 +45,9 @@ WORKERS = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 SEED = click.option("--seed", type=SEED_NUMBER, default=0, show_default=True, help="Seed of all draws.")
 SEEDS = click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: the experiment's own]")
+STORED_SEEDS = click.option(
+    "--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: all that are stored]"
+)
 TRAIT = click.option(
     "--trait",
     default="relabel:4:9",
@@ -64,13 +67,15 @@ def options(*added: Callable[[CommandT], CommandT]) -> Callable[[CommandT], Comm
     return decorate
 
 
-plan_options = options(
-    SEEDS,
+drawing_options = options(
     click.option(
         "--sample", type=click.IntRange(1, MAX_CONFIGS), metavar="N", help="Draws of the axes drawn at random."
     ),
     click.option("--sample-seed", type=SEED_NUMBER, metavar="S", help="Seed of these draws. [default: 0]"),
 )
+"""The options of axes that are drawn at random."""
+
+plan_options = options(SEEDS, drawing_options)
 """The options of a plan that its words do not hold."""
 
 data_options = options(

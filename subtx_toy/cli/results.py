@@ -19,7 +19,9 @@ from subtx_toy.files.terminal_text import one_line
 def results() -> None:
     """List, summarise, compare, draw and export what is stored, and keep it tidy.
 
-    Example: subtx-toy results summary tiny width=16,32
+    To filter, give --where a condition; to sort, give `results summary` --sort.
+
+    Example: subtx-toy results summary tiny --where "width > 16" --sort -mean
     """
 
 

@@ -9,13 +9,15 @@ import rich_click as click
 
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
-from subtx_toy.cli.options import STORE, options, plan_options
+from subtx_toy.cli.options import STORE, STORED_SEEDS, drawing_options, options
 
 if TYPE_CHECKING:
     from subtx_toy.results.rows import Selection
     from subtx_toy.store import Store
 
-WHERE = click.option("--where", metavar="CONDITION", help="Such as \"width > 64 and dataset == 'mnist'\".")
+WHERE = click.option(
+    "--where", metavar="CONDITION", help="Only these trials, such as \"width > 64 and dataset == 'mnist'\"."
+)
 METRICS = click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A final metric; may be repeated.")
 
 trial_words = options(
@@ -25,7 +27,8 @@ trial_words = options(
 """The arguments of `sweep`, of which none is needed."""
 
 selecting = options(
-    plan_options,
+    STORED_SEEDS,
+    drawing_options,
     WHERE,
     STORE,
     click.option("--all-versions", is_flag=True, help="Also results of other versions, in cells of their own."),
