@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -86,8 +85,9 @@ def _oldest_first(selection: Selection) -> list[Result]:
 def _places(selection: Selection, groups: Sequence[_Group]) -> list[dict[str, object]]:
     """Return what tells each group from the others."""
     configs = {number: selection.settings[number] for number, _, _ in groups}
-    names = dict.fromkeys(name for kind in dict.fromkeys(map(type, configs.values())) for name in kind.model_fields)
-    swept = [name for name in names if len(set(map(operator.attrgetter(name), configs.values()))) > 1]
+    kinds = dict.fromkeys(type(config) for config in configs.values())
+    names = dict.fromkeys(name for kind in kinds for name in kind.model_fields)
+    swept = [name for name in names if len({getattr(config, name, None) for config in configs.values()}) > 1]
     several_versions = len({version for _, version, _ in groups}) > 1
     several_data = len({(number, version) for number, version, _ in groups}) < len(groups)
     places: list[dict[str, object]] = []

@@ -92,6 +92,20 @@ def test_the_page_on_the_store_is_of_this_schema() -> None:
     assert f"schema {STORE_SCHEMA}" in (DOCS / "store.md").read_text(encoding="utf-8")
 
 
+def test_the_table_of_how_a_store_grows_is_that_of_its_document() -> None:
+    page = (DOCS / "store.md").read_text(encoding="utf-8")
+    rows = json.loads((DOCS / "results" / "store.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["trials"] for row in rows] == [10**3, 10**4, 10**5, 10**6]
+    for exponent, row in zip((3, 4, 5, 6), rows, strict=True):
+        assert row["repeats"] >= 3
+        cells = [f"10^{exponent}", f"{row['mib']:,.0f}"]
+        for name in ("resume", "summary", "find"):
+            seconds = row[f"{name}_seconds"]["median"]
+            cells.append(f"{seconds:.{3 if seconds < 0.1 else 2 if seconds < 1 else 1}f}")
+        cells += [f"{row['doctor_seconds']:.2f}", f"{row['written_per_second']:,.0f}"]
+        assert f"| {' | '.join(cells)} |" in page
+
+
 def test_links_between_the_pages_lead_somewhere() -> None:
     for page in ("sweeps.md", "second-day.md", "clusters.md", "store.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / page).read_text(encoding="utf-8")):
