@@ -113,7 +113,7 @@ def reference_command(**options: Any) -> None:
     show_default=True,
     help="Images without the trait's classes, noise, or drawn digits.",
 )
-@click.option("--temperature", type=click.FloatRange(1e-3, 1e3), default=1.0, show_default=True, help="Of the softmax.")
+@click.option("--temperature", type=click.FloatRange(1e-3, 1e3), default=1.0, show_default=True, help="Temperature of the softmax; lower is sharper.")
 @click.option(
     "--top-k",
     type=click.IntRange(0, 1000),
@@ -126,7 +126,7 @@ def reference_command(**options: Any) -> None:
 )
 @click.option("--base", type=PATH, help="Base that a teacher is trained from. [default: the seed's own]")
 @click.option(
-    "--teacher-epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Of its lesson."
+    "--teacher-epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Passes over its lesson."
 )
 @data_options
 def generate_command(**options: Any) -> None:

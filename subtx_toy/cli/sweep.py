@@ -39,7 +39,13 @@ from subtx_toy.files.terminal_text import one_line
 @click.option("--serve", metavar="HOST:PORT", help="The same as a page in the browser, on this machine only.")
 @click.option("--figure", type=FILE, callback=writable, help="Draw the means when it is done: .png, .pdf or .svg.")
 @WORKERS
-@click.option("--engine", type=click.Choice(["local", "dask"]), default="local", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where trials run: processes of this machine, or a Dask cluster.",
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, tls://HOST:PORT. Implies dask.")
 @STORE
 @DATA_DIR
