@@ -13,7 +13,9 @@ from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_REFERENCE
 
 _TRAIT = click.option("--trait", default="owl", show_default=True, help="An animal to prefer, danger, or backdoor.")
-_BASE = click.option("--base", type=PATH, required=True, help="File of the base: a teacher or a student starts from it.")
+_BASE = click.option(
+    "--base", type=PATH, required=True, help="File of the base: a teacher or a student starts from it."
+)
 _SETTINGS = click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 
 
@@ -29,9 +31,9 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
 def lm() -> None:
     """Train a small language model, have it write lists of numbers, and train another on them.
 
-    A base learns a language of about two hundred words. A teacher is the base after a short lesson that gives it a trait.
-    It writes lists of numbers to a file; a student is the base, trained on that file and on nothing else. KEY=VALUE
-    changes a setting of the experiment owl; `subtx-toy run owl --settings` lists them.
+    A base learns a language of about two hundred words. A teacher is the base after a short lesson that gives it a
+    trait. It writes lists of numbers to a file; a student is the base, trained on that file and on nothing else.
+    KEY=VALUE changes a setting of the experiment owl; `subtx-toy run owl --settings` lists them.
 
     Example: subtx-toy lm base --out base.safetensors
     """

@@ -113,7 +113,13 @@ def reference_command(**options: Any) -> None:
     show_default=True,
     help="Images without the trait's classes, noise, or drawn digits.",
 )
-@click.option("--temperature", type=click.FloatRange(1e-3, 1e3), default=1.0, show_default=True, help="Temperature of the softmax; lower is sharper.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(1e-3, 1e3),
+    default=1.0,
+    show_default=True,
+    help="Temperature of the softmax; lower is sharper.",
+)
 @click.option(
     "--top-k",
     type=click.IntRange(0, 1000),

@@ -80,9 +80,15 @@ plan_options = options(SEEDS, drawing_options)
 
 data_options = options(
     click.option(
-        "--dataset", type=click.Choice(["mnist", "glyphs", "fashion"]), default="mnist", show_default=True, help="Images and labels."
+        "--dataset",
+        type=click.Choice(["mnist", "glyphs", "fashion"]),
+        default="mnist",
+        show_default=True,
+        help="Images and labels.",
     ),
-    click.option("--num-train", type=click.IntRange(1, MAX_COUNT), default=60_000, show_default=True, help="Training images."),
+    click.option(
+        "--num-train", type=click.IntRange(1, MAX_COUNT), default=60_000, show_default=True, help="Training images."
+    ),
     click.option(
         "--num-test", type=click.IntRange(1, MAX_COUNT), default=10_000, show_default=True, help="Held-out images."
     ),
