@@ -6,23 +6,18 @@ import re
 
 from docutils import nodes
 
+from subtx_toy.report.spacing import bound
+
 _ROOM = {"paragraph": 160, "sentence": 60, "phrase": 20}  # characters beyond which a cell is one, longest first
 WORD = 30
 """Characters up to which a word of code stays whole."""
-_MANY = 4  # columns from which one squeezes another
 
-_SPACE = r"[ \n]"
-_UNIT = re.compile(rf"(?<=\d){_SPACE}(?=%)|(?<=[\d)]){_SPACE}(?=±[ \n]?[\d.])|(?<=[±<>≤≥≈]){_SPACE}(?=[\d.])")
-_INTERVAL = re.compile(rf"(?<=\[)([-−+]?[\d.]+),{_SPACE}(?=[-−+]?[\d.]+\])")
-_COUNT = re.compile(rf"(?<=\d){_SPACE}(of|to){_SPACE}(?=[-−+]?[\d.])")
 _AS_WRITTEN = (nodes.literal, nodes.literal_block, nodes.raw, nodes.doctest_block, nodes.comment)
 
 
 def mark_cells(doctree: nodes.document) -> None:
-    """Give long cells of tables with many columns a class, so that the table scrolls before their words are squeezed."""
+    """Give long cells of tables a class, so that a table scrolls before their words are squeezed."""
     for table in doctree.findall(nodes.table):
-        if len(list(table.findall(nodes.colspec))) < _MANY:
-            continue
         for entry in table.findall(nodes.entry):
             length = len(entry.astext())
             entry["classes"] += [name for name, least in _ROOM.items() if length > least][:1]
@@ -33,18 +28,6 @@ def mark_code(doctree: nodes.document) -> None:
     for literal in doctree.findall(nodes.literal):
         if all(len(word) <= WORD for word in literal.astext().split()):
             literal["classes"].append("whole")
-
-
-def bound(text: str, *, table: bool = False) -> str:
-    r"""Return a text in which a number keeps its unit, its sign of comparison, its error and its interval.
-
-    >>> bound("5 % and .1 ± .02 in [0.1, 0.2]")
-    '5\xa0% and .1\xa0±\xa0.02 in [0.1,\xa00.2]'
-    >>> bound("9 of 10", table=True)
-    '9\xa0of\xa010'
-    """
-    text = _INTERVAL.sub("\\1,\N{NO-BREAK SPACE}", _UNIT.sub("\N{NO-BREAK SPACE}", text))
-    return _COUNT.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text) if table else text
 
 
 def bind_numbers(doctree: nodes.document) -> None:

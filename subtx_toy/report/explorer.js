@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
+  const GAP = "\u00a0"; // a space at which no line ends
   const $ = (id) => document.getElementById(id);
   const ARMS = {
     reference: ["untrained", "#8a8f96"], teacher: ["teacher", null], student_aux: ["student, same start", "#d55e00"],
@@ -89,8 +90,13 @@
       pen.beginPath(); pen.arc(...tip, faint ? 3 : 6, 0, 7); pen.fill();
       if (!faint) {
         const words = name === "teacher" ? "teacher" : name === "student_aux" ? "same start" : "other start";
-        pen.textAlign = tip[0] > width - 110 ? "right" : "left";
-        pen.fillText(words, tip[0] + (pen.textAlign === "right" ? -10 : 10), tip[1] + (name === "teacher" ? -10 : 4));
+        pen.fillStyle = css("--ink"); // small words need more contrast than a dot
+        if (name === "teacher") { // above its dot, and not on its path, which comes from the left
+          pen.textAlign = "right"; pen.fillText(words, Math.min(tip[0] + 42, width - 4), tip[1] - 12);
+        } else {
+          pen.textAlign = tip[0] > width - 110 ? "right" : "left";
+          pen.fillText(words, tip[0] + (pen.textAlign === "right" ? -10 : 10), tip[1] + 4);
+        }
       }
       pen.globalAlpha = 1;
     }
@@ -209,11 +215,11 @@
     const one = sweep.points[+$("point").value], values = {}, notes = {};
     for (const [arm, [mean, low, high, n]] of Object.entries(one.arms)) {
       values[arm] = mean;
-      notes[arm] = low === null ? `n = ${n}` : `95 % interval ${share(low)} to ${share(high)}, n = ${n}`;
+      notes[arm] = low === null ? `n${GAP}=${GAP}${n}` : `95${GAP}% interval ${share(low)} to ${share(high)}, n${GAP}=${GAP}${n}`;
     }
     showPoint(values, notes);
     $("point-name").textContent = `${+$("point").value + 1}: ${one.name}`;
-    const said = Object.entries(one.published).map(([arm, [mean, half]]) => `${ARMS[arm][0]} ${share(mean)} ± ${share(half)}`);
+    const said = Object.entries(one.published).map(([arm, [mean, half]]) => `${ARMS[arm][0]} ${share(mean)}${GAP}±${GAP}${share(half)}`);
     const ours = Object.keys(one.arms).filter((arm) => one.published[arm]).map((arm) => `${ARMS[arm][0]} ${notes[arm]}`);
     $("point-note").textContent = `${ours.length ? `Ours: ${ours.join("; ")}. ` : ""}${said.length ? `Published: ${said.join("; ")}. ` : ""}${sweep.source ? `Source: ${sweep.source}.` : ""}`;
     if (sweepPlot) sweepPlot.redraw(false);  // the scales stay

@@ -14,6 +14,7 @@ from PIL import Image
 
 from subtx_toy import __version__
 from subtx_toy.errors import InputError
+from subtx_toy.report.spacing import bound
 
 CITATION = (
     "Cloud, Le, Chua, Betley, Sztyber-Betley, Hilton, Marks, Evans (2025), Subliminal Learning: Language models "
@@ -32,6 +33,7 @@ _PAGES = jinja2.Environment(
     autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FunctionLoader(_load), trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
+_PAGES.filters["bound"] = bound  # for sentences: a command to copy keeps its spaces
 
 
 def render(template: str, **values: Any) -> str:

@@ -64,6 +64,9 @@ def test_a_chance_that_rounds_to_zero_is_not_called_zero() -> None:
     found = document(carries=True, moved=True)
     found["traits"][TRAIT]["p_value_holm"] = 0.0
     assert "the chance of such a score from the base is below 1e-300" in plain_words(found).reasons[1]
+    page = audit_page(found, name="f.jsonl", level=0.01, pictures={})
+    assert '<td class="n">&lt; 1e-300</td>' in page
+    assert "&lt; 1e-300" not in audit_page(document(carries=True, moved=True), name="f.jsonl", level=0.01, pictures={})
 
 
 def test_what_does_not_apply_is_no_acquittal() -> None:
