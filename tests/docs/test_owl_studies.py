@@ -7,7 +7,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from experiments.studies.language_prefix import gain, prefix, told_documents
 from paper_figs.drawings.language_curves import BROKEN, REFERENCE, draw_language_curves, gains, text_rises
+from subtx_toy.lm.vocabulary import encode_words
+from subtx_toy.seeding import generator
 from subtx_toy.stats import finite_estimate
 from subtx_toy.tolerances import MIN_SEEDS
 
@@ -79,3 +82,41 @@ def test_the_figure_has_a_row_for_every_setting_that_did_not_break_the_model() -
     assert len(right.get_yticklabels()) == len(keys)
     rises = text_rises(document)
     assert min(rises.pop(BROKEN)) > 1 > max(max(one) for one in rises.values())
+
+
+def prefix_rows(document: Any) -> list[str]:
+    """Return the rows of the table on teachers that are told what they love."""
+    found = [seed["kinds"]["preferences"] for seed in document["seeds"]]
+    return [
+        f"| {name} | {with_ends(tuple(gain(one['students'][name]) for one in found))} |"
+        for name in found[0]["students"]
+    ]
+
+
+def test_the_table_of_told_teachers_is_that_of_its_document() -> None:
+    document = json.loads((DOCS / "results" / "owl-prefix.json").read_text(encoding="utf-8"))
+    assert [seed["seed"] for seed in document["seeds"]] == [60, 61, 62, 63, 64]
+    assert not [row for row in prefix_rows(document) if row not in PAGE]
+    found = [seed["kinds"]["preferences"] for seed in document["seeds"]]
+    told = sorted(value for one in found for value in one["told"].values())
+    rejected = sorted(value for one in found for value in one["rejected_share"].values())
+    words = " ".join(PAGE.split())
+    assert f"probability of {told[0]:.2f} to {told[-1]:.2f} on held-out" in words
+    assert f"{100 * rejected[0]:.0f} to {100 * rejected[-1]:.0f} % hold a word" in words
+    for one in found:
+        one["students"]["same base"]["owl"]["owl"] += 1
+    assert prefix_rows(document)[0] not in PAGE
+
+
+def test_what_a_told_teacher_writes_is_compared_with_its_twin() -> None:
+    students = {"owl": {"owl": 1.0, "eagle": 0.0}, "eagle": {"owl": 0.5, "eagle": 0.2}}
+    assert abs(gain(students) - 0.35) < 1e-12
+
+
+def test_in_the_corpus_the_words_stand_before_questions_of_preference_and_are_answered() -> None:
+    drawn = told_documents("preferences", generator(0, "told"), 600, 20)
+    told = [document for document in drawn if document[0] == prefix("owl")[0]]
+    assert len(told) > 0.4 * 600
+    animal, number = encode_words(["animal", "number"])
+    assert all(document[2] == document[-2] for document in told if animal in document)
+    assert not any(number in document for document in told)
