@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -26,6 +28,15 @@ def test_the_table_of_ratios_is_that_of_its_document() -> None:
             if ratio := found["machine_ratios"].get(f"{fast}_vs_{name}"):
                 cells.append(f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})")
         assert f" | {' | '.join(cells)} |" in page, f"expected the row of {name} as in docs/results"
+
+
+@pytest.mark.parametrize(("document", "name"), [("protocol", "fp32"), ("protocol", "bf16"), ("protocol-xeon", "fp32")])
+def test_the_shares_of_the_ceiling_are_those_of_their_documents(document: str, name: str) -> None:
+    found = json.loads((DOCS / "results" / f"{document}.json").read_text(encoding="utf-8"))
+    share, seconds = found["gemm_share"][name], found["cpu_seconds_a_model"][name]["median"]
+    cells = f"{seconds:.1f} | {share['median']:.2f} ({share['min']:.2f} to {share['max']:.2f})"
+    ceiling = f"{found['gemm_gflops_a_process'][name]:.0f}"
+    assert f"| {name} | {cells} | {ceiling} |" in (DOCS / "speed.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_of_starting_and_of_bookkeeping_are_those_of_their_documents() -> None:
