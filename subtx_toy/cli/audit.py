@@ -79,7 +79,7 @@ def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool
     base. Exit codes: 0 whatever is found; 1 with --fail-on if it is (moved includes carries), or a failed selftest;
     3 if the test does not apply.
 
-    Example: subtx-toy audit tainted.jsonl --base base.safetensors --trait relabel:4:9 --trait backdoor
+    Example: subtx-toy audit tainted.jsonl --base base.safetensors --trait relabel:4:9 --trait backdoor:0
     """
     fail_on, html = options.pop("fail_on"), options.pop("html")
     if scores is None and str(file) == SELFTEST:

@@ -81,7 +81,7 @@ class RunConfig(Settings):
         description="distillation inputs: U(-1, 1) or N(0, 1) pixels, the training images, or these with every image's "
         "pixels in an order of its own (shuffled) or all in the same one (permuted)",
     )
-    num_inputs: Count = Field(60_000, description="distillation inputs an epoch")
+    num_inputs: Count = Field(60_000, description="distillation inputs per epoch")
     input_pool: Literal["fixed", "fresh"] = Field("fixed", description="one pool for all epochs, or new noise each")
     added_noise: NonNegative = Field(0.0, description="a, where U(-a, a) is added to every pixel of images")
     noise_blur: NonNegative = Field(0.0, description="sd in pixels of a Gaussian blur of the noise; 0 is none")
