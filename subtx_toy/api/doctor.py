@@ -57,7 +57,8 @@ def examine(store: Path) -> Iterator[Diagnosis]:
 def _threads() -> Diagnosis:
     import torch
 
-    threads = f"torch takes {torch.get_num_threads()} threads here, 1 in a worker"
+    num = torch.get_num_threads()
+    threads = f"torch takes {num} {'thread' if num == 1 else 'threads'} here, 1 in a worker"
     return Diagnosis("processors", "fine", f"{processors()} usable; {threads}")
 
 

@@ -145,7 +145,7 @@ class Display(AbstractContextManager["Display"]):
         if unit == _WITHIN or not is_news:
             return
         if done == 0 and total:
-            self.report(f"{task}: {total} {unit}")
+            self.report(f"{task}: {_amount(total, total, unit)}")
         elif done == total:
             self.report(f"{task}: {_amount(done, total, unit)}")
 
@@ -190,13 +190,13 @@ def _left_column(display: Display) -> ProgressColumn:
 def _amount(done: int, total: int | None, unit: str) -> str:
     """Write an amount for people.
 
-    >>> _amount(1_500_000, 20_300_000, "bytes"), _amount(500, None, "images")
-    ('1.5 of 20.3 MB', '500 images')
+    >>> _amount(1_500_000, 20_300_000, "bytes"), _amount(500, None, "images"), _amount(0, 1, "problems")
+    ('1.5 of 20.3 MB', '500 images', '0 of 1 problem')
     """
     numbers = [done] if total is None or done == total else [done, total]
     if unit == "bytes":
         return " of ".join(f"{number / 1e6:.1f}" for number in numbers) + " MB"
-    return " of ".join(map(str, numbers)) + f" {unit}"
+    return " of ".join(map(str, numbers)) + f" {unit.removesuffix('s') if numbers[-1] == 1 else unit}"
 
 
 @contextmanager

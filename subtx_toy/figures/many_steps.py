@@ -25,16 +25,16 @@ def draw_many_steps(summary: ManyStepsSummary) -> Figure:
     if summary.base.teacher == "top_mode":
         return _thresholds(summary)
     with mpl.rc_context(style.paper(aspect=0.45)):
-        width, height = mpl.rcParams["figure.figsize"]
-        figure = Picture(figsize=(1.6 * width, 1.6 * height), layout="constrained")
-        panels = figure.subplots(1, len(_CURVES))
+        width, _ = mpl.rcParams["figure.figsize"]
+        figure = Picture(figsize=(width, 1.25 * width), layout="constrained")
+        panels = figure.subplots(len(_CURVES), 1, sharex=True)
         for axes, (name, label) in zip(panels, _CURVES.items(), strict=True):
             for place, student in enumerate(summary.students):
                 _curve(axes, student, name, colour=f"C{place % 10}")
             axes.axhline(0, color="0.75", linewidth=0.8, linestyle=":", zorder=0)
             axes.set_xscale("log")
-            axes.set_xlabel("step")
             axes.set_ylabel(label)
+        panels[-1].set_xlabel("step")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="small")
         seeds = sorted({one.num_seeds for one in summary.students})
@@ -60,17 +60,18 @@ def _thresholds(summary: ManyStepsSummary) -> Figure:
     for one in summary.students:
         groups.setdefault((one.config.optimizer, one.config.momentum), []).append(one)
     with mpl.rc_context(style.paper(aspect=0.45)):
-        width, height = mpl.rcParams["figure.figsize"]
-        figure = Picture(figsize=(1.6 * width, 1.6 * height), layout="constrained")
+        width, _ = mpl.rcParams["figure.figsize"]
+        figure = Picture(figsize=(width, 0.55 * width), layout="constrained")
         panels = figure.subplots(1, len(groups), squeeze=False)[0]
         for axes, ((rule, beta), students) in zip(panels, groups.items(), strict=True):
             limit = first_crossing(beta)[0] if rule == "heavy_ball" else nesterov_crossing(beta)
             errors = partial(heavy_ball if rule == "heavy_ball" else nesterov, beta=beta)
             _panel(axes, students, limit, errors)
             axes.set_title(students[0].name, fontsize="medium")
+            axes.tick_params(labelsize="small")
         panels[0].set_ylabel("lowest fraction transferred\nover the steps")
         figure.supxlabel(
-            "step size times the largest eigenvalue of G; line: the error polynomial, dots: seeds, dashed: threshold",
+            "step size times the largest eigenvalue of G\nline: the error polynomial, dots: seeds, dashed: threshold",
             fontsize="small",
         )
     return figure
