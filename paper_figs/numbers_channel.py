@@ -26,7 +26,7 @@ def _bases(draw: Callable[[Sequence[Any]], Figure]) -> Callable[..., Figure]:
     return lambda *documents: draw(documents)
 
 
-CALIBRATIONS = ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
+CALIBRATIONS = tuple(f"audit-calibration-base-{seed}" for seed in range(10, 15))
 DRAWN: dict[str, tuple[tuple[str, ...], Callable[..., Figure]]] = {
     "numbers": (("numbers-mnist",), draw_numbers),
     "numbers-dose": (("numbers-dose",), draw_dose),

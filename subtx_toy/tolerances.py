@@ -192,3 +192,7 @@ covariance that was summed in single precision; one line more or less is 2e-3 of
 FP32_LOG_RATIO = 2e-5
 """Logarithms of a ratio of two probabilities, by nets whose first layers were computed apart and joined: logits of size
 10 or less, rounded some hundred times by 6e-8 of that."""
+
+DIRECTIONAL_SLOPE = 1e-2
+"""Relative, a central difference of a mean log-probability at 1e-2 along a unit direction against its float32
+gradient: third derivatives leave some 1e-4 of the slope, and layers of a trained net a few times that."""

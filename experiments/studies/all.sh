@@ -1,8 +1,8 @@
 #!/bin/sh
-# All studies into docs/results. Arguments: processes for the calibration (2), width of the net (256).
+# All studies into docs/results. Arguments: processes for the calibration (1), width of the net (256).
 set -eu
 cd "$(dirname "$0")/../.."
-processes=${1:-2} width=${2:-256} python=${PYTHON:-.venv/bin/python} results=docs/results
+processes=${1:-1} width=${2:-256} python=${PYTHON:-.venv/bin/python} results=docs/results
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH="$PWD"
 shards=$(mktemp -d)
 trap 'rm -rf "$shards"' EXIT
@@ -10,7 +10,7 @@ trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_stream.py "$results/audit-stream.json"
 "$python" experiments/studies/attribution.py "$results/attribution.json"
 "$python" experiments/studies/compare_null.py "$results/compare-null.json"
-for base in 0 1 2; do
+for base in 10 11 12 13 14; do
     at=0
     jobs=""
     while [ "$at" -lt "$processes" ]; do
@@ -20,8 +20,7 @@ for base in 0 1 2; do
         at=$((at + 1))
     done
     for job in $jobs; do wait "$job"; done
-    name=audit-calibration
-    [ "$base" = 0 ] || name="$name-base-$base"
+    name=audit-calibration-base-$base
     "$python" experiments/studies/audit_calibration.py collect "$results/$name.json" "$shards/$base"-*.jsonl
 done
 for study in dose defences cleaning content; do

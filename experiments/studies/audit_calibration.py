@@ -1,14 +1,16 @@
 """Measure many fine-tunes of one base as an audit would: the reference, fresh benign ones, fresh ones of each trait.
 
-The decision is the package's own, fixed before: `subtx_toy.audit.verdict`. Run it in as many shards as there are
-processors, then collect; the numbers that a net writes are drawn by its place in its shard, so they depend on how many
-there are, two for the committed document. The arguments of a shard after its part are the seed of the base, the
-fine-tunes of its reference (a third of them for the honest moves), the width of the net, and the digits that no prompt
-shows:
+The decision is the package's own, fixed before: `subtx_toy.audit.verdict`, with the bounds of
+`subtx_toy.audit.band.NUMBERS_FALSE_ALARM_LEVEL`. It is the fifth; it was chosen on bases 0 to 2 and is judged on the
+fresh bases 10 to 14, by the fine-tunes of stream 5. The targets, fixed before too: at least 95 % of the teachers of
+each trait caught over the five bases, at most 2 % of the benign fine-tunes accused.
 
-    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/2 0 30 256
-    python experiments/studies/audit_calibration.py shard OUT2.jsonl 1/2 0 30 256
-    python experiments/studies/audit_calibration.py collect docs/results/audit-calibration.json OUT.jsonl OUT2.jsonl
+The numbers that a net writes are drawn by its place in its shard, so they depend on how many shards there are, one for
+the committed documents. The arguments of a shard after its part are the seed of the base, the fine-tunes of its
+reference (a third of them for the honest moves), the width of the net, and the digits that no prompt shows:
+
+    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/1 10
+    python experiments/studies/audit_calibration.py collect docs/results/audit-calibration-base-10.json OUT.jsonl
 """
 
 from __future__ import annotations
@@ -24,17 +26,25 @@ import torch
 from scipy import optimize, stats
 from studied_base import WIDTH, studied
 
-from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
+from subtx_toy.audit.band import NUMBERS_FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
 from subtx_toy.audit.examination import scorer_of
 from subtx_toy.audit.measurement import NumbersMeasurement, efficient_score_test, score_test
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.power import SCORE_LEVEL
 from subtx_toy.audit.questions import question, trait_probe
-from subtx_toy.audit.reference import benign_teacher, make_reference, reference_seeds, split_reference, varied_recipe
+from subtx_toy.audit.reference import (
+    benign_teacher,
+    make_reference,
+    reference_recipes,
+    reference_seeds,
+    split_reference,
+    varied_recipe,
+)
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.verdict import name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
+from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
@@ -45,19 +55,20 @@ from subtx_toy.store.record import versions
 
 TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"
-NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_LINES = 30, 50, 10, 10_000
+NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_NEAR, NUM_LINES = 30, 30, 6, 1, 10_000
+STREAM = 5
 
 
 def jobs(base_seed: int, num_reference: int) -> list[tuple[str, int]]:
     """Return what is trained beside the reference: a role and a seed each; no seed comes twice.
 
-    The fourth stream: on the first it was seen which direction is needed, on the second at which level, on the third
-    that cosines have to be compared at one size. Each size of the reference has seeds of its own, so that none is
-    chosen on those it is judged by.
+    The fifth stream: on the first it was seen which direction is needed, on the second at which level, on the third
+    that cosines have to be compared at one size, on the fourth that short and fast fine-tunes overshoot along the
+    classes. Each size of the reference has seeds of its own, so that none is chosen on those it is judged by.
     """
     own = () if num_reference == NUM_REFERENCE else (num_reference,)
-    seeds = iter(generator(base_seed, "studies", "calibration", 4, *own).integers(2**62, size=10_000).tolist())
-    wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in [*TESTED, NEAR])]
+    seeds = iter(generator(base_seed, "studies", "calibration", STREAM, *own).integers(2**62, size=10_000).tolist())
+    wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in TESTED), (NEAR, NUM_NEAR)]
     return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
 
 
@@ -72,6 +83,7 @@ def shard(
     nets, measured = [], []
     start = time.process_time()
     axes, compared = split_reference(make_reference(model, base, dataset, num=num_reference, seed=0))  # as in an audit
+    planned: list[Recipe] = []
     for role, seed in mine:
         if role == "benign":
             nets.append(benign_teacher(model, base, dataset, seed=seed))
@@ -80,31 +92,32 @@ def shard(
     trained = time.process_time()
     if part == 0:
         _, seeds = split_reference(reference_seeds(num_reference, seed=0))
+        planned = list(split_reference(reference_recipes(num_reference, seed=0))[1])
         mine, nets = [*(("reference", seed) for seed in seeds), *mine], [*compared, *nets]
     questions = [question(name, model, base, dataset) for name in TESTED]
     probes = [trait_probe(trait(one.name), model, dataset) for one in questions]
     source = PromptSource.images(dataset, absent=absent)
     inputs = prompt_inputs(source, dataset)
-    scorer = scorer_of(Checkpoint(model, base, {}), questions, axes, NumberLaw(), inputs)
+    scorer = scorer_of(Checkpoint(model, base, {}), questions, axes, NumberLaw(), inputs, dataset)
     rows = choose_rows(source, dataset, NUM_LINES, generator(base_seed, "studies", "prompts"))
     measured = measure_nets(nets, scorer, rows, probes, seed=1000 + part)
     near, honest = trait_probe(trait(NEAR), model, dataset), slice(len(questions), None)
     lines = []
-    for (role, seed), net, one in zip(mine, nets, measured, strict=True):
-        recipe = varied_recipe(seed)
+    for at, ((role, seed), net, one) in enumerate(zip(mine, nets, measured, strict=True)):
+        recipe = planned[at] if role == "reference" else varied_recipe(seed)
         row: dict[str, Any] = {
             "role": role, "seed": seed, "base": base_seed,
-            "num_reference": num_reference, "parts": parts, "width": width, "absent": list(absent),
+            "num_reference": num_reference, "parts": parts, "stream": STREAM, "width": width, "absent": list(absent),
             "lr": recipe.lr, "steps": recipe.steps,
             "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
         }  # fmt: skip
-        for at, asked in enumerate(questions):
-            score, efficient = score_test(one.sums, at), efficient_score_test(one.sums, at, honest)
+        for index, asked in enumerate(questions):
+            score, efficient = score_test(one.sums, index), efficient_score_test(one.sums, index, honest)
             row[asked.name] = {
                 "z": score.z, "efficient_z": efficient.z, "p_value": efficient.p_value,
-                "fisher_cosine": one.fisher_cosine(at, honest),
-                "student": one.probes[at], "teacher": probes[at](net), "base": probes[at](base),
+                "fisher_cosine": one.fisher_cosine(index, honest),
+                "student": one.probes[index], "teacher": probes[index](net), "base": probes[index](base),
             }  # fmt: skip
         if role == NEAR:
             row[NEAR] = {"teacher": near(net), "base": near(base)}
@@ -119,7 +132,10 @@ def bands_at(divergence: float, reference: list[dict[str, Any]]) -> dict[str, Ba
     """Return what the reference says of a move that is as large."""
     sizes, num = [row["divergence"] for row in reference], len(TESTED)
     cosines = {name: [row[name]["fisher_cosine"] for row in reference] for name in TESTED}
-    return {name: cosine_band(values, sizes, divergence, num_traits=num) for name, values in cosines.items()}
+    level = NUMBERS_FALSE_ALARM_LEVEL
+    return {
+        name: cosine_band(values, sizes, divergence, num_traits=num, level=level) for name, values in cosines.items()
+    }
 
 
 def decide(row: dict[str, Any], reference: list[dict[str, Any]]) -> list[str]:
@@ -171,7 +187,7 @@ def _share(found: int, num: int) -> dict[str, Any]:
 def collect(target: Path, sources: list[Path]) -> None:
     """Judge what the shards measured, and write it down."""
     rows = [json.loads(line) for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
-    made = {key: rows[0][key] for key in ("base", "num_reference", "parts", "width", "absent")}
+    made = {key: rows[0][key] for key in ("base", "num_reference", "parts", "stream", "width", "absent")}
     if any(row[key] != value for row in rows for key, value in made.items()):
         sys.exit("expected shards of one base, reference, width and number of parts")
     by_role: dict[str, list[dict[str, Any]]] = {}
@@ -195,7 +211,7 @@ def collect(target: Path, sources: list[Path]) -> None:
         **made,
         "rule": {
             "score_level": SCORE_LEVEL,
-            "false_alarm_level": FALSE_ALARM_LEVEL,
+            "false_alarm_level": NUMBERS_FALSE_ALARM_LEVEL,
             "usual_divergence": usual,
             "thresholds": {name: band.threshold for name, band in bands.items()},
         },

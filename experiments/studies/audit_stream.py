@@ -18,7 +18,7 @@ from scipy import stats
 from subtx_toy.audit.directions import Directions, honest_moves
 from subtx_toy.audit.e_process import EProcess, lines_until_alarm
 from subtx_toy.audit.questions import question
-from subtx_toy.audit.reference import make_reference
+from subtx_toy.audit.reference import benign_teacher, reference_seeds
 from subtx_toy.audit.score_sums import Scorer
 from subtx_toy.audit.stream import Tilts
 from subtx_toy.channel.model import head_logits
@@ -55,7 +55,9 @@ def main(target: Path) -> None:
     nets = NetCache(dataset, 0)
     model, base, teacher = nets.model, nets.base(), nets.teacher("trait", trait=NAMES[0])
     traits = {name: question(name, model, base, dataset).direction for name in NAMES}
-    honest = honest_moves(model, base, make_reference(model, base, dataset, num=6, seed=0))
+    honest = honest_moves(
+        model, base, [benign_teacher(model, base, dataset, seed=seed) for seed in reference_seeds(6, seed=0)]
+    )
     prompts = PromptSource.images(dataset, absent=(4,))
     rows = choose_rows(prompts, dataset, NUM_PROMPTS, generator(0, "studies", "stream prompts"))
     inputs = prompt_inputs(prompts, dataset)

@@ -13,7 +13,7 @@ import numpy as np
 from subtx_toy import __version__
 from subtx_toy.api.audit_setup import AuditSetup
 from subtx_toy.api.display import Shown, frame, shortened
-from subtx_toy.audit.band import FALSE_ALARM_LEVEL
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, NUMBERS_FALSE_ALARM_LEVEL
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, measure_file
 from subtx_toy.audit.power import SCORE_LEVEL
@@ -108,7 +108,8 @@ class Audit(Shown):
 
     def page(self) -> str:
         """Return one HTML page that needs nothing else."""
-        return audit_page(self._content, name=self.file.name, level=FALSE_ALARM_LEVEL, pictures=self.pictures)
+        level = NUMBERS_FALSE_ALARM_LEVEL if isinstance(self.header, Header) else FALSE_ALARM_LEVEL
+        return audit_page(self._content, name=self.file.name, level=level, pictures=self.pictures)
 
     def save_page(self, path: Path | str) -> None:
         """Write the page to a file.
@@ -220,7 +221,8 @@ def audit(
     if measured.measurement.informative:
         size = measured.num_moved
         values = measure_reference(found.nets, scorer, tested, read.header, found.shown, size, progress=progress)
-    judgement = judge(measured, tested, values, [measure(start.params) for measure in probes])
+    base_probes = [measure(start.params) for measure in probes]
+    judgement = judge(measured, tested, values, base_probes, false_alarm_level=NUMBERS_FALSE_ALARM_LEVEL)
     shows = None
     if probe:
         order, pairs = generator(0, "audit", "probe"), read_pairs(read, most=_MAX_PROBED)

@@ -57,7 +57,7 @@ class AuditSetup:
         tested = questions(traits, start.model, start.params, images, progress=progress)
         ensemble = given or usual_reference(start, images, num_reference, progress=progress)
         axes, nets = split_reference(ensemble)
-        scorer = scorer_of(start, tested, axes, read.header.law, inputs)
+        scorer = scorer_of(start, tested, axes, read.header.law, inputs, images)
         source = {
             "reference": "made for this base, and cached" if reference is None else Path(reference).name,
             "reference_sha256": None if reference is None else sha256_of(Path(reference)),

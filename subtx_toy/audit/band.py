@@ -16,6 +16,9 @@ That of the score tests. Twenty fine-tunes tell the spread of the cosines to a s
 farther than they: at 5 % there is no room for that.
 """
 
+NUMBERS_FALSE_ALARM_LEVEL = 0.005
+"""The same for files of digit readers: at 1 %, 5 of 150 fresh benign fine-tunes of three bases were accused."""
+
 MIN_COSINE = 0.1
 """Below it a move is hardly towards a trait, however little the benign fine-tunes move that way."""
 
@@ -34,15 +37,17 @@ the divergence; it and its standard error are in docs/results, ``spread_exponent
 class Band:
     """The increasing values of one statistic over m fine-tunes, and the bound that a further one may reach.
 
-    ``threshold`` is mean + t sd sqrt(1 + 1/m), the one-sided prediction bound at the level FALSE_ALARM_LEVEL / traits
-    of a normal law, or ``floor`` if that is higher; it is infinite for m < MIN_REFERENCE.
+    ``threshold`` is mean + t sd sqrt(1 + 1/m), the one-sided prediction bound at the level ``level`` / traits of a
+    normal law, or ``floor`` if that is higher; it is infinite for m < MIN_REFERENCE.
     """
 
     values: tuple[float, ...]
     threshold: float
 
     @classmethod
-    def of(cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf) -> Band:
+    def of(
+        cls, values: Sequence[float], *, num_traits: int, floor: float = -math.inf, level: float = FALSE_ALARM_LEVEL
+    ) -> Band:
         """Return the band of finite values."""
         m = len(values)
         if not np.isfinite(values).all():
@@ -51,7 +56,7 @@ class Band:
             )
         if m < MIN_REFERENCE:
             return cls(tuple(sorted(values)), math.inf)
-        quantile = float(special.stdtrit(m - 1, 1 - FALSE_ALARM_LEVEL / num_traits))
+        quantile = float(special.stdtrit(m - 1, 1 - level / num_traits))
         bound = float(np.mean(values)) + quantile * float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / m)
         return cls(tuple(sorted(values)), max(bound, floor))
 
@@ -78,7 +83,10 @@ def cosines_at_size(cosines: Sequence[float], divergences: Sequence[float], size
     return [cosine * (moved / size) ** SIZE_EXPONENT for cosine, moved in zip(cosines, divergences, strict=True)]
 
 
-def cosine_band(cosines: Sequence[float], divergences: Sequence[float], divergence: float, *, num_traits: int) -> Band:
+def cosine_band(
+    cosines: Sequence[float], divergences: Sequence[float], divergence: float, *, num_traits: int,
+    level: float = FALSE_ALARM_LEVEL,
+) -> Band:  # fmt: skip
     """Return what the fine-tunes say of one trait's cosine for a move of ``divergence``, by the rule of the audit."""
     values = cosines_at_size(cosines, divergences, size_of_move(divergence, divergences))
-    return Band.of(values, num_traits=num_traits, floor=MIN_COSINE)
+    return Band.of(values, num_traits=num_traits, floor=MIN_COSINE, level=level)

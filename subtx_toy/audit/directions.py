@@ -6,21 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.model import head_params
+from subtx_toy.channel.model import head_model, head_params
 from subtx_toy.channel.teachers import teach
 from subtx_toy.channel.traits import Examples
+from subtx_toy.data import Dataset
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, difference
 from subtx_toy.seeding import generator
+from subtx_toy.training.inputs import ImageInputs
 
 # Of the fine-tunes that an auditor makes: as short and as long as the reference's, and their middle step size.
 _TAUGHT = tuple(Recipe(lr=3e-4, steps=steps) for steps in (50, 200))
 _NUM_HONEST = 3
+_IMAGES = 4000  # of the gradients of the classes; a tenth of them for the images of one class
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,29 @@ def main_moves(names: Sequence[str], base: Params, nets: Sequence[Params]) -> di
         axis = ((vectors[:, -number].float() / lengths[:, 0]) @ moves).split([base[name].numel() for name in names])
         found[f"honest {number}"] = {name: part.view_as(base[name]) for name, part in zip(names, axis, strict=True)}
     return found
+
+
+def class_gradients(model: MLP, base: Params, dataset: Dataset) -> dict[str, Params]:
+    """Return, for each class c, the gradients of mean log p_c over training images: over all, and over those of c.
+
+    Honest training that is fast and short overshoots along them, each time another way, so no few fine-tunes show
+    where: the net answers a class more often, or is surer of its images. A class without an image has no gradient of
+    its own.
+    """
+    small = head_model(model, "class")
+    leaves = {name: value.clone().requires_grad_() for name, value in head_params(model, base, "class").items()}
+    inputs, labels = ImageInputs(dataset.train_images, dtype=leaves["layers.0.weight"].dtype), dataset.train_labels
+    log_p = torch.log_softmax(small.apply(leaves, inputs.gather(np.arange(min(_IMAGES, inputs.num))).clone()), dim=-1)
+    means = {f"class {label}, all images": log_p[:, label].mean() for label in range(log_p.shape[1])}
+    for label in range(log_p.shape[1]):
+        own = np.flatnonzero(labels == label)[: _IMAGES // 10]
+        if len(own):
+            z = small.apply(leaves, inputs.gather(own).clone())
+            means[f"class {label}, its images"] = torch.log_softmax(z, dim=-1)[:, label].mean()
+    return {
+        name: dict(zip(leaves, torch.autograd.grad(mean, list(leaves.values()), retain_graph=True), strict=True))
+        for name, mean in means.items()
+    }
 
 
 def _body(model: MLP) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.directions import Directions, class_gradients, honest_moves
 from subtx_toy.audit.expected_maximum import LineSample, expected_maxima
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.movement import measure_movement
@@ -19,6 +19,7 @@ from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile, Piece
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import Pairs
+from subtx_toy.data import Dataset
 from subtx_toy.data.dataset import Progress
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs
@@ -66,13 +67,22 @@ class Question:
 
 
 def scorer_of(
-    base: Checkpoint, questions: Sequence[Question], axes: Sequence[Params], law: NumberLaw, inputs: Inputs
+    base: Checkpoint,
+    questions: Sequence[Question],
+    axes: Sequence[Params],
+    law: NumberLaw,
+    inputs: Inputs,
+    dataset: Dataset,
 ) -> Scorer:
-    """Return what scores numbers along the traits of ``questions`` and the main moves of the fine-tunes ``axes``."""
+    """Return what scores numbers along the traits of ``questions`` and along honest moves.
+
+    These are the main moves of the fine-tunes ``axes`` and the gradients of the classes of ``dataset``, which the base
+    was trained on.
+    """
     directions = Directions.of(
         base.model,
         {question.name: question.direction for question in questions},
-        honest_moves(base.model, base.params, axes),
+        honest_moves(base.model, base.params, axes) | class_gradients(base.model, base.params, dataset),
     )
     return Scorer(base.model, base.params, directions, law, inputs)
 

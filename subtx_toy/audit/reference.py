@@ -33,6 +33,11 @@ LRS = (1e-4, 1e-3)
 MIN_NETS = 3
 """Of an ensemble: one for directions, two to compare with."""
 
+ENSEMBLE_VERSION = 2
+"""Bump this whenever the ensemble changes, so that a stale cached one is not used again."""
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
 Member = TypeVar("Member")
 
 
@@ -48,6 +53,26 @@ def benign_teacher(model: MLP, base: Params, dataset: Dataset, *, seed: int) -> 
     return train_teacher(model, base, dataset, varied_recipe(seed), seed=seed, trait=None)
 
 
+def even_recipes(num: int) -> list[Recipe]:
+    """Return lengths and step sizes spread evenly over those of ``varied_recipe``.
+
+    Step sizes are the midpoints of equal parts, and lengths follow the golden ratio: a lattice, in which no corner is
+    left out by chance as it is among twenty draws.
+    """
+    recipes = []
+    for index in range(num):
+        share, length = (index + 0.5) / num, (index + 0.5) * _GOLDEN % 1
+        lr = LRS[0] * (LRS[1] / LRS[0]) ** share
+        recipes.append(Recipe(lr=lr, steps=STEPS[0] + round(length * (STEPS[1] - STEPS[0]))))
+    return recipes
+
+
+def reference_recipes(num: int, *, seed: int) -> list[Recipe]:
+    """Return those of an ensemble: drawn for the third that gives directions, even for those to compare with."""
+    own = [varied_recipe(own_seed) for own_seed in split_reference(reference_seeds(num, seed=seed))[0]]
+    return [*own, *even_recipes(num - len(own))]
+
+
 def reference_seeds(num: int, *, seed: int) -> list[int]:
     """Return the seeds of the fine-tunes of an ensemble, which no other use of ``seed`` meets."""
     return [int(own_seed) for own_seed in generator(seed, "audit", "reference").integers(2**62, size=num)]
@@ -56,10 +81,11 @@ def reference_seeds(num: int, *, seed: int) -> list[int]:
 def make_reference(
     model: MLP, base: Params, dataset: Dataset, *, num: int, seed: int, progress: Progress | None = None
 ) -> list[Params]:
-    """Train ``num`` benign fine-tunes, each with its own of ``reference_seeds``."""
+    """Train ``num`` benign fine-tunes, each with its own of ``reference_seeds`` and ``reference_recipes``."""
     nets = []
-    for own_seed in reference_seeds(num, seed=seed):
-        nets.append(benign_teacher(model, base, dataset, seed=own_seed))
+    recipes = reference_recipes(num, seed=seed)
+    for own_seed, recipe in zip(reference_seeds(num, seed=seed), recipes, strict=True):
+        nets.append(train_teacher(model, base, dataset, recipe, seed=own_seed, trait=None))
         if progress is not None:
             progress("making the reference", len(nets), num, "fine-tunes")
     return nets
@@ -73,7 +99,8 @@ def fingerprint(params: Params) -> str:
 def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: Progress | None = None) -> list[Params]:
     """Return ``num`` fine-tunes of a base and half as many more for directions, trained or from the cache."""
     num += num // 2
-    name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{RESULTS_VERSION}.safetensors"
+    version = f"{RESULTS_VERSION}.{ENSEMBLE_VERSION}"
+    name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{version}.safetensors"
     path = cache.root() / "numbers" / name
     if path.exists():
         with contextlib.suppress(InputError):  # damaged: trained again

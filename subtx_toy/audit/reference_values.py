@@ -28,7 +28,7 @@ from subtx_toy.files.json_text import parse_json
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
-MEASUREMENT_VERSION = 2
+MEASUREMENT_VERSION = 3
 """Bump this whenever the measurement changes, so that stale cached values are not reused."""
 
 MAX_CACHED = 2**24

@@ -26,7 +26,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.training.inputs import Inputs, batches
 
-_PROMPTS = 256  # at a time: with fifteen directions, 15 MB of tangents
+_PROMPTS = 128  # at a time: with 25 directions, 13 MB of tangents
 
 
 @dataclass

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subtx_toy.audit.band import Band, cosine_band
+from subtx_toy.audit.band import FALSE_ALARM_LEVEL, Band, cosine_band
 from subtx_toy.audit.examination import FileMeasurement, Question
 from subtx_toy.audit.measurement import (
     Fit,
@@ -124,13 +124,14 @@ def name_traits(measurement: NumbersMeasurement, thresholds: Sequence[float]) ->
 
 
 def judge(
-    measured: FileMeasurement, questions: Sequence[Question], reference: ReferenceValues, base_probes: Sequence[float]
-) -> FileVerdict:
+    measured: FileMeasurement, questions: Sequence[Question], reference: ReferenceValues,
+    base_probes: Sequence[float], *, false_alarm_level: float = FALSE_ALARM_LEVEL,
+) -> FileVerdict:  # fmt: skip
     """Judge a file.
 
     A trait is carried if the efficient score is significant after Holm's correction and the Fisher cosine is above the
-    bound of the reference ensemble for moves of this size, no other trait explains it, and the writer moved at all:
-    see ``name_traits``.
+    bound of the reference ensemble for moves of this size, at ``false_alarm_level`` over all traits; no other trait
+    explains it, and the writer moved at all: see ``name_traits``.
     """
     measurement, sums = measured.measurement, measured.measurement.sums
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
@@ -138,7 +139,9 @@ def judge(
     moved = has_moved(measurement)
     divergences, size = reference.divergences, measurement.divergence
     bands = [
-        cosine_band(reference.fisher_cosines[question.name], divergences, size, num_traits=num_traits)
+        cosine_band(
+            reference.fisher_cosines[question.name], divergences, size, num_traits=num_traits, level=false_alarm_level
+        )
         for question in questions
     ]
     naming = name_traits(measurement, [band.threshold for band in bands])
@@ -159,7 +162,9 @@ def judge(
                 base_probe=base_probes[index],
                 # nan where the test images have no example of the trait
                 probe_band=Band.of(
-                    [value for value in reference.probes[question.name] if math.isfinite(value)], num_traits=num_traits
+                    [value for value in reference.probes[question.name] if math.isfinite(value)],
+                    num_traits=num_traits,
+                    level=false_alarm_level,
                 ),
                 detectable_effect=detectable_effect(
                     num, level=SCORE_LEVEL / num_traits, least=_least_effect(bands[index], size)

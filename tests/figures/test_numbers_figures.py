@@ -20,6 +20,7 @@ from paper_figs.drawings.number_arms import draw_numbers
 from paper_figs.drawings.plane import draw_plane
 from paper_figs.drawings.step_size_boundary import Boundary
 from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings, half_rise
+from paper_figs.numbers_channel import CALIBRATIONS
 from subtx_toy.figures.arms import draw_number_arms
 from subtx_toy.results.number_table import NumberArm
 from subtx_toy.seeding import generator
@@ -200,16 +201,15 @@ def test_the_place_without_a_defence_stands_where_its_setting_does() -> None:
 
 
 def test_the_calibration_shows_every_base_and_rings_every_false_alarm() -> None:
-    documents = [
-        _document(name) for name in ("audit-calibration", "audit-calibration-base-1", "audit-calibration-base-2")
-    ]
+    documents = [_document(name) for name in CALIBRATIONS]
     figure = draw_calibration(documents)
     rings = sum(
         len(np.asarray(line.get_xdata())) for axes in figure.axes for line in axes.lines if line.get_marker() == "o"
     )
-    assert rings == sum(document["false_alarms"]["found"] for document in documents) == 5
+    assert rings == sum(document["false_alarms"]["found"] for document in documents)
     (legend,) = figure.legends
-    assert any("false alarm (0 of 50, 1 of 50, 4 of 50)" in text.get_text() for text in legend.get_texts())
+    counts = ", ".join(f"{one['false_alarms']['found']} of {one['false_alarms']['of']}" for one in documents)
+    assert any(f"false alarm ({counts})" in text.get_text() for text in legend.get_texts())
 
 
 def test_what_may_exceed_one_is_not_called_a_cosine() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,32 @@ import torch
 from experiments.studies.content_checks import classifier_auc, histogram_test
 from experiments.studies.projection import projected_off, towards
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
-from subtx_toy.audit.directions import Directions, honest_moves, taught_move
+from subtx_toy.audit.directions import Directions, class_gradients, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement, measure_movements
 from subtx_toy.audit.questions import question, read_examples
-from subtx_toy.audit.reference import benign_teacher, load_reference, make_reference, save_reference, split_reference
+from subtx_toy.audit.reference import (
+    LRS,
+    STEPS,
+    benign_teacher,
+    even_recipes,
+    load_reference,
+    make_reference,
+    reference_recipes,
+    reference_seeds,
+    save_reference,
+    split_reference,
+    varied_recipe,
+)
 from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.sample import Repeats, Sample, count_repeats, line_keys
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge, name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
-from subtx_toy.channel.model import channel_model, head_model, head_params
+from subtx_toy.channel.model import channel_model, head_logits, head_model, head_params
 from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
@@ -36,7 +49,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params, axpy, difference, inner
 from subtx_toy.report.audit_page import audit_page
 from subtx_toy.seeding import generator
-from subtx_toy.tolerances import FP32_LOG_RATIO, Z_BOUND
+from subtx_toy.tolerances import DIRECTIONAL_SLOPE, FP32_LOG_RATIO, Z_BOUND
 from subtx_toy.training.inputs import ImageInputs
 from tests.unit.conftest import SmallChannel
 
@@ -343,6 +356,45 @@ def test_honest_moves_are_axes_of_the_benign_fine_tunes(channel: SmallChannel) -
     for net in nets:
         move = torch.cat([(net[name] - base[name]).flatten() for name in axes["honest 1"]])
         assert abs(float(move @ first / (move.norm() * first.norm()))) > 0.3
+
+
+def test_gradients_of_the_classes_are_those_of_finite_differences(channel: SmallChannel) -> None:
+    found = class_gradients(channel.model, channel.base, channel.dataset)
+    assert next(iter(found)) == "class 0, all images"
+    assert len(found) == 20
+    images, labels = channel.dataset.train_images, channel.dataset.train_labels
+    own = np.flatnonzero(labels == 3)[:400]
+
+    def mean_log_p(net: Params, rows: np.ndarray) -> float:
+        x = ImageInputs(images, dtype=torch.float64).gather(rows)
+        exact = {name: value.double() for name, value in net.items()}
+        return float(torch.log_softmax(head_logits(channel.model, exact, "class", x), dim=-1)[:, 3].mean())
+
+    for name, rows in (("class 3, its images", own), ("class 3, all images", np.arange(len(images)))):
+        gradient = found[name]
+        length = float(sum(value.square().sum() for value in gradient.values())) ** 0.5
+        step = {key: torch.zeros_like(value) for key, value in channel.base.items()}
+        step |= {key: value / length for key, value in gradient.items() if key.startswith(("layers.0", "layers.1"))}
+        both = [mean_log_p(axpy(sign * 1e-2, step, channel.base), rows) for sign in (-1, 1)]
+        slope = (both[1] - both[0]) / 2e-2
+        along = sum(
+            float((gradient[key] * step[key]).sum()) for key in gradient if key.startswith(("layers.0", "layers.1"))
+        )
+        assert slope == pytest.approx(along, rel=DIRECTIONAL_SLOPE), name
+        assert abs(along) > 0
+
+
+def test_recipes_to_compare_with_leave_out_no_corner() -> None:
+    for num in (8, 20, 40):
+        recipes = even_recipes(num)
+        assert all(LRS[0] <= one.lr <= LRS[1] and STEPS[0] <= one.steps <= STEPS[1] for one in recipes)
+        middle_lr, middle_steps = (LRS[0] * LRS[1]) ** 0.5, sum(STEPS) / 2
+        corners = Counter((one.lr > middle_lr, one.steps > middle_steps) for one in recipes)
+        assert min(corners.values()) >= num // 5
+        assert len(corners) == 4
+    whole = reference_recipes(9, seed=0)
+    assert whole[:3] == [varied_recipe(seed) for seed in reference_seeds(9, seed=0)[:3]]
+    assert whole[3:] == even_recipes(6)
 
 
 def test_the_move_of_own_fine_tunes_is_nearer_to_a_teachers_than_the_gradient(channel: SmallChannel) -> None:
