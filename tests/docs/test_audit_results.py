@@ -52,9 +52,8 @@ def test_every_fine_tune_of_the_calibration_is_recorded_with_its_own_seed_and_re
     document = _read(name)
     rows = document["rows"]
     num = document["num_reference"]
-    seeds, planned = (
-        split_reference(found)[1] for found in (reference_seeds(num, seed=0), reference_recipes(num, seed=0))
-    )
+    seeds = split_reference(reference_seeds(num, seed=0))[1]
+    planned = split_reference(reference_recipes(num, seed=0))[1]
     recipes = dict(zip(seeds, planned, strict=True))
     assert [row["seed"] for row in rows if row["role"] == "reference"] == seeds
     assert len({row["seed"] for row in rows}) == len(rows)
