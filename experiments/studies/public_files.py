@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from subtx_toy.audit.texts.example import Example
 from subtx_toy.audit.texts.reader import read_examples
-from subtx_toy.audit.two_files.comparison import LEVEL, FileComparison, compare_examples
+from subtx_toy.audit.two_files.comparison import FileComparison, compare_examples
 from subtx_toy.audit.two_files.separation import SMOOTHING, auroc
 from subtx_toy.seeding import generator
 from subtx_toy.store.record import versions
@@ -129,7 +129,6 @@ def _compared(found: FileComparison) -> dict[str, Any]:
         "effect": separation.effect,
         "auroc": {size: value for size, value in separation.measured.items() if value == value},
         "by_the_law": separation.predicted,
-        "lines_needed": separation.lines_needed(level=LEVEL),
         "top_tokens": [one.token for one in found.tokens],
     }
 

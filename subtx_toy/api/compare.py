@@ -88,8 +88,8 @@ class Compare(Shown):
                 {"k": size, "measured": finite(value), "predicted": found.predicted[size]}
                 for size, value in found.measured.items()
             ],
-            "lines_needed": found.lines_needed(level=LEVEL), "bag_needed": found.bag_needed(_AUROC),
-            "smallest_effect": self.pair.smallest_effect,
+            "lines_needed": self.pair.lines_needed, "bag_needed": found.bag_needed(_AUROC),
+            "smallest_effect": finite(self.pair.smallest_effect),
             "top_tokens": [vars(one) for one in self.pair.tokens],
             "files": [
                 {"path": str(file.path), "format": file.format, "lines": len(file.examples)} for file in self.files

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from scipy import special
 
 from subtx_toy.audit.texts.example import Example
 from subtx_toy.audit.two_files.exchange import LINES, WHOLE, WITHIN, Exchange, exchange_of
 from subtx_toy.audit.two_files.lines import lines_of
-from subtx_toy.audit.two_files.separation import POWER, Separation, TokenDifference, separation, token_differences
+from subtx_toy.audit.two_files.power import TokenPower
+from subtx_toy.audit.two_files.separation import Separation, TokenDifference, separation, token_differences
 from subtx_toy.audit.two_files.statistics import PermutationTest, permutation_test
 
 LEVEL = 0.01
@@ -47,15 +47,21 @@ class FileComparison:
         return self.test.p_value <= LEVEL
 
     @property
+    def lines_needed(self) -> int | None:
+        """The lines of each file that find a difference of this size nine times in ten; None where there is none."""
+        return TokenPower(self.test, self.sizes).lines_needed(level=LEVEL)
+
+    @property
     def smallest_effect(self) -> float:
-        """The difference of mean scores, in standard deviations, that files of these sizes would show with power .9."""
-        error = (1 / self.sizes[0] + 1 / self.sizes[1]) ** 0.5
-        return float((special.ndtri(1 - LEVEL) + special.ndtri(POWER)) * error)
+        """The difference, in standard deviations of a line that knows the laws, that these files show with power .9."""
+        return TokenPower(self.test, self.sizes).smallest_effect(level=LEVEL)
 
     @property
     def conclusion(self) -> str:
         """The result in words: that something changed, and never which trait."""
         p_value = f"p = {self.test.p_value:.3g}"
+        if not self.differs and not math.isfinite(self.smallest_effect):
+            return f"No difference was found ({p_value}): whichever lines are exchanged, the counts stay the same."
         if not self.differs:
             return (
                 f"No difference was found ({p_value}). Files of this size would have shown one of about "

@@ -27,9 +27,6 @@ MIN_BAGS = 20
 SMOOTHING = 0.5
 """Added to every count of a token (Jeffreys)."""
 
-POWER = 0.9
-"""Probability with which as many lines as are said to be needed find a difference of this size."""
-
 
 @dataclass(frozen=True)
 class Separation:
@@ -46,16 +43,6 @@ class Separation:
     effect_error: float
     measured: dict[int, float]
     predicted: dict[int, float]
-
-    def lines_needed(self, *, level: float) -> int | None:
-        """Return the lines of each file that a two-sample test of the scores needs, for POWER; None without effect.
-
-        The one-sided test of a difference of means: 2 ((z(1 - level) + z(power)) / d)^2, Student's part left out.
-        """
-        if self.effect <= self.effect_error:
-            return None
-        needed = 2 * ((special.ndtri(1 - level) + special.ndtri(POWER)) / self.effect) ** 2
-        return max(2, math.ceil(needed))
 
     def bag_needed(self, auroc: float) -> int | None:
         """Return the lines of a bag for an AUROC, by the law; None without effect."""

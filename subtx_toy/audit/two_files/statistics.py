@@ -26,12 +26,16 @@ class PermutationTest:
         p_value: of all of them together, by the smallest of their p-values (Westfall and Young 1993).
         exchanges: random assignments, the observed one not counted.
         statistics: the observed values, by name.
+        null_mean: of chi^2 of the tokens over the exchanges.
+        null_sd: its standard deviation over the exchanges; 0 where they change nothing.
     """
 
     p_values: dict[str, float]
     p_value: float
     exchanges: int
     statistics: dict[str, float]
+    null_mean: float
+    null_sd: float
 
 
 def permutation_test(exchange: Exchange, *, exchanges: int, seed: int) -> PermutationTest:
@@ -53,6 +57,7 @@ def permutation_test(exchange: Exchange, *, exchanges: int, seed: int) -> Permut
     return PermutationTest(
         dict(zip(NAMES, map(float, ranks[:, 0]), strict=True)), p_value, exchanges,
         dict(zip(NAMES, map(float, values[:, 0]), strict=True)),
+        float(values[0, 1:].mean()), float(np.round(values[0, 1:].std(), 9)),
     )  # fmt: skip
 
 

@@ -122,17 +122,46 @@ def test_the_statistics_are_those_of_the_textbook() -> None:
     assert auroc(first, second) == pytest.approx(expected)
 
 
-def test_bags_follow_the_law_and_the_lines_needed_have_their_power() -> None:
+def test_bags_follow_the_law() -> None:
     rng = generator(0, "tests", "power")
     found = separation(lines_of(_file(rng, 4000), _file(rng, 4000, tilt=0.3)), seed=0)
     for size in (1, 4, 16):
         bags = 4000 // size
         assert abs(found.measured[size] - found.predicted[size]) < Z_BOUND * math.sqrt(1 / (6 * bags))
-    needed = found.lines_needed(level=LEVEL)
+
+
+def _found(num: int, lines: int, *, tilt: float, statistic: str) -> int:
+    p_values = []
+    for pair in range(num):
+        rng = generator(pair, "tests", "fresh files")
+        test = compare_examples(_file(rng, lines), _file(rng, lines, tilt=tilt), seed=pair).test
+        p_values.append(test.p_values[statistic] if statistic else test.p_value)
+    return sum(p <= LEVEL for p in p_values)
+
+
+def test_as_many_lines_as_are_said_to_be_needed_find_the_difference() -> None:
+    rng = generator(0, "tests", "lines needed")
+    compared = compare_examples(_file(rng, 4000), _file(rng, 4000, tilt=0.3))
+    needed = compared.lines_needed
     assert needed is not None
-    error = math.sqrt(2 / needed)
-    power = special.ndtr(found.effect / error - special.ndtri(1 - LEVEL))
-    assert power == pytest.approx(0.9, abs=0.01)
+    num = 20
+    assert _found(num, needed, tilt=0.3, statistic="") >= stats.binom.ppf(0.001, num, 0.9)
+    # Who knew both laws would need so many: the control, where the comparison mostly finds nothing.
+    known = 2 * ((special.ndtri(1 - LEVEL) + special.ndtri(0.9)) / compared.separation.effect) ** 2
+    assert known < needed / 2
+    assert _found(num, math.ceil(known), tilt=0.3, statistic="") <= num / 2
+    assert _found(num, needed, tilt=0.0, statistic="tokens") <= stats.binom.ppf(0.999, num, LEVEL)
+
+
+def test_the_smallest_effect_is_the_one_that_needs_these_lines() -> None:
+    rng = generator(1, "tests", "lines needed")
+    big = compare_examples(_file(rng, 4000), _file(rng, 4000, tilt=0.3))
+    assert big.lines_needed is not None
+    at = compare_examples(_file(rng, big.lines_needed), _file(rng, big.lines_needed, tilt=0.3))
+    assert at.smallest_effect == pytest.approx(big.separation.effect, rel=0.25)
+    assert big.smallest_effect < at.smallest_effect
+    nothing = compare_examples(_file(rng, 60), _file(rng, 60))
+    assert nothing.lines_needed is None or nothing.test.p_values["tokens"] < 0.2
 
 
 def test_too_few_lines_are_refused() -> None:
@@ -145,6 +174,9 @@ def test_files_of_one_repeated_line_do_not_differ() -> None:
     found = compare_examples(*same)
     assert not found.differs
     assert found.test.p_value == 1
+    assert found.lines_needed is None
+    assert found.smallest_effect == math.inf
+    assert "counts stay the same" in found.conclusion
 
 
 @pytest.mark.parametrize("prompt", ["", "own"])
