@@ -78,7 +78,7 @@ def sweep(
         engine: ``"local"`` or ``"dask"``.
         scheduler: address of a running Dask scheduler; implies ``"dask"``.
         retry_failed: whether trials that failed in an earlier session run again.
-        max_failures: stop after so many failed trials; the others stay pending.
+        max_failures: stop once so many trials have failed; what ended by then is stored, the others stay pending.
         trial_timeout: seconds after which a trial is ended, and has failed.
         shard: ``"3/32"`` runs the third of 32 parts of the trials, which a later merge puts together.
         until: ``"ci95<0.02"`` or ``"METRIC.ci95<0.02"``: a configuration gets seeds at planned looks, at most all of

@@ -24,7 +24,7 @@ from subtx_toy.files.terminal_text import one_line
 @click.option("--toml", "as_toml", is_flag=True, help="Print the plan as a TOML file for this command, and stop.")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed in an earlier session.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed trial.")
-@click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop after N failed trials.")
+@click.option("--max-failures", type=click.IntRange(min=1), metavar="N", help="Stop once N trials failed.")
 @click.option(
     "--trial-timeout", type=float, metavar="SECONDS", help="End a trial that runs longer; it counts as failed."
 )

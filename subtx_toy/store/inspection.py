@@ -6,6 +6,7 @@ import contextlib
 import functools
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -68,18 +69,26 @@ def _look(path: Path) -> bool:
 
 def pending(path: Path) -> list[Path]:
     """Return the files with changes that are not in the main file of a database yet."""
-    found = [beside(path, ending) for ending in ("-journal", "-wal")]
-    found = [one for one in found if one.exists() and one.stat().st_size]
-    for one in found:
-        if not one.is_file():
+    found = []
+    for one in (beside(path, ending) for ending in ("-journal", "-wal")):
+        try:
+            seen = one.stat()  # once: another process may take the file away between two looks
+        except OSError:  # most often there is none
+            continue
+        if not seen.st_size:
+            continue
+        if not stat.S_ISREG(seen.st_mode):
             raise StoreError(f"store: cannot use {path}: {one.name} next to it is no file")
+        found.append(one)
     return found
 
 
 def _check_not_cut_off(path: Path) -> None:
     """Refuse an empty file with a write-ahead log, which SQLite would remove."""
-    log = beside(path, "-wal")
-    if size := log.stat().st_size if log.exists() else 0:
+    size = 0
+    with contextlib.suppress(OSError):  # most often there is none
+        size = beside(path, "-wal").stat().st_size
+    if size:
         raise damaged(path, f"an empty file with a log of {size:,} bytes next to it: was it cut off?")
 
 

@@ -19,6 +19,7 @@ def machine() -> dict[str, str]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "bf16": _bf16(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
@@ -35,6 +36,16 @@ def _processor() -> str:
         return platform.processor()
     fields = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: (.*)$", text, flags=re.MULTILINE))
     return " ".join(fields.values())
+
+
+def _bf16() -> str:
+    """Return the instructions for bfloat16: a virtual machine may hide those of its processor."""
+    try:
+        flags = re.search(r"^flags\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    except OSError:
+        return ""
+    known = flags[1].split() if flags else []
+    return " ".join(name for name in ("amx_bf16", "avx512_bf16") if name in known)
 
 
 def _blas_threads() -> str:
