@@ -10,6 +10,7 @@ trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_stream.py "$results/audit-stream.json"
 "$python" experiments/studies/attribution.py "$results/attribution.json"
 "$python" experiments/studies/compare_null.py "$results/compare-null.json"
+"$python" experiments/studies/compare_power.py "$results/compare-power.json"
 for base in 10 11 12 13 14; do
     at=0
     jobs=""

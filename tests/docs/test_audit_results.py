@@ -156,3 +156,23 @@ def test_the_table_of_honest_pairs_is_that_of_its_document() -> None:
     assert f"where {expected:.1f} are" in " ".join(page.split())
     controls = [one for name, one in document["kinds"].items() if name.startswith("control")]
     assert all(one["up to 0.01"]["found"] == one["pairs"] for one in controls)
+
+
+GREATEST_GAP = 0.02
+"""Between the AUROC of bags and its law, that the page states."""
+
+
+def test_the_table_of_power_is_that_of_its_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("compare-power")
+    for name, one in document["kinds"].items():
+        low, high = one["ci95"]
+        cells = [name, f"{one['effect']:.2f}", f"{one['lines_needed']:,}", f"{one['lines']:,}"]
+        cells += [f"{one['found']} of {one['pairs']}", f"{100 * low:.0f} to {100 * high:.0f} %"]
+        assert "| " + " | ".join(cells) + " |" in page, name
+        assert one["found"] == sum(p <= document["level"] for p in one["p_values"])
+        if one["lines"] == one["lines_needed"]:  # as often as was said, or more often
+            assert one["pairs"] >= 40
+            assert high >= document["power"]
+        for bag in one["auroc"]:
+            assert abs(bag["measured"] - bag["predicted"]) <= GREATEST_GAP
+    assert f"within {GREATEST_GAP:.2f}".replace("0.", ".") in page
