@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from subtx_toy.api import collector
+from subtx_toy import collector
 from subtx_toy.api.arguments import data_folder
 from subtx_toy.api.choice import choose
 from subtx_toy.api.display import Shown, frame, silent

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from subtx_toy.api import collector
+from subtx_toy import collector
 from subtx_toy.api.display import silent
 from subtx_toy.api.verification import Verification
 from subtx_toy.claims import verification

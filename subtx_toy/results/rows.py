@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from subtx_toy import collector
 from subtx_toy.errors import InputError
 from subtx_toy.results.condition import Condition
 from subtx_toy.settings.base import RESULTS_VERSION, Settings, run_ids
@@ -101,7 +101,7 @@ def select(
             settings[first[key]] = config
     found: list[Result] = []
     left_out: dict[Version, int] = {}
-    with _no_collection():
+    with collector.paused():
         for result in results(store):
             if result.config_id not in number_of or (seeds is not None and result.seed not in seeds):
                 continue
@@ -161,18 +161,6 @@ def _others(found: Sequence[Result], settings: dict[int, Settings]) -> dict[str,
             keys = run_ids(settings[number], seeds=[row.seed for row in rows], dataset_sha256=sha256)
         other |= {row.run_id: words[number] for row in rows if row.run_id not in keys}
     return other
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Spare the garbage collector from going through a growing list again and again; nothing in it is garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def parse(content: Mapping[str, Any], kinds: Iterable[type[Settings]] = _PROTOCOLS) -> Settings | None:

@@ -14,7 +14,7 @@ ROUTES = ("theory", "training", "certify")
 
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
-    ("errors", "tolerances", "seeding"),
+    ("errors", "tolerances", "seeding", "collector"),
     ("files", "settings", "stats"),
     ("store",),
     ("problem", "data"),

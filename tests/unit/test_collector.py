@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from subtx_toy.api import collector
+from subtx_toy import collector
 
 
 class Node:
