@@ -71,7 +71,7 @@ def _spread(evidence: Evidence, displacement: np.ndarray, outputs: float) -> flo
 def scaled_limit(evidence: Evidence) -> Outcome:
     """Check that students of scaled outputs tend to the linearised student like 1 / scale, far from the base."""
     many, problem = evidence.many_steps, evidence.problem
-    eps, scales, rate = _FAR * evidence.unit, np.array(_SCALES), many.reach / many.largest
+    eps, scales, rate = _FAR * evidence.unit, np.array(_SCALES), many.rate
     limit = many.factor * linear_student(problem, eps, _SCALED_STEPS, student_lr=rate)
     base = evidence.base.numpy()
     teachers = base + eps / scales[:, None] * evidence.dT.numpy()

@@ -21,7 +21,7 @@ _STEPS, _GENERATIONS = 3, 4
 def log_convex_chain(evidence: Evidence) -> Outcome:
     """Check each generation's displacement, and that the coefficients a_g = dT . h(G)^g dT never fall faster."""
     many = evidence.many_steps
-    rate, checks = many.reach / many.largest, []
+    rate, checks = many.rate, []
     coefficients, rounding = [1.0], TERMS_ROUNDING * UNIT_ROUNDOFF
     for generation, found in enumerate(_chain(evidence, rate), start=1):
         predicted = many.predicted(lambda x, g=generation: fraction(rate * x, _STEPS) ** g)  # type: ignore[misc]
