@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,7 @@ from subtx_toy.sweep.threads import THREAD_VARIABLES
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start_worker
 from subtx_toy.training import pulse
 
+_INTERRUPTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 
 
@@ -59,7 +61,7 @@ class LocalWorkers:
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
         try:
-            with _one_thread_each(), _without_main(), _uninterrupted():
+            with _one_thread_each(), _without_main(), _postponed(), _uninterrupted():
                 if self._pool is None:
                     # Not forked from here: a forked child inherits locked locks of the numerical libraries.
                     context = self._server.context()
@@ -141,6 +143,29 @@ def _missing(error: Exception) -> str:
     if isinstance(error, ImportError) or not os.access("/dev/shm", os.W_OK):
         return "they need shared memory, and /dev/shm is missing or cannot be written"
     return str(getattr(error, "strerror", None) or error)
+
+
+@contextlib.contextmanager
+def _postponed() -> Iterator[None]:
+    """Let an interrupt wait: half a process cannot be ended, and would complain of what is missing by then.
+
+    Blocking the signals is not enough. One that reaches another thread of this process is answered in the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where Python answers none
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in _INTERRUPTS}
+    postponed = [number for number, answer in before.items() if callable(answer)]
+    try:
+        for number in postponed:
+            signal.signal(number, lambda number, _frame: came.append(number))
+        yield
+    finally:
+        for number in postponed:
+            signal.signal(number, before[number])
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

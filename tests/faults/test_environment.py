@@ -294,6 +294,31 @@ def test_an_interrupt_while_it_loads_is_130_and_no_traceback(moment: float, tmp_
     assert [word for word in FOREIGN_WORDS if word in err] == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_waits_until_the_workers_are_known(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that reaches another thread is answered in the main one, whatever the main one blocks."""
+    made: list[str] = []
+
+    def start() -> None:
+        signal.raise_signal(number)
+        made.append("half")
+        signal.raise_signal(number)
+        made.append("whole")
+
+    def answer(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(number, answer)
+    try:
+        with pytest.raises(KeyboardInterrupt), workers._postponed():
+            start()
+        assert signal.getsignal(number) is answer
+        made.append("interrupted")
+    finally:
+        signal.signal(number, before)
+    assert made == ["half", "whole", "interrupted"]
+
+
 STARTING = """
 import os, signal, sys
 from subtx_toy import __main__
