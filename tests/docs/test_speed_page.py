@@ -30,7 +30,15 @@ def test_the_table_of_ratios_is_that_of_its_document() -> None:
         assert f" | {' | '.join(cells)} |" in page, f"expected the row of {name} as in docs/results"
 
 
-@pytest.mark.parametrize(("document", "name"), [("protocol", "fp32"), ("protocol", "bf16"), ("protocol-xeon", "fp32")])
+PROTOCOLS = [
+    ("protocol", "fp32"),
+    ("protocol", "bf16"),
+    ("protocol-xeon", "fp32"),
+    *(("protocol-amx", name) for name in ("fp32", "bf16")),
+]
+
+
+@pytest.mark.parametrize(("document", "name"), PROTOCOLS)
 def test_the_shares_of_the_ceiling_are_those_of_their_documents(document: str, name: str) -> None:
     found = json.loads((DOCS / "results" / f"{document}.json").read_text(encoding="utf-8"))
     share, seconds = found["gemm_share"][name], found["cpu_seconds_a_model"][name]["median"]
