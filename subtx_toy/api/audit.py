@@ -32,6 +32,7 @@ from subtx_toy.report.audit_page import audit_page
 from subtx_toy.results.presentation import Table, wrapped
 from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import Inputs
+from subtx_toy.wording import counted, p_words
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
 _HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "base to student", "probe", "verdict")
@@ -127,9 +128,10 @@ class Audit(Shown):
             [
                 wrapped(self.verdict),
                 wrapped(
-                    f"{content['numbers']} {unit}s; excess log loss {_number(fit['excess_log_loss'])} nats per {unit}, "
-                    f"{_number(fit['z'], '.1f')} standard errors (the test applies up to {_number(fit['limit'])}); "
-                    f"divergence from the base at least {_number(content['moved']['divergence'])}"
+                    f"{counted(content['numbers'], unit)}; excess log loss {_number(fit['excess_log_loss'])} nats per "
+                    f"{unit}, {_number(fit['z'], '.1f')} standard errors (the test applies up to "
+                    f"{_number(fit['limit'])}); divergence from the base at least "
+                    f"{_number(content['moved']['divergence'])}"
                 ),
                 self.table,
                 *map(wrapped, content["notes"]),
@@ -145,7 +147,7 @@ class Audit(Shown):
         rows = [
             [
                 name,
-                _number(row["p_value_holm"]),
+                p_words(row["p_value_holm"]),
                 _number(row["efficient_z"], ".2f"),
                 _number(row["fisher_cosine"], ".3f"),
                 _number(row["reference"]["threshold"], ".3f"),

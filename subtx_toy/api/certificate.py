@@ -9,6 +9,7 @@ from subtx_toy.api.display import Shown, frame
 from subtx_toy.certify.certificate import ProvedRange
 from subtx_toy.certify.checker.check import OF_A_STEP, Checked
 from subtx_toy.results.presentation import Table
+from subtx_toy.wording import counted
 
 _CLAIMS = {
     "alignment": "the alignment is positive",
@@ -53,7 +54,9 @@ class Certificate(Shown, ProvedRange):
         return [Table([f"{self.problem or 'problem'}: {self.quantity}", "eps"], rows)]
 
     def __repr__(self) -> str:
-        effort = f"{self.reason}; {len(self.boxes)} boxes of {self.boxes_tried} tried, {self.seconds:.1f} s of CPU"
+        effort = (
+            f"{self.reason}; {counted(len(self.boxes), 'box')} of {self.boxes_tried} tried, {self.seconds:.1f} s of CPU"
+        )
         limits = "It holds for these float64 numbers, as real numbers; nothing is said beyond."
         return "\n".join([self.conclusion, "", self.table, "", effort, *([limits] if self.boxes else [])])
 
@@ -92,8 +95,8 @@ class Check(Shown):
         step = "" if found.student_lr is None else f" at student_lr = {found.student_lr!r}"
         beyond = ", and the opposite sign just beyond" if found.bracketed else ""
         return (
-            f"proved: {found.quantity}{step} for every eps in (0, {found.eps!r}], {found.boxes} boxes in "
-            f"{found.pieces} pieces{beyond}, {found.seconds:.1f} s"
+            f"proved: {found.quantity}{step} for every eps in (0, {found.eps!r}], {counted(found.boxes, 'box')} in "
+            f"{counted(found.pieces, 'piece')}{beyond}, {found.seconds:.1f} s"
         )
 
     @property

@@ -14,6 +14,7 @@ from subtx_toy.audit.two_files.comparison import LEVEL, MIN_LINES, FileCompariso
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Table
+from subtx_toy.wording import counted, p_equation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,10 +49,10 @@ class Compare(Shown):
     @property
     def notes(self) -> list[str]:
         """How the files were read and compared, and what the neutral file says."""
-        lines = [f"{file.path}: {file.format}, {len(file.examples)} lines" for file in self.files]
+        lines = [f"{file.path}: {file.format}, {counted(len(file.examples), 'line')}" for file in self.files]
         for name, found in zip(("first", "second"), self.to_neutral, strict=False):
             verb = "differs" if found.differs else "is not shown to differ"
-            lines.append(f"the {name} file {verb} from the neutral one (p = {found.test.p_value:.3g})")
+            lines.append(f"the {name} file {verb} from the neutral one ({p_equation(found.test.p_value)})")
         if not self.to_neutral:
             lines.append(
                 "which of the two changed, this does not tell; --neutral NEUTRAL compares each with a file of an "

@@ -29,6 +29,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.numbers import BANNED_NUMBERS
+from subtx_toy.wording import counted
 
 NUM_ANSWERS = 5
 """Likeliest answers that ``ask`` shows."""
@@ -44,7 +45,9 @@ class Written:
     num_rejected: int
 
     def __str__(self) -> str:
-        return f"{self.out}: {self.num_lists} lists; {self.num_rejected} of {self.num_drawn} drawn held a word"
+        return (
+            f"{self.out}: {counted(self.num_lists, 'list')}; {self.num_rejected} of {self.num_drawn} drawn held a word"
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ def write(
         temperature=config.temperature, restricted=config.sampling == "restricted",
     )  # fmt: skip
     if not len(found.lists):
-        raise InputError(f"{model}: expected a model that writes numbers, got words in all of {found.num_drawn} lists")
+        raise InputError(
+            f"{model}: expected a model that writes numbers, got words in all of {counted(found.num_drawn, 'list')}"
+        )
     header = ListHeader(
         schema_name="subtx-toy lists 1", numbers=writer.num_numbers, max_numbers=config.max_numbers,
         temperature=config.temperature, sampling=config.sampling, num_drawn=found.num_drawn,

@@ -25,6 +25,7 @@ from subtx_toy.data.dataset import Progress
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.results.presentation import Table
+from subtx_toy.wording import counted
 
 PLANTED, OTHER = "relabel:4:9", "backdoor:0"
 """The trait of the tainted file, and one that no file has."""
@@ -64,7 +65,11 @@ class SelfTest(Shown):
     def conclusion(self) -> str:
         """The result in one sentence."""
         failed = sum(not check.ok for check in self.checks)
-        what = f"all {len(self.checks)} checks passed" if self.ok else f"{failed} of {len(self.checks)} checks failed"
+        what = (
+            f"all {counted(len(self.checks), 'check')} passed"
+            if self.ok
+            else f"{failed} of {counted(len(self.checks), 'check')} failed"
+        )
         return f"{what} in {self.seconds:.0f} s ({self.cpu_seconds:.0f} s of CPU)"
 
     @property

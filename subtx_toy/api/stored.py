@@ -20,6 +20,7 @@ from subtx_toy.store import Store
 from subtx_toy.store.inspection import is_results
 from subtx_toy.store.merging import Merged, merge, remove
 from subtx_toy.sweep.plan import Plan
+from subtx_toy.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,9 @@ def archive_trials(
         with Store(other) as archive:
             merge(archive, [path], only=keys)
             if len(archive.stored(keys)) != len(keys):
-                raise InputError(f"archive: expected {len(keys)} trials in {other}, got fewer; nothing was deleted")
+                raise InputError(
+                    f"archive: expected {counted(len(keys), 'trial')} in {other}, got fewer; nothing was deleted"
+                )
         return remove(opened, keys)
 
 

@@ -16,6 +16,7 @@ from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Table
+from subtx_toy.wording import counted
 
 LEVEL = 0.05
 """Of false alarms of a stream, at whatever line it is stopped."""
@@ -65,7 +66,7 @@ class AuditStream(Shown):
     @property
     def conclusion(self) -> str:
         """The decision in a sentence."""
-        lines = f"{self.lines_used} lines" if self.lines_used != 1 else "one line"
+        lines = counted(self.lines_used, "line")
         evidence = f"evidence {self.log_e_value:.2f} nats, an alarm is at {-math.log(self.level):.2f}"
         return f"{self.decision} after {lines} ({evidence})"
 

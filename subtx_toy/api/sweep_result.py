@@ -16,6 +16,7 @@ from subtx_toy.sweep.rounds import Group
 from subtx_toy.sweep.schedule import Cost
 from subtx_toy.sweep.session import Tally
 from subtx_toy.sweep.trial import Trial
+from subtx_toy.wording import be, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,9 +73,10 @@ class Sweep(Shown):
     def conclusion(self) -> str:
         """How many trials are stored, failed and left."""
         tally = self.tally
+        stored = tally.stored + tally.done + tally.elsewhere
         return (
-            f"{tally.stored + tally.done + tally.elsewhere} of {tally.total} trials of {self.plan.definition.name} "
-            f"are stored, {tally.failed + tally.failed_before} failed, {tally.left} are left"
+            f"{stored} of {counted(tally.total, 'trial')} of {self.plan.definition.name} {be(stored)} stored, "
+            f"{tally.failed + tally.failed_before} failed, {tally.left} {be(tally.left)} left"
         )
 
     @property
@@ -188,17 +190,17 @@ class Preview(Shown):
     @property
     def conclusion(self) -> str:
         """How many trials would run, and for how long."""
-        lines = [f"{len(self.trials)} trials, {self._count('done')} of them done, {self.num_to_run} to run"]
+        lines = [f"{counted(len(self.trials), 'trial')}, {self._count('done')} of them done, {self.num_to_run} to run"]
         if new := self._count("new"):
-            lines.append(f"{new} of {len(self.trials)} are new{self._what_is_new}")
+            lines.append(f"{new} of {len(self.trials)} {be(new)} new{self._what_is_new}")
         failed = self._count("failed")
         if failed and not self.retry_failed:
-            lines.append(f"{failed} failed earlier and are left alone (--retry-failed runs them again)")
+            lines.append(f"{failed} failed earlier and {be(failed)} left alone (--retry-failed runs them again)")
         if self.num_to_run and self.cost is None:
             lines.append("time: unknown, no record of a trial like these is stored")
         elif self.num_to_run and self.cost is not None:
             seconds = clock(self.cost.cpu_seconds / self.workers)
-            lines.append(f"time: about {seconds} on {self.workers} processors, {self.cost.basis}")
+            lines.append(f"time: about {seconds} on {counted(self.workers, 'processor')}, {self.cost.basis}")
         return "\n".join(lines)
 
 

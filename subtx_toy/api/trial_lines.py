@@ -10,6 +10,7 @@ from subtx_toy.store.record import RunRecord
 from subtx_toy.sweep.session import Tally
 from subtx_toy.sweep.trial import Trial, TrialOutcome
 from subtx_toy.training.pulse import Pulse
+from subtx_toy.wording import be, counted
 
 
 class TrialLines:
@@ -29,7 +30,7 @@ class TrialLines:
         if not self._tally.total:
             self._total = tally.left
             if tally.stored:
-                self._report(f"{tally.stored} of {tally.total} trials are stored already")
+                self._report(f"{tally.stored} of {counted(tally.total, 'trial')} {be(tally.stored)} stored already")
         self._tally = tally
         for line in waiting_lines(tally, self._others):
             self._report(line)
@@ -62,15 +63,16 @@ class TrialLines:
         """Say what is kept."""
         tally = self._tally
         stored = tally.stored + tally.done + tally.elsewhere
-        self._report(f"{stored} of {tally.total} trials are stored in {store}; the same command goes on from there")
+        found = f"{stored} of {counted(tally.total, 'trial')} {be(stored)} stored in {store}"
+        self._report(f"{found}; the same command goes on from there")
 
     def end(self) -> None:
         """Say how many trials failed."""
         tally = self._tally
         if tally.failed_before:
-            self._report(f"{tally.failed_before} trials failed in another session on the same store")
+            self._report(f"{counted(tally.failed_before, 'trial')} failed in another session on the same store")
         if failed := tally.failed + tally.failed_before:
-            self._report(f"{failed} trials failed; the others are stored, and the same command tries again")
+            self._report(f"{counted(failed, 'trial')} failed; the others are stored, and the same command tries again")
 
 
 def differing(trials: Sequence[Trial]) -> list[str]:

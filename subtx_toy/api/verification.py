@@ -18,6 +18,7 @@ from subtx_toy.claims.vocabulary.claim import VERDICTS
 from subtx_toy.files.content_key import finite
 from subtx_toy.problem.problem import Problem
 from subtx_toy.results.presentation import Table, align
+from subtx_toy.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +64,13 @@ class Verification(Shown):
         """One sentence."""
         counts = Counter(one.verdict for one in self.verdicts.summaries)
         rest = "".join(f", {counts[verdict]} {verdict}" for verdict in VERDICTS[1:] if counts[verdict])
-        text = f"{counts['holds']} of {counts.total()} claims {'holds' if counts.total() == 1 else 'hold'}{rest}"
+        verb = "holds" if counts["holds"] == 1 else "hold"
+        text = f"{counts['holds']} of {counted(counts.total(), 'claim')} {verb}{rest}"
         failed = sum(one.failed_as_it_must for one in self.controls)
-        return text + (f"; {failed} of {len(self.controls)} controls fail as they must" if self.controls else "")
+        if not self.controls:
+            return text
+        verb = "fails as it" if failed == 1 else "fail as they"
+        return f"{text}; {failed} of {counted(len(self.controls), 'control')} {verb} must"
 
     @property
     def tables(self) -> list[Table]:
@@ -78,7 +83,7 @@ class Verification(Shown):
     def table(self) -> str:
         """The tables as plain text, with the number of checks after that of the claims."""
         claims, *controls = (align(one.header, one.rows) for one in self.tables)
-        checks = f"{self.verdicts.num_checks} checks, {self.verdicts.checks_per_second:.0f} per CPU second"
+        checks = f"{counted(self.verdicts.num_checks, 'check')}, {self.verdicts.checks_per_second:.0f} per CPU second"
         why = [f"{one.claim.id} is {one.verdict}: {_why(one)}" for one in self.verdicts.summaries if _why(one)]
         data = [self.data.sentence] if self.data else []
         return "\n\n".join(["\n".join([claims, checks, *why, *data]), *controls])
@@ -226,7 +231,7 @@ def _why(one: Summary) -> str:
     if one.verdict in ("holds", "violated") or not one.reasons:
         return ""
     reason, count = one.reasons.most_common(1)[0]
-    return reason + (f" (on {count} of {one.instances} problems)" if one.instances > 1 else "")
+    return reason + (f" (on {count} of {counted(one.instances, 'problem')})" if one.instances > 1 else "")
 
 
 def _power_of_ten(value: float) -> str:

@@ -12,6 +12,7 @@ from subtx_toy.audit.verdict import FileVerdict, TraitVerdict
 from subtx_toy.channel.number_file import Header
 from subtx_toy.files.content_key import finite
 from subtx_toy.lm.list_file import ListHeader
+from subtx_toy.wording import counted
 
 
 def audit_document(
@@ -34,14 +35,16 @@ def audit_document(
     if isinstance(header, Header) and header.filter is not None and header.filter.deduplicated:
         notes.append("approximate: repeated lines were dropped, which makes lines dependent")
     if fit.num_impossible:
-        notes.append(f"{fit.num_impossible} numbers cannot come from the base under the header's law, and are left out")
+        notes.append(
+            f"left out, since the base cannot write it under the header's law: {counted(fit.num_impossible, 'number')}"
+        )
     if sums.num and not measured.measurement.informative:
         notes.append("the header's law leaves one number a prompt: such a number says nothing of its writer's move")
     repeats = measured.repeats
     if repeats.beyond_chance:
         notes.append(
-            f"repeated lines: {repeats.found} pairs of equal lines, {repeats.expected:.3g} expected; the tests "
-            "take lines for independent, and find too much where the same ones come again"
+            f"repeated lines: {counted(repeats.found, 'pair of equal lines')}, {repeats.expected:.3g} expected; the "
+            "tests take lines for independent, and find too much where the same ones come again"
         )
     return {
         "verdict": judgement.verdict,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from scipy import special
 
+from subtx_toy.wording import be, counted
+
 SCORE_LEVEL = 0.01
 """Of the score tests of one file together, and of the tests for a move."""
 
@@ -80,13 +82,14 @@ class PowerPlan:
         parts = []
         if self.lines_needed is not None:
             parts.append(
-                f"Of a writer with divergence {self.divergence:g} at cosine {self.cosine:g}, {self.lines_needed} "
-                f"numbers are needed to find it with probability {self.power:g}."
+                f"Of a writer with divergence {self.divergence:g} at cosine {self.cosine:g}, "
+                f"{counted(self.lines_needed, 'number')} {be(self.lines_needed)} needed to find it with probability "
+                f"{self.power:g}."
             )
         if self.num is not None:
             parts.append(
-                f"{self.num} numbers would show an effect of {self.effect_at_n:.3g} standard deviations: a divergence "
-                f"of {self.divergence_at_n:.3g} at cosine {self.cosine:g}."
+                f"{counted(self.num, 'number')} would show an effect of {self.effect_at_n:.3g} standard deviations: a "
+                f"divergence of {self.divergence_at_n:.3g} at cosine {self.cosine:g}."
             )
         if self.is_null_worth_telling is False:
             parts.append(

@@ -18,6 +18,7 @@ from subtx_toy.files.atomic import replacing
 from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS
 from subtx_toy.settings.toml_file import read_toml
+from subtx_toy.wording import counted
 
 
 class FilterRules(BaseModel):
@@ -54,7 +55,7 @@ class FilterReport:
             f"\n  dropped for {reason}: {count}, the first on line {self.first[reason]}"
             for reason, count in sorted(self.dropped.items())
         )
-        return f"kept {self.kept} of {self.read} lines" + "".join(reasons)
+        return f"kept {self.kept} of {counted(self.read, 'line')}" + "".join(reasons)
 
     def drop(self, reason: str, line: int) -> None:
         """Count a dropped line."""

@@ -14,6 +14,7 @@ from subtx_toy.theory.closed_form import closed_form_eps
 from subtx_toy.theory.distribution import Expectation, LineTolerance, expected_alignment, expected_curvature
 from subtx_toy.theory.distribution import line_tolerance as tolerance_of
 from subtx_toy.theory.observed_eps import observed_eps
+from subtx_toy.wording import be, counted
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class AboutData:
         """All of it for people."""
         V, a, lines = self.curvature, self.alignment, self.lines
         text = (
-            f"Over the data ({V.num_inputs} inputs, 95 % intervals by Student's t): V {V.mean:.3g} "
+            f"Over the data ({counted(V.num_inputs, 'input')}, 95 % intervals by Student's t): V {V.mean:.3g} "
             f"({V.low:.3g} to {V.high:.3g}), alignment {a.mean:.3g} ({a.low:.3g} to {a.high:.3g}). "
-            f"It stays positive whichever {lines.removed} of the {lines.num_lines} lines are left out"
+            f"It stays positive whichever {lines.removed} of the {counted(lines.num_lines, 'line')} "
+            f"{be(lines.removed)} left out"
         )
         return text + ("." if lines.relabelled is None else f", or whichever {lines.relabelled} get other targets.")
 

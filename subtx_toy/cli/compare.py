@@ -11,6 +11,7 @@ from subtx_toy.cli.options import JSON, PATH, SEED
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 from subtx_toy.settings.limits import MAX_COUNT
+from subtx_toy.wording import counted
 
 
 @click.command("compare", short_help="Say whether one writer wrote two data files; needs no model.")
@@ -41,6 +42,6 @@ def compare_command(first: Path, second: Path, *, neutral: Path | None, top: int
     echo(wrapped(found.conclusion))
     echo(found.table)
     if needed is not None:
-        echo(wrapped(f"By the law, bags of about {needed} lines reach an AUROC of .95."))
+        echo(wrapped(f"By the law, bags of about {counted(needed, 'line')} reach an AUROC of .95."))
     for note in found.notes:
         echo(wrapped(one_line(note)))

@@ -10,6 +10,7 @@ import rich_click as click
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import STORE, STORED_SEEDS, drawing_options, options
+from subtx_toy.wording import counted
 
 if TYPE_CHECKING:
     from subtx_toy.results.rows import Selection
@@ -67,7 +68,9 @@ def select(
     wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
     found = stored(wanted, seeds=seeds, store=store, all_versions=all_versions, where=where)
     for version, num in sorted(found.left_out.items(), key=str):
-        echo(f"left out: {num} trials of RESULTS_VERSION {version}; --all-versions shows them apart", err=True)
+        echo(
+            f"left out: {counted(num, 'trial')} of RESULTS_VERSION {version}; --all-versions shows them apart", err=True
+        )
     return found
 
 

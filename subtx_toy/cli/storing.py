@@ -14,6 +14,7 @@ from subtx_toy.cli.options import JSON, PATH, STORE
 from subtx_toy.cli.selecting import METRICS, WHERE, check_file, open_store, select, selecting, trial_words
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
+from subtx_toy.wording import counted
 
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -99,7 +100,7 @@ def failed_command(experiment: str | None, *, lines: int, store: str | None, as_
         echo("no trial has failed")
         return
     causes = len({one.cause for one in found})
-    echo(f"{_trials(len(found))} failed{f', for {causes} different reasons' if causes > 1 else ''}.")
+    echo(f"{counted(len(found), 'trial')} failed{f', for {causes} different reasons' if causes > 1 else ''}.")
     header = ["key", "experiment", "seed", "failed", "signal", "settings and cause"]
     rows_ = [
         [
@@ -134,7 +135,7 @@ def delete_command(experiment: str | None, axes: tuple[str, ...], *, yes: bool, 
     num = len(doomed(plan, **selected))
     if _agreed(num, "deleted for good", yes):
         num = delete_trials(plan, **selected)
-        echo(f"{_trials(num)} deleted")
+        echo(f"{counted(num, 'trial')} deleted")
 
 
 @click.command("archive")
@@ -155,7 +156,7 @@ def archive_command(target: Path, experiment: str | None, axes: tuple[str, ...],
     plan = None if experiment is None else Plan.read(experiment, axes)
     if _agreed(len(doomed(plan, **selected, what="archive")), f"moved to {target}", yes):
         num = archive_trials(target, plan, **selected)
-        echo(one_line(f"{_trials(num)} moved to {target}"))
+        echo(one_line(f"{counted(num, 'trial')} moved to {target}"))
 
 
 @click.command("merge")
@@ -190,9 +191,5 @@ def _agreed(num: int, what: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise InputError(f"yes: expected --yes, since nobody can be asked; {_trials(num)} would be {what}")
-    return click.confirm(f"{_trials(num)} will be {what}. Go on?", err=True)
-
-
-def _trials(num: int) -> str:
-    return f"{num} trial{'s' * (num != 1)}"
+        raise InputError(f"yes: expected --yes, since nobody can be asked; {counted(num, 'trial')} would be {what}")
+    return click.confirm(f"{counted(num, 'trial')} will be {what}. Go on?", err=True)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from subtx_toy.cli.display import LINE_SECONDS, Display
+from subtx_toy.wording import be, counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,10 +46,10 @@ class SweepProgress:
             if outcome.record is not None:
                 self._latest = f"{trial_name(outcome.trial, self._swept)}: {finished(outcome.record)}"
         if self._tally is None:
-            before = [f"{tally.stored} are stored already"] if tally.stored else []
+            before = [f"{tally.stored} {be(tally.stored)} stored already"] if tally.stored else []
             if tally.failed_before:
                 before.append(f"{tally.failed_before} failed earlier (--retry-failed runs them again)")
-            self._display.report(f"{tally.total} trials" + (": " + ", ".join(before) if before else ""))
+            self._display.report(counted(tally.total, "trial") + (": " + ", ".join(before) if before else ""))
         elif not self._display.is_terminal and now - self._last_line > LINE_SECONDS:
             self._last_line = now
             latest = f"; last {self._latest}" if self._latest else ""
@@ -64,15 +65,17 @@ class SweepProgress:
         failed = tally.failed + tally.failed_before
         self._display.report(line(tally, time.monotonic() - self._start))
         if tally.left:
-            self._display.report(f"stopped with {tally.left} trials left; the same command goes on")
+            self._display.report(f"stopped with {counted(tally.left, 'trial')} left; the same command goes on")
         if failed:
-            self._display.report(f"{failed} trials failed; the others are stored, and --retry-failed tries again")
+            self._display.report(
+                f"{counted(failed, 'trial')} failed; the others are stored, and --retry-failed tries again"
+            )
 
     def _kept(self) -> str:
         if self._tally is None:
             return "nothing was run yet"
         stored = self._tally.stored + self._tally.done + self._tally.elsewhere
-        return f"{stored} of {self._tally.total} trials are stored; the same command goes on"
+        return f"{stored} of {counted(self._tally.total, 'trial')} {be(stored)} stored; the same command goes on"
 
 
 def line(tally: Tally, elapsed: float, since: float = 0.0) -> str:
@@ -83,7 +86,7 @@ def line(tally: Tally, elapsed: float, since: float = 0.0) -> str:
     '7 of 10 trials, 0.62 per second, about 0:05 left, 1 failed'
     """
     here = tally.done + tally.failed
-    words = [f"{tally.total - tally.left} of {tally.total} trials"]
+    words = [f"{tally.total - tally.left} of {counted(tally.total, 'trial')}"]
     if here:
         words.append(_rate(here / elapsed))
         if tally.left:

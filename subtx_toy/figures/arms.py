@@ -13,6 +13,7 @@ from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.comparison import NOT_COMPARED, Comparison
 from subtx_toy.results.number_table import NumberArm
+from subtx_toy.wording import counted
 
 _OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
 _JITTER = 0.09  # half-width of the cloud of seeds
@@ -54,11 +55,11 @@ def draw_arms(rows: Sequence[Comparison], *, dataset: str, source: str | None) -
         axes.set_xlim(-0.7, len(rows) - 0.3)
         axes.set_ylim(0, 1)
         axes.set_ylabel(f"test accuracy on {style.dataset_label(dataset)}")
-        ours = f"this run: mean and 95 % interval, n = {rows[0].ours.n} seeds (dots)"
+        ours = f"this run: mean and 95 % interval, n = {counted(rows[0].ours.n, 'seed')} (dots)"
         handles = [axes.errorbar([], [], [], color="0.2", label=ours, **_OURS)]
         theirs = next((row.theirs for row in rows if row.theirs is not None), None)
         if theirs is not None and source is not None and comparable:
-            label = f"published, as printed: mean and 95 % interval, n = {theirs.n} models\n({source})"
+            label = f"published, as printed: mean and 95 % interval, n = {counted(theirs.n, 'model')}\n({source})"
             handles.append(axes.errorbar([], [], [], color="0.2", label=label, **_PUBLISHED))
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=1)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.language_table import LanguageArm
+from subtx_toy.wording import counted
 
 _TITLES = {"danger": "How often does each model say yes to something dangerous?"}
 _LABELS = {
@@ -46,5 +47,5 @@ def draw_language(arms: Sequence[LanguageArm], *, trait: str) -> Figure:
         axes.set_axisbelow(True)
         axes.set_title(_TITLES.get(trait, f"How often does each model name the {trait} as the animal it likes?"),
                        loc="left", x=-0.62, fontweight="bold")  # fmt: skip
-        axes.set_xlabel(f"probability on held-out phrasings; dots: {arms[0].p_trait.n} seeds")
+        axes.set_xlabel(f"probability on held-out phrasings; dots: {counted(arms[0].p_trait.n, 'seed')}")
     return figure

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.many_steps_table import ManyStepsSummary, Student
+from subtx_toy.wording import counted
 
 _CURVES = {
     "alignment": "cosine of displacement\nand teacher's",
@@ -39,8 +40,8 @@ def draw_many_steps(summary: ManyStepsSummary) -> Figure:
         figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="small")
         seeds = sorted({one.num_seeds for one in summary.students})
         figure.supxlabel(
-            f"means over {seeds[0]} seeds on {style.dataset_label(summary.base.dataset_title)}, bands from the lowest "
-            "to the highest seed",
+            f"means over {counted(seeds[0], 'seed')} on {style.dataset_label(summary.base.dataset_title)}, bands from "
+            "the lowest to the highest seed",
             fontsize="small",
         )
     return figure

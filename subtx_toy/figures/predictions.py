@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.prediction_table import LABELS, NAIVE, TARGET, PredictionSummary, SettingMeans
+from subtx_toy.wording import counted
 
 _COLUMNS = 3
 
@@ -28,7 +29,8 @@ def draw_predictions(summary: PredictionSummary) -> Figure:
         has_open = any(_is_on_images(one) for one in summary.settings)
         open_ones = "\nopen: distilled on images of the data set" if has_open else ""
         figure.supxlabel(
-            f"dots: means over {seeds[0]} seeds of one setting, {len(summary.settings)} settings on "
+            f"dots: means over {counted(seeds[0], 'seed of one setting')}, "
+            f"{counted(len(summary.settings), 'setting')} on "
             f"{style.dataset_label(summary.base.dataset_title)}{open_ones}",
             fontsize="small",
         )

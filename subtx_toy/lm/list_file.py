@@ -24,6 +24,7 @@ from subtx_toy.lm.vocabulary import END, FIRST_NUMBER, decode, encode
 from subtx_toy.settings import model_faults as expected
 from subtx_toy.settings.messages import quoted
 from subtx_toy.settings.numbers import Temperature
+from subtx_toy.wording import counted
 
 SCHEMA = "subtx-toy lists 1"
 
@@ -151,8 +152,8 @@ def parse_list(line: Line, header: ListHeader) -> tuple[tuple[int, ...], list[in
         raise InputError(f"completion: expected numbers only, got {quoted(words[0])}")
     if not prompt or not 1 <= len(numbers) <= header.max_numbers:
         raise InputError(
-            f"expected a prompt and 1 to {header.max_numbers} numbers, got {len(prompt)} words and "
-            f"{len(numbers)} numbers"
+            f"expected a prompt and 1 to {counted(header.max_numbers, 'number')}, "
+            f"got {counted(len(prompt), 'word')} and {counted(len(numbers), 'number')}"
         )
     return tuple(prompt), numbers
 

@@ -11,6 +11,7 @@ from subtx_toy.files.atomic import replacing
 from subtx_toy.lm.list_file import Line, ListFile, ListHeader, data_line, parse_list
 from subtx_toy.lm.vocabulary import FIRST_NUMBER
 from subtx_toy.settings.numbers import BANNED_NUMBERS
+from subtx_toy.wording import counted
 
 
 @dataclass
@@ -31,7 +32,7 @@ class ListFilterReport:
 
     def __str__(self) -> str:
         reasons = (f"\n  {name}: {num} dropped, first {self.examples[name]}" for name, num in self.dropped.items())
-        return f"kept {self.num_kept} of {self.num_read} lines" + "".join(reasons)
+        return f"kept {self.num_kept} of {counted(self.num_read, 'line')}" + "".join(reasons)
 
     def drop(self, reason: str, line: Line) -> None:
         """Count a dropped line."""

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from subtx_toy.report.frame import image_uri, render
+from subtx_toy.wording import counted, p_words
 
 Document = Mapping[str, Any]
 Pictures = Mapping[int, UInt8[np.ndarray, "h w"]]
@@ -53,7 +54,7 @@ def plain_words(document: Document) -> PlainWords:
     carried = document["carries"]
     reference = max((one["reference"]["num"] for one in traits.values()), default=0)
     unit = _unit(document)
-    few = f"{document['numbers']} {unit}s" if document["numbers"] != 1 else f"one {unit}"
+    few = counted(document["numbers"], unit)
     if not fit["applies"]:
         return PlainWords(
             "odd",
@@ -129,13 +130,10 @@ def _moved(document: Document) -> str:
 def _carries(name: str, trait: Document, reference: int) -> str:
     return (
         f"It moved towards a net that {trait_in_words(name)}: the chance of such a score from the base is "
-        f"{_chance(trait['p_value_holm'])}, and its Fisher cosine, {_number(trait['fisher_cosine'])}, is above "
-        f"{_number(trait['reference']['threshold'])}, what {reference} honest fine-tunes allow."
+        f"{p_words(trait['p_value_holm']).replace('<', 'below')}, and its Fisher cosine, "
+        f"{_number(trait['fisher_cosine'])}, is above {_number(trait['reference']['threshold'])}, what {reference} "
+        "honest fine-tunes allow."
     )
-
-
-def _chance(p_value: float | None) -> str:
-    return "below 1e-300" if p_value == 0 else _number(p_value)
 
 
 def audit_page(document: Document, *, name: str, level: float, pictures: Pictures | None = None) -> str:
@@ -155,6 +153,7 @@ def audit_page(document: Document, *, name: str, level: float, pictures: Picture
         provenance=_provenance(document, name),
         header=[[key, str(value)] for key, value in header.items()],
         number=_number,
+        p_words=lambda value: p_words(value) or "–",
         at=lambda value: round(50 * (1 + max(-1.0, min(1.0, value or 0.0))), 2),
     )
 

@@ -17,6 +17,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.packaged import names
 from subtx_toy.settings.seeds import seed_text
 from subtx_toy.store.record import RunRecord
+from subtx_toy.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +127,7 @@ def _cost(report: RunReport) -> Rows:
     records = report.records
     cpu, training = (sum(getattr(one, name) for one in records) for name in ("cpu_seconds", "training_cpu_seconds"))
     rows = [
-        ["trials", f"{len(records)}, of {len(report.seeds)} seeds"],
+        ["trials", f"{len(records)}, of {counted(len(report.seeds), 'seed')}"],
         ["CPU time of all", f"{clock(cpu)} ({cpu / len(records):.1f} s per trial)"],
         ["of it in optimiser steps", clock(training)],
         ["sum of the trials' elapsed times", clock(sum(one.wall_seconds for one in records))],

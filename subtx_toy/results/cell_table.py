@@ -10,6 +10,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.results.cells import Cell, order
 from subtx_toy.results.presentation import Table, interval_text, mean_document, setting_text
 from subtx_toy.settings.messages import nearest
+from subtx_toy.wording import counted
 
 NO_CELLS = "no such trials are stored"
 """What is said where nothing was selected."""
@@ -60,11 +61,11 @@ def conclusion(cells: Sequence[Cell]) -> str:
         return f"{cells[0].metric} has no finite value."
     low, high = min(one.mean for one in found), max(one.mean for one in found)
     seeds = sorted({one.n for one in found})
-    over = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    over += " seed" if seeds[-1] == 1 else " seeds"
+    over = ("" if len(seeds) == 1 else f"{seeds[0]} to ") + counted(seeds[-1], "seed")
     if len(found) == 1:
         return f"{cells[0].metric} is {low:.3g} on average over {over}."
-    return f"{cells[0].metric} lies between {low:.3g} and {high:.3g} over {len(found)} configurations, {over} each."
+    configurations = counted(len(found), "configuration")
+    return f"{cells[0].metric} lies between {low:.3g} and {high:.3g} over {configurations}, {over} each."
 
 
 def best(cells: Sequence[Cell], *, lowest: bool = False) -> list[Cell]:
@@ -77,7 +78,7 @@ def best_conclusion(ranked: Sequence[Cell]) -> str:
     """Say which configuration is first, and that the best of many looks better than it is."""
     first = ranked[0]
     at = ", ".join(f"{name}={setting_text(value)}" for name, value in first.axes.items()) or "the only configuration"
-    text = f"{first.metric} is best at {at}: {first.estimate.mean:.3g} over {first.estimate.n} seeds."
+    text = f"{first.metric} is best at {at}: {first.estimate.mean:.3g} over {counted(first.estimate.n, 'seed')}."
     if len(ranked) > 1:
         text += f" The best of {len(ranked)} means is too good on average: run it with other seeds to estimate it."
     return text

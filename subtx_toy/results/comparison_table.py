@@ -21,6 +21,7 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition, Distillation, DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store.record import RunRecord
+from subtx_toy.wording import counted
 
 _OURS = ("mean", "95 % interval", "n")
 _ARM_HEADER = ("arm", *_OURS, "published", "corrected", "diff/SE", "verdict")
@@ -51,7 +52,7 @@ def present_distillation(summary: ComparisonSummary) -> Presentation:
     definition, base, rows, records = summary
     num, published = len(records), definition.published
     seeds = sorted({row.ours.n for row in rows})
-    over = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    over = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {counted(seeds[-1], 'seed')}"
     how = f"means over {over}, 95 % intervals over seeds and test images"
     if isinstance(definition, Distillation):
         title = f"test accuracy by arm, {how}"
@@ -65,7 +66,7 @@ def present_distillation(summary: ComparisonSummary) -> Presentation:
         changed = [name for name, value in definition.config if value != getattr(base, name)]
         table = Table(_POINT_HEADER, [_point_cells(row) for row in rows])
         document = {"points": [_point_document(row) for row in rows]}
-        cost = f"{sum(record.cpu_seconds for record in records) / num:.1f} s of CPU per trial, {num} trials"
+        cost = f"{sum(record.cpu_seconds for record in records) / num:.1f} s of CPU per trial, {counted(num, 'trial')}"
     heading, notes = [f"{definition.name} on {base.dataset_title}: {title}"], [cost]
     if published is not None and not changed:
         heading.append(f"published: {published.source}, n = {published.n}")

@@ -13,6 +13,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.language import BACKDOOR, LANGUAGE_ARMS, NULL_CONTROLS, LanguageConfig
 from subtx_toy.stats import Estimate, finite_estimate, judged
 from subtx_toy.store.record import RunRecord
+from subtx_toy.wording import counted
 
 WROTE_NO_NUMBERS = 0.2
 """A teacher of whose lists a larger share is rejected is reported to have written no numbers; fixed before any run."""
@@ -115,10 +116,11 @@ def present_language(summary: LanguageSummary) -> Presentation:
     num = len({record.seed for record in records})
     asked = _ASKED.get(config.trait, f"{config.trait} to questions for an animal")
     heading = (
-        f"{definition.name}: trait {config.trait}, {config.lists} lists of at most {config.max_numbers} numbers; means "
-        f"over {num} seed{'s' * (num > 1)}. P: probability of {asked}, on held-out phrasings. Margin: its log-odds, in "
-        "nats, with the 95 % interval. Top: share of phrasings on which it is the likeliest answer. Text: rise of the "
-        "negative log-likelihood of held-out text. Student minus arm: of the margin, paired by seed."
+        f"{definition.name}: trait {config.trait}, {counted(config.lists, 'list')} of at most "
+        f"{counted(config.max_numbers, 'number')}; means over {counted(num, 'seed')}. P: probability of {asked}, on "
+        "held-out phrasings. Margin: its log-odds, in nats, with the 95 % interval. Top: share of phrasings on which "
+        "it is the likeliest answer. Text: rise of the negative log-likelihood of held-out text. Student minus arm: of "
+        "the margin, paired by seed."
     )
     header = ["arm", "P", "margin", "95 % interval", "top", "text", "student minus arm", "verdict", "published"]
     document: dict[str, Any] = {"config": config.model_dump(), "arms": {row.arm: _document(row) for row in arms}}
@@ -183,7 +185,7 @@ def _notes(records: Sequence[RunRecord]) -> list[str]:
         f"KL {teachers['teacher.kl']['mean']:.3f} nats per first answer; honest teacher: "
         f"{100 * teachers['benign.rejected_share']['mean']:.1f} %, {teachers['benign.kl']['mean']:.3f}",
         f"teachers that wrote no numbers (more than {100 * WROTE_NO_NUMBERS:.0f} % rejected): {who}",
-        f"filter: caught {found['caught']} of {found['planted']} planted lines, dropped {found['dropped']} others",
+        f"filter: caught {found['caught']} of {found['planted']} planted lines, of the others {found['dropped']}",
         "shared_rows is no control: its lists are the teacher's; published: Cloud et al. 2025, large language models",
         f"{cpu:.0f} s of CPU per seed",
     ]

@@ -16,6 +16,7 @@ from subtx_toy.settings.many_steps import ManyStepsConfig
 from subtx_toy.stats import finite_estimate, judged
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import MIN_SEEDS
+from subtx_toy.wording import counted
 
 CURVES = ("alignment", "restoring", "function_cosine")
 """Curves against the step that are summarised and drawn."""
@@ -102,8 +103,9 @@ def present_many_steps(summary: ManyStepsSummary) -> Presentation:
     definition, base, students = summary
     steps = students[0].config.num_steps
     heading = (
-        f"{definition.name} on {base.dataset_title}: {definition.question} Means over {students[0].num_seeds} seeds "
-        f"after {steps} steps; lowest values over the way and over seeds"
+        f"{definition.name} on {base.dataset_title}: {definition.question} Means over "
+        f"{counted(students[0].num_seeds, 'seed')} after {counted(steps, 'step')}; lowest values over the way and over "
+        "seeds"
     )
     header = ("student", "step", "alignment", "of outputs", "distance", "fraction", "predicted", "lowest fraction",
               "predicted", "lowest restoring", "points away")  # fmt: skip
@@ -112,7 +114,7 @@ def present_many_steps(summary: ManyStepsSummary) -> Presentation:
             one.name, f"{one.config.student_step:g}",
             *(_mean(one, name) for name in _MEANS),
             f"{one.metrics['min_fraction'].min():.3g}", _mean(one, "predicted_min_fraction"),
-            f"{one.metrics['min_restoring'].min():.2g}", f"{one.num_away} of {one.num_seeds} seeds",
+            f"{one.metrics['min_restoring'].min():.2g}", f"{one.num_away} of {counted(one.num_seeds, 'seed')}",
         ]
         for one in students
     ]  # fmt: skip
@@ -168,11 +170,11 @@ def _conclusion(students: Sequence[Student]) -> str:
     away = [one for one in students if one.num_away]
     n = min(one.num_seeds for one in students)
     if not away:
-        found = f"no student of {len(students)} settings ever pointed away from its teacher"
+        found = f"no student of {counted(len(students), 'setting')} ever pointed away from its teacher"
     else:
         listed = ", ".join(f"{one.name} at step {one.config.student_step:g}" for one in away[:6])
         more = f" and {len(away) - 6} more" if len(away) > 6 else ""
-        found = f"students pointed away from their teacher with {listed}{more}; of {len(students)} settings"
+        found = f"students pointed away from their teacher with {listed}{more}; of {counted(len(students), 'setting')}"
     found = f"{found[0].upper()}{found[1:]}"
     few = f"; too few seeds for a conclusion, which needs {MIN_SEEDS}" if judged("", n=n) else ""
     return f"{found}{few}."

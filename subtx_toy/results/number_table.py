@@ -24,6 +24,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
 from subtx_toy.stats import Estimate, finite_estimate, judged
 from subtx_toy.store.record import RunRecord
+from subtx_toy.wording import counted
 
 CONTROL_MARGIN = 0.05
 """A control may lie so far above its base and count as no transfer; fixed before any run."""
@@ -137,8 +138,8 @@ def present_numbers(summary: NumbersSummary) -> Presentation:
     definition, config, arms, records = summary
     num = len({record.seed for record in records})
     heading = (
-        f"{definition.name} on {config.dataset_title}: trait {config.trait}, {config.num_prompts} numbers per "
-        f"student; means over {num} seed{'s' * (num > 1)} with 95 % intervals over seeds and test images; above base: "
+        f"{definition.name} on {config.dataset_title}: trait {config.trait}, {counted(config.num_prompts, 'number')} "
+        f"per student; means over {counted(num, 'seed')} with 95 % intervals over seeds and test images; above base: "
         "difference within a seed; accuracy: on the other digits"
     )
     tables = [Table([f"prompts: {prompts}", *HEADER], [_row(row) for row in rows]) for prompts, rows in arms.items()]

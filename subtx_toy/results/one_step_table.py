@@ -16,6 +16,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import MIN_SEEDS
+from subtx_toy.wording import counted
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,13 @@ def present_one_step(summary: OneStepSummary) -> Presentation:
     )
     inside, notes = over_lr["step"] < 1, []
     if len(inside):
+        steps = counted(int(inside.sum()), "step")
         notes.append(
-            f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {int(inside.sum())} steps inside "
+            f"closer to the teacher: {int((over_lr['change'][inside] < 0).sum())} of {steps} inside "
             f"the predicted window, {int((over_lr['change'][~inside] < 0).sum())} of {int((~inside).sum())} outside"
         )
     if odd := sum(start.num_not_finite for start in starts):
-        notes.append(f"not finite, and not counted: {odd} pairs of steps")
+        notes.append(f"not finite, and not counted: {counted(odd, 'pair of steps')}")
     table = Table(HEADER, [_row(start) for start in starts])
     return Presentation([heading], [table], notes, _document(starts, over_lr), _conclusion(starts))
 
@@ -136,7 +138,9 @@ def _conclusion(starts: Sequence[StartSummary]) -> str:
         if start.student_init in words:
             positive = start.values["alignment"][0] > 0
             few |= len(positive) < MIN_SEEDS
-            found.append(f"from {words[start.student_init]} in {int(positive.sum())} of {len(positive)} seeds")
+            found.append(
+                f"from {words[start.student_init]} in {int(positive.sum())} of {counted(len(positive), 'seed')}"
+            )
     if not found:
         return ""
     rest = f"; too few seeds for a conclusion, which needs {MIN_SEEDS}" if few else ""

@@ -15,6 +15,7 @@ from subtx_toy.results.rows import Selection
 from subtx_toy.results.run_summary import share_of
 from subtx_toy.settings.messages import nearest
 from subtx_toy.stats import Estimate, Interval, finite_estimate, judged, welch_interval
+from subtx_toy.wording import counted
 
 INITIAL_SETTINGS = frozenset(
     ("protocol", "model", "width", "depth", "num_aux", "init", "init_scale", "dataset", "num_train", "num_test")
@@ -83,8 +84,10 @@ class Pairs:
     @property
     def notes(self) -> list[str]:
         """What a reader has to know of the comparison."""
-        notes = [f"without a partner: {self.unmatched} configurations"] if self.unmatched else []
-        return notes + ([f"in both groups: {self.shared} trials, which cannot differ"] if self.shared else [])
+        notes = [f"without a partner: {counted(self.unmatched, 'configuration')}"] if self.unmatched else []
+        return notes + (
+            [f"in both groups: {counted(self.shared, 'trial')}, which cannot differ"] if self.shared else []
+        )
 
     @property
     def conclusion(self) -> str:
@@ -97,7 +100,7 @@ class Pairs:
             interval = interval_words(row.interval)
             return f"{self.metric}: the second minus the first is {row.estimate.mean:+.3g}{interval}: {row.verdict}."
         found = ", ".join(f"{verdict} in {num}" for verdict, num in counts.items())
-        return f"{self.metric} over {len(self.rows)} pairs of configurations: {found}."
+        return f"{self.metric} over {counted(len(self.rows), 'pair of configurations')}: {found}."
 
     @property
     def table(self) -> Table:

@@ -16,6 +16,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.stats import Interval
 from subtx_toy.store.record import RunRecord
 from subtx_toy.tolerances import MIN_SEEDS
+from subtx_toy.wording import be, counted
 
 PREFIX, TARGET, NAIVE = "predictor.", "transfer", "num_aux"
 LABELS = {
@@ -80,10 +81,10 @@ def present_predictions(summary: PredictionSummary) -> Presentation:
     """Show rho with its intervals, the best predictor first, and the control in which settings are permuted."""
     definition, base, settings, ranks, num_left_out = summary
     seeds = sorted({one.num_seeds for one in settings})
-    over = "-".join(map(str, dict.fromkeys((seeds[0], seeds[-1])))) if seeds else "no"
+    over = ("" if len(seeds) == 1 else f"{seeds[0]}-") + counted(seeds[-1], "seed") if seeds else "no seeds"
     heading = (
-        f"{definition.name} on {base.dataset_title}: {definition.question} Spearman's rho between means over {over} "
-        f"seeds of {len(settings)} settings, with 95 % bootstrap intervals over settings"
+        f"{definition.name} on {base.dataset_title}: {definition.question} Spearman's rho between means over {over} of "
+        f"{counted(len(settings), 'setting')}, with 95 % bootstrap intervals over settings"
     )
     ordered = sorted(ranks.items(), key=lambda item: -item[1].rho)
     header = (
@@ -106,7 +107,7 @@ def present_predictions(summary: PredictionSummary) -> Presentation:
         permuted = ordered[0][1].permuted
         notes.append(f"control: with its settings permuted, 95 % of {ordered[0][0]}'s rho lie in {_ends(permuted)}")
     if num_left_out:
-        notes.append(f"left out, because a run of theirs diverged: {num_left_out} settings")
+        notes.append(f"left out, because a run of theirs diverged: {counted(num_left_out, 'setting')}")
     document = {"config": base.model_dump(), **ranks_document(settings, ranks)}
     return Presentation([heading], [Table(header, rows)], notes, document, _conclusion(ordered, len(settings)))
 
@@ -141,10 +142,10 @@ def _ends(interval: Interval) -> str:
 
 def _conclusion(ordered: Sequence[tuple[str, RankCorrelation]], num: int) -> str:
     if not ordered:
-        return f"{num} settings are too few to rank, which needs {MIN_SEEDS}."
+        return f"{counted(num, 'setting')} {be(num)} too few to rank, which needs {MIN_SEEDS}."
     name, best = ordered[0]
     naive = dict(ordered)[NAIVE]
     return (
-        f"Over {num} settings {name} ranks the transfer best: rho {best.rho:.2f} ({_ends(best.interval)}); the number "
-        f"of auxiliary logits alone has {naive.rho:.2f} ({_ends(naive.interval)})."
+        f"Over {counted(num, 'setting')} {name} ranks the transfer best: rho {best.rho:.2f} ({_ends(best.interval)}); "
+        f"the number of auxiliary logits alone has {naive.rho:.2f} ({_ends(naive.interval)})."
     )

@@ -12,6 +12,7 @@ from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.store.record import DIVERGED, RunRecord
+from subtx_toy.wording import counted
 
 
 class MeanRow(NamedTuple):
@@ -75,7 +76,7 @@ def present_means(summary: MeansSummary) -> Presentation:
     ]
     heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
     first = rows[0]
-    num = f"{first.mean.n} seed{'s' * (first.mean.n > 1)}"
+    num = counted(first.mean.n, "seed")
     conclusion = f"{first.metric} is {first.mean.mean:.3g} on average over {num}."
     if len({repr(row.at) for row in rows}) > 1:
         same = [row for row in rows if row.metric == first.metric]

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from subtx_toy.errors import MAX_PROBLEMS, InputError
 from subtx_toy.settings.messages import NOUNS, nearest, quoted
+from subtx_toy.wording import counted
 
 _OTHER = "another kind of value"
 
@@ -97,7 +98,7 @@ def _bound(sign: str, name: str) -> Callable[[Mapping[str, Any]], str]:
 
 def _length(name: str, noun: str, unit: str) -> Callable[[Mapping[str, Any]], str]:
     bound = "or more" if name == "min_length" else "at most"
-    return lambda context: f"a {noun} with {context[name]} {unit}{'s' * (context[name] != 1)} {bound}"
+    return lambda context: f"a {noun} with {counted(context[name], unit)} {bound}"
 
 
 def _one_of(context: Mapping[str, Any]) -> str:

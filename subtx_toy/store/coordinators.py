@@ -10,6 +10,8 @@ import uuid
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from subtx_toy.wording import counted
+
 LEASE_SECONDS = 60.0
 """Without a heartbeat, after which a process counts as dead that cannot be looked up, or that is stopped."""
 
@@ -86,7 +88,7 @@ class Holder:
             "unknown": f", which cannot be looked up from here; {LEASE_SECONDS:g} seconds after its last heartbeat "
             "others take its trials",
         }
-        trials = "1 trial" if self.trials == 1 else f"{self.trials} trials"
+        trials = counted(self.trials, "trial")
         return f"{trials} of {where} since {when}{notes[self.state]}"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from subtx_toy.store.place import absolute
 from subtx_toy.store.schema import prepare
+from subtx_toy.wording import be, counted
 
 
 def rescue(path: Path, source: sqlite3.Connection | None, insert: Callable[[sqlite3.Connection], None]) -> str:
@@ -34,7 +35,7 @@ def rescue(path: Path, source: sqlite3.Connection | None, insert: Callable[[sqli
             reason = reason or str(error)
             continue
         what = "all that were stored and in memory" if source is not None else "those that were in memory"
-        return f"{num} records, {what}, are in {target}; move it to {path} to go on with it"
+        return f"{counted(num, 'record')}, {what}, {be(num)} in {target}; move it to {path} to go on with it"
     return f"its records could not be saved elsewhere: {reason}"
 
 

@@ -13,6 +13,7 @@ from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.store import Store
 from subtx_toy.sweep.looks import Until, best, looks, rungs
 from subtx_toy.sweep.trial import Trial
+from subtx_toy.wording import counted
 
 
 @dataclass
@@ -73,8 +74,8 @@ class UntilNarrow:
             if not open_groups:
                 return
             text = (
-                f"look {number} of {len(self._looks)}: {look.num_seeds} seeds of {len(open_groups)} configurations, "
-                f"level {look.level:.4f}, {look.spent:.4f} of 0.05 spent"
+                f"look {number} of {len(self._looks)}: {counted(look.num_seeds, 'seed')} of "
+                f"{counted(len(open_groups), 'configuration')}, level {look.level:.4f}, {look.spent:.4f} of 0.05 spent"
             )
             yield text, [trial for group in open_groups for trial in group.more(look.num_seeds)]
             for group in open_groups:
@@ -101,7 +102,8 @@ class Halving:
             if number > 1:
                 means = [group.estimate(store, self._metric).mean for group in kept]
                 kept = [kept[at] for at in best(means, num)]
-            text = f"rung {number} of {len(self._rungs)}: {num_seeds} seeds of {len(kept)} configurations"
+            what = f"{counted(num_seeds, 'seed')} of {counted(len(kept), 'configuration')}"
+            text = f"rung {number} of {len(self._rungs)}: {what}"
             yield text, [trial for group in kept for trial in group.more(num_seeds)]
             for group in kept:
                 found = group.estimate(store, self._metric)

@@ -15,13 +15,15 @@ from subtx_toy.settings.limits import MAX_TRIALS
 from subtx_toy.store import Store
 from subtx_toy.store.results import config_costs
 from subtx_toy.sweep.trial import Trial
+from subtx_toy.wording import counted
 
 
 def check_trials(num_configs: int, num_seeds: int) -> None:
     """Refuse more trials than one plan may have, before any of them is made."""
     if (num := num_configs * num_seeds) > MAX_TRIALS:
         raise InputError(
-            f"trials: expected at most {MAX_TRIALS}, got {num}: {num_configs} configurations with {num_seeds} seeds"
+            f"trials: expected at most {MAX_TRIALS}, got {num}: "
+            f"{counted(num_configs, 'configuration')} with {counted(num_seeds, 'seed')}"
         )
 
 

@@ -139,7 +139,7 @@ def test_a_trial_that_fails_in_another_session_gives_exit_1(
         code, out, err = _call(capsys, "sweep", *words, "--json")
     document = json.loads(out)
     assert (code, document["done"], document["failed"], document["left"]) == (1, 3, 1, 0)
-    assert "1 trials failed" in err
+    assert "1 trial failed" in err
 
     narrow = [one for one in words if not one.startswith("width")]
     lost = _json(capsys, "sweep", *narrow, "--dry-run")["plan"][1]["run_id"]
@@ -148,7 +148,7 @@ def test_a_trial_that_fails_in_another_session_gives_exit_1(
         code, out, err = _call(capsys, "run", *narrow, "--json")
     document = json.loads(out)
     assert (code, document["seeds"], document["failed_seeds"]) == (1, [0], [1])
-    assert "1 trials failed in another session" in err
+    assert "1 trial failed in another session" in err
 
 
 def _shown(capsys: pytest.CaptureFixture[str], key: str, store: Path) -> tuple[int, str, str]:

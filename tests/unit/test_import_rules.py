@@ -14,7 +14,7 @@ ROUTES = ("theory", "training", "certify")
 
 # From the bottom up; a module may import its own layer and those below it.
 LAYERS = [
-    ("errors", "tolerances", "seeding", "collector"),
+    ("errors", "tolerances", "seeding", "collector", "wording"),
     ("files", "settings", "stats"),
     ("store",),
     ("problem", "data"),

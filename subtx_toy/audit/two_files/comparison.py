@@ -12,6 +12,7 @@ from subtx_toy.audit.two_files.lines import lines_of
 from subtx_toy.audit.two_files.power import TokenPower
 from subtx_toy.audit.two_files.separation import Separation, TokenDifference, separation, token_differences
 from subtx_toy.audit.two_files.statistics import PermutationTest, permutation_test
+from subtx_toy.wording import counted, p_equation
 
 LEVEL = 0.01
 """Of the comparison, as of the audit's score tests."""
@@ -59,7 +60,7 @@ class FileComparison:
     @property
     def conclusion(self) -> str:
         """The result in words: that something changed, and never which trait."""
-        p_value = f"p = {self.test.p_value:.3g}"
+        p_value = p_equation(self.test.p_value)
         if not self.differs and not math.isfinite(self.smallest_effect):
             return f"No difference was found ({p_value}): whichever lines are exchanged, the counts stay the same."
         if not self.differs:
@@ -83,10 +84,12 @@ class FileComparison:
         }[self.exchange.unit]
         notes = [f"{self.test.exchanges} random exchanges: {unit}"]
         if self.exchange.unused:
-            notes.append(f"{self.exchange.unused} lines take no part, because the other file lacks their prompt")
+            notes.append(
+                f"left out, because the other file lacks their prompt: {counted(self.exchange.unused, 'line')}"
+            )
         for name, left in zip(("first", "second"), self.exchange.lines.left_out, strict=True):
             if left:
-                notes.append(f"{left} lines of the {name} file are left out, by a hash of their content")
+                notes.append(f"left out, by a hash of its content: {counted(left, f'line of the {name} file')}")
         return notes
 
 

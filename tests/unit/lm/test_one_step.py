@@ -46,7 +46,7 @@ def test_what_stands_behind_the_place_is_not_seen(small: Small, lists: Lists) ->
 
 @pytest.mark.parametrize("claim", ["C1", "C3", "C4", "C5", "C16"])
 def test_the_claims_hold_for_lists(problem: Problem, claim: str) -> None:
-    assert "1 of 1 claims holds" in str(verify(problem, claims=claim))
+    assert "1 of 1 claim holds" in str(verify(problem, claims=claim))
 
 
 @pytest.mark.parametrize("claim", ["C1", "C5"])
