@@ -17,10 +17,15 @@ def commands_page() -> str:
         NOTE,
         "# Commands\n",
         "With this page you can look up every command and option. `subtx-toy COMMAND --help` prints the same.\n",
-        "Exit codes: 0 all is well; 1 a claim is violated, a certificate is rejected, or some trials failed; 2 bad usage or bad "
-        "input; 3 an audit does not apply; 130 interrupted.\n",
+        f"{_exit_codes()}\n",
     ]
     return "\n".join([*parts, *_sections(cli, "subtx-toy", 2)])
+
+
+def _exit_codes() -> str:
+    """Return the paragraph of ``subtx-toy --help`` about them."""
+    paragraphs = (" ".join(part.split()) for part in (cli.help or "").split("\n\n"))
+    return next(part for part in paragraphs if part.startswith("Exit codes: "))
 
 
 def _sections(group: click.Group, path: str, level: int) -> Iterator[str]:

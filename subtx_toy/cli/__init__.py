@@ -41,8 +41,9 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, last_words.BAD_INPUT, interrupts.INTE
 def cli() -> None:
     """Simulate subliminal learning: predict it, reproduce the published experiments, and go beyond them.
 
-    Exit codes: 0 ok; 1 a claim is violated or some trials failed; 2 bad usage or bad input; 3 an audit does not apply;
-    130 interrupted.
+    Exit codes: 0 all is well; 1 a claim is violated, a certificate is rejected, a check or some trials failed, or what
+    --fail-on names was found; 2 bad usage or bad input; 3 an audit does not apply; 130 interrupted; 141 nobody reads
+    the output any more. A command that has a 1 or a 3 says in its help what they mean.
 
     Example: subtx-toy run cloud2025 --seeds 0:10
     """

@@ -75,7 +75,7 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
     Settings, of the --problem: student_lr=NUMBER, which certificates of trait-loss and distance speak of, if it is not
     the problem's own; seed=INTEGER of mnist-teacher.
 
-    Exit codes: 0 re-proved; 1 rejected, with the reason; 2 bad usage or no such file.
+    Exit codes: 0 re-proved; 1 rejected, with the reason; 2 bad usage or bad input.
 
     Example: subtx-toy check small-net.cert --problem small-net
     """

@@ -30,7 +30,7 @@ def predict(
     linear_student: bool,
     data_dir: Path | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Train the teacher of EXPERIMENT and compute what predicts the transfer to its student on auxiliary logits.
 
     Each predictor stands next to its rank correlation with transfer over the settings of the experiment `predictors`,
@@ -53,4 +53,3 @@ def predict(
             **(display | changes),
         )  # fmt: skip
     echo(json_text(found.document()) if as_json else f"{found.conclusion}\n\n{found.table}")
-    return 0

@@ -57,6 +57,8 @@ def run(
     where it was. KEY=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
     student_epochs; --settings lists them all, with or without an EXPERIMENT.
 
+    Exit codes: 0 every seed is stored; 1 some failed; 2 bad usage or bad input; 130 interrupted.
+
     Example: subtx-toy run cloud2025 --quick
     """
     from subtx_toy.errors import InputError
