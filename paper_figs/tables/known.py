@@ -15,6 +15,22 @@ from subtx_toy.settings.experiment_file import read
 from subtx_toy.stats import Estimate, estimate
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
+SOURCES = {
+    "Cloud et al. 2025": "https://arxiv.org/abs/2507.14805",
+    "Cloud et al. 2026": "https://doi.org/10.1038/s41586-026-10319-8",
+    "Referees of Cloud et al. 2026": "#sources",
+    "Kitkana and Arora 2026": "https://arxiv.org/abs/2604.25779",
+    "Brockers et al. 2026": "https://arxiv.org/abs/2605.23645",
+    "barathvelmu 2026": "https://github.com/barathvelmu/subliminal-learning",
+    "divyat09 2026": "https://github.com/divyat09/takehome_anthropic",
+    "gaetanX21 2025": "https://github.com/gaetanX21/subliminal-learning",
+    "jasshone 2026": "https://github.com/jasshone/takehome",
+    "Levi's replication": "#sources",
+    "Notebook on dropout": "#sources",
+}
+"""By name, where a source is; those without an address of their own are explained on the page."""
+
+OURS = "this project"
 START, END = "<!-- known table -->", "<!-- end of the known table -->"
 
 
@@ -73,10 +89,13 @@ def rows() -> list[str]:
         if all((RESULTS / f"{number.experiment}.csv").exists() for number in one.numbers):
             ours = "; ".join(cell(number) for number in one.numbers)
             names = dict.fromkeys(Path(number.experiment).stem for number in one.numbers)
-            found.append(
-                f"| {one.claim} | {one.source} | {ours} | {one.verdict} | {', '.join(f'`{n}`' for n in names)} |"
-            )
+            cells = [one.claim, _linked(one.source), ours, one.verdict, ", ".join(f"`{name}`" for name in names)]
+            found.append(f"| {' | '.join(cells)} |")
     return found
+
+
+def _linked(source: str) -> str:
+    return source if source == OURS else f"[{source}]({SOURCES[source]})"
 
 
 def insert(page: str) -> str:

@@ -24,8 +24,15 @@ def test_the_table_is_that_of_the_committed_results() -> None:
     assert len(known.rows()) >= 8
 
 
-def test_every_row_has_a_verdict_and_a_source() -> None:
-    assert all(one.verdict and one.source for one in known.KNOWN)
+def test_every_row_has_a_verdict_and_a_source_that_can_be_found() -> None:
+    explained = PAGE.partition("## Sources\n")[2]
+    for one in known.KNOWN:
+        assert one.verdict
+        assert one.source in {known.OURS, *known.SOURCES}
+    for name, address in known.SOURCES.items():
+        assert f"[{name}]({address})" in PAGE
+        assert address in explained or address == "#sources" or name.partition(" ")[0] in explained
+        assert re.search(rf"\*\*[^*]*{name.split()[0]}", explained, re.IGNORECASE), name
 
 
 def test_another_number_is_another_table() -> None:
