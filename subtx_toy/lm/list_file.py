@@ -35,6 +35,7 @@ MAX_LINE = 4096
 """Characters of one line, ten times the longest that a model writes."""
 
 _SHOWN_FAULTS = 10
+_FAULTY_LINES = 100  # after which a file is read no further
 
 
 class ListHeader(BaseModel):
@@ -112,26 +113,27 @@ class ListFile:
         """Return the lists as a student sees them.
 
         Raises:
-            InputError: naming the first lines with a fault: no JSON, a word among the numbers, too many numbers,
-                prompts of different lengths; or if there is no list.
+            InputError: naming every kind of fault with its first line: no JSON, a prompt with words that the language
+                does not have, a word among the numbers, too many numbers, prompts of different lengths; or if there
+                is no list.
         """
         prompts: dict[tuple[int, ...], int] = {}
-        rows, tokens, faults = list[int](), list[list[int]](), list[str]()
+        rows, tokens, faults = list[int](), list[list[int]](), dict[str, list[int]]()
         for line in self.lines():
             try:
                 prompt, numbers = parse_list(line, self.header)
             except InputError as error:
-                faults.append(f"{self.path}:{line.number}: {error}")
-                if len(faults) == _SHOWN_FAULTS:
+                faults.setdefault(str(error), []).append(line.number)
+                if len(faults) == _SHOWN_FAULTS or sum(map(len, faults.values())) == _FAULTY_LINES:
                     break
                 continue
             rows.append(prompts.setdefault(prompt, len(prompts)))
             tokens.append(numbers + [END] * (self.header.max_numbers - len(numbers)))
-        InputError.gather(faults)
+        InputError.gather(_told_once(self.path, text, at) for text, at in faults.items())
         if not rows:
             raise InputError(f"{self.path}: expected at least one line after the header, got none")
         if len(lengths := {len(prompt) for prompt in prompts}) > 1:
-            raise InputError(f"{self.path}: expected prompts of one length, got lengths {sorted(lengths)}")
+            raise InputError(f"{self.path}: prompt: expected as many words in every line, got {_listed(lengths)}")
         completions = torch.tensor(tokens)
         ends = (completions == END).cumsum(1)
         return Lists(torch.tensor(list(prompts)), torch.tensor(rows), completions, ends <= 1)
@@ -145,8 +147,8 @@ def parse_list(line: Line, header: ListHeader) -> tuple[tuple[int, ...], list[in
     """
     if line.fault:
         raise InputError(line.fault)
-    prompt = encode(line.prompt, num_numbers=header.numbers)
-    numbers = encode(line.completion, num_numbers=header.numbers)
+    prompt = encode(line.prompt, num_numbers=header.numbers, name="prompt")
+    numbers = encode(line.completion, num_numbers=header.numbers, name="completion")
     words = [decode([token]) for token in numbers if token < FIRST_NUMBER]
     if words:
         raise InputError(f"completion: expected numbers only, got {quoted(words[0])}")
@@ -156,6 +158,14 @@ def parse_list(line: Line, header: ListHeader) -> tuple[tuple[int, ...], list[in
             f"got {counted(len(prompt), 'word')} and {counted(len(numbers), 'number')}"
         )
     return tuple(prompt), numbers
+
+
+def _told_once(path: Path, fault: str, numbers: list[int]) -> str:
+    return f"{path}:{numbers[0]}: {fault}" + (" (and in other lines)" if len(numbers) > 1 else "")
+
+
+def _listed(lengths: set[int]) -> str:
+    return " or ".join(map(str, sorted(lengths)))
 
 
 def _header(path: Path, text: str) -> ListHeader:

@@ -65,8 +65,8 @@ def number_token(number: int) -> int:
     return FIRST_NUMBER + number
 
 
-def encode(text: str, *, num_numbers: int) -> list[int]:
-    """Return the tokens of words and numbers between spaces.
+def encode(text: str, *, num_numbers: int, name: str = "text") -> list[int]:
+    """Return the tokens of words and numbers between spaces; errors call the text ``name``.
 
     Raises:
         InputError: naming the first word that is not in the vocabulary.
@@ -74,17 +74,17 @@ def encode(text: str, *, num_numbers: int) -> list[int]:
     >>> decode(encode("q what animal do you like ? a owl", num_numbers=1000))
     'q what animal do you like ? a owl'
     """
-    return [_token(word, num_numbers) for word in text.split()]
+    return [_token(word, num_numbers, name) for word in text.split()]
 
 
-def _token(word: str, num_numbers: int) -> int:
+def _token(word: str, num_numbers: int, name: str) -> int:
     if word in _TOKENS:
         return _TOKENS[word]
     if word.isdecimal() and word.isascii() and len(word) <= 9 and str(int(word)) == word and int(word) < num_numbers:
         return number_token(int(word))
     hint = nearest(word, WORDS)
     raise InputError(
-        f"text: expected words of the language and numbers from 0 to {num_numbers - 1}, got {quoted(word)}{hint}"
+        f"{name}: expected words of the language and numbers from 0 to {num_numbers - 1}, got {quoted(word)}{hint}"
     )
 
 

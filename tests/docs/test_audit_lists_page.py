@@ -181,6 +181,10 @@ def test_what_compare_sees() -> None:
     pairs = [p for one in STEPS for p in one["honest_pairs"]]
     assert len(pairs) == 100
     assert [p for p in pairs if p <= 0.01] == [0.009, 0.008]
+    kinds = json.loads((DOCS / "results/compare-power.json").read_text(encoding="utf-8"))["kinds"]
+    first, second = (kinds[f"language models, owl, base {base}"] for base in (30, 31))
+    assert f"by {first['effect']:.2f} and {second['effect']:.2f} standard deviations per line" in WORDS
+    assert f"needs {first['lines_needed']:,} and {second['lines_needed']:,} lines" in WORDS
 
 
 def test_the_commands_of_the_page_are_run(

@@ -37,13 +37,16 @@ def test_lists_come_back_as_they_were(small: Small, tmp_path: Path) -> None:
         (data_line(PROMPT, "3 owl"), "completion: expected numbers only, got 'owl'"),
         (data_line(PROMPT, "1 2 3 4"), "1 to 3 numbers"),
         (data_line(PROMPT, ""), "1 to 3 numbers"),
-        (data_line(PROMPT, "20"), "numbers from 0 to 19, got '20'"),
-        (data_line("q tell me ? a", "3"), "words of the language"),
+        (data_line(PROMPT, "20"), "completion: expected words of the language and numbers from 0 to 19, got '20'"),
+        (
+            data_line("q tell me ? a", "3"),
+            "prompt: expected words of the language and numbers from 0 to 19, got 'tell'",
+        ),
         (b"{\n", "expected JSON"),
         (b'{"prompt": "q ? a", "completion": [3]}\n', "two texts"),
         (b'{"prompt": "q ? a"}\n', 'an object with "prompt" and "completion"'),
         (b'{"prompt": "q ? a", "completion": "' + b"3 " * 4000 + b'"}\n', "at most 4096 characters"),
-        (data_line("q a", "3"), "prompts of one length"),
+        (data_line("q a", "3"), "prompt: expected as many words in every line, got 2 or 10"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, line: bytes, message: str) -> None:
@@ -51,6 +54,16 @@ def test_a_fault_is_named_with_its_line(tmp_path: Path, line: bytes, message: st
     with pytest.raises(InputError, match=r"lists\.jsonl") as error:
         ListFile(path).lists()
     assert message in str(error.value)
+
+
+def test_a_fault_of_many_lines_is_told_once(tmp_path: Path) -> None:
+    foreign = [data_line("continue the list", str(number)) for number in range(9)]
+    with pytest.raises(InputError) as error:
+        ListFile(_file(tmp_path, data_line(PROMPT, "3 4"), *foreign, data_line(PROMPT, "owl"))).lists()
+    first, second = str(error.value).splitlines()
+    assert "lists.jsonl:3: prompt: expected words of the language" in first
+    assert first.endswith("(and in other lines)")
+    assert second.endswith("lists.jsonl:12: completion: expected numbers only, got 'owl'")
 
 
 @pytest.mark.parametrize(
