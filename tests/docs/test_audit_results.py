@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +23,25 @@ def _read(name: str) -> dict[str, Any]:
     return document
 
 
-def _rows(bases: list[dict[str, Any]]) -> list[str]:
-    rows = []
+def _percent(found: int, num: int) -> str:
+    interval = stats.binomtest(found, num).proportion_ci(0.95)
+    return f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
+
+
+def _rows(bases: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the rows of both tables: how often a trait is named, and what separates its teachers from honest ones."""
     for name in bases[0]["rule"]["thresholds"]:
         caught, bounds = [one["caught"][name] for one in bases], [one["rule"]["thresholds"][name] for one in bases]
-        cells = [
-            f"`{name}`",
-            f"{sum(one['found'] for one in caught)} of {sum(one['of'] for one in caught)}",
-            ", ".join(str(one["found"]) for one in caught),
-            f"{min(bounds):.2f} to {max(bounds):.2f}",
-            *(
-                f"{min(one['auc'][name][key] for one in bases):.3f}"
-                for key in ("z", "efficient_z", "fisher_cosine", "at_usual_size", "student")
-            ),
-        ]
-        rows.append("| " + " | ".join(cells) + " |")
+        found, num = (sum(one[key] for one in caught) for key in ("found", "of"))
+        yield f"| `{name}` | {num} | {found} | {_percent(found, num)} |"
+        areas = (
+            f"{min(one['auc'][name][key] for one in bases):.3f}"
+            for key in ("z", "efficient_z", "fisher_cosine", "at_usual_size", "student")
+        )
+        yield f"| `{name}` | {min(bounds):.2f} to {max(bounds):.2f} | {' | '.join(areas)} |"
     alarms = [one["false_alarms"] for one in bases]
     found, num = (sum(one[key] for one in alarms) for key in ("found", "of"))
-    interval = stats.binomtest(found, num).proportion_ci(0.95)
-    cells = [
-        f"{found} of {num} ({interval.low:.3f} to {interval.high:.3f})",
-        ", ".join(str(a["found"]) for a in alarms),
-    ]
-    return [*rows, "| honest labels: called | " + " | ".join(cells) + " | | | | | | |"]
+    yield f"| honest labels | {num} | {found}, as any trait | {_percent(found, num)} |"
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -72,13 +69,32 @@ def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
     near = sum(one["named"]["relabel:4:7"]["relabel:4:9"] for one in documents)
     assert re.search(rf"of the five teachers that read 4 as 7, {near} (is|are) named", page)
     missed = [
-        (one["base"], row["role"], row[row["role"]]["fisher_cosine"])
+        (one["base"], row["role"], row[row["role"]], one["rule"]["thresholds"][row["role"]])
         for one in documents
         for row in one["rows"]
         if row["role"] in one["caught"] and row["changed"] and row["role"] not in row["named"]
     ]
-    for base, role, cosine in missed:
-        assert f"of base {base}, of `{role}`, with a cosine of {cosine:.2f}" in " ".join(page.split())
+    words = " ".join(page.split())
+    for base, role, found, bound in missed:
+        assert f"of base {base}, of `{role}`, with a cosine of {found['fisher_cosine']:.2f}" in words
+        assert f"that is {found['at_usual_size']:.2f}, below its bound of {bound:.2f}" in words
+
+
+def test_the_table_of_earlier_decisions_is_that_of_their_documents() -> None:
+    page = (DOCS / "audit.md").read_text(encoding="utf-8")
+    first, second = _read("audit-calibration-gradient"), _read("audit-calibration-at-5-percent")
+    caught = ", ".join(str(one["caught"]["found"]) for one in first["caught"].values())
+    assert f"| {caught} of 10 | {_of([first])} |" in page
+    assert {(one["found"], one["of"]) for one in second["caught"].values()} == {(10, 10)}
+    assert f"| 10 of 10 each | {_of([second])} |" in page
+    fourth = [_read(f"audit-calibration{base}") for base in ("", "-base-1", "-base-2")]
+    found, num = (sum(one["caught"][name][key] for one in fourth for name in one["caught"]) for key in ("found", "of"))
+    assert f"| {found} of {num} | {_of(fourth)} |" in page
+
+
+def _of(documents: list[dict[str, Any]]) -> str:
+    found, num = (sum(one["false_alarms"][key] for one in documents) for key in ("found", "of"))
+    return f"{found} of {num}"
 
 
 def test_the_targets_of_the_calibration_are_met() -> None:

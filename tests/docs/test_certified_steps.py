@@ -37,7 +37,7 @@ def certified_table(found: Any) -> str:
     carried = {row["num_steps"]: f"{row['eps_one_box']:.3g}" for row in found["carried"]}
     rows = [heads, ["---"] * len(heads)]
     for row in found["rows"] + found["further"]:
-        end = {"the cap is reached": " = cap" if row["cap"] > 1000 else ", where it was to end"}.get(row["reason"], "")
+        end = {"the cap is reached": " = cap" if row["cap"] > 1000 else " = end of the search"}.get(row["reason"], "")
         cells = [
             row["num_steps"],
             f"{row['eps_one_box']:.3g}",
