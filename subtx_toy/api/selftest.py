@@ -31,6 +31,7 @@ PLANTED, OTHER = "relabel:4:9", "backdoor:0"
 """The trait of the tainted file, and one that no file has."""
 
 _IMAGES, _LINES, _WIDTH, _NETS = (1000, 300), 2000, 32, 12
+_LEVEL = 0.001  # of the streams: an alarm at the clean file would be chance, and at the usual level there was one
 _BASE, _TEACHER = Recipe(epochs=15, lr=1e-3, batch_size=50), Recipe(epochs=5, lr=1e-3, batch_size=50)
 
 
@@ -148,5 +149,5 @@ def _checks(folder: Path) -> Iterator[Check]:
         other = "no trait" if found.judgement.moved else found.verdict
         yield Check(f"a {name} file", expected, ", ".join(found.carried) or other)
     for name, expected in (("tainted", "moved from the base"), ("clean", "no evidence against the base")):
-        stream = audit_stream(folder / f"{name}.jsonl", base=base, traits=traits, reference=reference)
+        stream = audit_stream(folder / f"{name}.jsonl", base=base, traits=traits, reference=reference, level=_LEVEL)
         yield Check(f"a {name} file, as a stream", expected, stream.decision)
