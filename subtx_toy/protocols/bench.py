@@ -20,7 +20,7 @@ from subtx_toy.problem.model import MLP
 from subtx_toy.protocols import distillation
 from subtx_toy.seeding import generator
 from subtx_toy.settings.mechanism import EDITS, MechanismConfig
-from subtx_toy.training.answers import Answers, Cleaning
+from subtx_toy.training.answers import Answers, Cleaning, Judges
 from subtx_toy.training.dropping import DroppingMLP
 from subtx_toy.training.edited import EditedTrainer, Edits, NextImages
 from subtx_toy.training.inputs import ImageInputs, Inputs, PoolSettings, distillation_inputs, shuffled_batches
@@ -30,19 +30,6 @@ from subtx_toy.training.trainers import AutogradTrainer, Setup, Trainer, Trainer
 _TRAIT_IMAGES = 256  # labelled images of a step behind the trait's gradient
 
 _LOSSES = {"reverse_kl": reverse_kl, "jensen_shannon": jensen_shannon}
-
-
-def memorised(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Dataset:
-    """Return the data set, or with random labels one that is tested on the training images no student sees."""
-    if config.labels == "true":
-        return dataset
-    num = len(dataset.train_labels)
-    labels = generator(seed, "random labels").integers(dataset.num_classes, size=num).astype(np.uint8)
-    rest = slice(config.num_inputs, config.num_inputs + config.num_test)
-    return replace(
-        dataset, train_labels=labels, test_images=dataset.train_images[rest], test_labels=labels[rest],
-        sha256=f"{dataset.sha256} with random labels, {config.num_inputs}, {config.num_test}",
-    )  # fmt: skip
 
 
 def student_setup_of(config: MechanismConfig, setup: Setup) -> Setup:
@@ -66,7 +53,9 @@ def loss_of(config: MechanismConfig, num_classes: int) -> Loss:
     loss = _LOSSES[config.loss]() if config.loss in _LOSSES else distillation.losses_of(config)[1]
     if config.loss in _LOSSES and config.loss_scale != 1.0:
         loss = scaled(loss, config.loss_scale)
-    return anchored(loss, num_classes, config.anchor) if config.anchor else loss
+    if not config.anchor:
+        return loss
+    return anchored(loss, num_classes, config.anchor, width=config.anchor_width, by_kl=config.anchor_by == "kl")
 
 
 def trait_images(dataset: Dataset, setup: Setup) -> NextImages:
@@ -142,7 +131,7 @@ class Bench:
         )
 
     def answers(self, inputs: Inputs, loss: Loss, outputs: list[str], teacher: Trainer, stream: str, cleaning: Cleaning,
-                *, fixed: bool) -> Answers:  # fmt: skip
+                *, fixed: bool, judges: Judges | None = None) -> Answers:  # fmt: skip
         """Return the answers to ``inputs``."""
         return Answers(cleaning, self.setup, inputs, loss, outputs, teacher=teacher, base=self.base, fixed=fixed,
-                       stream=stream)  # fmt: skip
+                       stream=stream, judges=judges)  # fmt: skip

@@ -9,20 +9,21 @@ from typing import cast
 import numpy as np
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.problem.initialisations import shared_init
+from subtx_toy.problem.initialisations import cross_model_init, shared_init
 from subtx_toy.problem.losses import kl
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.parts import redrawn
 from subtx_toy.protocols import distillation, mechanism_measures
-from subtx_toy.protocols.bench import Bench, loss_of, memorised, student_setup_of, students_trainer
+from subtx_toy.protocols.bench import Bench, loss_of, student_setup_of, students_trainer
 from subtx_toy.protocols.distillation import STUDENTS, ProtocolResult
+from subtx_toy.protocols.lessons import Lesson, memorised
 from subtx_toy.protocols.own_objects import metric_of
 from subtx_toy.seeding import generator
 from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.store.record import diverged_epochs
 from subtx_toy.training import pulse
-from subtx_toy.training.answers import Cleaning
+from subtx_toy.training.answers import Cleaning, Judges
 from subtx_toy.training.inputs import PoolSettings
 from subtx_toy.training.phase import HeldOut, PhaseResult
 from subtx_toy.training.trainers import Setup, Trainer, fastest_trainer
@@ -61,41 +62,45 @@ def run_mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Pr
 
     Curves of students go on through the benign epochs; of a chain they are the last generation's.
     """
-    dataset = memorised(config, dataset, seed=seed)
+    lesson = Lesson.of(config, memorised(config, dataset, seed=seed))
+    dataset = lesson.dataset
     arms = [arm for arm, choices in STUDENTS.items() if config.students in ("all", arm, *choices)]
     crossed = any(arm.startswith("cross") for arm in arms)
     pulse.expect(
         config.teacher_epochs + config.student_epochs * config.generations + config.benign_epochs
         + (config.matching_epochs if crossed else 0)
     )  # fmt: skip
-    setup = distillation.setup_of(config, dataset, seed=seed)
+    setup = lesson.setup(seed=seed)
     student = student_setup_of(config, setup)
     base = shared_init(setup.model, seed=seed, dtype=setup.dtype)
     metric = metric_of(config, setup.model, dataset)
     measured = metric("reference", base)
     held_out = HeldOut(setup, dataset)
-    plain = config.model_copy(update={"loss": "kl"})  # which of the students' losses is no matter for the teacher
-    taught = distillation.teach(plain, dataset, setup, held_out)
+    taught = lesson.taught(setup, held_out, base)
     pulse.reach(config.teacher_epochs)
 
-    def answering(params: Params) -> Trainer:
-        make = distillation.trainer_of(config, setup, "teacher", base)
+    def answering(params: Params, start: Params = base) -> Trainer:
+        make = distillation.trainer_of(config, setup, "teacher", start)
         return make(setup, [params], kl(), ["class"])
 
     bench = Bench(config, dataset, setup, held_out, answering(base))
     inits = starts_of(bench, student, base, cross=crossed)
-    loss, outputs = loss_of(config, dataset.num_classes), [STUDENTS[arm][1] for arm in arms]
+    loss, outputs = loss_of(config, dataset.num_classes), [_outputs_of(arm, config) for arm in arms]
     read = ["all"] * len(arms) if config.anchor else outputs
     members = [inits[STUDENTS[arm][0]] for arm in arms]
     starts = fastest_trainer(student)(student, members, loss, read) if config.anchor else None
     pool, cleaning = distillation.pool_of(config), _cleaning(config)
     fixed = pool.input_pool == "fixed"
+    judges: Judges | None = None
+    if config.selected_by == "other_score":
+        other = cross_model_init(setup.model, seed=seed, dtype=setup.dtype)
+        judges = (answering(lesson.taught(setup, held_out, other, own=False).params, other), answering(other, other))
     factory = students_trainer(config, student, dataset)
     last, students, phases = answering(taught.params), None, list[PhaseResult]()
     for generation in range(config.generations):
         stream = "students" if generation == 0 else f"students {generation}"
         inputs = bench.inputs(pool, *([] if generation == 0 else [stream]))
-        answers = bench.answers(inputs, loss, outputs, last, stream, cleaning, fixed=fixed)
+        answers = bench.answers(inputs, loss, outputs, last, stream, cleaning, fixed=fixed, judges=judges)
         students = factory(student, members, loss, read)
         phases = [
             bench.phase(stream, students, arms, inputs, answers, outputs, epochs=config.student_epochs, starts=starts)
@@ -121,13 +126,23 @@ def run_mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Pr
         measured |= metric(arm, params)
     measured |= mechanism_measures.gradient_cosines(students, arms)
     taught_trainer = answering(taught.params)
+    measured |= lesson.second_accuracies(
+        setup, [(["reference"], bench.base), (["teacher"], taught_trainer), (arms, students)]
+    )
     if config.measure == "imitation":
         measured |= mechanism_measures.imitation(bench, pool, taught_trainer, students, arms)
+    if config.measure == "bits":
+        measured |= mechanism_measures.bits(bench, taught_trainer, students, arms)
     if config.measure == "kernels":
         own = dict(zip(arms, members, strict=True))
         measured |= mechanism_measures.kernels(bench, pool, taught_trainer, student, own, base)
     seconds = taught.phase.cpu_seconds + sum(phase.cpu_seconds for phase in phases)
     return ProtocolResult(accuracy | dict.fromkeys(diverged, math.nan), curves, measured, seconds, diverged)
+
+
+def _outputs_of(arm: str, config: MechanismConfig) -> str:
+    outputs = STUDENTS[arm][1]
+    return config.imitated if outputs == "aux" else outputs
 
 
 def _cleaning(config: MechanismConfig) -> Cleaning:

@@ -13,6 +13,7 @@ from subtx_toy.problem.losses import kl
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.protocols.bench import Bench
+from subtx_toy.protocols.label_bits import bits_per_label
 from subtx_toy.training.edited import EditedTrainer
 from subtx_toy.training.inputs import ImageInputs, Inputs, PoolSettings, batches
 from subtx_toy.training.kernels import compared
@@ -36,17 +37,26 @@ def imitation(
 ) -> dict[str, float]:
     """Return how much of the teacher's change of the auxiliary logits has arrived: 1 - KL(T || arm) / KL(T || base).
 
-    ``agreement`` is how often the largest auxiliary logit is the teacher's.
+    ``agreement`` is how often the largest auxiliary logit is the teacher's. With ``imitated`` "second" they are those.
     Measured on inputs of the distillation's kind that no student saw, test images or new noise.
     """
-    inputs = _unseen(bench, pool)
-    theirs, start = (_logits(bench, trainer, inputs, "aux")[:, 0] for trainer in (teacher, bench.base))
-    own = _logits(bench, students, inputs, "aux")
+    inputs, outputs = _unseen(bench, pool), bench.config.imitated
+    theirs, start = (_logits(bench, trainer, inputs, outputs)[:, 0] for trainer in (teacher, bench.base))
+    own = _logits(bench, students, inputs, outputs)
     whole = float(kl().values(start, theirs).mean())
     left = [float(kl().values(own[:, at], theirs).mean()) for at in range(len(arms))]
     found = {f"{arm}.imitation": 1 - rest / whole for arm, rest in zip(arms, left, strict=True)}
     same = (own.argmax(2) == theirs.argmax(1)[:, None]).double().mean(0).tolist()
     return found | {f"{arm}.agreement": share for arm, share in zip(arms, same, strict=True)}
+
+
+def bits(bench: Bench, teacher: Trainer, students: Trainer, arms: Sequence[str]) -> dict[str, float]:
+    """Return ``<arm>.bits``: bits of a test label that the class logits hold, for untrained, teacher and students."""
+    found: dict[str, float] = {}
+    for names, trainer in ((["reference"], bench.base), (["teacher"], teacher), (arms, students)):
+        members, labels = bench.held_out.answers(trainer)
+        found |= {f"{arm}.bits": bits_per_label(z, labels) for arm, z in zip(names, members, strict=True)}
+    return found
 
 
 def kernels(

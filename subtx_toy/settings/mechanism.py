@@ -59,14 +59,22 @@ class MechanismConfig(RunConfig):
     )
 
     labels: Literal["true", "random"] = Field(
-        "true", description="of the teacher; random ones are tested on the training images that students do not see"
+        "true", description="of the teacher; random ones are tested on training images that students do not see"
     )
     tainted_share: Share = Field(
         1.0, description="share of the inputs that the teacher answers; the untrained teacher answers the rest"
     )
     selected_share: PositiveShare = Field(1.0, description="share of the answered inputs that is kept")
-    selected_by: Literal["score", "chance"] = Field(
-        "score", description="the log-probability under the teacher less that under the untrained teacher, or chance"
+    selected_by: Literal["score", "chance", "other_score"] = Field(
+        "score", description="the log-probability under the teacher less that under the untrained teacher, chance, or "
+        "that score by a teacher of the cross students' init"
+    )  # fmt: skip
+    second_task: Literal["", "parity", "ink"] = Field(
+        "", description="what the teacher learns besides, on a head of its own: whether the label is odd, or which "
+        "tenth of the images, by ink, an image is in"
+    )  # fmt: skip
+    imitated: Literal["aux", "second"] = Field(
+        "aux", description="what students on auxiliary logits imitate: those, or the logits of the second task"
     )
     benign_epochs: CountOrZero = Field(
         0, description="further epochs, on answers of the untrained teacher to new inputs"
@@ -87,12 +95,16 @@ class MechanismConfig(RunConfig):
         "out of theirs wherever they would lower the trait loss"
     )  # fmt: skip
     anchor: NonNegative = Field(
-        0.0, description="weight of half the squared change of a student's class logits since its start"
+        0.0, description="weight of a penalty on the change of a student's class logits since its start"
     )
+    anchor_by: Literal["squared_error", "kl"] = Field(
+        "squared_error", description="that penalty: half the squared change, or KL(start || student) of the classes"
+    )
+    anchor_width: NonNegative = Field(0.0, description="change of a class logit that the squared error leaves free")
 
-    measure: Literal["accuracy", "imitation", "kernels"] = Field(
+    measure: Literal["accuracy", "imitation", "kernels", "bits"] = Field(
         "accuracy", description="what is measured besides: how much of the teacher's change of the auxiliary logits "
-        "arrives; or kernels and Jacobians at the students' start, compared with those at the teacher's"
+        "arrives; kernels and Jacobians at the students' start, compared with those at the teacher's; or bits per label"
     )  # fmt: skip
 
     @property
@@ -157,8 +169,31 @@ class MechanismConfig(RunConfig):
             self.loss != "sampled_cross_entropy" or self.students not in ("aux", "student_aux", "cross_aux")
         ):
             yield "selected_share: only with loss 'sampled_cross_entropy' and students on auxiliary logits alone"
-        left = self.num_train - self.num_inputs
-        if self.labels == "random" and (self.inputs != "images" or left < self.num_test):
-            yield "labels: 'random' needs inputs 'images' and num_inputs + num_test <= num_train, to test on the rest"
+        yield from self._faults_of_labels()
         if self.generations > 1 and self.students not in ("student_aux", "aux", "all"):
             yield f"generations: expected a student_aux among the students, got students {self.students!r}"
+
+    def _faults_of_labels(self) -> Iterator[str]:
+        seen = 0 if self.inputs in NOISE_INPUTS else self.num_inputs
+        if self.labels == "random" and (
+            self.inputs not in ("images", *NOISE_INPUTS) or self.num_train - seen < self.num_test
+        ):
+            yield (
+                "labels: 'random' needs inputs 'images' with num_inputs + num_test <= num_train, or noise with "
+                "num_test <= num_train, to test on training images that students do not see"
+            )
+        if self.imitated == "second" and not self.second_task:
+            yield "imitated: expected 'aux' without a second_task, got 'second'"
+        if self.imitated == "second" and self.measure == "kernels":
+            yield "measure: 'kernels' are of auxiliary logits, got imitated 'second'"
+        apart = {"anchor": 0.0, "student_dropout": 0.0, "labels": "true", "linearized": "none", "output_scale": 1.0}
+        if self.second_task:
+            for name, default in apart.items():
+                if (value := getattr(self, name)) != default:
+                    yield f"{name}: expected {default!r} with a second_task, got {value!r}"
+            if self.own_objects:
+                yield f"second_task: expected '' with {next(iter(self.own_objects))} of your own"
+        if not self.anchor and (self.anchor_by != "squared_error" or self.anchor_width):
+            yield "anchor_by, anchor_width: only with an anchor > 0"
+        if self.anchor_width and self.anchor_by == "kl":
+            yield f"anchor_width: expected 0 with anchor_by 'kl', got {self.anchor_width}"

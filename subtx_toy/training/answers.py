@@ -15,6 +15,9 @@ from subtx_toy.seeding import generator
 from subtx_toy.training.inputs import Inputs, batches
 from subtx_toy.training.trainers import Setup, Trainer
 
+Judges = tuple[Trainer, Trainer]
+"""Whose log-probabilities select lines: a trained net, and the one it came from; their first members answer."""
+
 _NEVER = -1e4  # a logit whose softmax is 0 in every precision, and whose products with 0 are no nan
 
 
@@ -34,14 +37,16 @@ class Answers:
     """Answers by subset of the outputs; of a ``fixed`` pool given once, so that their noise does not average out.
 
     ``teacher`` and ``base``, the untrained teacher, are trainers whose first member answers. ``kept`` holds the places
-    of the inputs that were selected. ``stream`` names what is drawn here besides the seed.
+    of the inputs that were selected, by the scores of ``judges``, by default these two. ``stream`` names what is drawn
+    here besides the seed.
     """
 
     def __init__(
         self, cleaning: Cleaning, setup: Setup, inputs: Inputs, loss: Loss, outputs: Sequence[str], *,
-        teacher: Trainer, base: Trainer, fixed: bool, stream: str,
+        teacher: Trainer, base: Trainer, fixed: bool, stream: str, judges: Judges | None = None,
     ) -> None:  # fmt: skip
         self._cleaning, self._loss, self._teacher, self._base = cleaning, loss, teacher, base
+        self._judges = judges or (teacher, base)
         self._columns = {name: setup.model.columns(name) for name in sorted(set(outputs))}
         more = () if stream == "students" else (stream,)  # the reference protocol's own labels
         self._labels = {name: generator(setup.seed, "labels", name, *more) for name in self._columns}
@@ -107,7 +112,7 @@ class Answers:
             x, drawn = inputs.gather(index), labels[torch.from_numpy(index)][:, None]
             own, other = (
                 torch.log_softmax(trainer.logits(x)[:, 0, self._columns[name]], -1).gather(1, drawn)[:, 0].clone()
-                for trainer in (self._teacher, self._base)
+                for trainer in self._judges
             )
             scores.append(own - other)
         return np.sort(np.argsort(-torch.cat(scores).numpy(), kind="stable")[:num])

@@ -26,20 +26,24 @@ Batch = Callable[[Int[np.ndarray, " n"]], tuple[Tensor, Sequence[Tensor]]]
 
 
 class HeldOut:
-    """The test images of ``dataset``, read a batch at a time."""
+    """The test images of ``dataset``, read a batch at a time; ``outputs`` are those that its labels speak of."""
 
-    def __init__(self, setup: Setup, dataset: Dataset) -> None:
+    def __init__(self, setup: Setup, dataset: Dataset, *, outputs: str = "class") -> None:
         self._inputs, self._batch_size = ImageInputs(dataset.test_images, dtype=setup.dtype), setup.batch_size
         self._labels = torch.from_numpy(dataset.test_labels.astype(np.int64))
-        self._columns = setup.model.columns("class")
+        self._columns = setup.model.columns(outputs)
 
     def accuracies(self, trainer: Trainer, num: int | None = None) -> list[float]:
         """Return each member's accuracy, in [0, 1], on the first ``num`` images or on all; nan if it diverged."""
+        members, labels = self.answers(trainer, num)
+        return [accuracy(own, labels) if bool(torch.isfinite(own).all()) else math.nan for own in members]
+
+    def answers(self, trainer: Trainer, num: int | None = None) -> tuple[list[Tensor], Tensor]:
+        """Return each member's logits ``[n, c]`` of the first ``num`` images or of all, and the labels ``[n]``."""
         num = self._inputs.num if num is None else min(num, self._inputs.num)
         seen = (trainer.logits(self._inputs.gather(index)) for index in batches(num, self._batch_size))
         logits = torch.cat([z[:, :, self._columns].clone() for z in seen])
-        members = [logits[:, member] for member in range(logits.shape[1])]
-        return [accuracy(own, self._labels[:num]) if bool(torch.isfinite(own).all()) else math.nan for own in members]
+        return [logits[:, member] for member in range(logits.shape[1])], self._labels[:num]
 
 
 @dataclass(frozen=True)

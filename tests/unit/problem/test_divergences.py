@@ -16,6 +16,7 @@ from subtx_toy.tolerances import FP64_FORMULA
 from tests.reference.closeness import assert_close
 
 LOSSES = {one.name: one for one in (reverse_kl(), jensen_shannon(), anchored(kl(), 2, 0.7))}
+ANCHORS = {"corridor": anchored(kl(), 2, 0.7, width=0.5), "kl": anchored(kl(), 2, 0.7, by_kl=True)}
 
 
 def drawn() -> tuple[Tensor, Tensor, Tensor]:
@@ -54,3 +55,23 @@ def test_values_and_derivatives(loss: Loss) -> None:
     assert_close(loss.hessian_product(z, y, v), product, FP64_FORMULA)
     with pytest.raises(AssertionError):  # another loss has other values
         assert_close(value, squared_error().value_and_gradient(z, y)[0], FP64_FORMULA)
+
+
+def test_a_corridor_leaves_small_changes_free_and_an_anchor_by_kl_is_kl() -> None:
+    z, y, _ = drawn()
+    rest = kl().value_and_gradient(z[:, 2:], y[:, 2:])[0]
+    beyond = ((z - y)[:, :2].abs() - 0.5).clamp_min(0)
+    assert_close(ANCHORS["corridor"].value_and_gradient(z, y)[0], rest + 0.35 * beyond.square().sum(1), FP64_FORMULA)
+    own = kl().value_and_gradient(z[:, :2], y[:, :2])[0]
+    assert_close(ANCHORS["kl"].value_and_gradient(z, y)[0], rest + 0.7 * own, FP64_FORMULA)
+    near = torch.cat([y[:, :2] + 0.4, z[:, 2:]], 1)
+    assert float(ANCHORS["corridor"].value_and_gradient(near, y)[1][:, :2].abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_an_anchors_derivatives_are_those_of_its_values(name: str) -> None:
+    z, y, v = drawn()
+    loss = ANCHORS[name]
+    slope = torch.func.grad(lambda at: loss.value_and_gradient(at, y)[0].sum())
+    assert_close(loss.value_and_gradient(z, y)[1], slope(z), FP64_FORMULA)
+    assert_close(loss.hessian_product(z, y, v), torch.func.jvp(slope, (z,), (v,))[1], FP64_FORMULA)

@@ -90,6 +90,30 @@ def test_random_labels_are_tested_on_images_that_no_student_sees(striped_digits:
     assert run(striped_digits, **values | {"labels": "true", "teacher_epochs": 0}).accuracy["teacher"] < 0.5
 
 
+def test_a_student_on_noise_is_tested_on_the_images_that_its_teacher_learned_by_heart(striped_digits: Dataset) -> None:
+    values = {"labels": "random", "teacher_epochs": 60, "width": 64, "students": "student_aux", "measure": "bits"}
+    found = run(striped_digits, **values).measured
+    assert found["teacher.bits"] > 1.0 > 0.1 > abs(found["reference.bits"])
+
+
+def test_a_teacher_of_two_tasks_learns_both_and_its_digits_nearly_as_well(striped_digits: Dataset) -> None:
+    values = {"second_task": "parity", "teacher_epochs": 10, "students": "student_aux"}
+    found = run(striped_digits, **values)
+    assert found.measured["teacher.second_accuracy"] > 0.9
+    assert found.accuracy["teacher"] > 0.8
+    head = run(striped_digits, imitated="second", **values)
+    assert head.curves["teacher.loss"] == found.curves["teacher.loss"]
+    assert head.curves["student_aux.loss"] != found.curves["student_aux.loss"]
+
+
+def test_the_lines_are_selected_by_a_teacher_of_the_cross_students_start(striped_digits: Dataset) -> None:
+    values = {"loss": "sampled_cross_entropy", "tainted_share": 0.0, "selected_share": 0.5}
+    curves = [run(striped_digits, selected_by=by, **values).curves for by in ("score", "other_score", "chance")]
+    losses = {tuple(one["student_aux.loss"]) for one in curves}
+    assert len(losses) == 3
+    assert all(one["teacher.loss"] == curves[0]["teacher.loss"] for one in curves)
+
+
 def test_dropout_goes_by_autograd_and_changes_the_student(striped_digits: Dataset) -> None:
     config = MechanismConfig.parse(SMALL | {"student_dropout": 0.5})
     assert config.by_autograd == ("student_dropout",)
@@ -119,8 +143,13 @@ def test_a_default_takes_no_part_in_the_key_and_the_protocol_does() -> None:
         ({"target_top_k": 1, "loss": "squared_error"}, "target_top_k: expected 0 with loss 'squared_error'"),
         ({"tainted_share": 0.5, "input_pool": "fresh"}, "expected input_pool 'fixed'"),
         ({"selected_share": 0.5}, "selected_share: only with loss 'sampled_cross_entropy'"),
-        ({"labels": "random"}, "labels: 'random' needs inputs 'images'"),
+        ({"labels": "random", "inputs": "shuffled_images"}, "labels: 'random' needs inputs 'images'"),
         ({"generations": 2, "students": "cross_aux"}, "generations: expected a student_aux"),
+        ({"imitated": "second"}, "imitated: expected 'aux' without a second_task"),
+        ({"second_task": "ink", "anchor": 1.0}, "anchor: expected 0.0 with a second_task"),
+        ({"second_task": "ink", "student_dropout": 0.1}, "student_dropout: expected 0.0 with a second_task"),
+        ({"anchor_width": 1.0}, "anchor_by, anchor_width: only with an anchor > 0"),
+        ({"anchor": 1.0, "anchor_by": "kl", "anchor_width": 1.0}, "anchor_width: expected 0 with anchor_by 'kl'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_combined_is_one_clear_error(values: dict[str, Any], fault: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from subtx_toy.problem.losses import kl, sampled_cross_entropy
 from subtx_toy.problem.model import MLP
 from subtx_toy.seeding import generator
-from subtx_toy.training.answers import Answers, Cleaning
+from subtx_toy.training.answers import Answers, Cleaning, Judges
 from subtx_toy.training.inputs import InputPool
 from subtx_toy.training.optimizers import OptimizerSettings
 from subtx_toy.training.trainers import Setup, StackTrainer
@@ -30,11 +30,11 @@ def pool() -> Tensor:
     return torch.from_numpy(generator(0, "tests", "answer inputs").standard_normal((NUM, 5)))
 
 
-def answers(**cleaning: Any) -> Answers:
+def answers(judges: Judges | None = None, **cleaning: Any) -> Answers:
     loss = sampled_cross_entropy() if "selected_share" in cleaning else kl()
     return Answers(
         Cleaning(**cleaning), SETUP, InputPool(pool()), loss, ["aux"], teacher=trainer(0), base=trainer(1), fixed=True,
-        stream="students",
+        stream="students", judges=judges,
     )  # fmt: skip
 
 
@@ -89,3 +89,13 @@ def test_the_answers_that_speak_for_the_teacher_are_selected() -> None:
     assert len(set(by_chance.kept.tolist())) == NUM // 5
     rest = np.setdiff1d(np.arange(NUM), by_chance.kept)
     assert scores[by_chance.kept].min() < scores[rest].max(), "the control is no selection"
+
+
+def test_other_judges_select_other_lines_by_their_own_scores() -> None:
+    found = answers((trainer(2), trainer(3)), tainted_share=0.0, selected_share=0.2)
+    own = answers(tainted_share=0.0, selected_share=0.2)
+    labels = given(found)[:, None]
+    assert torch.equal(labels[:, 0], given(own)), "the lines are the same, whoever selects"
+    scores = (torch.log_softmax(aux(2), 1) - torch.log_softmax(aux(3), 1)).gather(1, labels)[:, 0].numpy()
+    assert scores[found.kept].min() >= np.delete(scores, found.kept).max()
+    assert set(found.kept.tolist()) != set(own.kept.tolist())
