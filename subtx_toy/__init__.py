@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from subtx_toy.api.compare import Compare, compare
     from subtx_toy.api.doctor import examine
     from subtx_toy.api.failed import failed_trials
+    from subtx_toy.api.nets import Net, read_net
     from subtx_toy.api.plots import plot_results
     from subtx_toy.api.power import Power, power
     from subtx_toy.api.predict import Prediction, predict
@@ -73,6 +74,7 @@ __all__ = [
     "Loss",
     "Measurement",
     "ModuleFunction",
+    "Net",
     "NumbersConfig",
     "OneStepConfig",
     "Power",
@@ -114,6 +116,7 @@ __all__ = [
     "predict",
     "preview",
     "probability_squared_error",
+    "read_net",
     "report",
     "results",
     "reverse_kl",
@@ -133,6 +136,7 @@ _ROOMS = {
     "api.compare": "Compare compare",
     "api.doctor": "examine",
     "api.failed": "failed_trials",
+    "api.nets": "Net read_net",
     "api.plots": "plot_results",
     "api.predict": "Prediction predict",
     "api.report": "report",

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.arguments import data_folder, num_workers, store_path
+from subtx_toy.api.arguments import data_folder, num_workers, path_of, store_path
 from subtx_toy.api.choice import choose
 from subtx_toy.api.display import silent
+from subtx_toy.api.nets import complete, keeping
 from subtx_toy.api.run_result import Run
 from subtx_toy.api.trial_lines import TrialLines
 from subtx_toy.data.dataset import Progress, Report
@@ -32,6 +33,7 @@ def run(
     quick: bool = False,
     workers: int | None = None,
     store: str | Path | None = None,
+    keep_nets: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
@@ -45,6 +47,8 @@ def run(
         quick: the experiment's quick settings: drawn digits, a small network, 5 seeds, done in seconds.
         workers: processes of one thread each; by default as many as there are processors.
         store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
+        keep_nets: a folder for the trained nets of every trial, which ``read_net`` reads; a stored trial without its
+            nets is run again for them.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with a line for every finished seed; ``print`` will do.
         progress: called as ``progress(task, done, total, unit)``.
@@ -61,6 +65,8 @@ def run(
     base, configs, chosen = choose(definition, settings, seeds, quick=quick)
     with Store(path) as opened:
         trials = schedule(configs, chosen, data_dir=folder, report=report, progress=progress)
+        nets = None if keep_nets is None else path_of("keep_nets", keep_nets)
+        trials = trials if nets is None else keeping(trials, nets)
         pool = pools.LocalWorkers(num)
         watch = TrialLines(trials, report or silent, progress or silent)
         steps = carry_out(trials, opened, lambda: pool, experiment=definition.name, retry_failed=True)
@@ -72,6 +78,8 @@ def run(
             watch.interrupted(opened.path)
             raise
         watch.end()
+        if nets is not None:
+            complete(trials, opened, nets, lambda: pools.LocalWorkers(num), report)
         found = opened.get([trial.run_id for trial in trials])
     records = tuple(trial.labelled(found[trial.run_id]) for trial in trials if trial.run_id in found)
     if not records:

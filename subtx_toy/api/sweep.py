@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.arguments import data_folder, num_workers, seconds, store_path
+from subtx_toy.api.arguments import data_folder, num_workers, path_of, seconds, store_path
+from subtx_toy.api.nets import complete, keeping
 from subtx_toy.api.sweep_result import Preview, Sweep
 from subtx_toy.errors import InputError
 from subtx_toy.results.rows import existing
@@ -60,6 +61,7 @@ def sweep(
     tags: Sequence[str] = (),
     note: str | None = None,
     store: str | Path | None = None,
+    keep_nets: str | Path | None = None,
     data_dir: str | Path | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
@@ -89,6 +91,8 @@ def sweep(
         tags: words that sort the named sweep.
         note: a text kept with it.
         store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
+        keep_nets: a folder for the trained nets of every trial, which ``read_net`` reads; it has to be one that all
+            workers see. A stored trial without its nets is run again for them.
         data_dir: folder with the IDX files of MNIST or Fashion-MNIST.
         report: called with one line for each data set that is obtained.
         progress: called as ``progress(task, done, total, unit)`` while data is obtained.
@@ -117,6 +121,8 @@ def sweep(
     plan = Plan.of(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     trials = plan.trials(data_dir=folder, report=report, progress=progress)
     trials = [replace(trial, timeout=timeout) for trial in (trials if part is None else part.of(trials))]
+    nets = None if keep_nets is None else path_of("keep_nets", keep_nets)
+    trials = trials if nets is None else keeping(trials, nets)
     rounds = _rounds(trials, narrow, halving)
 
     def open_workers() -> Workers:
@@ -144,6 +150,8 @@ def sweep(
                     watch(tally, outcomes)
             if max_failures is not None and tally.failed >= max_failures:
                 break
+        if nets is not None:
+            complete(trials, opened, nets, open_workers, report)
         return Sweep(plan, tally, opened.path, () if rounds is None else tuple(rounds.groups))
 
 

@@ -36,6 +36,9 @@ PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 OUT = click.option("--out", required=True, type=FILE, callback=writable, help="File to write.")
 STORE = click.option("--store", metavar="PATH", help="Results file. [env: SUBTX_TOY_STORE]")
+KEEP_NETS = click.option(
+    "--keep-nets", type=PATH, metavar="FOLDER", help="Write every trial's nets to FOLDER/RUN_ID/ARM.safetensors."
+)
 DATA_DIR = click.option(
     "--data-dir", type=PATH, help="Folder with the IDX files of MNIST or Fashion-MNIST. [env: SUBTX_TOY_DATA]"
 )

@@ -11,7 +11,7 @@ import rich_click as click
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
-from subtx_toy.cli.options import DATA_DIR, FILE, JSON, SEEDS, STORE, WORKERS, writable
+from subtx_toy.cli.options import DATA_DIR, FILE, JSON, KEEP_NETS, SEEDS, STORE, WORKERS, writable
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, small networks, few seeds.")
 @WORKERS
 @STORE
+@KEEP_NETS
 @DATA_DIR
 @click.option(
     "--figure",

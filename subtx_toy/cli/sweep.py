@@ -11,7 +11,7 @@ from subtx_toy.cli.display import Display
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.interrupts import interruptible
-from subtx_toy.cli.options import DATA_DIR, FILE, JSON, STORE, WORKERS, plan_options, writable
+from subtx_toy.cli.options import DATA_DIR, FILE, JSON, KEEP_NETS, STORE, WORKERS, plan_options, writable
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
@@ -48,6 +48,7 @@ from subtx_toy.files.terminal_text import one_line
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, tls://HOST:PORT. Implies dask.")
 @STORE
+@KEEP_NETS
 @DATA_DIR
 @JSON
 def sweep(

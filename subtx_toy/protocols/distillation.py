@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import cast
 
@@ -19,11 +19,13 @@ from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
 from subtx_toy.problem.losses import Loss, cross_entropy, distillation_loss, scaled
-from subtx_toy.problem.model import HiddenModel
+from subtx_toy.problem.model import MLP, HiddenModel, Model
 from subtx_toy.problem.params import Params
+from subtx_toy.problem.two_tasks import TwoTaskMLP
 from subtx_toy.protocols.own_objects import metric_of, model_of, named
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.store.kept_nets import NetToKeep
 from subtx_toy.store.record import diverged_epochs
 from subtx_toy.training import pulse
 from subtx_toy.training.inputs import PoolSettings, Targets, distillation_inputs
@@ -54,7 +56,8 @@ class ProtocolResult:
     mean training loss of each epoch (sum over outputs, mean over inputs, in nats where it is an entropy). ``measured``
     holds what a probe and a user's metric found. ``training_cpu_seconds`` are spent in the epochs of both phases; a
     teacher that an earlier run of this process trained counts too. ``diverged`` holds, for each arm that
-    diverged, the epoch in which it did; its accuracy and what was to be measured of it are nan.
+    diverged, the epoch in which it did; its accuracy and what was to be measured of it are nan. ``nets`` holds the
+    weights of every arm.
     """
 
     accuracy: dict[str, float]
@@ -62,6 +65,7 @@ class ProtocolResult:
     measured: dict[str, float]
     training_cpu_seconds: float
     diverged: dict[str, int]
+    nets: dict[str, NetToKeep] = field(default_factory=dict)
 
 
 Watch = Callable[[str, Trainer], None]
@@ -85,6 +89,18 @@ def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
         seed=seed,
         num_rows=min(max(config.batch_size, teacher_batch_size), largest),
     )
+
+
+def net_to_keep(config: RunConfig, model: Model, params: Params) -> NetToKeep:
+    """Return the weights of one arm with its shape, if it is a perceptron and no expansion of one."""
+    plain = config.linearized == "none" and config.output_scale == 1.0
+    if not (plain and isinstance(model, MLP)):
+        return NetToKeep(params)
+    shape = {
+        "sizes": list(model.sizes), "activation": model.activation.name, "num_classes": model.num_classes,
+        "num_second": model.num_second if isinstance(model, TwoTaskMLP) else 0,
+    }  # fmt: skip
+    return NetToKeep(params, shape)
 
 
 def trainer_of(config: RunConfig, setup: Setup, member: str, base: Params | None = None) -> TrainerFactory:
@@ -216,4 +232,7 @@ def run_protocol(
         measured=measured,
         diverged=diverged,
         training_cpu_seconds=taught.phase.cpu_seconds + imitation.cpu_seconds,
+        nets={
+            arm: net_to_keep(config, model, params) for arm, params in ({"reference": base_params} | trained).items()
+        },
     )

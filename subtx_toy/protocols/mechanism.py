@@ -137,7 +137,10 @@ def run_mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Pr
         own = dict(zip(arms, members, strict=True))
         measured |= mechanism_measures.kernels(bench, pool, taught_trainer, student, own, base)
     seconds = taught.phase.cpu_seconds + sum(phase.cpu_seconds for phase in phases)
-    return ProtocolResult(accuracy | dict.fromkeys(diverged, math.nan), curves, measured, seconds, diverged)
+    nets = {arm: distillation.net_to_keep(config, student.model, params) for arm, params in trained.items()}
+    for arm, params in (("reference", base), ("teacher", taught.params)):
+        nets[arm] = distillation.net_to_keep(config, setup.model, params)
+    return ProtocolResult(accuracy | dict.fromkeys(diverged, math.nan), curves, measured, seconds, diverged, nets)
 
 
 def _outputs_of(arm: str, config: MechanismConfig) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.data import Dataset
@@ -28,6 +29,7 @@ from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.settings.one_step import OneStepConfig
 from subtx_toy.settings.prediction import PredictionConfig
+from subtx_toy.store.kept_nets import NetToKeep, keep
 from subtx_toy.store.record import DIVERGED, RunRecord, peak_rss_mib, versions
 
 if TYPE_CHECKING:
@@ -46,12 +48,14 @@ class Measurement:
         series: learning curves by name.
         training_cpu_seconds: CPU seconds of the optimiser steps; None counts the whole run.
         versions: what else the numbers were computed with.
+        nets: the trained nets by arm, for ``keep_nets``.
     """
 
     metrics: dict[str, float]
     series: dict[str, list[float]] = field(default_factory=dict)
     training_cpu_seconds: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    nets: dict[str, NetToKeep] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ class Protocol:
             for, before the grid.
         present: from the summary to tables and a document.
         draw: from the summary to a figure; None where there is none.
+        keeps_nets: whether a ``Measurement`` holds the nets that ``keep_nets`` writes.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Protocol:
     summarise: Callable[[Definition, Settings, Sequence[RunRecord]], Any] = summarise_means
     present: Callable[[Any], Presentation] = present_means
     draw: Callable[[Any], Figure] | None = None
+    keeps_nets: bool = False
 
 
 def _distil(config: RunConfig, dataset: Dataset, *, seed: int) -> Measurement:
@@ -102,7 +108,7 @@ def _measured(config: RunConfig, result: ProtocolResult) -> Measurement:
     versions = {name: f"autograd, {getattr(config, name)}" for name in config.by_autograd}
     if config.precision == "bf16":
         versions["bf16"] = products(config.precision).name
-    return Measurement(metrics, result.curves, result.training_cpu_seconds, versions)
+    return Measurement(metrics, result.curves, result.training_cpu_seconds, versions, result.nets)
 
 
 def _draw_distillation(summary: ComparisonSummary) -> Figure:
@@ -180,11 +186,11 @@ def _draw_language(summary: LanguageSummary) -> Figure:
 PROTOCOLS = (
     Protocol(
         name=RunConfig.protocol, settings=RunConfig, run=_distil, definition=definitions.Distillation,
-        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
+        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation, keeps_nets=True,
     ),
     Protocol(
         name=MechanismConfig.protocol, settings=MechanismConfig, run=_mechanism, definition=definitions.Mechanism,
-        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation,
+        summarise=summarise_distillation, present=present_distillation, draw=_draw_distillation, keeps_nets=True,
     ),
     Protocol(
         name=OneStepConfig.protocol, settings=OneStepConfig, run=_one_step, definition=definitions.OneStep,
@@ -224,7 +230,15 @@ def protocol_of(config: Settings) -> Protocol:
     return _BY_SETTINGS[type(config)]
 
 
-def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecord:
+def check_keeps_nets(config: Settings) -> None:
+    """Refuse to keep the nets of a protocol that hands out none."""
+    protocol = protocol_of(config)
+    if not protocol.keeps_nets:
+        known = ", ".join(repr(one.name) for one in PROTOCOLS if one.keeps_nets)
+        raise InputError(f"keep_nets: expected an experiment of protocol {known}, got {protocol.name!r}")
+
+
+def run_experiment(config: Settings, dataset: Dataset, *, seed: int, keep_nets: Path | None = None) -> RunRecord:
     """Run the protocol of ``config`` with one seed and measure.
 
     The metrics depend on the configuration, the seed and the data alone; times and memory do not take part in the
@@ -234,6 +248,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         config: the run's settings.
         dataset: of the name and sizes that ``config`` gives.
         seed: names the random streams, >= 0.
+        keep_nets: a folder for the trained nets, in files that ``read_net`` reads.
 
     Raises:
         ValueError: if the data set is not the one that ``config`` names.
@@ -250,7 +265,7 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
     wall, cpu = time.perf_counter(), time.process_time()
     measured = protocol.run(config, dataset, seed=seed)
     training = measured.training_cpu_seconds
-    return RunRecord(
+    record = RunRecord(
         run_id=key,
         results_version=RESULTS_VERSION,
         config=config.model_dump() | ({"protocol": config.source} if config.source else {}),
@@ -264,3 +279,6 @@ def run_experiment(config: Settings, dataset: Dataset, *, seed: int) -> RunRecor
         training_cpu_seconds=time.process_time() - cpu if training is None else training,
         peak_rss_mib=peak_rss_mib(),
     )
+    if keep_nets is not None:
+        keep(keep_nets, record, measured.nets)
+    return record

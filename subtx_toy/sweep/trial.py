@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Trial:
     """One (configuration, seed) on the data the coordinator read; a worker that reads anything else refuses it.
 
-    After ``timeout`` seconds it is ended and has failed.
+    After ``timeout`` seconds it is ended and has failed. Its nets are written to the folder ``keep_nets``.
     """
 
     run_id: str
@@ -39,6 +39,7 @@ class Trial:
     dataset_sha256: str
     data_dir: Path | None = None
     timeout: float | None = None
+    keep_nets: Path | None = None
 
     def labelled(self, record: RunRecord) -> RunRecord:
         """Return the stored record of this trial, which may have read the same images from another path."""
@@ -141,7 +142,7 @@ def run_trial(trial: Trial) -> RunRecord:
     own = [*config.own_objects, *(["protocol"] if config.source else [])]
     if own and trial.run_id != run_id(config, seed=trial.seed, dataset_sha256=dataset.sha256):
         raise InputError(f"{', '.join(own)}: the source changed after the trials were planned; run again")
-    return run_experiment(config, dataset, seed=trial.seed)
+    return run_experiment(config, dataset, seed=trial.seed, keep_nets=trial.keep_nets)
 
 
 def _load(trial: Trial) -> Dataset:
