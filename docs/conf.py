@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # for the notebooks
 
-from docs.pages.layout import bind_numbers, mark_cells, mark_code, one_name_each  # noqa: E402, from the folder above
+from docs.pages.layout import bind_numbers, mark_cells, mark_code, mark_pictures, one_name_each  # noqa: E402, from the folder above
 from docs.pages.write import write_pages  # noqa: E402
 from subtx_toy import __version__  # noqa: E402
 from subtx_toy.report.explorer import explorer_page  # noqa: E402
@@ -61,6 +61,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 def _lay_out(_app: Sphinx, doctree: nodes.document) -> None:
     mark_cells(doctree)
     mark_code(doctree)
+    mark_pictures(doctree, Path(doctree["source"]).parent)
     bind_numbers(doctree)
 
 

@@ -67,9 +67,9 @@ def fill_decision(axes: Axes, bases: list[dict[str, Any]]) -> None:
 
 def draw(found: dict[str, Any]) -> Figure:
     """Draw both panels."""
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(2, 1)
         fill_null(left, found["null"][0])
         fill_decision(right, found["bases"])
     return figure

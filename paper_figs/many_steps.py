@@ -67,7 +67,7 @@ def crossings() -> Figure:
     found = [first_crossing(float(beta)) for beta in betas]
     limits, steps = (np.array(column) for column in zip(*found, strict=True))
     few = sorted(set(steps.tolist()))[:5]
-    with mpl.rc_context(style.paper(aspect=0.62)):
+    with mpl.rc_context(style.paper(aspect=0.8, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         for place, num in enumerate(few):
@@ -86,7 +86,7 @@ def crossings() -> Figure:
         axes.invert_xaxis()
         axes.set_xlabel("1 − momentum")
         axes.set_ylabel("first step size × eigenvalue at which\na student points away")
-        axes.legend(fontsize="x-small", loc="lower left")
+        axes.legend(fontsize="small", loc="lower left")
     return figure
 
 
@@ -95,7 +95,7 @@ def transferred_modes() -> Figure:
     seeds = _document("modes")["seeds"]
     top = float(np.mean([one["eigenvalues"][0] for one in seeds]))
     x = np.geomspace(1e-4, 1, 400)
-    with mpl.rc_context(style.paper(aspect=0.62)):
+    with mpl.rc_context(style.paper(aspect=0.8, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         for place, num in enumerate(STEPS):
@@ -107,7 +107,7 @@ def transferred_modes() -> Figure:
         axes.set_xscale("log")
         axes.set_xlabel("eigenvalue λ of G; step size 1 / largest")
         axes.set_ylabel("transferred fraction 1 − (1 − λ / largest)^K")
-        axes.legend(fontsize="small", title=f"ticks: the 6 largest of {len(seeds)} seeds", title_fontsize="x-small")
+        axes.legend(fontsize="small", title=f"ticks: the 6 largest of {len(seeds)} seeds", title_fontsize="small")
     return figure
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import struct
+from pathlib import Path
 
 from docutils import nodes
 
 from subtx_toy.report.spacing import bound
 
 _ROOM = {"paragraph": 160, "sentence": 60, "phrase": 20}  # characters beyond which a cell is one, longest first
+COLUMN = 820
+"""Pixels up to which a picture fits a telephone: its letters are as high there as those of the text below it."""
+
 WORD = 30
 """Characters up to which a word of code stays whole."""
 
@@ -21,6 +26,21 @@ def mark_cells(doctree: nodes.document) -> None:
         for entry in table.findall(nodes.entry):
             length = len(entry.astext())
             entry["classes"] += [name for name, least in _ROOM.items() if length > least][:1]
+
+
+def mark_pictures(doctree: nodes.document, folder: Path) -> None:
+    """Give the paragraph of a PNG picture a class: ``column`` fits a telephone, ``wide`` has to be scrolled there."""
+    for image in doctree.findall(nodes.image):
+        path = folder / image["uri"]
+        if isinstance(image.parent, nodes.paragraph) and path.suffix == ".png" and path.is_file():
+            image.parent["classes"].append("column" if png_width(path) <= COLUMN else "wide")
+
+
+def png_width(path: Path) -> int:
+    """Return the width of a PNG picture in pixels, from its header."""
+    with path.open("rb") as file:
+        width: int = struct.unpack(">I", file.read(20)[16:])[0]
+    return width
 
 
 def mark_code(doctree: nodes.document) -> None:

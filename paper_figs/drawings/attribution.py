@@ -24,7 +24,7 @@ def draw_attribution(document: Mapping[str, Any]) -> Figure:
     table = {name: row for name, row in document["table"].items() if name != "none"}
     names = sorted(table, key=lambda name: table[name]["difference"]["mean"])
     places = np.arange(len(names))
-    with mpl.rc_context(style.paper(aspect=0.75)):
+    with mpl.rc_context(style.paper(aspect=1.2, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         for number, (key, (label, marker, colour)) in enumerate(_FALLS.items()):
@@ -42,6 +42,6 @@ def draw_attribution(document: Mapping[str, Any]) -> Figure:
         axes.axvline(0, color="#7f7f7f", linewidth=0.8, zorder=0)
         axes.set_yticks(places, names)
         axes.set_ylim(-0.6, len(names) - 0.4)
-        axes.set_xlabel(f"fall of the share of 4s read as 9, top {document['share']:.0%} of the lines removed")
-        figure.legend(loc="outside upper center", ncols=len(_FALLS), frameon=False)
+        axes.set_xlabel(f"fall of the share of 4s read as 9,\ntop {document['share']:.0%} of the lines removed")
+        figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure

@@ -23,9 +23,9 @@ _WRITERS = {
 
 def draw_null(document: Document) -> Figure:
     """Draw the p-values of files from the base against uniform ones, and power against its prediction."""
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(2, 1)
         left.axhline(0, color="0.7", linewidth=0.8)
         for kind, colour in (("unfiltered", _BLUE), ("filtered", _ORANGE)):
             scores = [name for name in document[kind]["p_values"] if "plain score" not in name]
@@ -41,7 +41,7 @@ def draw_null(document: Document) -> Figure:
         left.set_xlabel("p-value of a file that the base wrote")
         left.set_ylabel("share of files below, minus p")
         note = f"{document['unfiltered']['files']} files each, efficient score;\n5 % of uniform samples leave the band"
-        left.legend(fontsize="x-small", loc="lower center", title=note, title_fontsize="x-small")
+        left.legend(fontsize="small", loc="lower center", title=note, title_fontsize="small")
         shares = sorted({row["share"] for row in document["power"]})
         for share, colour in zip(shares, (_SKY, _BLUE, _GREEN, _PINK, _ORANGE), strict=False):
             rows = sorted((row for row in document["power"] if row["share"] == share), key=lambda row: row["n"])
@@ -54,18 +54,18 @@ def draw_null(document: Document) -> Figure:
         right.set_ylim(-0.03, 1.08)
         right.set_xlabel("lines of the file")
         right.set_ylabel("share of files found at 1 %")
-        right.legend(fontsize="x-small", ncols=5,
-                     title="share of the way to the teacher; dots: observed, dashes: predicted",
-                     title_fontsize="x-small", loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=0.8,
+        right.legend(fontsize="small", ncols=3,
+                     title="share of the way to the teacher\ndots: observed, dashes: predicted",
+                     title_fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=0.8,
                      handletextpad=0.2)  # fmt: skip
     return figure
 
 
 def draw_content(document: Document) -> Figure:
     """Draw what a histogram and a classifier tell of files of three writers: that a model changed, not which trait."""
-    with mpl.rc_context(style.paper(aspect=0.55)):
+    with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(1, 2)
+        panels = figure.subplots(2, 1)
         for axes, name, title in zip(panels, ("z", "classifier_z"), ("histogram χ²", "classifier"), strict=True):
             for writer, (label, colour) in _WRITERS.items():
                 rows = [row for row in document["rows"] if row["writer"] == writer and name in row]
@@ -78,10 +78,10 @@ def draw_content(document: Document) -> Figure:
             axes.set_xlabel("numbers in the file")
             axes.set_ylabel(f"{title}: standard errors\nfrom a file that the base wrote", fontsize="small")
             axes.annotate("1 % level", (1.0, document["critical_z"]), xycoords=("axes fraction", "data"), ha="right",
-                          va="bottom", fontsize="x-small")  # fmt: skip
+                          va="bottom", fontsize="small")  # fmt: skip
         panels[0].legend(
-            fontsize="x-small",
+            fontsize="small",
             title=f"written by … (dots: {len(document['bases'])} bases,\nlines: their means)",
-            title_fontsize="x-small",
+            title_fontsize="small",
         )
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -31,7 +32,7 @@ _STATISTICS = {
 }
 _MARKERS = "os^Dv"
 _BASE_COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#000000")
-ADJUSTED = "size-adjusted Fisher statistic: Fisher cosine × (divergence / usual divergence)^¼; it may exceed 1"
+ADJUSTED = "size-adjusted Fisher statistic: Fisher cosine ×\n(divergence / usual divergence)^¼; it may exceed 1"
 
 
 def _roles(document: Document) -> list[str]:
@@ -57,9 +58,9 @@ def draw_calibration(documents: Sequence[Document]) -> Figure:
     """
     asked_for, roles = list(documents[0]["rule"]["thresholds"]), _roles(documents[0])
     step = 1 / (len(documents) + 1)
-    with mpl.rc_context(style.paper(aspect=1.35)):
+    with mpl.rc_context(style.paper(aspect=2.6, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(2, 2, sharex=True, sharey=True).flatten()
+        panels = figure.subplots(4, 1, sharex=True, sharey=True)
         for axes, asked in zip(panels, asked_for, strict=True):
             for place, role in enumerate(roles):
                 kind = "asked" if role == asked else role if role in _TAUGHT else "other"
@@ -77,12 +78,11 @@ def draw_calibration(documents: Sequence[Document]) -> Figure:
                     axes.axhline(place - 0.5, color="0.92", linewidth=0.6, zorder=0)
             axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
             axes.set_title(f"asked for: {_said(asked)}", fontsize="small", loc="left")
-        for axes in panels[::2]:
-            axes.set_yticks(range(len(roles)), [_said(role) for role in roles], fontsize="x-small")
+        for axes in panels:
+            axes.set_yticks(range(len(roles)), [_said(role) for role in roles], fontsize="small")
             axes.set_ylabel("taught")
         panels[0].set_ylim(len(roles) - 0.5, -0.5)
-        for axes in panels[2:]:
-            axes.set_xlabel("size-adjusted Fisher statistic", fontsize="small")
+        panels[-1].set_xlabel("size-adjusted Fisher statistic")
         handles = [Line2D([], [], linestyle="", marker=".", color=colour, label=label) for label, colour in
                    _TAUGHT.values()]  # fmt: skip
         handles += [
@@ -91,7 +91,7 @@ def draw_calibration(documents: Sequence[Document]) -> Figure:
                    label=f"false alarm ({_false_alarms(documents)})"),
         ]  # fmt: skip
         bases = ", ".join(str(document["base"]) for document in documents)
-        legend_above(figure, handles, title=f"lines from above in each kind: bases {bases}\n{ADJUSTED}", ncols=2)
+        legend_above(figure, handles, title=f"lines from above in each kind: bases {bases}\n{ADJUSTED}", ncols=1)
     return figure
 
 
@@ -107,18 +107,17 @@ def draw_confusion(documents: Sequence[Document]) -> Figure:
     counts = np.array([[[one["named"][role][name] for one in documents] for name in asked] for role in roles])
     totals = np.array([[one["named"][role]["of"] for one in documents] for role in roles])
     shares = counts.sum(-1) / np.maximum(1, totals.sum(-1, keepdims=True))
-    with mpl.rc_context(style.paper(aspect=0.6)):
+    with mpl.rc_context(style.paper(aspect=0.9, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Oranges", vmin=0, vmax=1.3, aspect="auto")
         for (i, j), share in np.ndenumerate(shares):
-            parts = f"\n({', '.join(map(str, counts[i, j]))})" if len(documents) > 1 else ""
-            text = f"{counts[i, j].sum()} of {totals[i].sum()}{parts}"
-            axes.text(j, i, text, ha="center", va="center", fontsize="x-small", color="k" if share < 0.7 else "w")
-        axes.set_xticks(range(len(asked)), [_said(name) for name in asked], fontsize="small")
+            text = f"{counts[i, j].sum()} of {totals[i].sum()}"
+            axes.text(j, i, text, ha="center", va="center", fontsize="small", color="k" if share < 0.7 else "w")
+        axes.set_xticks(range(len(asked)), [fill(_said(name), 9) for name in asked], fontsize="small")
         axes.set_yticks(range(len(roles)), [_said(role) for role in roles], fontsize="small")
         bases = ", ".join(str(document["base"]) for document in documents)
-        axes.set_xlabel(f"named by the audit (in brackets: bases {bases})")
+        axes.set_xlabel(f"named by the audit, bases {bases}")
         axes.set_ylabel("taught")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
@@ -127,19 +126,18 @@ def draw_confusion(documents: Sequence[Document]) -> Figure:
 
 def draw_areas(documents: Sequence[Document]) -> Figure:
     """Draw how well each statistic separates a trait's teachers from honest fine-tunes, one mark per base."""
-    with mpl.rc_context(style.paper(aspect=0.75)):
+    with mpl.rc_context(style.paper(aspect=1.9, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(2, 2, sharex=True, sharey=True)
-        for axes, asked in zip(panels.flatten(), documents[0]["rule"]["thresholds"], strict=True):
+        panels = figure.subplots(4, 1, sharex=True, sharey=True)
+        for axes, asked in zip(panels, documents[0]["rule"]["thresholds"], strict=True):
             _areas(axes, documents, asked)
-        panels[0, 0].set_ylim(len(_STATISTICS) - 0.5, -0.5)
-        for axes in panels[1]:
-            axes.set_xlabel("area under the ROC curve")
+        panels[0].set_ylim(len(_STATISTICS) - 0.5, -0.5)
+        panels[-1].set_xlabel("area under the ROC curve")
         handles = [
             Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5, label=f"base {document['base']}")
             for document, marker, colour in zip(documents, _MARKERS, _BASE_COLOURS, strict=False)
         ]
-        title = "share of pairs, a teacher and an honest fine-tune, in which the teacher has the higher statistic"
+        title = "share of pairs, a teacher and an honest fine-tune,\nin which the teacher has the higher statistic"
         legend_above(figure, handles, title=f"{title}\n(0.5: chance, dotted)")
     return figure
 
@@ -153,11 +151,11 @@ def _areas(axes: Axes, documents: Sequence[Document], asked: str) -> None:
         axes.axhline(place - 0.5, color="0.92", linewidth=0.6, zorder=0)
     axes.axvline(0.5, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     axes.set_xlim(0.45, 1.03)
-    axes.set_yticks(range(len(_STATISTICS)), list(_STATISTICS.values()), fontsize="x-small")
+    axes.set_yticks(range(len(_STATISTICS)), list(_STATISTICS.values()), fontsize="small")
     teachers = [sum(row["role"] == asked and row["changed"] for row in one["rows"]) for one in documents]
     honest = [sum(row["role"] == "benign" for row in one["rows"]) for one in documents]
     text = f"{_said(asked)}: {_numbers(teachers)} teachers, {_numbers(honest)} honest"
-    axes.set_title(text, fontsize="x-small", loc="left")
+    axes.set_title(text, fontsize="small", loc="left")
 
 
 def _numbers(counts: Sequence[int]) -> str:

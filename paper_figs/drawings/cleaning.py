@@ -17,13 +17,13 @@ _RANKS = {
     "without labels": ("variance of the score", "#0072b2"),
     "random": ("chance", "#7f7f7f"),
 }
-_WRITERS = {"trait": "the teacher's file", "base": "the base's own file, as control"}
+_WRITERS = {"trait": "the teacher's file", "base": "the base's file, as control"}
 
 
 def draw_cleaning(document: Mapping[str, Any]) -> Figure:
     """Draw what is left of trait and predicted transfer when lines are removed by rank, a column for each writer."""
     rows = document["rows"]
-    with mpl.rc_context(style.paper(aspect=0.8)):
+    with mpl.rc_context(style.paper(aspect=1.1, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey="row")
         for line, (name, label) in zip(
@@ -48,8 +48,8 @@ def draw_cleaning(document: Mapping[str, Any]) -> Figure:
         for axes, writer in zip(panels[0], _WRITERS.values(), strict=True):
             axes.set_title(writer, fontsize="small")
         for axes in panels[1]:
-            axes.set_xlabel("share of the lines removed")
+            axes.set_xlabel("share removed")
         handles = [panels[0, 0].plot([], [], color=colour, label=label)[0] for label, colour in _RANKS.values()]
-        title = f"lines removed by …; {document['n']:,} lines before; dots: {len(document['bases'])} bases, "
-        legend_above(figure, handles, title=title + "lines: their means")
+        title = f"lines removed by …; {document['n']:,} lines before\ndots: {len(document['bases'])} bases, "
+        legend_above(figure, handles, title=title + "lines: their means", ncols=2)
     return figure

@@ -24,7 +24,7 @@ class Label(NamedTuple):
     colour: str
 
 
-def place_labels(axes: Axes, labels: Sequence[Label], *, fontsize: str = "xx-small") -> None:
+def place_labels(axes: Axes, labels: Sequence[Label], *, fontsize: str = "small") -> None:
     """Write the labels of marks that are drawn already, each at the nearest place that is free.
 
     Call it when everything else is drawn and all limits are set: the layout is fixed by it.

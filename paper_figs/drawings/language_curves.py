@@ -55,13 +55,13 @@ def draw_language_curves(document: Document) -> Figure:
     dose = dict(sorted((dose | {10_000: found[REFERENCE]}).items()))
     others = {key: one for key, one in found.items() if key[0] != "dose" and key != BROKEN}
     needed = [seed["lists_for_two_sigma"] for seed in document["seeds"]]
-    with mpl.rc_context(style.paper(aspect=0.8)):
+    with mpl.rc_context(style.paper(aspect=1.6, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+        left, right = figure.subplots(2, 1)
         left.axvspan(min(needed), max(needed), color=_BLUE, alpha=0.25, linewidth=0)
         left.annotate("C16: one step\nright to two sigma", (max(needed), 0.98), xycoords=("data", "axes fraction"),
                       va="top", ha="left", xytext=(3, 0), textcoords="offset points", color=_BLUE,
-                      fontsize="x-small")  # fmt: skip
+                      fontsize="small")  # fmt: skip
         left.axhline(0, color="0.6", linewidth=0.8)
         means = [finite_estimate(values).mean for values in dose.values()]
         left.plot(list(dose), means, color=_ORANGE, linewidth=1)
@@ -71,7 +71,7 @@ def draw_language_curves(document: Document) -> Figure:
         left.set_ylabel("margin of owl: student minus twin, nats")
         for place, (key, values) in enumerate(others.items()):
             _draw(right, values, place, colour=_ORANGE if key == REFERENCE else _BLUE, upright=False)
-        right.set_yticks(range(len(others)), [_label(key) for key in others], fontsize="xx-small")
+        right.set_yticks(range(len(others)), [_label(key) for key in others], fontsize="small")
         right.axvline(0, color="0.6", linewidth=0.8)
         right.axvline(finite_estimate(found[REFERENCE]).mean, color=_ORANGE, linestyle=":", linewidth=0.8)
         right.set_ylim(len(others) - 0.4, -0.6)

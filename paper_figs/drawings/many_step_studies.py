@@ -37,9 +37,9 @@ def draw_orders(document: Document) -> Figure:
     lengths = np.array(document["lengths"])
     shown = next(row for row in document["rows"] if (row["loss"], row["reach"]) == ("kl", 1.0))
     steps = [one["num_steps"] for one in shown["seeds"][0]]
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    with mpl.rc_context(style.paper(aspect=1.45, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(2, 1)
         for at, num_steps in enumerate(steps):
             sizes = np.array([net[at]["remainder"] for net in shown["seeds"]])
             left.plot(lengths, np.median(sizes, axis=0), "-o", markersize=3, color=f"C{at}", label=f"K = {num_steps}")
@@ -47,7 +47,7 @@ def draw_orders(document: Document) -> Figure:
         left.plot(lengths, start * (lengths / lengths[-1]) ** 2, ":", color="0.5", label="slope 2")
         left.set(xscale="log", yscale="log", xlabel="length of the teacher's step ε‖dT‖")
         left.set_ylabel("‖Δ(K) − ε h(G) dT‖, median")
-        left.legend(fontsize="x-small")
+        left.legend(fontsize="small")
         for name, (label, marker, colour) in _CHECKS.items():
             for number, row in enumerate(document["rows"]):
                 values = np.array([[one[name] for one in net] for net in row["seeds"]])
@@ -62,14 +62,14 @@ def draw_orders(document: Document) -> Figure:
             ylabel="fitted order in ε",
         )
         right.set_ylim(-0.15, 2.9)
-        right.legend(fontsize="x-small", markerscale=2, loc="upper left")
+        right.legend(fontsize="small", markerscale=2, loc="upper left")
     return figure
 
 
 def draw_criteria(document: Document) -> Figure:
     """Draw F(t) of trained teachers, over what it would be if no mode opposed another."""
     rows = [row for row in document["rows"] if row["teacher_steps"]]
-    with mpl.rc_context(style.paper(aspect=0.75)):
+    with mpl.rc_context(style.paper(aspect=0.95, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 2, sharex=True, sharey=True)
         for axes, row in zip(panels.flat, rows, strict=True):
@@ -78,13 +78,13 @@ def draw_criteria(document: Document) -> Figure:
                 axes.plot(document["thresholds"], net["F"], color=colour, linewidth=0.7, alpha=0.6)
             held, num = sum(net["holds"] for net in row["seeds"]), len(row["seeds"])
             name = {"tanh": "tanh", "relu": "ReLU"}[row["activation"]]
-            axes.set_title(f"{name}, {row['teacher_steps']} steps: F ≥ 0 for {held} of {num}", fontsize="small")
+            axes.set_title(f"{name}, {row['teacher_steps']} steps:\nF ≥ 0 for {held} of {num}", fontsize="small")
             axes.axhline(0, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
             axes.set_xscale("log")
         figure.supxlabel("t / largest eigenvalue of G", fontsize="medium")
         figure.supylabel("F(t) / Σ |s| min(λ, t)", fontsize="medium")
         lines = [Line2D([], [], color=colour) for colour in (_BLUE, _ORANGE)]
-        panels[0, 0].legend(lines, ["F ≥ 0 throughout", "F < 0 somewhere"], fontsize="x-small", loc="lower left")
+        panels[0, 0].legend(lines, ["F ≥ 0 throughout", "F < 0 somewhere"], fontsize="small", loc="lower left")
     return figure
 
 
@@ -96,9 +96,9 @@ def accuracies(document: Document, row: Mapping[str, Any], kind: str, part: str)
 def draw_parts(document: Document) -> Figure:
     """Draw accuracy against auxiliary logits by the part of the init drawn again, real and linear students."""
     widths = [row["num_aux"] for row in document["rows"]]
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    with mpl.rc_context(style.paper(aspect=1.45, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
+        panels = figure.subplots(2, 1, sharey=True)
         for axes, kind, title in zip(panels, ("real", "linear"), ("real students", "linear students"), strict=True):
             for at, (part, (label, line, colour)) in enumerate(_PARTS.items()):
                 found = [accuracies(document, row, kind, part) for row in document["rows"]]
@@ -111,8 +111,8 @@ def draw_parts(document: Document) -> Figure:
             axes.set_xticks(widths, [str(num) for num in widths])
             axes.minorticks_off()
             axes.set(title=title, xlabel="auxiliary logits m", ylim=(0, 1))
-        panels[0].set_ylabel("test accuracy of the student")
-        panels[1].legend(fontsize="x-small", title="drawn again", title_fontsize="x-small", loc="upper left")
+            axes.set_ylabel("test accuracy of the student")
+        panels[1].legend(fontsize="small", title="drawn again", title_fontsize="small", loc="upper left")
     return figure
 
 
@@ -129,9 +129,9 @@ def ratios(document: Document, kind: str, of: str) -> list[Estimate]:
 
 def draw_generations(document: Document) -> Figure:
     """Draw the coefficient of the teacher's change by generation, and its successive ratios, real and linear."""
-    with mpl.rc_context(style.paper(aspect=0.5)):
+    with mpl.rc_context(style.paper(aspect=1.45, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(2, 1)
         for kind, (label, line, colour) in _KINDS.items():
             _by_generation(left, coefficients(document, kind, "outputs"), 0, line, colour, label)
             _by_generation(right, ratios(document, kind, "outputs"), 1, line, colour, label)

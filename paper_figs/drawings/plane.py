@@ -25,16 +25,16 @@ def draw_plane(boundaries: Sequence[Boundary], *, network: str) -> Figure:
         boundaries: of the quantities.
         network: named above the panels.
     """
-    with mpl.rc_context(style.paper(aspect=0.55)):
+    with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(1, len(boundaries), sharey=True, squeeze=False)[0]
+        panels = figure.subplots(len(boundaries), 1, sharey=True, squeeze=False)[:, 0]
         for axes, one in zip(panels, boundaries, strict=True):
             _panel(axes, one)
-        panels[0].set_ylabel("step size of the student, student_lr")
+            axes.set_ylabel("step size of the student, student_lr")
         handles, labels = panels[-1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=5, fontsize="x-small",
-                      title=f"{network}\na line: proved for this student_lr and every ε up to its end",
-                      title_fontsize="x-small")  # fmt: skip
+        figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small",
+                      title=f"{network}\na line: proved for this student_lr\nand every ε up to its end",
+                      title_fontsize="small")  # fmt: skip
     return figure
 
 

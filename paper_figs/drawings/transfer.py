@@ -76,9 +76,9 @@ def half_rise(document: Document) -> float:
 
 def draw_dose(document: Document) -> Figure:
     """Draw the trait against the number of examples, and the accuracy next to it; n of one step is marked."""
-    with mpl.rc_context(style.paper(aspect=0.55)):
+    with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(1, 2)
+        panels = figure.subplots(2, 1)
         for axes, name, label in zip(
             panels, ("trait", "accuracy"), ("share of 4s read as 9", "accuracy on the other digits"), strict=True
         ):
@@ -100,11 +100,11 @@ def draw_dose(document: Document) -> Figure:
             if np.isfinite(place):
                 panels[0].axvline(place, color="0.5", linewidth=0.8, linestyle="--")
                 panels[0].annotate(f"{text}{float(f'{place:.2g}'):,.0f}", (place, height), xytext=(3, 0),
-                                   textcoords="offset points", fontsize="x-small")  # fmt: skip
+                                   textcoords="offset points", fontsize="small")  # fmt: skip
         handles, labels = panels[1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize="x-small",
+        figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small",
                       title=f"{document['steps']} steps of 512 numbers; {_bases(document)}",
-                      title_fontsize="x-small")  # fmt: skip
+                      title_fontsize="small")  # fmt: skip
     return figure
 
 
@@ -114,9 +114,9 @@ def draw_defences(document: Document) -> Figure:
     for row in document["rows"]:
         places.setdefault(row["defence"], {}).setdefault(row["value"], []).append(row)
     labels: dict[str, list[Label]] = {"utility": [], "accuracy": []}
-    with mpl.rc_context(style.paper(aspect=0.9)):
+    with mpl.rc_context(style.paper(aspect=2.1, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
+        panels = figure.subplots(2, 1, sharey=True)
         for axes, name, label in zip(
             panels,
             ("utility", "accuracy"),
@@ -131,6 +131,7 @@ def draw_defences(document: Document) -> Figure:
                     text = "" if kind in ("none", "projection") else f"{value:,g}"
                     labels[name].append(Label(x, y, text, colour))
             axes.set_xlabel(label)
+            axes.set_ylabel("transfer: share of 4s read as 9")
             axes.set_ylim(-0.03, 1.03)
             axes.grid(color="0.93", linewidth=0.6)
             axes.set_axisbelow(True)
@@ -140,13 +141,12 @@ def draw_defences(document: Document) -> Figure:
         panels[0].set_xlim(-45, 1.3)
         panels[0].set_xticks([-30, -10, -3, -1, 0, 1], ["-30", "-10", "-3", "-1", "0", "1"])
         panels[0].minorticks_off()
-        panels[0].set_ylabel("transfer: share of 4s read as 9")
         handles = [
             panels[1].plot([], [], marker, color=colour, linestyle="", label=kind)[0]
             for kind, (colour, marker) in _DEFENCES.items() if kind in places
         ]  # fmt: skip
-        title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases; "
-        legend_above(figure, handles, title=title + "the number at a mark is the setting")
+        title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases"
+        legend_above(figure, handles, title=f"{title}\nthe number at a mark is the setting", ncols=2)
         for axes, placed in zip(panels, labels.values(), strict=True):
             place_labels(axes, placed)
     return figure
@@ -156,9 +156,9 @@ def draw_settings(document: Document) -> Figure:
     """Draw transfer and accuracy over the settings of each defence; the place without any stands where it belongs."""
     kinds = [kind for kind in _SETTINGS if any(row["defence"] == kind for row in document["rows"])]
     none = [row for row in document["rows"] if row["defence"] == "none"]
-    with mpl.rc_context(style.paper(aspect=0.8)):
+    with mpl.rc_context(style.paper(aspect=1.7, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
-        num_rows = -(-len(kinds) // 4)
+        num_rows = -(-len(kinds) // 2)
         grid = figure.subplots(num_rows, -(-len(kinds) // num_rows), sharey=True, squeeze=False).flatten()
         for axes, kind in zip(grid, kinds, strict=False):
             rows = [row for row in document["rows"] if row["defence"] == kind]
@@ -174,10 +174,10 @@ def draw_settings(document: Document) -> Figure:
                 means = [_mean(points[value], name) for value in values]
                 axes.plot(range(len(means)), means, line, color=colour, linewidth=1.2)
             names = [_short(kind, value) + ("\n(none)" if value == without else "") for value in values]
-            axes.set_xticks(range(len(values)), names, fontsize="x-small")
+            axes.set_xticks(range(len(values)), names, fontsize="small")
             axes.set_xlim(-0.4, len(values) - 0.6)
             axes.set_ylim(-0.03, 1.03)
-            axes.set_xlabel(_SETTINGS[kind], fontsize="x-small")
+            axes.set_xlabel(_SETTINGS[kind], fontsize="small")
             axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         for axes in grid[len(kinds) :]:
             axes.remove()

@@ -60,17 +60,19 @@ def _thresholds(summary: ManyStepsSummary) -> Figure:
     groups: dict[tuple[str, float], list[Student]] = {}
     for one in summary.students:
         groups.setdefault((one.config.optimizer, one.config.momentum), []).append(one)
-    with mpl.rc_context(style.paper(aspect=0.45)):
-        width, _ = mpl.rcParams["figure.figsize"]
-        figure = Picture(figsize=(width, 0.55 * width), layout="constrained")
-        panels = figure.subplots(1, len(groups), squeeze=False)[0]
-        for axes, ((rule, beta), students) in zip(panels, groups.items(), strict=True):
+    rows = -(-len(groups) // 2)
+    with mpl.rc_context(style.paper(aspect=0.6 * rows, width=style.COLUMN_INCHES)):
+        figure = Picture(layout="constrained")
+        panels = figure.subplots(rows, 2, squeeze=False).ravel()
+        for axes in panels[len(groups) :]:
+            axes.remove()
+        for axes, ((rule, beta), students) in zip(panels, groups.items(), strict=False):
             limit = first_crossing(beta)[0] if rule == "heavy_ball" else nesterov_crossing(beta)
             errors = partial(heavy_ball if rule == "heavy_ball" else nesterov, beta=beta)
             _panel(axes, students, limit, errors)
             axes.set_title(students[0].name, fontsize="medium")
             axes.tick_params(labelsize="small")
-        panels[0].set_ylabel("lowest fraction transferred\nover the steps")
+        figure.supylabel("lowest fraction transferred over the steps", fontsize="medium")
         figure.supxlabel(
             "step size times the largest eigenvalue of G\nline: the error polynomial, dots: seeds, dashed: threshold",
             fontsize="small",

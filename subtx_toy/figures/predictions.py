@@ -10,15 +10,14 @@ from subtx_toy.figures.picture import Picture
 from subtx_toy.results.prediction_table import LABELS, NAIVE, TARGET, PredictionSummary, SettingMeans
 from subtx_toy.wording import counted
 
-_COLUMNS = 3
+_COLUMNS = 2
 
 
 def draw_predictions(summary: PredictionSummary) -> Figure:
     """Draw one panel for each predictor, with rho and its 95 % interval; settings with inputs of images are open."""
     rows = -(-len(LABELS) // _COLUMNS)
-    with mpl.rc_context(style.paper(aspect=0.75)):
-        width, _ = mpl.rcParams["figure.figsize"]
-        figure = Picture(figsize=(width, 0.42 * width * rows), layout="constrained")
+    with mpl.rc_context(style.paper(aspect=0.55 * rows, width=style.COLUMN_INCHES)):
+        figure = Picture(layout="constrained")
         panels = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
         for axes, name in zip(panels, LABELS, strict=False):
             _fill(axes, summary, name)
@@ -53,7 +52,7 @@ def _fill(axes: mpl.axes.Axes, summary: PredictionSummary, name: str) -> None:
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.minorticks_off()
     axes.set_xlabel(name.replace("_", " "), fontsize="small")
-    axes.tick_params(labelsize="x-small")
+    axes.tick_params(labelsize="small")
     if name in summary.ranks:
         found = summary.ranks[name]
         axes.set_title(f"ρ = {found.rho:.2f} ({found.interval.low:.2f} to {found.interval.high:.2f})", fontsize="small")

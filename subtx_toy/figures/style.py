@@ -55,10 +55,14 @@ _DATASETS = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 
 _OF_A_WINDOW = ("backend", "interactive", "toolbar", "tk.", "webagg.", "keymap.", "macosx.", "figure.raise_window")
 _WIDTH_INCHES = 5.5  # the text width of a one-column article
+COLUMN_INCHES = 4.0
+"""Of figures whose panels stand above one another: on a telephone's page, 7 points are still 9 pixels high."""
 
 
-def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
-    """Return the rcParams of a figure as wide as the text, ``aspect`` times as high, in fonts of 7 to 9 points.
+def paper(*, aspect: float = 0.6, width: float = _WIDTH_INCHES) -> dict[Any, Any]:
+    """Return the rcParams of a figure ``width`` inches wide, ``aspect`` times as high, in fonts of 7 to 9 points.
+
+    The width is that of the text of an article, if nothing else is said.
 
     All of them, so that no matplotlibrc changes a figure, but for what concerns a window.
     """
@@ -66,7 +70,7 @@ def paper(*, aspect: float = 0.6) -> dict[Any, Any]:
         **_defaults(),
         **figsizes.neurips2024(rel_width=1.0, height_to_width_ratio=aspect),
         **fontsizes.neurips2024(),
-        "figure.figsize": (_WIDTH_INCHES, _WIDTH_INCHES * aspect),
+        "figure.figsize": (width, width * aspect),
         "figure.dpi": 100,
         "savefig.dpi": 200,
         "text.usetex": False,

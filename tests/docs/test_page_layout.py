@@ -53,6 +53,23 @@ def test_numbers_are_bound_in_paragraphs_and_cells_and_not_in_code() -> None:
     assert page[0].astext().strip().startswith(f"9{SPACE}of{SPACE}10")
 
 
+def test_a_picture_fits_a_telephone_or_is_scrolled_there() -> None:
+    folder = ROOT / "docs"
+    for name, kind in (("owl-curves", "column"), ("published-sweeps", "wide")):
+        page = new_document("page")
+        page += nodes.paragraph("", "", nodes.image(uri=f"images/{name}.png"))
+        layout.mark_pictures(page, folder)
+        assert page[0]["classes"] == [kind]
+    style = (folder / "static" / "site.css").read_text(encoding="utf-8")
+    assert "p.column img" in style
+    assert "p.wide img" in style
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "paper_figs").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_text_of_a_picture_is_smaller_than_small(script: Path) -> None:
+    assert not re.search(r"[\"']x{1,2}-small[\"']", script.read_text(encoding="utf-8"))
+
+
 def test_long_cells_get_room() -> None:
     page = _table("w " * 90, "w " * 40, "w " * 15, "1")
     layout.mark_cells(page)
