@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -172,6 +173,29 @@ def test_the_table_of_honest_pairs_is_that_of_its_document() -> None:
     assert f"where {expected:.1f} are" in " ".join(page.split())
     controls = [one for name, one in document["kinds"].items() if name.startswith("control")]
     assert all(one["up to 0.01"]["found"] == one["pairs"] for one in controls)
+
+
+DEFENCES = {
+    "nothing": ("none", 0), "34 banned numbers dropped": ("filter", 34),
+    "500 random numbers banned, half of all lines": ("filter", 500), "the 100 likeliest numbers only": ("top-k", 100),
+    "the likeliest number only": ("top-k", 1), "drawn at temperature 2": ("temperature", 2),
+    "drawn at temperature 4": ("temperature", 4), "half replaced by random numbers": ("label noise", 0.5),
+    "nine tenths replaced by random numbers": ("label noise", 0.9),
+    "half replaced by the base's numbers": ("mixed with the base's", 0.5),
+    "nine tenths replaced by the base's numbers": ("mixed with the base's", 0.9),
+    "all rewritten by another base": ("rewritten by another base", 1),
+    "gradient freed of the trait's direction": ("projection", 1),
+}  # fmt: skip
+"""The rows of the table, with kind and value in the document."""
+
+
+def test_the_table_of_what_helps_is_that_of_its_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("numbers-defences")
+    for words, at in DEFENCES.items():
+        rows = [row for row in document["rows"] if (row["defence"], row["value"]) == at]
+        assert len(rows) == len(document["bases"]) == 3
+        means = (f"{np.mean([row[name] for row in rows]):.2f}" for name in ("trait", "accuracy", "utility"))
+        assert f"| {words} | {' | '.join(means)} |" in page
 
 
 GREATEST_GAP = 0.02
