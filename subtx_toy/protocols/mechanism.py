@@ -14,6 +14,7 @@ from subtx_toy.problem.losses import kl
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.parts import redrawn
+from subtx_toy.problem.unit_matching import matched_units, permuted
 from subtx_toy.protocols import distillation, mechanism_measures
 from subtx_toy.protocols.bench import Bench, loss_of, student_setup_of, students_trainer
 from subtx_toy.protocols.distillation import STUDENTS, ProtocolResult
@@ -45,6 +46,11 @@ def starts_of(bench: Bench, student: Setup, base: Params, *, cross: bool) -> dic
     """Return where the students start, ``"shared"`` or ``"cross"``."""
     config = bench.config
     inits = distillation.student_inits(config, bench.setup, base)
+    if config.other_units == "permuted":
+        order = generator(bench.setup.seed, "init", "order of units")
+        inits["cross"] = permuted(cast(MLP, bench.setup.model), inits["cross"], order)
+    elif config.other_units == "matched":
+        inits["cross"] = matched_units(cast(MLP, bench.setup.model), inits["cross"], base)
     if config.redrawn != "nothing":
         other = inits["cross"]
         inits["shared"] = redrawn(

@@ -41,6 +41,10 @@ class MechanismConfig(RunConfig):
     redrawn_as: Literal["entries", "mixture"] = Field(
         "entries", description="by weights chosen at random, or sqrt(1 - share) old + sqrt(share) new in each"
     )
+    other_units: Literal["drawn", "permuted", "matched"] = Field(
+        "drawn", description="order of the hidden units in the init that redrawn parts and cross students have: as "
+        "drawn, at random, or matched to the teacher's by their weights"
+    )  # fmt: skip
     frozen: Part = Field("nothing", description="part of the students that never moves")
     student_activation: str = Field("", description="nonlinearity of the students; empty is the teacher's")
     student_dropout: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
@@ -133,6 +137,7 @@ class MechanismConfig(RunConfig):
         edited = [name for name, default in EDITS.items() if getattr(self, name) != default]
         changed = [*edited, *(name for name in ("student_dropout", "student_activation") if getattr(self, name))]
         changed += ["redrawn"] if self.redrawn != "nothing" else []
+        changed += ["other_units"] if self.other_units != "drawn" else []
         changed += ["restart_optimizer"] if self.restart_optimizer else []
         changed += ["measure"] if self.measure == "kernels" else []
         if changed and not plain:
