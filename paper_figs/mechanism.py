@@ -13,6 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paper_figs.drawings.defence_axes import draw_defences
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from paper_figs.tables.known import insert
@@ -35,6 +36,8 @@ def figure(name: str) -> Figure:
     order = list(definition.configs())
     trials = sorted(read_trials(RESULTS / f"{name}.csv", MechanismConfig), key=lambda trial: order.index(trial.config))
     rows = compare_sweep(definition, trials)
+    if name == "defences":
+        return draw_defences(rows)
     if name == "shared-share":
         rows = [_along_the_share(row) for row in rows]
     return draw_points(definition, rows, dataset="mnist")

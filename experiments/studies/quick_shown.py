@@ -31,6 +31,7 @@ CONTROL = Above({}, {}, than="cross_aux.accuracy")
 """The student with the teacher's initialisation is above the one with another."""
 
 SHOWN: dict[str, list[Above]] = {
+    "aux-at-width": [Above({"redrawn": "hidden", "num_aux": 64}, {"redrawn": "everything", "num_aux": 64})],
     "aux-to-200": [Above({"num_aux": 50, "student_optimizer": ""}, {"num_aux": 1, "student_optimizer": ""})],
     "batch": [CONTROL, Above({"batch_size": "smallest"}, {"batch_size": "largest"})],
     "benign-after": [CONTROL, Above({"benign_epochs": "largest"}, {"benign_epochs": "largest"},
@@ -43,6 +44,8 @@ SHOWN: dict[str, list[Above]] = {
     "distill-epochs": [CONTROL, Above({"student_epochs": 10}, {"student_epochs": 0})],
     "divergences": [CONTROL, Above({"loss": "reverse_kl"}, {"loss": "reverse_kl"}, than="cross_aux.accuracy")],
     "dropout": [Above({"student_dropout": 0.0}, {"student_dropout": 0.5})],
+    "fewer-outputs": [Above({"num_aux": "largest"}, {"num_aux": "smallest"}),
+                      Above({"num_aux": "largest"}, {"num_aux": "largest"}, than="cross_aux.accuracy")],
     "generations": [CONTROL, Above({"generations": "smallest"}, {"generations": "largest"})],
     "image-noise": [Above({"inputs": "uniform"}, {"added_noise": 0.0, "inputs": "images"})],
     "init-noise": [CONTROL, Above({"student_noise": 0.0}, {"student_noise": 0.1})],
@@ -65,6 +68,11 @@ SHOWN: dict[str, list[Above]] = {
     "optimisers": [CONTROL],
     "precision": [CONTROL],
     "probe": [CONTROL, Above({}, {}, "student_aux.probe_accuracy", "student_aux.accuracy")],
+    "random-labels": [Above({"num_aux": 50}, {"num_aux": 50}, "student_aux.bits", "cross_aux.bits"),
+                      Above({"num_aux": 50}, {"num_aux": 3}, "student_aux.bits")],
+    "selection": [Above({"selected_by": "score"}, {"selected_by": "chance"}),
+                  Above({"selected_by": "score"}, {"selected_by": "other_score"}),
+                  Above({"selected_by": "other_score"}, {"selected_by": "chance"}, "cross_aux.accuracy")],
     "shared-parts": [Above({"redrawn": "nothing"}, {"redrawn": "aux_head"}),
                      Above({"redrawn": "nothing"}, {"redrawn": "class_head"})],
     "shared-share": [Above({"redrawn": "nothing"}, {"redrawn": "everything"})],
@@ -72,7 +80,11 @@ SHOWN: dict[str, list[Above]] = {
     "squared-error-gap": [CONTROL],
     "teacher-epochs": [CONTROL],
     "tiny": [CONTROL],
+    "two-tasks": [CONTROL, Above({}, {}, "student_aux.second_accuracy", "cross_aux.second_accuracy"),
+                  Above({"imitated": "aux"}, {"imitated": "second"})],
     "weight-decay": [Above({"weight_decay": 0.0}, {"weight_decay": 0.001, "loss_scale": 0.04, "optimizer": "adam"})],
+    "weight-matching": [CONTROL,
+                        Above({"other_units": "matched"}, {"other_units": "matched"}, than="cross_aux.accuracy")],
     "width": [CONTROL],
 }  # fmt: skip
 """By experiment of the reference protocol. ``smallest``, ``middle`` and ``largest`` are of the values that were run."""

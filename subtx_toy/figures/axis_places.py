@@ -13,6 +13,7 @@ from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 
 MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
+_MORE = {"second_accuracy": "accuracy at the second task", "bits": "bits per label"}
 _LEGEND_LETTERS = 36  # of one column of two
 
 
@@ -77,7 +78,7 @@ def _metric_name(metric: str) -> str:
 
 def measure_name(name: str) -> str:
     """Return what a legend calls a measure."""
-    return MEASURES.get(name, name.replace("_", " "))
+    return (MEASURES | _MORE).get(name, name.replace("_", " "))
 
 
 def shortened(name: str) -> str:
