@@ -78,6 +78,7 @@ def run_page(report: RunReport) -> str:
         cost=_cost(report),
         provenance=_provenance(report),
         run_ids=[record.run_id for record in report.records],
+        counted=counted,
         source=None if published is None else published.source,
     )
 

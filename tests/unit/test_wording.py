@@ -50,6 +50,12 @@ def test_no_number_is_followed_by_a_plural_that_does_not_look_at_it(layer: str) 
     assert not found, "use wording.counted"
 
 
+@pytest.mark.parametrize("page", sorted([*ROOT.rglob("*.jinja"), *ROOT.rglob("*.html")]), ids=lambda path: path.name)
+def test_pages_look_at_their_numbers_too(page: Path) -> None:
+    found = re.findall(r"(\w+(?: \| length)?) \}\} (?:trial|seed|line|number)s\b", page.read_text(encoding="utf-8"))
+    assert set(found) <= {"num_seeds"}, "the explorer's paths have five seeds; others use counted"
+
+
 def test_a_bare_plural_is_seen() -> None:
     assert list(_bare_plurals('f"{num} seeds"')) == ["num"]
     assert not list(_bare_plurals("f\"{counted(num, 'seed')} of {MIN_SEEDS} seeds\""))
