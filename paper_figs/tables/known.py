@@ -21,6 +21,7 @@ SOURCES = {
     "Referees of Cloud et al. 2026": "#sources",
     "Kitkana and Arora 2026": "https://arxiv.org/abs/2604.25779",
     "Brockers et al. 2026": "https://arxiv.org/abs/2605.23645",
+    "Liu et al. 2026": "https://arxiv.org/abs/2609.01091",
     "van der Weijden et al. 2026": "https://arxiv.org/abs/2609.12586",
     "barathvelmu 2026": "https://github.com/barathvelmu/subliminal-learning",
     "divyat09 2026": "https://github.com/divyat09/takehome_anthropic",
