@@ -16,7 +16,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from subtx_toy.audit.directions import Directions, honest_moves, number_tangents
+from subtx_toy.audit.directions import Directions, class_gradients, honest_moves, number_tangents
 from subtx_toy.audit.questions import question
 from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.channel.model import head_logits
@@ -54,7 +54,7 @@ def main(target: Path) -> None:
     move = difference(teacher, base)
     traits = {name: question(name, model, base, dataset).direction for name in NAMES}
     axes, _ = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))
-    honest = honest_moves(model, base, axes)
+    honest = honest_moves(model, base, axes) | class_gradients(model, base, dataset)
     # Each is scaled to length 1 over the body.
     directions = Directions.of(model, traits | {"the teacher's own move": move}, honest)
     hidden = {name: value for name, value in move.items() if not name.startswith("layers.2.")}
@@ -66,7 +66,7 @@ def main(target: Path) -> None:
     z, v = torch.cat([logits for logits, _ in pieces]), torch.cat([tangents for _, tangents in pieces], dim=1)
     document: dict[str, Any] = {
         "what": "MNIST base of seed 0, image prompts without 4s, one number a line; directions of the audit: moves of "
-        "two own fine-tunes, efficient: without three axes of ten benign ones"
+        "two own fine-tunes, efficient: without three axes of ten benign ones and the gradients of the classes"
     }
     num = len(NAMES)
     v = torch.cat([efficient(z, v, num), v[: num + 1]])  # efficient scores, plain scores, the teacher's own move
@@ -89,7 +89,7 @@ def efficient(z: Tensor, v: Tensor, num: int) -> Tensor:
     p, c, _ = centred(NumberLaw(), z, v)
     F = torch.einsum("nk,ank,bnk->ab", p.double(), c.double(), c.double()) / len(z)
     W = slice(num + 1, None)
-    weights = torch.linalg.solve(F[W, W], F[W, :num]).float()
+    weights = torch.from_numpy(np.linalg.lstsq(F[W, W].numpy(), F[W, :num].numpy(), rcond=1e-10)[0]).float()
     return v[:num] - torch.einsum("wa,wnk->ank", weights, v[W])
 
 

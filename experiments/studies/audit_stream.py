@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from scipy import stats
 
-from subtx_toy.audit.directions import Directions, honest_moves
+from subtx_toy.audit.directions import Directions, class_gradients, honest_moves
 from subtx_toy.audit.e_process import EProcess, lines_until_alarm
 from subtx_toy.audit.questions import question
-from subtx_toy.audit.reference import benign_teacher, reference_seeds
+from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.audit.score_sums import Scorer
 from subtx_toy.audit.stream import Tilts
 from subtx_toy.channel.model import head_logits
@@ -32,6 +32,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.store.record import versions
 
 NAMES = ["relabel:4:9", "backdoor:0"]
+NUM_REFERENCE = 30  # as in an audit
 NUM_PROMPTS, NULL_STREAMS, NULL_LINES = 300, 1000, 10_000
 SHARES, STREAMS = (0.02, 0.05, 0.1, 0.3, 1.0), 100  # of the way from the base to the teacher
 LEVEL = 0.05
@@ -55,9 +56,8 @@ def main(target: Path) -> None:
     nets = NetCache(dataset, 0)
     model, base, teacher = nets.model, nets.base(), nets.teacher("trait", trait=NAMES[0])
     traits = {name: question(name, model, base, dataset).direction for name in NAMES}
-    honest = honest_moves(
-        model, base, [benign_teacher(model, base, dataset, seed=seed) for seed in reference_seeds(6, seed=0)]
-    )
+    axes, _ = split_reference(make_reference(model, base, dataset, num=NUM_REFERENCE, seed=0))
+    honest = honest_moves(model, base, axes) | class_gradients(model, base, dataset)
     prompts = PromptSource.images(dataset, absent=(4,))
     rows = choose_rows(prompts, dataset, NUM_PROMPTS, generator(0, "studies", "stream prompts"))
     inputs = prompt_inputs(prompts, dataset)
