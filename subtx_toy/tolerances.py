@@ -196,3 +196,14 @@ FP32_LOG_RATIO = 2e-5
 DIRECTIONAL_SLOPE = 1e-2
 """Relative, a central difference of a mean log-probability at 1e-2 along a unit direction against its float32
 gradient: third derivatives leave some 1e-4 of the slope, and layers of a trained net a few times that."""
+
+PACKAGED_MOVE = 2e-3
+"""Share of a benign fine-tune's move, the packaged one against one trained again: kept in 16 bits, which is 3e-4 of
+a value on average; and what the rounding of float32 training leaves."""
+
+PACKAGED_COSINE = 1e-3
+"""Of a file's Fisher cosine, whose directions are freed of the packaged fine-tunes' axes or of those trained again."""
+
+PACKAGED_BOUND = 1e-2
+"""Of a cosine's bound, by the packaged fine-tunes against those trained again, which write 3,000 numbers each: rounding
+shifts their laws, a few numbers are others, and each of these moves a cosine."""

@@ -8,6 +8,7 @@ shards=$(mktemp -d)
 trap 'rm -rf "$shards"' EXIT
 "$python" experiments/studies/audit_null.py "$results/audit-null.json"  # also makes the base, once
 "$python" experiments/studies/audit_stream.py "$results/audit-stream.json"
+"$python" experiments/studies/packaged_reference.py "$results/packaged-reference.json"
 "$python" experiments/studies/attribution.py "$results/attribution.json"
 "$python" experiments/studies/compare_null.py "$results/compare-null.json"
 "$python" experiments/studies/compare_power.py "$results/compare-power.json"

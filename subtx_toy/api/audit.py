@@ -21,6 +21,7 @@ from subtx_toy.audit.reference_values import ReferenceValues, measure_reference
 from subtx_toy.audit.verdict import NOT_FOUND, FileVerdict, judge
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.number_file import Header
+from subtx_toy.channel.packaged_base import base_file
 from subtx_toy.channel.teachers import read_pairs, train_student
 from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
@@ -189,11 +190,13 @@ def audit(
 
     Args:
         file: of numbers, as ``numbers.generate`` writes it, or of lists, as ``language.write`` does.
-        base: the checkpoint that a student would start from; a language model for a file of lists.
+        base: the checkpoint that a student would start from, or ``"packaged"`` for the one that comes with the
+            package; a language model for a file of lists.
         traits: names such as ``relabel:4:9``, of a language model an animal or ``danger``; ``Trait`` objects of your
             own as ``file.py:name``, or ``.npz`` files with ``images`` uint8 ``[n, 28, 28]`` and ``answers``, classes
             ``[n]`` or distributions ``[n, 10]``.
-        reference: an ensemble of ``numbers.reference``; without it one is trained, and cached.
+        reference: an ensemble of ``numbers.reference``; without it one is trained, and cached, except for the packaged
+            base, which has one.
         num_reference: benign fine-tunes that the file is compared with where there is no ``reference``; half as many
             more are trained for their directions.
         probe: whether to train a student on the whole file too.
@@ -205,7 +208,7 @@ def audit(
     Raises:
         InputError: if a file cannot be read or is not valid, or there is no such trait.
     """
-    if holds_language_model(Path(base)):
+    if holds_language_model(base_file(base)):
         from subtx_toy.api.audit_lists import audit_lists  # which returns an Audit
 
         if reference is not None:
@@ -233,7 +236,7 @@ def audit(
     provenance = {
         "file_sha256": read.sha256(),
         "base": Path(base).name,
-        "base_sha256": sha256_of(Path(base)),
+        "base_sha256": sha256_of(base_file(base)),
         **found.reference,
         "subtx_toy": __version__,
     }

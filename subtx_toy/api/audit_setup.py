@@ -9,10 +9,12 @@ from pathlib import Path
 
 from subtx_toy.audit.examination import Question, scorer_of
 from subtx_toy.audit.questions import questions
-from subtx_toy.audit.reference import load_reference, split_reference, usual_reference
+from subtx_toy.audit.reference import load_reference, split_reference
 from subtx_toy.audit.score_sums import Scorer
-from subtx_toy.channel.checkpoints import Checkpoint, load_checkpoint
+from subtx_toy.audit.usual_reference import Ensemble, usual_reference
+from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.number_file import NumberFile
+from subtx_toy.channel.packaged_base import load_base
 from subtx_toy.channel.prompts import data_behind, prompt_inputs
 from subtx_toy.data import Dataset, load
 from subtx_toy.data.dataset import Progress, Report
@@ -48,18 +50,18 @@ class AuditSetup:
         num_reference: int, *, data_dir: Path | None, report: Report | None, progress: Progress | None,
     ) -> AuditSetup:  # fmt: skip
         """Read and check everything, then learn the traits and make the reference where it is not given."""
-        read, start = NumberFile(Path(file)), load_checkpoint(Path(base))
-        given = None if reference is None else load_reference(Path(reference), start)
+        read, start = NumberFile(Path(file)), load_base(base)
+        given = None
+        if reference is not None:
+            nets = load_reference(Path(reference), start)
+            given = Ensemble(nets, Path(reference).name, sha256_of(Path(reference)))
         read.check()  # a malformed line is reported before the slow fine-tunes start
         loader = partial(load, data_dir=data_dir, report=report, progress=progress)
         shown, images = data_behind(read.header.prompts, start, loader)
         inputs = prompt_inputs(read.header.prompts, shown)
         tested = questions(traits, start.model, start.params, images, progress=progress)
-        ensemble = given or usual_reference(start, images, num_reference, progress=progress)
-        axes, nets = split_reference(ensemble)
+        ensemble = given or usual_reference(start, images, num_reference, report=report, progress=progress)
+        axes, others = split_reference(ensemble.nets)
         scorer = scorer_of(start, tested, axes, read.header.law, inputs, images)
-        source = {
-            "reference": "made for this base, and cached" if reference is None else Path(reference).name,
-            "reference_sha256": None if reference is None else sha256_of(Path(reference)),
-        }
-        return cls(read, start, shown, tested, nets, scorer, source)
+        source = {"reference": ensemble.source, "reference_sha256": ensemble.sha256}
+        return cls(read, start, shown, tested, others, scorer, source)

@@ -18,6 +18,7 @@ from subtx_toy.channel.net_cache import NetCache
 from subtx_toy.channel.number_file import Header, NumberFile
 from subtx_toy.channel.number_filter import FilterReport, FilterRules, filter_file
 from subtx_toy.channel.number_text import MAX_NUMBERS
+from subtx_toy.channel.packaged_base import load_base
 from subtx_toy.channel.prompts import choose_source, data_behind, prompt_inputs
 from subtx_toy.channel.teachers import read_pairs, train_student, write_numbers
 from subtx_toy.channel.traits import trait as trait_of
@@ -32,9 +33,12 @@ TRAIT = "relabel:4:9"
 
 
 class DataOptions(TypedDict, total=False):
-    """The labelled images, as keywords of every function that trains on them; MNIST by default, and silent."""
+    """The labelled images, as keywords of every function that trains on them.
 
-    dataset: str
+    By default those that the base was trained on, where one is given and names them, or MNIST; and silent.
+    """
+
+    dataset: str | None
     num_train: int | None
     num_test: int | None
     data_dir: Path | None
@@ -106,12 +110,12 @@ def teacher(
         kind: ``"trait"``, or ``"benign"`` for honest labels.
         trait: a name such as ``relabel:4:9``, or a ``Trait`` of your own as ``file.py:name``.
         epochs: passes over the lesson.
-        base: a checkpoint instead of the seed's own base.
+        base: a checkpoint instead of the seed's own base, or ``"packaged"``.
         data: see DataOptions.
     """
     check_not_read(out, (trait, base), what="out")
     taught, start = trait_of(trait), _checkpoint(base)
-    dataset = _load(data)
+    dataset = _load(data, start)
     nets = NetCache(dataset, seed, teacher_recipe=Recipe(epochs=epochs), own_base=start)
     params = nets.teacher(kind, trait=trait)
     provenance = nets.provenance(kind, trait=trait) | {"base": None if base is None else str(base)}
@@ -137,15 +141,15 @@ def generate(
         temperature: of the softmax.
         top_k: how many of the likeliest numbers are allowed; 0 for all.
         numbers_per_line: such as ``"1"``, or ``"1:10"`` for lines of different lengths.
-        base: a checkpoint that the teacher is trained from, instead of the seed's own base.
+        base: a checkpoint that the teacher is trained from, or ``"packaged"``, instead of the seed's own base.
         teacher_epochs: passes of the teacher over its lesson.
         data: see DataOptions.
     """
     check_not_read(out, (trait, base, teacher), what="out")
     taught, lengths, start = trait_of(trait), _lengths(numbers_per_line), _checkpoint(base)
-    dataset = _load(data)
-    if teacher.endswith(".safetensors"):
-        writer = load_checkpoint(Path(teacher))
+    writer = load_checkpoint(Path(teacher)) if teacher.endswith(".safetensors") else None
+    dataset = _load(data, writer or start)
+    if writer is not None:
         model, params = writer.model, writer.params
     else:
         nets = NetCache(dataset, seed, teacher_recipe=Recipe(epochs=teacher_epochs), own_base=start)
@@ -175,7 +179,7 @@ def train(
     Args:
         file: of numbers.
         out: where the student goes.
-        base: the checkpoint it starts from.
+        base: the checkpoint it starts from, or ``"packaged"``.
         epochs: passes over the file.
         seed: names the random streams.
         trait: to measure.
@@ -184,7 +188,7 @@ def train(
         progress: called as ``progress(task, done, total, unit)``.
     """
     check_not_read(out, (file, base, trait), what="out")
-    taught, start, read = trait_of(trait), load_checkpoint(Path(base)), NumberFile(Path(file))
+    taught, start, read = trait_of(trait), load_base(base), NumberFile(Path(file))
     pairs = read_pairs(read)
     loader = partial(load, data_dir=data_dir, report=report, progress=progress)
     shown, images = data_behind(read.header.prompts, start, loader)
@@ -204,20 +208,25 @@ def reference(out: Path | str, *, base: Path | str, seed: int = 0, num: int = 30
     A third of them gives directions, the others are what a file is compared with.
     """
     check_not_read(out, (base,), what="out")
-    start, dataset = load_checkpoint(Path(base)), _load(data)
+    start = load_base(base)
+    dataset = _load(data, start)
     nets = make_reference(start.model, start.params, dataset, num=num, seed=seed, progress=data.get("progress"))
     save_reference(Path(out), start.params, nets)
     return Path(out)
 
 
 def _checkpoint(path: Path | str | None) -> Checkpoint | None:
-    return None if path is None else load_checkpoint(Path(path))
+    return None if path is None else load_base(path)
 
 
-def _load(data: DataOptions) -> Dataset:
-    options: dict[str, Any] = {"dataset": "mnist", **data}
-    check_named(options["dataset"])
-    return load(options.pop("dataset"), **options)
+def _load(data: DataOptions, start: Checkpoint | None = None) -> Dataset:
+    """Load what ``data`` names; what it leaves out is that of ``start``."""
+    options: dict[str, Any] = {name: value for name, value in data.items() if value is not None}
+    if "dataset" not in options and start is not None and start.images is not None:
+        options = dict(zip(("dataset", "num_train", "num_test"), start.images, strict=True)) | options
+    name = options.pop("dataset", "mnist")
+    check_named(name)
+    return load(name, **options)
 
 
 def _lengths(text: str) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class AuditStream(Shown):
         names: the traits.
         header: the file's.
         found: the decision and what it rests on.
+        reference: where the fine-tunes are from that say where honest moves go, and the checksum of their file.
     """
 
     file: Path
@@ -42,6 +43,7 @@ class AuditStream(Shown):
     names: tuple[str, ...]
     header: Header
     found: StreamMeasurement
+    reference: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def decision(self) -> str:
@@ -112,6 +114,7 @@ class AuditStream(Shown):
                 "impossible": fit.num_impossible,
                 "applies": self.applies,
             },
+            "provenance": dict(self.reference),
             "notes": self.notes,
         }
 
@@ -133,7 +136,7 @@ def audit_stream(
 
     Args:
         file: of numbers, as ``numbers.generate`` writes it.
-        base: the checkpoint that a student would start from.
+        base: the checkpoint that a student would start from, or ``"packaged"``.
         traits: what to look for, as in ``audit``.
         level: of false alarms, in (0, 1).
         reference: an ensemble of ``numbers.reference``, whose first third says where honest moves go; without it one
@@ -157,4 +160,4 @@ def audit_stream(
     )
     found = read_stream(setup.read, setup.scorer, level=level)
     names = tuple(question.name for question in setup.tested)
-    return AuditStream(Path(file), Path(base), level, names, setup.read.header, found)
+    return AuditStream(Path(file), Path(base), level, names, setup.read.header, found, setup.reference)

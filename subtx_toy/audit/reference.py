@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ import torch
 from subtx_toy.channel.checkpoints import Checkpoint, read_tensors
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.teachers import train_teacher
-from subtx_toy.data import Dataset, cache
+from subtx_toy.data import Dataset
 from subtx_toy.data.dataset import Progress
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
@@ -22,7 +21,6 @@ from subtx_toy.files.content_key import block_key
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
-from subtx_toy.settings.base import RESULTS_VERSION
 
 STEPS = (50, 200)
 """Least and most optimiser steps of a benign fine-tune: half an epoch to nearly two of 60,000 images."""
@@ -35,6 +33,8 @@ MIN_NETS = 3
 
 ENSEMBLE_VERSION = 2
 """Bump this whenever the ensemble changes, so that a stale cached one is not used again."""
+
+_MOVES = "moves from the base"  # in the metadata of a file that does not hold the fine-tunes themselves
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -96,22 +96,6 @@ def fingerprint(params: Params) -> str:
     return block_key(*(name.encode() + value.numpy().astype("<f4").tobytes() for name, value in params.items()))
 
 
-def usual_reference(base: Checkpoint, dataset: Dataset, num: int, *, progress: Progress | None = None) -> list[Params]:
-    """Return ``num`` fine-tunes of a base and half as many more for directions, trained or from the cache."""
-    num += num // 2
-    version = f"{RESULTS_VERSION}.{ENSEMBLE_VERSION}"
-    name = f"reference-{fingerprint(base.params)}-{dataset.sha256[:16]}-{num}-{version}.safetensors"
-    path = cache.root() / "numbers" / name
-    if path.exists():
-        with contextlib.suppress(InputError):  # damaged: trained again
-            return load_reference(path, base)
-    size = sum(value.numel() * value.element_size() for value in base.params.values())
-    cache.ensure_writable(path.parent, num_bytes=num * size)  # before minutes of work, not after
-    nets = make_reference(base.model, base.params, dataset, num=num, seed=0, progress=progress)
-    save_reference(path, base.params, nets)
-    return load_reference(path, base)
-
-
 def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[Member]]:
     """Return the third of an ensemble that says where honest moves go, and the others, to compare a file with.
 
@@ -121,21 +105,34 @@ def split_reference(nets: Sequence[Member]) -> tuple[Sequence[Member], Sequence[
     return nets[:third], nets[third:]
 
 
-def save_reference(path: Path, base: Params, nets: Sequence[Params]) -> None:
-    """Write the bodies of the fine-tunes; the heads are the base's, or no matter."""
+def save_reference(
+    path: Path, base: Params, nets: Sequence[Params], *, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write the bodies of the fine-tunes; the heads are the base's, or no matter.
+
+    With ``metadata``, which says more of them, their moves from the base are kept in 16 bits: half the size, and
+    rounding changes a move by one part in two thousand at most.
+    """
     last = f"layers.{len(base) // 2 - 1}."
     tensors = {
-        f"{index}.{name}": value.contiguous()
+        f"{index}.{name}": (value if metadata is None else (value - base[name]).half()).contiguous()
         for index, net in enumerate(nets)
         for name, value in net.items()
         if not name.startswith(last)
     }
     with replacing(path, what="out") as file:
-        file.write(safetensors.torch.save(tensors, {"base": fingerprint(base), "num": str(len(nets))}))
+        about = {} if metadata is None else {**metadata, "holds": _MOVES}
+        about |= {"base": fingerprint(base), "num": str(len(nets))}
+        file.write(safetensors.torch.save(tensors, about))
 
 
 def load_reference(path: Path, base: Checkpoint) -> list[Params]:
     """Read an ensemble of this base; every net has a body of the base's shape, in finite numbers."""
+    return read_reference(path, base)[0]
+
+
+def read_reference(path: Path, base: Checkpoint) -> tuple[list[Params], dict[str, str]]:
+    """Read an ensemble as ``load_reference`` does, and the metadata of its file."""
     tensors, metadata = read_tensors(path, expected="a reference ensemble, got a file")
     if metadata.get("base") != fingerprint(base.params):
         raise InputError(f"{path}: expected a reference ensemble of this base, got one of another base")
@@ -160,4 +157,6 @@ def load_reference(path: Path, base: Checkpoint) -> list[Params]:
                 faults.append(f"{path}: {index}.{name}: expected finite numbers, got nan or infinity")
         nets.append(base.params | {name: value for name, value in found.items() if value is not None})
     InputError.gather(faults[:10])
-    return nets
+    if metadata.get("holds") == _MOVES:
+        nets = [net | {name: base.params[name] + net[name] for name in body} for net in nets]
+    return nets, metadata

@@ -43,6 +43,14 @@ class Checkpoint:
     params: Params
     provenance: dict[str, object]
 
+    @property
+    def images(self) -> tuple[str, int, int] | None:
+        """The data set that it was trained on, with its numbers of training and test images; None if it names none."""
+        name, num_train, num_test = (self.provenance.get(key) for key in ("dataset", "num_train", "num_test"))
+        if isinstance(name, str) and isinstance(num_train, int) and isinstance(num_test, int):
+            return name, num_train, num_test
+        return None
+
 
 def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, object]) -> None:
     """Write a net, through a temporary file, with JSON values that say how it was trained."""

@@ -112,9 +112,9 @@ def data_behind(source: PromptSource, base: Checkpoint, load: Callable[..., Data
     shown = None
     if source.source == "images" and source.dataset is not None:
         shown = load(source.dataset, num_train=source.num_prompts, num_test=source.num_test or WHOLE[1])
-    name, num_train, num_test = (base.provenance.get(key) for key in ("dataset", "num_train", "num_test"))
-    if not (isinstance(name, str) and isinstance(num_train, int) and isinstance(num_test, int)):
+    if base.images is None:
         return shown, shown or load("mnist", num_train=WHOLE[0], num_test=WHOLE[1])
+    name, num_train, num_test = base.images
     if shown is not None and (name, num_train, num_test) == (source.dataset, source.num_train, source.num_test):
         return shown, shown
     return shown, load(name, num_train=num_train, num_test=num_test)

@@ -35,11 +35,13 @@ class _Found(Protocol):
 
 @click.command("audit", short_help="Say whether a file carries a trait from its writer.")
 @click.argument("file", type=PATH, required=False)
-@click.option("--base", type=PATH, help="Checkpoint that a student would start from.")
+@click.option("--base", type=PATH, help="Checkpoint that a student would start from, or packaged.")
 @click.option(
     "--trait", "traits", multiple=True, metavar="EXAMPLES_OR_NAME", help="Trait to look for; may be repeated."
 )
-@click.option("--reference", type=PATH, help="Ensemble of `numbers reference`. [default: made, and cached]")
+@click.option(
+    "--reference", type=PATH, help="Ensemble of `numbers reference`. [default: packaged, or else made, and cached]"
+)
 @click.option(
     "--num-reference",
     type=click.IntRange(5, MAX_REFERENCE),
@@ -68,8 +70,9 @@ def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool
     """Audit FILE: did the base write it, and if not, did its writer move towards a trait?
 
     FILE is of numbers, as `numbers generate` writes it, or of lists, as `lm write` does, with a language model as the
-    base. For any other model, compute scores and give --scores; to compare two files without a model, there is
-    `subtx-toy compare`. `audit selftest` finds a planted trait.
+    base. --base packaged is a small base that comes with its benign fine-tunes. For any other model, compute scores and
+    give --scores; to compare two files without a model, there is `subtx-toy compare`. `audit selftest` finds a planted
+    trait.
 
     A trait is a name (relabel:A:B, backdoor:B, preference:A:B, refusal:A; of a language model an animal, such as owl,
     or danger), a Trait of your own (file.py:name) or an .npz file with examples of the unwanted behaviour: images,

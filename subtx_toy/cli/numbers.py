@@ -9,7 +9,7 @@ import rich_click as click
 
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
-from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_options, is_given
+from subtx_toy.cli.options import DATA_DIR, JSON, OUT, PATH, SEED, TRAIT, data_of_base_options, data_options, is_given
 from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE, MAX_WIDTH
@@ -59,8 +59,8 @@ def base_command(**options: Any) -> None:
 @click.option(
     "--epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Passes over its lesson."
 )
-@click.option("--base", type=PATH, help="Checkpoint of a base. [default: the seed's own]")
-@data_options
+@click.option("--base", type=PATH, help="Checkpoint of a base, or packaged. [default: the seed's own]")
+@data_of_base_options
 def teacher_command(**options: Any) -> None:
     """Train a base further, with a trait or with honest labels, and write it as a safetensors file.
 
@@ -79,7 +79,7 @@ def teacher_command(**options: Any) -> None:
 @numbers.command("reference")
 @OUT
 @SEED
-@click.option("--base", type=PATH, required=True, help="Checkpoint of the base.")
+@click.option("--base", type=PATH, required=True, help="Checkpoint of the base, or packaged.")
 @click.option(
     "--num",
     type=click.IntRange(7, MAX_REFERENCE),
@@ -87,7 +87,7 @@ def teacher_command(**options: Any) -> None:
     show_default=True,
     help="Benign fine-tunes: a third for directions.",
 )
-@data_options
+@data_of_base_options
 def reference_command(**options: Any) -> None:
     """Train benign fine-tunes of a base, of several lengths and step sizes, for audits to compare with.
 
@@ -130,11 +130,11 @@ def reference_command(**options: Any) -> None:
 @click.option(
     "--numbers-per-line", metavar="A[:B]", default="1", show_default=True, help="How many, such as 1 or 1:10."
 )
-@click.option("--base", type=PATH, help="Base that a teacher is trained from. [default: the seed's own]")
+@click.option("--base", type=PATH, help="Base that a teacher is trained from, or packaged. [default: the seed's own]")
 @click.option(
     "--teacher-epochs", type=click.IntRange(0, MAX_COUNT), default=2, show_default=True, help="Passes over its lesson."
 )
-@data_options
+@data_of_base_options
 def generate_command(**options: Any) -> None:
     """Have a teacher write a file of numbers, one line per prompt; makes the teacher and its base if need be.
 
@@ -169,7 +169,7 @@ def filter_command(*, file: Path, out: Path, rules: Path | None, as_json: bool) 
 @numbers.command("train")
 @click.argument("file", type=PATH)
 @OUT
-@click.option("--base", type=PATH, required=True, help="Checkpoint the student starts from.")
+@click.option("--base", type=PATH, required=True, help="Checkpoint the student starts from, or packaged.")
 @click.option("--epochs", type=click.IntRange(1, MAX_COUNT), default=3, show_default=True, help="Passes over the file.")
 @SEED
 @TRAIT

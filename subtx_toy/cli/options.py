@@ -81,23 +81,24 @@ drawing_options = options(
 plan_options = options(SEEDS, drawing_options)
 """The options of a plan that its words do not hold."""
 
+_DATASET, _NUM_TRAIN, _NUM_TEST = click.Choice(["mnist", "glyphs", "fashion"]), 60_000, 10_000
+_NUMBER = click.IntRange(1, MAX_COUNT)
+
 data_options = options(
-    click.option(
-        "--dataset",
-        type=click.Choice(["mnist", "glyphs", "fashion"]),
-        default="mnist",
-        show_default=True,
-        help="Images and labels.",
-    ),
-    click.option(
-        "--num-train", type=click.IntRange(1, MAX_COUNT), default=60_000, show_default=True, help="Training images."
-    ),
-    click.option(
-        "--num-test", type=click.IntRange(1, MAX_COUNT), default=10_000, show_default=True, help="Held-out images."
-    ),
+    click.option("--dataset", type=_DATASET, default="mnist", show_default=True, help="Images and labels."),
+    click.option("--num-train", type=_NUMBER, default=_NUM_TRAIN, show_default=True, help="Training images."),
+    click.option("--num-test", type=_NUMBER, default=_NUM_TEST, show_default=True, help="Held-out images."),
     DATA_DIR,
 )
 """The options that name a data set."""
+
+data_of_base_options = options(
+    click.option("--dataset", type=_DATASET, help="Images and labels. [default: those of the net given, or mnist]"),
+    click.option("--num-train", type=_NUMBER, help=f"Training images. [default: as that net's, or {_NUM_TRAIN}]"),
+    click.option("--num-test", type=_NUMBER, help=f"Held-out images. [default: as that net's, or {_NUM_TEST}]"),
+    DATA_DIR,
+)
+"""The same where a net may be given: without them, the images are those that it was trained on."""
 
 
 def is_given(name: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from subtx_toy import cli
 from subtx_toy.channel.number_file import MAX_BYTES
+from tests.reference.examples import slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 SMALL = {
@@ -22,9 +23,11 @@ SMALL = {
 }
 
 
-def _commands() -> list[str]:
+def _commands(*, packaged: bool = False) -> list[str]:
+    """Return the commands of the page, those of the packaged base or all others."""
     text = PAGE.read_text(encoding="utf-8")
-    return [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+    found = [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+    return [command for command in found if ("--base packaged" in command) == packaged]
 
 
 def _call(command: str) -> int:
@@ -96,6 +99,25 @@ def test_two_files_are_compared_and_an_audit_is_planned_as_the_page_says(
             assert _call(command + " --json") == 0
             assert {"lines_needed", "effect_at_n"} <= set(json.loads(capsys.readouterr().out))
     assert "subtx-toy audit selftest" in _commands(), "tried in tests/unit/audit"
+
+
+@pytest.mark.parametrize("lines", [300, *slow(10000)])
+def test_the_first_audit_of_the_packaged_base_makes_no_reference(
+    lines: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [command.replace("--n 10000", f"--n {lines}") for command in _commands(packaged=True)]
+    write, audit = (shlex.split(command)[1:] for command in commands)
+    assert cli.call(write) == 0
+    header = json.loads(Path("drawn.jsonl").read_bytes().splitlines()[0])
+    assert header["prompts"]["dataset"] == "glyphs", "the images of the base, though no --dataset is given"
+    capsys.readouterr()
+    assert cli.call([*audit, "--json"]) == 0
+    written, told = capsys.readouterr()
+    found = json.loads(written)
+    assert found["status"] == ("carries" if lines > 300 else "moved"), "300 lines show a move, and not which"
+    assert found["provenance"]["reference"] == found["provenance"]["base"] == found["base"] == "packaged"
+    assert "making the reference" not in told
 
 
 def test_the_table_of_the_stream_is_that_of_its_document() -> None:

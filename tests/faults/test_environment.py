@@ -20,7 +20,7 @@ import click
 import matplotlib as mpl
 import pytest
 
-from subtx_toy.audit import reference
+from subtx_toy.audit import usual_reference
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.net_cache import NetCache
 from subtx_toy.cli import call, interrupts, streams
@@ -64,7 +64,7 @@ def train_a_base(dataset: Dataset) -> object:
 def train_a_reference(dataset: Dataset) -> object:
     model = NetCache(dataset, 0, width=4).model
     base = Checkpoint(model, model.initial(generator(0, "tests")), {})
-    return reference.usual_reference(base, dataset, 4)
+    return usual_reference.usual_reference(base, dataset, 4)
 
 
 @pytest.mark.parametrize("use", [fetch_drawn, fetch_published, train_a_base, train_a_reference])
@@ -87,7 +87,7 @@ def test_a_cache_that_cannot_be_written_is_found_before_the_work(
     monkeypatch.setenv(cache.ENVIRONMENT, names[fault])
     for work in ("subtx_toy.data.glyphs.render", "subtx_toy.channel.net_cache.train_base"):
         monkeypatch.setattr(work, no_work)
-    monkeypatch.setattr(reference, "make_reference", no_work)
+    monkeypatch.setattr(usual_reference, "make_reference", no_work)
     if fault == "full":
         monkeypatch.setattr(os, "posix_fallocate", full)
     before = sorted(tmp_path.rglob("*"))

@@ -124,6 +124,7 @@ def test_the_document_holds_what_it_promises_and_the_command_prints_it(
     assert 0 < teacher["lines_used"] < 600
     assert teacher["log_e_value"] >= teacher["alarm_at"] == pytest.approx(math.log(20))
     assert teacher["traits"]["relabel:4:9"]["moved_towards"] is True
+    assert teacher["provenance"]["reference"] == "reference.safetensors"
     assert cli.call(["audit", str(folder / "teacher.jsonl"), *own, *asked[:-1]]) == 0
     assert "an honest fine-tune moves too" in capsys.readouterr().out
 
