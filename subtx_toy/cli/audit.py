@@ -18,7 +18,7 @@ from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE
 
 SELFTEST = "selftest"
-"""The word in the place of a file for which the audit tries itself; a file of that name is ./selftest."""
+"""The word in the place of a file for which the audit tries itself; a file of that name is given by its whole path."""
 
 _DOES_NOT_APPLY = 3
 

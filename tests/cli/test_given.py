@@ -58,7 +58,7 @@ def test_an_option_that_would_be_ignored_is_refused(
     ("arguments", "sentence"),
     [
         ([*AUDIT, "--reference", "r.safetensors"], "x.jsonl"),
-        ([*GENERATE, "t.safetensors", "--data-dir", "nowhere"], "nowhere"),
+        ([*GENERATE, "t.safetensors", "--data-dir", "nowhere"], "t.safetensors: no such file"),
         ([*GENERATE, "base", "--base", "b.safetensors"], "b.safetensors"),
         ([*GENERATE, "other-base", "--base", "b.safetensors"], "b.safetensors"),  # which is as wide
     ],
