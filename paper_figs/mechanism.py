@@ -20,7 +20,7 @@ from paper_figs.tables.known import insert
 from subtx_toy.figures.points import draw_points
 from subtx_toy.files.atomic import replacing
 from subtx_toy.results.comparison import Comparison, compare_sweep
-from subtx_toy.settings.definitions import DistillationSweep
+from subtx_toy.settings.definitions import DistillationSweep, FigureAxis
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
 
@@ -38,9 +38,21 @@ def figure(name: str) -> Figure:
     rows = compare_sweep(definition, trials)
     if name == "defences":
         return draw_defences(rows)
+    if name == "selection":
+        return draw_points(_by_selected_share(definition), [_without_num_inputs(row) for row in rows], dataset="mnist")
     if name == "shared-share":
         rows = [_along_the_share(row) for row in rows]
     return draw_points(definition, rows, dataset="mnist")
+
+
+def _by_selected_share(definition: DistillationSweep) -> DistillationSweep:
+    """Put the share of the lines on the axis, and leave the number they were chosen from to the text."""
+    axis = FigureAxis(setting="selected_share", label="share of the lines that is kept, 6,000 lines each", scale="log")
+    return definition.model_copy(update={"axis": axis})
+
+
+def _without_num_inputs(row: Comparison) -> Comparison:
+    return replace(row, at={name: value for name, value in row.at.items() if name != "num_inputs"})
 
 
 def _along_the_share(row: Comparison) -> Comparison:

@@ -18,6 +18,7 @@ from subtx_toy.settings.distillation import RunConfig
 _Placed = tuple[float, Comparison]  # a point and its place on the axis
 _LINES = {"accuracy": "-", "hidden_cosine": "--", "probe_accuracy": ":", "imitation": "--"}
 _LOWEST = {"accuracy": 0.0, "probe_accuracy": 0.0}
+_ABOVE_ONE = ("bits",)  # measures that are no shares
 _LOWEST_DRAWN = -0.3  # a measure that can be negative may have no lower bound
 _MARKERS = "os^vP<"
 MAX_UPRIGHT = 6  # names that fit side by side
@@ -68,7 +69,7 @@ def fill_panel(
         axes.set_xticks(range(len(names)), names, fontsize="x-small", rotation=90 if is_crowded else 0)
         axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_xlabel(arrangement.label)
-    axes.set_ylim(lowest(rows) - 0.02, 1.02)
+    axes.set_ylim(lowest(rows) - 0.02, highest(rows) + 0.02)
     more = "" if set(measures) <= set(MEASURES) else ",\nor what the legend says"
     more += f",\nbelow {_LOWEST_DRAWN:g} not drawn" if lowest(rows) == _LOWEST_DRAWN else ""
     axes.set_ylabel(MEASURES["accuracy"].format(style.dataset_label(dataset)) + more)
@@ -89,6 +90,13 @@ def lowest(rows: Sequence[Comparison]) -> float:
     negative = [row for row in rows if row.metric.split(".")[1] not in _LOWEST and row.ours.n]
     ends = [max(_LOWEST_DRAWN, end) for row in negative for end in (*row.values, row.ours.interval[0])]
     return min([0.0, *(end for end in ends if math.isfinite(end))])
+
+
+def highest(rows: Sequence[Comparison]) -> float:
+    """Return the upper end of the panel: 1, or where a measure that is no share goes."""
+    others = [row for row in rows if row.metric.split(".")[1] in _ABOVE_ONE and row.ours.n]
+    ends = [end for row in others for end in (*row.values, row.ours.interval[1])]
+    return max([1.0, *(end for end in ends if math.isfinite(end))])
 
 
 def _shifts(
@@ -128,10 +136,11 @@ def _draw_line(
         if row.theirs is not None:
             bars = style.published_bars(row.theirs.mean, 1.96 * row.theirs.standard_error)
             axes.errorbar([place + moved[place][1]], [row.theirs.mean], bars, **_PUBLISHED)
+    most = math.inf if measure in _ABOVE_ONE else 1.0
     label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {measure_name(measure)}")
     axes.errorbar(
         [place + moved[place][0] for place, _row in points], [row.ours.mean for _place, row in points],
-        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, -1.0)), fmt=marker,
-        linestyle=_LINES.get(measure, ":") if is_joined else "", color=colour, markersize=4, capsize=3, linewidth=1.2,
-        label=legend_label(f"{label}, {rest}" if rest else label), zorder=3, transform=transform,
+        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, -1.0), high=most),
+        fmt=marker, linestyle=_LINES.get(measure, ":") if is_joined else "", color=colour, markersize=4, capsize=3,
+        linewidth=1.2, label=legend_label(f"{label}, {rest}" if rest else label), zorder=3, transform=transform,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
 from subtx_toy.figures.axis_places import arranged
-from subtx_toy.figures.panel import MAX_UPRIGHT, fill_panel, lowest, set_places
+from subtx_toy.figures.panel import MAX_UPRIGHT, fill_panel, highest, lowest, set_places
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
@@ -61,7 +61,7 @@ def _draw_panels(
                 set_places(axes, [float(value) for value in places.values], log=definition.axis.scale == "log")
         figure.supxlabel(places.label, fontsize="medium")
         figure.supylabel(panels[0].get_ylabel(), fontsize="medium")
-        panels[0].set_ylim(lowest(rows) - 0.02, 1.02)
+        panels[0].set_ylim(lowest(rows) - 0.02, highest(rows) + 0.02)
         for axes in panels:
             axes.set(xlabel="", ylabel="")
         for axes in panels[len(parts) :]:

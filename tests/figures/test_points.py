@@ -197,3 +197,14 @@ def test_points_that_share_their_place_on_the_axis_are_named_side_by_side() -> N
     names = [text.get_text() for text in axes.get_xticklabels()]
     assert names == ["base", "redrawn=everything", "redrawn=everything\nredrawn_as=mixture"]
     assert axes.get_xlabel() == "share that is drawn again: 1.0"
+
+
+def test_a_measure_that_is_no_share_has_a_panel_as_high_as_it_goes() -> None:
+    sweep = definition.read("random-labels")
+    assert isinstance(sweep, DistillationSweep)
+    found = [
+        TrialMetrics(sweep.config, seed, {"student_aux.accuracy": 0.3, "student_aux.bits": 2.0 + seed / 10})
+        for seed in range(5)
+    ]
+    (axes,) = draw_points(sweep, compare_sweep(sweep, found), dataset="mnist").axes
+    assert axes.get_ylim()[1] > 2.4
