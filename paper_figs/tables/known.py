@@ -22,6 +22,7 @@ SOURCES = {
     "Kitkana and Arora 2026": "https://arxiv.org/abs/2604.25779",
     "Brockers et al. 2026": "https://arxiv.org/abs/2605.23645",
     "Aden-Ali et al. 2026": "https://arxiv.org/abs/2602.04863",
+    "Behrens and Zdeborová 2026": "https://arxiv.org/abs/2506.14457",
     "Liu et al. 2026": "https://arxiv.org/abs/2609.01091",
     "van der Weijden et al. 2026": "https://arxiv.org/abs/2609.12586",
     "barathvelmu 2026": "https://github.com/barathvelmu/subliminal-learning",
