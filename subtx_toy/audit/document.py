@@ -12,7 +12,7 @@ from subtx_toy.audit.verdict import FileVerdict, TraitVerdict
 from subtx_toy.channel.number_file import Header
 from subtx_toy.files.content_key import finite
 from subtx_toy.lm.list_file import ListHeader
-from subtx_toy.wording import counted
+from subtx_toy.wording import be, counted
 
 
 def audit_document(
@@ -35,8 +35,9 @@ def audit_document(
     if isinstance(header, Header) and header.filter is not None and header.filter.deduplicated:
         notes.append("approximate: repeated lines were dropped, which makes lines dependent")
     if fit.num_impossible:
+        left_out = f"{be(fit.num_impossible)} left out"
         notes.append(
-            f"left out, since the base cannot write it under the header's law: {counted(fit.num_impossible, 'number')}"
+            f"{counted(fit.num_impossible, 'number')} cannot come from the base under the header's law, and {left_out}"
         )
     if sums.num and not measured.measurement.informative:
         notes.append("the header's law leaves one number a prompt: such a number says nothing of its writer's move")
