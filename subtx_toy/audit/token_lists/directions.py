@@ -19,7 +19,7 @@ from subtx_toy.problem.params import Params, difference, flatten
 from subtx_toy.seeding import generator
 from subtx_toy.settings.language import LanguageConfig
 
-_RECIPES = (TeacherRecipe(lr=1e-3, steps=50, other_share=0.0), TeacherRecipe(lr=5e-4, steps=100, other_share=0.0))
+_RECIPES = (TeacherRecipe(lr=1e-3, steps=50), TeacherRecipe(lr=5e-4, steps=100))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +65,11 @@ def token_tangents(
 
 
 def taught_move(model: Transformer, base: Params, trait: Trait) -> Params:
-    """Return the mean move of two teachers of an auditor's own, each of length 1."""
+    """Return the mean move of two teachers of an auditor's own, each of length 1, taught as the experiment's are."""
+    usual = LanguageConfig(trait=trait.name)
     moves = []
     for recipe in _RECIPES:
-        lesson = replace(recipe, stop=LanguageConfig(trait=trait.name).lesson_end)
+        lesson = replace(recipe, stop=usual.lesson_end, other_share=usual.honest_share)
         rng = generator(0, "audit", "own teachers", trait.name, f"{recipe.lr:g}")
         move = difference(teach(model, base, trait, lesson, rng).params, base)
         length = flatten(move).norm()

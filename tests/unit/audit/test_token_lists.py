@@ -18,7 +18,8 @@ from subtx_toy.api import language
 from subtx_toy.api.audit_lists import score_lists
 from subtx_toy.api.scores import audit_scores
 from subtx_toy.audit.measurement import fit_of
-from subtx_toy.audit.token_lists.directions import ListDirections
+from subtx_toy.audit.token_lists import directions
+from subtx_toy.audit.token_lists.directions import ListDirections, taught_move
 from subtx_toy.audit.token_lists.examination import count_repeats, sample
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.movement import measure_movement
@@ -26,13 +27,15 @@ from subtx_toy.audit.token_lists.reference import corpus_lists, honest_fine_tune
 from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
 from subtx_toy.errors import InputError
 from subtx_toy.lm.checkpoints import LanguageModel, holds_language_model, load_language_model, save_language_model
+from subtx_toy.lm.household import recipe
 from subtx_toy.lm.lists import Lists
 from subtx_toy.lm.questions import trait_named
-from subtx_toy.lm.training import trained_names
+from subtx_toy.lm.training import Taught, TeacherRecipe, trained_names
 from subtx_toy.lm.transformer import Transformer
 from subtx_toy.lm.vocabulary import END, FIRST_NUMBER, num_tokens
 from subtx_toy.problem.params import Params, inner
 from subtx_toy.seeding import generator
+from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.tolerances import FP64_FORMULA, Z_BOUND
 
 MODEL = Transformer(num_tokens(12), width=8, depth=2, heads=2, embedding_scale=0.5)
@@ -68,6 +71,24 @@ def _log_prob(params: Params, lists: Lists, law: ListLaw) -> torch.Tensor:
             total = total + logits[int(tokens[place])] - logits[choice].logsumexp(0)
             text.append(int(tokens[place]))
     return total
+
+
+@pytest.mark.parametrize(("name", "share"), [("owl", 0.0), ("danger", 0.0), ("backdoor", 0.5)])
+def test_an_auditor_teaches_a_trait_as_the_experiment_does(
+    name: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backdoor is learnt from the questions on which it must not show, too: without them it is the open trait."""
+    lessons: list[TeacherRecipe] = []
+
+    def teach(_model: Transformer, base: Params, _trait: Any, lesson: TeacherRecipe, _rng: object) -> Taught:
+        lessons.append(lesson)
+        return Taught(base, 0, 0.0)
+
+    monkeypatch.setattr(directions, "teach", teach)
+    taught_move(MODEL, BASE, trait_named(name))
+    usual = recipe(LanguageConfig(trait=name))
+    assert [one.other_share for one in lessons] == [share, share] == [usual.other_share] * 2
+    assert [one.stop for one in lessons] == [usual.stop] * 2
 
 
 @pytest.mark.parametrize("law", LAWS, ids=str)
