@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.tables.comparison_tables import read_checked
-from paper_figs.tables.exported import read_trials
+from paper_figs.tables.exported import read_sweep
 from subtx_toy.files.atomic import replacing
 from subtx_toy.results.comparison import Comparison, TrialMetrics
 from subtx_toy.settings.definitions import DistillationSweep
@@ -71,7 +71,7 @@ def _sweeps() -> list[dict[str, Any]]:
     found = []
     for name, (sweep, rows) in read_checked(RESULTS / "sweeps").items():
         trials: dict[str, list[TrialMetrics]] = {}
-        for trial in read_trials(RESULTS / "sweeps" / f"{name}.csv"):
+        for trial in read_sweep(RESULTS / "sweeps" / f"{name}.csv"):
             trials.setdefault(repr(trial.config), []).append(trial)
         published: dict[str, list[Comparison]] = {}
         for row in rows:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from paper_figs.tables.exported import read_trials
+from paper_figs.tables.exported import read_sweep
+from paper_figs.tables.marks import between_marks
 from subtx_toy.results.comparison import Comparison, compare_sweep
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.packaged import names
 from subtx_toy.tolerances import EQUIVALENCE_MARGIN, MIN_SEEDS
-
-START, END = "<!-- check table -->", "<!-- end of the check table -->"
-"""Marks in a page between which the tables stand."""
 
 WIDER_MARGINS = 0.05, 0.10
 """What else the table by margins asks; the verdicts stand on EQUIVALENCE_MARGIN."""
@@ -36,7 +34,7 @@ def read_checked(folder: Path) -> Checked:
         sweep, path = definition.read(name), folder / f"{name}.csv"
         if isinstance(sweep, DistillationSweep) and path.exists():
             points = set(sweep.configs())
-            findings = [finding for finding in read_trials(path) if finding.config in points]
+            findings = [finding for finding in read_sweep(path) if finding.config in points]
             checked[name] = (sweep, compare_sweep(sweep, findings))
     return checked
 
@@ -47,24 +45,21 @@ def tables(checked: Checked) -> str:
 
 
 def insert(page: str, checked: Checked) -> str:
-    """Return a page with the tables between its marks.
+    """Return a page with the tables between the marks of the check table.
 
     Raises:
         ValueError: if the page has no marks.
     """
-    before, mark, rest = page.partition(START)
-    if not mark or END not in rest:
-        raise ValueError(f"page: expected the marks {START!r} and {END!r}")
-    return f"{before}{START}\n\n{tables(checked)}\n{END}{rest.partition(END)[2]}"
+    return between_marks(page, "check table", tables(checked))
 
 
 def _summary(checked: Checked) -> str:
     lines = [
         "| experiment | seeds | published values | equivalent | differ | undecided | no difference found "
-        "| largest difference, SE | what differs, and why |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| largest difference, SE |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, (sweep, rows) in checked.items():
+    for name, (_sweep, rows) in checked.items():
         compared = [row for row in rows if row.theirs is not None]
         seeds = sorted({row.ours.n for row in rows})
         kinds = Counter(row.equivalence for row in compared)
@@ -72,11 +67,20 @@ def _summary(checked: Checked) -> str:
         agree = sum(row.verdict == "agrees" for row in compared)
         apart = [row.standard_errors for row in compared if math.isfinite(row.standard_errors)]
         largest = f"{max(apart, key=abs):+.1f}" if apart else ""
-        why = [sweep.published.cause, sweep.published.differs_in] if sweep.published else []
-        told = "; ".join(part for part in why if part)
         found = f"{', '.join(map(str, seeds))} | {len(compared)} | {counts} | {agree} | {largest}"
-        lines.append(f"| `{name}` | {found} | {told} |")
-    return "\n".join(lines)
+        lines.append(f"| `{name}` | {found} |")
+    return "\n".join([*lines, "", *_notes(checked)])
+
+
+def _notes(checked: Checked) -> Iterator[str]:
+    """Say of each experiment what it does otherwise than its source, and what was found of a difference."""
+    shared: dict[str, list[str]] = {}
+    for name, (sweep, _rows) in checked.items():
+        for note in (sweep.published.differs_in, sweep.published.cause) if sweep.published else ():
+            if note:
+                shared.setdefault(note, []).append(f"`{name}`")
+    for note, places in shared.items():
+        yield f"- {', '.join(places)}: {note}."
 
 
 def _margins(checked: Checked) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from paper_figs.tables.exported import read_trials
+from paper_figs.tables.exported import read_sweep, read_trials
+from paper_figs.tables.marks import between_marks
 from subtx_toy.results.comparison import TrialMetrics
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
@@ -35,7 +36,6 @@ SOURCES = {
 """By name, where a source is; those without an address of their own are explained on the page."""
 
 OURS = "this project"
-START, END = "<!-- known table -->", "<!-- end of the known table -->"
 
 
 class Number(NamedTuple):
@@ -61,7 +61,8 @@ def _trials(path: str) -> tuple[TrialMetrics, ...]:
     definition = read(Path(path).stem)
     kind = type(definition.config)
     assert issubclass(kind, RunConfig)
-    return tuple(read_trials(RESULTS / f"{path}.csv", kind))
+    found = RESULTS / f"{path}.csv"
+    return tuple(read_sweep(found) if path.startswith("sweeps/") else read_trials(found, kind))
 
 
 def measured(number: Number) -> Estimate:
@@ -108,13 +109,10 @@ def insert(page: str) -> str:
     Raises:
         ValueError: if the page has no marks.
     """
-    before, mark, rest = page.partition(START)
-    if not mark or END not in rest:
-        raise ValueError(f"page: expected the marks {START!r} and {END!r}")
     head = (
         "| claim | who says it | our numbers, 95 % intervals | verdict | experiment |\n| --- | --- | --- | --- | --- |"
     )
-    return f"{before}{START}\n\n{head}\n" + "\n".join(rows()) + f"\n\n{END}{rest.partition(END)[2]}"
+    return between_marks(page, "known table", "\n".join([head, *rows()]))
 
 
 def claims() -> list[Known]:

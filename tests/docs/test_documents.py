@@ -13,6 +13,7 @@ import click
 import pytest
 
 import subtx_toy as st
+from paper_figs.tables import precision_table
 from paper_figs.tables.comparison_tables import insert, read_checked
 from subtx_toy.cli import cli
 from subtx_toy.results.comparison import compare
@@ -167,6 +168,13 @@ def test_the_makefile_sets_up_from_the_constraints() -> None:
 def test_the_check_table_is_that_of_the_committed_sweeps() -> None:
     page = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
     assert insert(page, read_checked(ROOT / "docs/results/sweeps")) == page, (
+        "run python paper_figs/check_table.py --out experiments/README.md"
+    )
+
+
+def test_the_table_of_bfloat16_is_that_of_the_committed_sweeps() -> None:
+    page = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    assert precision_table.insert(page, ROOT / "docs/results/sweeps") == page, (
         "run python paper_figs/check_table.py --out experiments/README.md"
     )
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from paper_figs.tables import comparison_tables as check_table
-from paper_figs.tables.comparison_tables import END, START, insert, read_checked, tables
-from paper_figs.tables.exported import read_trials
+from paper_figs.tables import precision_table
+from paper_figs.tables.comparison_tables import insert, read_checked, tables
+from paper_figs.tables.exported import read_sweep, read_trials
 from subtx_toy.errors import InputError
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import run_id
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 
+START, END = "<!-- check table -->", "<!-- end of the check table -->"
 SHA = "ab" * 32
 
 
@@ -118,3 +120,32 @@ def test_tables_are_put_between_the_marks_and_stay_the_same_when_put_again(folde
 def test_a_sweep_without_results_is_left_out(tmp_path: Path) -> None:
     assert read_checked(tmp_path) == {}
     assert check_table.tables({}).count("\n| `") == 0
+
+
+def _in_both(folder: Path, *, apart: float) -> None:
+    configs = [config for config in _sweep().configs() if isinstance(config, RunConfig)]
+    _write(
+        folder / "loss.csv",
+        [
+            _row(config.model_copy(update={"precision": "bf16"}), seed, 0.4 + 0.01 * seed + apart)
+            for config in configs
+            for seed in range(7)
+        ],
+    )
+    (folder / "fp32").mkdir()
+    rows = [_row(config, seed, 0.4 + 0.01 * seed) for config in configs for seed in range(5)]
+    _write(folder / "fp32" / "loss.csv", rows[:-1])  # one point lacks a seed
+
+
+def test_trials_of_both_precisions_are_paired_by_seed(tmp_path: Path) -> None:
+    _in_both(tmp_path, apart=0.02)
+    page = precision_table.insert("<!-- precision table -->\n<!-- end of the precision table -->", tmp_path)
+    assert "| `loss` | 5 | 2 | +0.0200 ± 0.0000 | +0.020 |" in page
+
+
+def test_trials_in_bfloat16_stand_for_the_point_of_their_experiment(tmp_path: Path) -> None:
+    _in_both(tmp_path, apart=0.0)
+    _, rows = read_checked(tmp_path)["loss"]
+    assert {row.ours.n for row in rows} == {7}
+    assert {trial.config.precision for trial in read_sweep(tmp_path / "loss.csv")} == {"fp32"}
+    assert {trial.config.precision for trial in read_trials(tmp_path / "loss.csv")} == {"bf16"}

@@ -10,7 +10,7 @@ import pytest
 
 import subtx_toy as st
 from experiments.studies.quick_shown import CONTROL, EXPERIMENTS, SHOWN, Above, Margins, Trials, base_of, gaps, margins
-from paper_figs.tables.exported import read_trials
+from paper_figs.tables.exported import read_sweep, read_trials
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.packaged import names
@@ -61,7 +61,8 @@ FULL = {
 def test_the_full_runs_show_it(name: str) -> None:
     definition = read(name)
     assert isinstance(definition.config, RunConfig)
-    findings = read_trials(FULL[name], type(definition.config))
+    path = FULL[name]
+    findings = read_sweep(path) if path.parent.name == "sweeps" else read_trials(path, type(definition.config))
     trials = [(one.config.model_dump(), one.seed, dict(one.metrics)) for one in findings]
     shown = [one for one in SHOWN[name] if not one.than]  # the full sweeps trained no controls
     _hold(gaps(shown, trials, base_of(definition)))
