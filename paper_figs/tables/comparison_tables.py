@@ -87,7 +87,7 @@ def _margins(checked: Checked) -> str:
     """Count, for margins from strict to wide, what can be told with the seeds there are, and what never could."""
     rows = [row for _sweep, found in checked.values() for row in found if row.theirs and row.ours.n >= MIN_SEEDS]
     lines = [
-        "| margin | equivalent | not | cannot be: the published interval alone is wider |",
+        "| margin | equivalent | not | of these cannot be: the published interval alone is wider |",
         "| --- | --- | --- | --- |",
     ]
     for margin in (EQUIVALENCE_MARGIN, *WIDER_MARGINS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 from subtx_toy.api.display import Shown, frame
@@ -17,6 +18,15 @@ _CLAIMS = {
     "trait-loss": "the trait loss falls",
     "distance": "the student comes closer to the teacher",
 }
+
+
+def _proved(eps: float) -> str:
+    """Return a step size up to which something is proved with nine digits, rounded down: beyond it nothing is.
+
+    >>> _proved(1561.0254162755352), _proved(0.5), _proved(1.9999999999e-12)
+    ('1561.02541', '0.5', '1.99999999e-12')
+    """
+    return f"{float(Context(prec=9, rounding=ROUND_FLOOR).create_decimal(Decimal(eps))):.9g}"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -34,7 +44,7 @@ class Certificate(Shown, ProvedRange):
         if not self.boxes:
             return f"Nothing is proved: {self.reason}."
         step = f" at student_lr = {self.described.student_lr!r}" if self.quantity in OF_A_STEP else ""
-        return f"Proved: {_CLAIMS[self.quantity]}{step} for every eps in (0, {self.eps_certified:.9g}]."
+        return f"Proved: {_CLAIMS[self.quantity]}{step} for every eps in (0, {_proved(self.eps_certified)}]."
 
     @property
     def tables(self) -> list[Table]:
@@ -43,11 +53,11 @@ class Certificate(Shown, ProvedRange):
         def number(value: float | None, reason: str = "") -> str:
             return f"none: {reason}" if value is None else f"{value:.9g}"
 
-        negative = "" if self.negative is None else f"; the opposite sign is proved at {self.negative[0]:.9g}"
+        negative = "" if self.negative is None else f"; the opposite sign is proved at {self.negative[0]!r}"
         rows = [
-            ["closed form", number(self.eps_closed, self.closed_reason)],
-            ["one box", number(self.eps_one_box)],
-            ["certified", number(self.eps_certified) + negative],
+            ["closed form", f"none: {self.closed_reason}" if self.eps_closed is None else _proved(self.eps_closed)],
+            ["one box", "none: " if self.eps_one_box is None else _proved(self.eps_one_box)],
+            ["certified", ("none: " if self.eps_certified is None else _proved(self.eps_certified)) + negative],
             ["observed", number(self.eps_observed, self.observed_reason)],
             ["cap", number(self.cap)],
         ]

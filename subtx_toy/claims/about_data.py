@@ -38,10 +38,10 @@ class AboutData:
         text = (
             f"Over the data ({counted(V.num_inputs, 'input')}, 95 % intervals by Student's t): V {V.mean:.3g} "
             f"({V.low:.3g} to {V.high:.3g}), alignment {a.mean:.3g} ({a.low:.3g} to {a.high:.3g}). "
-            f"It stays positive whichever {lines.removed} of the {counted(lines.num_lines, 'line')} "
+            f"It stays positive whichever {lines.removed} of the {counted(lines.num_lines, 'input')} "
             f"{be(lines.removed)} left out"
         )
-        return text + ("." if lines.relabelled is None else f", or whichever {lines.relabelled} get other targets.")
+        return text + (f", or whichever {lines.relabelled} get other targets." if lines.relabelled else ".")
 
 
 def about_data(problem: Problem) -> AboutData | None:

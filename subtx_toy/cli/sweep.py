@@ -137,4 +137,6 @@ def sweep(
         table = done.tables[-1]
         echo(align(table.header, table.rows))
     echo(one_line(f"records: {done.store}" + ("" if figure is None else f"; figure: {figure}")))
+    if not done.groups:
+        echo("the same words after subtx-toy results summary show the results")
     return 0 if done.complete else 1
