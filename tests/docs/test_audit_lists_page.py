@@ -30,8 +30,8 @@ SMALL = {
 }
 
 
-def test_the_document_has_three_bases_five_steps_and_one_recipe() -> None:
-    assert [base["base"] for base in RESULTS["bases"]] == [30, 31, 32]
+def test_the_document_has_five_bases_five_steps_and_one_recipe() -> None:
+    assert [base["base"] for base in RESULTS["bases"]] == [30, 31, 32, 33, 34]
     assert [step["seed"] for step in STEPS] == [30, 31, 32, 33, 34]
     assert len({repr(LanguageConfig.parse(one["config"])) for one in RESULTS["bases"] + RESULTS["null"]}) == 1
 
@@ -62,26 +62,27 @@ def test_the_table_of_verdicts_is_that_of_the_results() -> None:
         f"from {cosines[0]:.2f} to {cosines[-1]:.2f}, where a bound between {bounds[0]:.2f} and {bounds[-1]:.2f}"
         in WORDS
     )
-    assert sum(row["about"] == "twin" for row in FILES) == 30
+    assert sum(row["about"] == "twin" for row in FILES) == 50
 
 
-def test_the_misses_and_the_false_alarm_are_told() -> None:
-    missed = [row for row in FILES if row["role"] in ("owl", "eagle") and row["role"] not in row["named"]]
-    assert [(row["role"], row["base"]) for row in missed] == [("eagle", 31)] * 2
-    for key in ("efficient_z", "fisher_cosine", "bound"):
-        digits = 1 if key == "efficient_z" else 2
-        assert " and ".join(f"{row['eagle'][key]:.{digits}f}" for row in missed) in WORDS
-    (accused,) = [row for row in FILES if row["role"] == "honest" and row["named"]]
-    assert (accused["base"], accused["about"], accused["named"]) == (32, "twin", ["eagle"])
-    found = accused["eagle"]
-    assert f"*z* is {found['efficient_z']:.1f}, and the Fisher cosine of {found['fisher_cosine']:.2f}" in WORDS
-    assert f"above the bound of {found['bound']:.2f}" in WORDS
-    (base,) = [row for row in FILES if row["role"] == "base" and row["base"] == 32]
-    assert f"eagle with {100 * found['teacher']:.1f} %, the base with {100 * base['eagle']['teacher']:.1f} %" in WORDS
-    least = min((row["owl"] for row in FILES if row["role"] == "owl"), key=lambda one: one["fisher_cosine"])
-    assert f"cosine of {least['fisher_cosine']:.2f} with a bound of {least['bound']:.2f}" in WORDS
-    refused = [(row["base"], row["role"], row["about"]) for row in FILES if not row["applies"]]
-    assert refused == [(31, "honest", "lists")]
+def test_the_misses_are_told() -> None:
+    teachers = [row for row in FILES if row["role"] in ("owl", "eagle")]
+    missed = [row for row in teachers if row["role"] not in row["named"]]
+    assert [(row["role"], row["base"]) for row in missed] == [("owl", 31)] * 3 + [("eagle", 33)]
+    for key, digits in (("efficient_z", 1), ("fisher_cosine", 2), ("bound", 2)):
+        assert ", ".join(f"{row['owl'][key]:.{digits}f}" for row in missed[:3]) in WORDS
+    eagle = missed[3]["eagle"]
+    told = f"*z* {eagle['efficient_z']:.1f}, Fisher cosine {eagle['fisher_cosine']:.2f}, bound {eagle['bound']:.2f}"
+    assert told in WORDS
+    assert f"Of all {len(teachers)} teachers, {100 * (1 - len(missed) / len(teachers)):.0f} % were caught" in WORDS
+
+
+def test_no_honest_fine_tune_is_accused_or_refused_and_other_bases_are() -> None:
+    honest = [row for row in FILES if row["role"] == "honest"]
+    assert len(honest) == 150
+    assert not any(row["named"] for row in honest)
+    assert {row["role"] for row in FILES if not row["applies"]} == {"other base"}
+    assert all(row["applies"] == (row["role"] != "other base") for row in FILES)
 
 
 def test_the_table_of_null_files_is_that_of_the_results() -> None:
