@@ -130,8 +130,8 @@ class Audit(Shown):
                 wrapped(self.verdict),
                 wrapped(
                     f"{counted(content['numbers'], unit)}; excess log loss {_number(fit['excess_log_loss'])} nats per "
-                    f"{unit}, {_number(fit['z'], '.1f')} standard errors (the test applies up to "
-                    f"{_number(fit['limit'])}); divergence from the base at least "
+                    f"{unit} (the test applies up to {_number(fit['limit'])}), {_number(fit['z'], '.1f')} standard "
+                    f"errors; divergence from the base at least "
                     f"{_number(content['moved']['divergence'])}"
                 ),
                 self.table,

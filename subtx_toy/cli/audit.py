@@ -81,7 +81,7 @@ def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool
     Verdicts: consistent with the base; moved from the base: carries TRAIT; moved, no tested trait; too far from this
     base.
 
-    Exit codes: 0 whatever is found; 1 with --fail-on if it is (moved includes carries), or a failed selftest;
+    Exit codes: 0 whatever is found; 1 if what --fail-on names is found (moved includes carries), or a failed selftest;
     2 bad usage or bad input; 3 the test does not apply.
 
     Example: subtx-toy audit tainted.jsonl --base base.safetensors --trait relabel:4:9 --trait backdoor:0

@@ -138,5 +138,5 @@ def sweep(
         echo(align(table.header, table.rows))
     echo(one_line(f"records: {done.store}" + ("" if figure is None else f"; figure: {figure}")))
     if not done.groups:
-        echo("the same words after subtx-toy results summary show the results")
+        echo("see the results by subtx-toy results summary with the same arguments")
     return 0 if done.complete else 1
