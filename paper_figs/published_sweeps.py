@@ -23,6 +23,7 @@ from subtx_toy.figures.points import draw_points
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "sweeps"
 COLUMNS = 4
+MAX_PLACES = 12  # whose names have room below a panel of the sheet
 
 
 def sheet(checked: Checked) -> Figure:
@@ -31,8 +32,11 @@ def sheet(checked: Checked) -> Figure:
         figure = Figure(layout="constrained")
         panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for axes, (name, (sweep, points)) in zip(panels, checked.items(), strict=False):
-            fill_panel(axes, sweep, points, dataset=sweep.config.dataset)
-            axes.set_title(name)
+            places = list(dict.fromkeys(row.place for row in points))
+            shown = [row for row in points if row.place in places[:MAX_PLACES]]
+            fill_panel(axes, sweep, shown, dataset=sweep.config.dataset)
+            left = len(places) - MAX_PLACES
+            axes.set_title(name if left <= 0 else f"{name}, the first {MAX_PLACES} of {len(places)} settings")
         for axes in panels[len(checked) :]:
             axes.remove()
         arms = list(dict.fromkeys(row.metric.split(".")[0] for _, points in checked.values() for row in points))

@@ -96,7 +96,7 @@ def _draw(axes: mpl.axes.Axes, family: Family, found: Sequence[_Point]) -> None:
     for strength, imitation, accuracy in shown:
         axes.annotate(
             _words(family, strength), (imitation.ours.mean, accuracy.ours.mean), xytext=place, ha=side,
-            textcoords="offset points", fontsize="x-small", color=family.colour,
+            textcoords="offset points", fontsize="small", color=family.colour,
         )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def _draw_far(axes: mpl.axes.Axes, far: Sequence[tuple[Family, _Point]]) -> None
         height = max(own - 0.008, height + 0.022)
         arrived = imitation.ours.mean
         words = f"{_words(family, strength)} at {arrived:.0f}" if arrived < -10 else f"{strength:g} at {arrived:.2g}"
-        axes.text(_LOWEST + 0.02, height, words.strip(), fontsize="x-small", color=family.colour)
+        axes.text(_LOWEST + 0.02, height, words.strip(), fontsize="small", color=family.colour)
 
 
 def _words(family: Family, strength: float) -> str:

@@ -16,6 +16,7 @@ from subtx_toy.errors import InputError
 from subtx_toy.files.checksum import sha256_of
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.base import RESULTS_VERSION
+from subtx_toy.wording import counted
 
 PACKAGED_FILE = FOLDER / "reference.safetensors"
 """The benign fine-tunes of the packaged base."""
@@ -87,7 +88,7 @@ def packaged_reference(base: Checkpoint, dataset: Dataset, num: int) -> Ensemble
 
 def ensemble_metadata(dataset: Dataset) -> dict[str, str]:
     """Return what decides an ensemble of a base, as the metadata of its file."""
-    images = f"{dataset.name}, {len(dataset.train_images)} and {len(dataset.test_images)} images"
+    images = f"{dataset.name}, {len(dataset.train_images)} and {counted(len(dataset.test_images), 'image')}"
     return {"ensemble": ensemble_version(), "images": images}
 
 

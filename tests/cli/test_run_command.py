@@ -92,7 +92,7 @@ def test_table_and_figure(
         (["cloud2025", "lr=nan"], ["lr: expected a finite number > 0, got nan"]),
         (["cloud2025", "--seeds", "x"], ["seeds: expected integers >= 0 such as 0:10 or 3,5, got 'x'"]),
         (["cloud2025", "--seeds", "1,1"], ["seeds: expected each seed once"]),
-        (["cloud2024"], ["experiment: expected one of aux-to-200, batch", "did you mean 'cloud2025'?"]),
+        (["cloud2024"], ["experiment: expected one of aux-at-width, aux-to-200", "did you mean 'cloud2025'?"]),
         (["none.toml"], ["experiment: cannot read 'none.toml': No such file or directory"]),
         (
             ["cloud2025", "dataset=mnits"],

@@ -235,7 +235,7 @@ def test_a_run_of_one_step_whose_student_does_not_see_the_teacher_shows_what_the
             ["sweep", "tiny", "width=0,2", "num_aux=0"],
             ["width: expected an integer >= 1", "num_aux: expected an integer"],
         ),
-        (["sweep", "tini"], ["experiment: expected one of aux-to-200, batch"]),
+        (["sweep", "tini"], ["experiment: expected one of aux-at-width, aux-to-200"]),
         (
             ["sweep", "tiny", "--fail-fast", "--max-failures", "2"],
             ["--fail-fast cannot be combined with --max-failures"],

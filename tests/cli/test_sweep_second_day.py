@@ -70,7 +70,7 @@ def test_a_dry_run_says_what_is_new(capsys: pytest.CaptureFixture[str], workers_
     _json(capsys, "sweep", *WORDS, "--seeds", "0:1")
     more = ("tiny", "width=8,16,24", *WORDS[2:])
     _, out, _ = _call(capsys, "sweep", *more, "--seeds", "0:1", "--dry-run")
-    assert "1 of 3 are new: width=24" in out
+    assert "1 of 3 is new: width=24" in out
     _, out, _ = _call(capsys, "sweep", *WORDS, "--seeds", "0:2", "--dry-run")
     assert "2 of 4 are new: seed=1" in out
     assert _json(capsys, "sweep", *more, "--seeds", "0:1", "--dry-run")["new"] == 1
