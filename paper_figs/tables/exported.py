@@ -32,15 +32,20 @@ def read_trials(path: Path, settings: type[RunConfig] = RunConfig) -> list[Trial
     return [_finding(row, f"{path}, trial {number}", settings) for number, row in enumerate(rows, start=1)]
 
 
-def read_sweep(path: Path) -> list[TrialMetrics]:
+def read_sweep(path: Path, *, computed_in: str | None = None) -> list[TrialMetrics]:
     """Read the trials of a published sweep, with ``precision`` as its experiment file has it, which is float32.
 
-    They may have been computed in bfloat16: that this changes nothing is shown by ``precision_table``.
+    They may have been computed in bfloat16: that this changes nothing is shown by ``precision_table``. With
+    ``computed_in`` only those of that precision are returned.
 
     Raises:
         InputError: as ``read_trials``.
     """
-    return [one._replace(config=one.config.model_copy(update={"precision": "fp32"})) for one in read_trials(path)]
+    return [
+        one._replace(config=one.config.model_copy(update={"precision": "fp32"}))
+        for one in read_trials(path)
+        if computed_in in (None, one.config.precision)
+    ]
 
 
 def _finding(row: dict[str, str], where: str, settings: type[RunConfig]) -> TrialMetrics:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paper_figs.tables.exported import read_sweep, read_trials
+from paper_figs.tables.exported import read_sweep
 from paper_figs.tables.marks import between_marks
 from subtx_toy.results.comparison import TrialMetrics
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
@@ -43,9 +43,7 @@ def table(folder: Path) -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for path in sorted((folder / FOLDER).glob("*.csv")):
-        both = zip(read_sweep(folder / path.name), read_trials(folder / path.name), strict=True)
-        ours = [one for one, kept in both if kept.config.precision == "bf16"]
-        found = differences(ours, read_sweep(path))
+        found = differences(read_sweep(folder / path.name, computed_in="bf16"), read_sweep(path))
         points = {point for _seed, point in found}
         seeds = sorted({seed for seed, _point in found})
         mean = estimate([float(np.mean([found[seed, point] for point in points])) for seed in seeds], paired=True)

@@ -50,16 +50,18 @@ class Certificate(Shown, ProvedRange):
     def tables(self) -> list[Table]:
         """The step sizes up to which the claim is proved, bounded or observed."""
 
-        def number(value: float | None, reason: str = "") -> str:
-            return f"none: {reason}" if value is None else f"{value:.9g}"
+        def number(value: float | None, reason: str = "", *, proved: bool = True) -> str:
+            if value is None:
+                return f"none: {reason}"
+            return _proved(value) if proved else f"{value:.9g}"
 
         negative = "" if self.negative is None else f"; the opposite sign is proved at {self.negative[0]!r}"
         rows = [
-            ["closed form", f"none: {self.closed_reason}" if self.eps_closed is None else _proved(self.eps_closed)],
-            ["one box", "none: " if self.eps_one_box is None else _proved(self.eps_one_box)],
-            ["certified", ("none: " if self.eps_certified is None else _proved(self.eps_certified)) + negative],
-            ["observed", number(self.eps_observed, self.observed_reason)],
-            ["cap", number(self.cap)],
+            ["closed form", number(self.eps_closed, self.closed_reason)],
+            ["one box", number(self.eps_one_box)],
+            ["certified", number(self.eps_certified) + negative],
+            ["observed", number(self.eps_observed, self.observed_reason, proved=False)],
+            ["cap", number(self.cap, proved=False)],
         ]
         return [Table([f"{self.problem or 'problem'}: {self.quantity}", "eps"], rows)]
 
