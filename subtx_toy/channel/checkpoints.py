@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
-from subtx_toy.files.input_file import read_input
 from subtx_toy.files.json_text import parse_json
+from subtx_toy.files.tensor_file import read_tensor_file
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
@@ -24,12 +23,6 @@ from subtx_toy.settings.numbers import NUM_NUMBERS
 _SCHEMA = "subtx-toy numbers checkpoint 1"
 _PROVENANCE = "made"  # key of the metadata; safetensors allows texts only, so it holds JSON
 _KINDS = ("weight", "bias")
-
-MAX_BYTES = 2**30
-"""Of a file: 270 million parameters."""
-
-MAX_HEADER = 2**22
-"""Bytes that announce the tensors: 30,000 of them."""
 
 MAX_IMAGES = 10**7
 """That a data set may have."""
@@ -72,24 +65,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_tensors(path: Path, *, expected: str) -> tuple[Params, dict[str, str]]:
-    """Read a safetensors file of at most ``MAX_BYTES``: its tensors as float32, and its metadata."""
+    """Read a safetensors file: its tensors as float32, and its metadata; faults begin with ``expected``."""
     try:
-        content = read_input(path, limit=MAX_BYTES)
+        file = read_tensor_file(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: expected {expected} that cannot be read: {error.strerror}") from None
-    try:
-        size = int.from_bytes(content[:8], "little")
-        if not 0 < size <= min(MAX_HEADER, len(content) - 8):
-            raise ValueError("no header")
-        header = parse_json(content[8 : 8 + size].decode())
-        metadata = header.get("__metadata__", {})
-        tensors = {name: value.float() for name, value in safetensors.torch.load(content).items()}
-        return tensors, {name: value for name, value in metadata.items() if isinstance(value, str)}
-    except Exception as error:  # the libraries raise half a dozen kinds on hostile files
-        reason = error if type(error) is ValueError else "a damaged or truncated header, or another format"
-        raise InputError(f"{path}: expected {expected} that cannot be read: {reason}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: expected {expected} that cannot be read: {error}") from None
+    return {name: value.float() for name, value in file.tensors.items()}, file.metadata
 
 
 def _names(num_layers: int) -> list[str]:

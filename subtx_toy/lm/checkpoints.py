@@ -11,11 +11,12 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from subtx_toy.channel.checkpoints import MAX_HEADER, read_tensors
+from subtx_toy.channel.checkpoints import read_tensors
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import replacing
 from subtx_toy.files.content_key import block_key
 from subtx_toy.files.json_text import parse_json
+from subtx_toy.files.tensor_file import read_metadata
 from subtx_toy.lm.transformer import Transformer
 from subtx_toy.lm.vocabulary import FIRST_NUMBER
 from subtx_toy.problem.params import Params
@@ -83,13 +84,9 @@ def holds_language_model(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = parse_json(file.read(size if size <= MAX_HEADER else 0).decode())
+        return read_metadata(path).get("schema") == _SCHEMA
     except (OSError, ValueError):
         return False
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    return isinstance(metadata, dict) and metadata.get("schema") == _SCHEMA
 
 
 def _table(path: Path, metadata: Mapping[str, str], name: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_writable, replacing
-from subtx_toy.files.input_file import read_input
 from subtx_toy.files.json_text import json_text, parse_json
+from subtx_toy.files.tensor_file import read_metadata, read_tensor_file
 from subtx_toy.store.record import RunRecord
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _SCHEMA = "subtx-toy net 1"
 _MADE = "subtx_toy"  # the only key of the metadata, for safetensors writes several in any order; it holds JSON
 _ENDING = ".safetensors"
 _MAX_BYTES = 2**33
-_MAX_HEADER = 2**22
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def is_kept(folder: Path, run_id: str) -> bool:
     place = folder / run_id
     for path in sorted(place.glob(f"*{_ENDING}")) if place.is_dir() else ():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            arms = _made(_header(path))["arms"]
+            arms = _made(read_metadata(path))["arms"]
             return all((place / f"{arm}{_ENDING}").is_file() for arm in arms)
     return False
 
@@ -112,39 +111,26 @@ def read_file(path: Path) -> KeptFile:
     Raises:
         InputError: if it is no such file, or its weights are not those that its checksum names.
     """
-    from safetensors.torch import load
-
     where = f"{path}: expected a net that `--keep-nets` wrote, got one"
     try:
-        content = read_input(path, limit=_MAX_BYTES)
+        file = read_tensor_file(path, limit=_MAX_BYTES)
+        made = _made(file.metadata)
+        wanted = made["checksum"]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{where} that cannot be read: {error.strerror}") from None
-    try:
-        size = int.from_bytes(content[:8], "little")
-        if not 0 < size <= min(_MAX_HEADER, len(content) - 8):
-            raise ValueError("no header")
-        made = _made(parse_json(content[8 : 8 + size].decode()))
-        params = load(content)
-        wanted = made["checksum"]
-    except Exception:  # the libraries raise half a dozen kinds on hostile files
-        raise InputError(f"{where} that cannot be read: a damaged header, or another format") from None
-    if (found := checksum(params)) != wanted:
+    except KeyError as error:
+        raise InputError(f"{where} that cannot be read: no {error} in its header") from None
+    except ValueError as error:
+        raise InputError(f"{where} that cannot be read: {error}") from None
+    if (found := checksum(file.tensors)) != wanted:
         raise InputError(f"{path}: expected weights of checksum {str(wanted)[:16]!r}..., got {found[:16]!r}...")
-    return KeptFile(params, made)
+    return KeptFile(file.tensors, made)
 
 
-def _header(path: Path) -> Any:
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if not 0 < size <= _MAX_HEADER:
-            raise ValueError("no header")
-        return parse_json(file.read(size).decode())
-
-
-def _made(header: Any) -> dict[str, Any]:
-    made = parse_json(header["__metadata__"][_MADE])
-    if not isinstance(made, dict) or made["schema"] != _SCHEMA:
+def _made(metadata: Mapping[str, str]) -> dict[str, Any]:
+    made = parse_json(metadata[_MADE])
+    if not isinstance(made, dict) or made.get("schema") != _SCHEMA:
         raise ValueError("another schema")
     return made

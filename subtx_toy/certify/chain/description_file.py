@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import safetensors.torch
 import torch
 
 from subtx_toy.certify.chain.layout import FIELDS, Words
 from subtx_toy.certify.chain.modules import module_of
 from subtx_toy.errors import InputError
-from subtx_toy.files.input_file import read_input
+from subtx_toy.files.tensor_file import read_tensor_file
 from subtx_toy.problem.losses import distillation_loss
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
@@ -23,7 +21,6 @@ from subtx_toy.settings.network_file import NetworkFile
 MAX_BYTES = 2**28
 """Of a file of tensors: eight times what a certificate may hold."""
 
-_MAX_HEADER = 2**20  # bytes that announce the tensors
 _DEFAULTS: Words = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "eps": 1e-5}
 _PAIRS = ("stride", "padding", "dilation", "kernel")
 
@@ -86,16 +83,10 @@ def read_network(values: Mapping[str, object], folder: Path) -> SavedNetwork:
 def _tensors(path: Path, what: str) -> Params:
     """Return the tensors of a safetensors file in float64; it holds numbers and no code."""
     try:
-        content = read_input(path, limit=MAX_BYTES)
+        found = read_tensor_file(path, limit=MAX_BYTES).tensors
     except OSError as error:
         raise InputError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
-    try:
-        size = int.from_bytes(content[:8], "little")
-        if not 0 < size <= min(_MAX_HEADER, len(content) - 8):
-            raise ValueError
-        json.loads(content[8 : 8 + size])
-        found = safetensors.torch.load(content)
-    except Exception:  # the libraries raise half a dozen kinds on hostile files
+    except ValueError:
         raise InputError(f"{what}: expected a safetensors file, got another or a damaged one, {str(path)!r}") from None
     for name, value in found.items():
         if value.dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
