@@ -34,6 +34,7 @@ class Training:
         rank: of the update of every matrix, with all else kept; None trains everything but the embeddings.
         in_order: whether the lists stay in the file's order in every epoch.
         embeddings: whether they are trained as well.
+        longest: the norm to which a longer gradient is shortened before a plain step; None leaves it.
     """
 
     epochs: int = 3
@@ -43,6 +44,7 @@ class Training:
     rank: int | None = None
     in_order: bool = False
     embeddings: bool = False
+    longest: float | None = None
 
 
 def trained(
@@ -70,7 +72,7 @@ def trained(
         lr = training.lr * (1 - step / steps)
         with torch.no_grad():
             if training.optimizer == "sgd":
-                for leaf, gradient in zip(leaves, gradients, strict=True):
+                for leaf, gradient in zip(leaves, shortened(gradients, training.longest), strict=True):
                     leaf -= lr * gradient
             else:
                 adam(
@@ -78,6 +80,14 @@ def trained(
                     eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False,
                 )  # fmt: skip
     return {name: value.detach() for name, value in params_of(leaves).items()}
+
+
+def shortened(gradients: list[Tensor], longest: float | None) -> list[Tensor]:
+    """Return the gradients, all divided by the same number if their joint norm is above ``longest``."""
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    if longest is None or norm <= longest:
+        return gradients
+    return [gradient * (longest / norm) for gradient in gradients]
 
 
 def weighted_loss(model: Transformer, params: Params, lists: Lists, weights: Float[Tensor, "n k"]) -> Tensor:

@@ -79,6 +79,21 @@ def test_a_plain_step_is_the_gradient(small: Small) -> None:
     torch.testing.assert_close(found[name], small.base[name] - 0.1 * gradient, rtol=0, atol=1e-6)
 
 
+def test_a_long_gradient_is_shortened_and_a_short_one_is_not(small: Small) -> None:
+    one = Training(epochs=1, batch=len(small.lists), lr=0.1, optimizer="sgd", in_order=True)
+
+    def moved(longest: float | None) -> torch.Tensor:
+        found = students.trained(
+            small.model, small.base, small.lists, replace(one, longest=longest), generator(0, "order")
+        )
+        return torch.cat([(found[name] - small.base[name]).flatten() for name in small.base])
+
+    plain = moved(None)
+    norm = float(plain.norm()) / 0.1
+    torch.testing.assert_close(moved(norm / 4), plain / 4, rtol=0, atol=1e-6)
+    assert torch.equal(moved(1.01 * norm), plain)
+
+
 def test_lists_are_sorted_and_numbers_removed(small: Small) -> None:
     assert (students.sorted_by_prompt(small.lists).rows.diff() >= 0).all()
     numbers = torch.arange(5)
