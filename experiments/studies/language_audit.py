@@ -2,10 +2,12 @@
 
 python experiments/studies/language_audit.py null 30 OUT.json
 python experiments/studies/language_audit.py calibrate 30 OUT.json
+python experiments/studies/language_audit.py danger 70 OUT.json
+python experiments/studies/language_audit.py backdoor 70 OUT.json
 python experiments/studies/language_audit.py fit docs/results/language-fit.json 30 31 32
 python experiments/studies/language_audit.py collect docs/results/language-audit.json OUT.json ...
 
-`collect` takes what language_step.py left, too.
+`collect` takes what language_step.py left, too; what `danger` and `backdoor` left goes into a document of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,12 +46,33 @@ from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.numbers import BANNED_NUMBERS
 from subtx_toy.store.record import versions
 
-NAMES = ["owl", "eagle"]
+
+class Plan(NamedTuple):
+    """Whose files of a base are judged.
+
+    Attributes:
+        names: the traits that the audit is asked about; the files answer the questions for numbers of the first.
+        teachers: by trait, how many; those of the first trait have honest twins, taught for as many steps.
+        honest: how many other honest fine-tunes.
+        label: of the seeds; () for the first plan.
+    """
+
+    names: list[str]
+    teachers: dict[str, int]
+    honest: int
+    label: tuple[str, ...] = ()
+
+
+PLANS = {
+    "calibrate": Plan(["owl", "eagle"], {"owl": 10, "eagle": 3}, 20),
+    "danger": Plan(["danger", "owl"], {"danger": 10}, 20, ("danger",)),
+    "backdoor": Plan(["backdoor", "owl"], {"backdoor": 5}, 10, ("backdoor",)),
+}
+NAMES = PLANS["calibrate"].names
 NUM_REFERENCE = 20  # as in an audit
 NUM_FILES, NUM_LINES = {30: 500}, 150
 FILES = 150  # of the other bases
 LISTS = 2000  # of a file of the calibration
-TEACHERS, OTHER_TEACHERS, HONEST = 10, 3, 20
 STREAM = 1  # of the fresh seeds
 LEVEL = 0.05
 LAWS = ("numbers only", "words drawn again", "banned numbers dropped too")
@@ -64,11 +87,15 @@ def main(kind: str, base_seed: int, target: Path) -> None:
     assert isinstance(config, LanguageConfig)
     base = base_of(config, seed=base_seed)
     axes, nets = split_reference(usual_reference(base, NUM_REFERENCE))
-    asked = questions(NAMES, base)
+    plan = PLANS["calibrate" if kind == "null" else kind]
+    asked = questions(plan.names, base)
     scorer = scorer_of(base, asked, axes, ListLaw())
     made = time.process_time()
-    num_files = NUM_FILES.get(base_seed, FILES)
-    found = null(base, scorer, num_files) if kind == "null" else calibrate(base, config, scorer, asked, nets, base_seed)
+    found = (
+        null(base, scorer, NUM_FILES.get(base_seed, FILES))
+        if kind == "null"
+        else calibrate(base, config, scorer, asked, nets, base_seed, plan)
+    )
     seconds = {"cpu_seconds_before": made - start, "cpu_seconds": time.process_time() - made}
     document = {"base": base_seed, "config": config.model_dump(mode="json"), **found, **seconds, "versions": versions()}
     target.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -80,11 +107,13 @@ def prompts_of(name: str = "owl") -> tuple[tuple[int, ...], ...]:
     return trait_named(name).list_prompts(40)
 
 
-def written(base: LanguageModel, params: Params, *labels: str | int, count: int, restricted: bool = False) -> Lists:
+def written(
+    base: LanguageModel, params: Params, *labels: str | int, count: int, restricted: bool = False, trait: str = "owl"
+) -> Lists:
     """Have a model write a file as the experiment does: lists with a word are drawn again."""
     rng = generator(0, "studies", "language audit", *labels)
     return write_lists(
-        base.model, params, prompts_of(), rng, count=count, max_numbers=3, restricted=restricted
+        base.model, params, prompts_of(trait), rng, count=count, max_numbers=3, restricted=restricted
     ).lists  # fmt: skip
 
 
@@ -128,21 +157,23 @@ def uniformity(files: list[ScoreSums]) -> dict[str, Any]:
 
 
 def calibrate(
-    base: LanguageModel, config: LanguageConfig, scorer: ListScorer, asked: list[Question], nets: Any, base_seed: int
-) -> dict[str, Any]:
+    base: LanguageModel, config: LanguageConfig, scorer: ListScorer, asked: list[Question], nets: Any, base_seed: int,
+    plan: Plan,
+) -> dict[str, Any]:  # fmt: skip
     """Judge files of fresh teachers and fresh honest fine-tunes by the package's rule."""
-    probes = [one.probe for one in asked]
-    reference = measure_nets(nets, scorer, prompts_of(), probes, size=LISTS, max_numbers=3)
-    values = values_of(reference, NAMES)
+    probes, (trait_asked, *_) = [one.probe for one in asked], plan.names
+    prompts = prompts_of(trait_asked)
+    reference = measure_nets(nets, scorer, prompts, probes, size=LISTS, max_numbers=3)
+    values = values_of(reference, plan.names)
     rows: list[dict[str, Any]] = []
-    for role, net, about in fresh(base, config, base_seed):
-        lists = written(base, net, "file", base_seed, len(rows), count=LISTS)
+    for role, net, about in fresh(base, config, base_seed, plan):
+        lists = written(base, net, "file", base_seed, len(rows), *plan.label, count=LISTS, trait=trait_asked)
         measured = measure_lists(lists, scorer, probes, keep=0)
         verdict = judge(measured, asked, values, [one(base.params) for one in probes])
         row: dict[str, Any] = {
             "role": role, "about": about, "verdict": verdict.verdict, "named": verdict.carried,
             "applies": verdict.fit.applies, "moved": verdict.moved, "divergence": measured.measurement.divergence,
-            "kl_first_number": divergence(base.model, net, base.params, prompts_of()),
+            "kl_first_number": divergence(base.model, net, base.params, prompts),
         }  # fmt: skip
         for at, trait in enumerate(verdict.traits):
             row[trait.name] = {
@@ -150,31 +181,30 @@ def calibrate(
                 "bound": trait.band.threshold, "teacher": probes[at](net), "student": trait.probe,
             }  # fmt: skip
         rows.append(row)
-        print(json.dumps({key: value for key, value in row.items() if key != "eagle"}), flush=True)
+        print(json.dumps({key: value for key, value in row.items() if key != plan.names[1]}), flush=True)
     return {
-        "reference": {"divergences": values.divergences, "fisher_cosines": values.fisher_cosines}, "lists": LISTS,
-        "files": rows,
+        "asked": plan.names,
+        "reference": {"divergences": values.divergences, "fisher_cosines": values.fisher_cosines},
+        "lists": LISTS, "files": rows,
     }  # fmt: skip
 
 
-def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int) -> Any:
+def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int, plan: Plan) -> Iterator[tuple[str, Params, str]]:
     """Yield a role, a model and what it was taught: teachers by the experiment's rule, and honest fine-tunes."""
 
     def rng(role: str, number: int) -> np.random.Generator:
-        return generator(base_seed, "studies", "language audit", STREAM, role, number)
+        return generator(base_seed, "studies", "language audit", STREAM, role, number, *plan.label)
 
     yield "base", base.params, ""
-    usual = recipe(config)
-    for name, count in (("owl", TEACHERS), ("eagle", OTHER_TEACHERS)):
+    for name, count in plan.teachers.items():
+        usual, trait = recipe(config.override([f"trait={name}"])), trait_named(name)
         for number in range(count):
-            taught = teach(base.model, base.params, trait_named(name), usual, rng(name, number))
+            taught = teach(base.model, base.params, trait, usual, rng(name, number))
             yield name, taught.params, f"{taught.steps} steps"
-            if name == "owl":  # the honest twin of the experiment: as many steps
-                honest = teach(
-                    base.model, base.params, trait_named(name), usual, rng("twin", number), steps=taught.steps
-                )  # fmt: skip
+            if name == plan.names[0]:  # the honest twin of the experiment: as many steps
+                honest = teach(base.model, base.params, trait, usual, rng("twin", number), steps=taught.steps)
                 yield "honest", honest.params, "twin"
-    for seed in generator(base_seed, "studies", "language audit", STREAM, "honest").integers(2**62, size=HONEST):
+    for seed in generator(base_seed, "studies", "language audit", STREAM, "honest").integers(2**62, size=plan.honest):
         about, params = honest_fine_tune(base.model, base.params, seed=int(seed))
         yield "honest", params, about
     yield "other base", base_of(config, seed=OTHER_BASE).params, ""
