@@ -6,6 +6,7 @@ python experiments/studies/audit_stream.py docs/results/audit-stream.json
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from scipy import stats
 
 from subtx_toy.audit.directions import Directions, class_gradients, honest_moves
-from subtx_toy.audit.e_process import EProcess, lines_until_alarm
+from subtx_toy.audit.e_process import BETS, EProcess, lines_until_alarm
 from subtx_toy.audit.questions import question
 from subtx_toy.audit.reference import make_reference, split_reference
 from subtx_toy.audit.score_sums import Scorer
@@ -64,20 +65,22 @@ def main(target: Path) -> None:
     scorer = Scorer(model, base, Directions.of(model, traits, honest), NumberLaw(), inputs)
     everything = Piece(np.repeat(rows, 1000), np.tile(np.arange(1000), len(rows)), np.arange(1000 * len(rows)))
     tilts = Tilts.of(scorer, Piece(rows, np.zeros_like(rows), np.arange(len(rows))))
-    table_of = np.zeros((len(everything.numbers), len(NAMES), 7))
+    num_tilts = len(tilts.spreads)
+    table_of = np.zeros((len(everything.numbers), num_tilts, len(BETS)))
     for block in scorer.blocks(everything):
         table_of[block.members] = tilts.increments(block)
-    table = table_of.reshape(len(rows), 1000, len(NAMES), 7)
+    table = table_of.reshape(len(rows), 1000, num_tilts, len(BETS))
     x = inputs.gather(rows)
     laws = [
         torch.softmax(head_logits(model, axpy(share, difference(teacher, base), base), "numbers", x).double(), -1)
         for share in (0.0, *SHARES)
     ]
     p = laws[0].numpy()
-    scores = table[:, :, 0, 0] - (p * table[:, :, 0, 0]).sum(1, keepdims=True)
+    whole = table[:, :, len(NAMES), 0]  # the first trait's direction as it is
+    scores = whole - (p * whole).sum(1, keepdims=True)
     spread = np.sqrt((p * scores**2).sum(1).mean())
     alarms = sum(
-        EProcess(len(NAMES), LEVEL).add(table[stream]) for stream in streams(p, NULL_STREAMS, NULL_LINES, "null")
+        EProcess(num_tilts, LEVEL).add(table[stream]) for stream in streams(p, NULL_STREAMS, NULL_LINES, "null")
     )
     document: dict[str, Any] = {
         "level": LEVEL, "traits": NAMES, "versions": versions(),
@@ -88,16 +91,17 @@ def main(target: Path) -> None:
     for share, law in zip(SHARES, laws[1:], strict=True):
         q = law.numpy()
         effect = float((q * scores).sum(1).mean() / spread)
-        longest = min(60_000, 40 + round(4 * lines_until_alarm(effect, level=LEVEL, num_directions=len(NAMES))))
-        used = []
+        longest = min(60_000, 40 + round(4 * lines_until_alarm(effect, level=LEVEL, num_directions=num_tilts)))
+        used, named = [], 0
         for stream in streams(q, STREAMS, longest, "moved", round(100 * share)):
-            process = EProcess(len(NAMES), LEVEL)
+            process = EProcess(num_tilts, LEVEL)
             used.append(process.lines if process.add(table[stream]) else longest)
+            named += process.alarm and process.log_e_values[0] >= math.log(len(NAMES) / LEVEL)
         document["moved"].append({
             "share": share, "effect": effect, "streams": STREAMS, "longest": longest,
-            "alarms": sum(lines < longest for lines in used),
+            "alarms": sum(lines < longest for lines in used), "named": int(named),
             "median": float(np.median(used)), "nine_in_ten": float(np.quantile(used, 0.9)), "largest": max(used),
-            "predicted": lines_until_alarm(effect, level=LEVEL, num_directions=len(NAMES)),
+            "predicted": lines_until_alarm(effect, level=LEVEL, num_directions=num_tilts),
             # One trait, one look, and a size that is chosen for this effect: what an anytime test cannot beat.
             "fixed_size_half": float((stats.norm.isf(LEVEL) / effect) ** 2),
             "fixed_size_nine_in_ten": float(((stats.norm.isf(LEVEL) + stats.norm.ppf(0.9)) / effect) ** 2),

@@ -89,10 +89,15 @@ class AuditStream(Shown):
     def tables(self) -> list[Table]:
         """One row for each trait."""
         rows = [
-            [name, f"{row['log_e_value']:.2f}", "yes" if row["moved_towards"] else "not shown"]
+            [
+                name,
+                f"{row['log_e_value_whole']:.2f}",
+                f"{row['log_e_value']:.2f}",
+                "yes" if row["moved_towards"] else "not shown",
+            ]
             for name, row in stream_rows(self.names, self.found).items()
         ]
-        return [Table(("trait", "evidence, nats", "moved towards it"), rows)]
+        return [Table(("trait", "evidence, nats", "without honest moves", "moved towards it"), rows)]
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of ``subtx-toy audit --stream``."""
@@ -131,8 +136,9 @@ def audit_stream(
     """Read a file of numbers until there is enough evidence that the base did not write it.
 
     The probability of an alarm is at most ``level`` if the base writes the lines, at whatever line the reading stops,
-    so a stream may be looked at after every line. A trait is *moved towards* if its own evidence is at least
-    log((number of traits) / level).
+    so a stream may be looked at after every line. The evidence is a bet along each trait's direction, and along what is
+    left of it when honest moves are taken out. A trait is *moved towards* if the latter alone is at least
+    log((number of traits) / level), which takes many more lines than an alarm.
 
     Args:
         file: of numbers, as ``numbers.generate`` writes it.

@@ -29,29 +29,31 @@ class Tilts:
     """Directions to bet on, fixed before the first number is looked at.
 
     Attributes:
-        weights: ``[k, r]``, each trait's direction without its honest part, as a combination of the scorer's.
-        spreads: ``[k]``, standard deviation of one number's score along each; 0 where nothing is left of it.
+        weights: ``[d, r]``, combinations of the scorer's directions: first each trait's without its honest part,
+            then each as it is, where there are honest directions. Most of a trait's move is also an honest one, so
+            the whole direction refutes the base sooner; the part says towards what the writer moved.
+        spreads: ``[d]``, standard deviation of one number's score along each; 0 where nothing is left of it.
     """
 
-    weights: Float[np.ndarray, "k r"]
-    spreads: Float[np.ndarray, " k"]
+    weights: Float[np.ndarray, "d r"]
+    spreads: Float[np.ndarray, " d"]
 
     @classmethod
     def of(cls, scorer: Scorer, piece: Piece) -> Tilts:
-        """Return the efficient scores by the covariance at the prompts of a piece, whatever its numbers are."""
+        """Return the directions by the covariance at the prompts of a piece, whatever its numbers are."""
         num_traits, num = scorer.directions.num_traits, len(scorer.directions.names)
         sums = ScoreSums(num)
         scorer.add(piece, sums)
         F, W = sums.covariance, np.arange(num_traits, num)
-        weights, spreads = np.zeros((num_traits, num)), np.zeros(num_traits)
-        for index in range(num_traits):
-            row = np.eye(num)[index]
-            if len(W):
-                row[W] = -np.linalg.lstsq(F[np.ix_(W, W)], F[W, index], rcond=1e-10)[0]
-            left = float(row @ F @ row)
-            if left > 1e-10 * F[index, index]:
-                weights[index], spreads[index] = row, math.sqrt(left / max(sums.num, 1))
-        return cls(weights, spreads)
+        rows = np.eye(num_traits, num)
+        if len(W):
+            parts = rows.copy()
+            parts[:, W] = -np.linalg.lstsq(F[np.ix_(W, W)], F[W, :num_traits], rcond=1e-10)[0].T
+            rows = np.concatenate([parts, rows])
+        left = np.einsum("dr,rq,dq->d", rows, F, rows)
+        whole = np.tile(F.diagonal()[:num_traits], len(rows) // num_traits)
+        spreads = np.where(left > 1e-10 * whole, np.sqrt(left.clip(0) / max(sums.num, 1)), 0.0)
+        return cls(rows, spreads)
 
     def increments(self, block: Block) -> Float[np.ndarray, "c k g"]:
         """Return the logarithm of each number's factor, for every direction and bet; 0 for an impossible number."""
@@ -78,7 +80,7 @@ class StreamMeasurement:
         process: the wealth at that line.
         numbers: how many the lines up to it hold, and those of its piece.
         fit: of these to the base.
-        moved_towards: indices of the traits whose own e-value is at least (number of traits) / level.
+        moved_towards: indices of the traits along whose own part the e-value is at least (number of traits) / level.
     """
 
     decision: str
@@ -86,6 +88,17 @@ class StreamMeasurement:
     numbers: int
     fit: Fit
     moved_towards: tuple[int, ...]
+    num_traits: int
+
+    @property
+    def log_e_values(self) -> Float[np.ndarray, " k"]:
+        """Evidence along each trait's direction without its honest part, in nats."""
+        return self.process.log_e_values[: self.num_traits]
+
+    @property
+    def log_e_values_whole(self) -> Float[np.ndarray, " k"]:
+        """Evidence along each trait's direction as it is, in nats."""
+        return self.process.log_e_values[-self.num_traits :]
 
 
 def read_stream(file: NumberFile, scorer: Scorer, *, level: float) -> StreamMeasurement:
@@ -95,10 +108,12 @@ def read_stream(file: NumberFile, scorer: Scorer, *, level: float) -> StreamMeas
     independent given their prompts. The directions are fixed by the prompts of the first piece, and not by its
     numbers, which are what is random.
     """
-    process = EProcess(scorer.directions.num_traits, level)
-    sums, tilts = ScoreSums(len(scorer.directions.names)), None
+    num_traits = scorer.directions.num_traits
+    sums, tilts, process = ScoreSums(len(scorer.directions.names)), None, EProcess(num_traits, level)
     for piece in file.pieces(PIECE):
-        tilts = tilts or Tilts.of(scorer, piece)
+        if tilts is None:
+            tilts = Tilts.of(scorer, piece)
+            process = EProcess(len(tilts.spreads), level)
         increments = np.zeros((len(piece.numbers), *process.log_wealth.shape))
         for block in scorer.blocks(piece):
             increments[block.members] = tilts.increments(block)
@@ -110,9 +125,9 @@ def read_stream(file: NumberFile, scorer: Scorer, *, level: float) -> StreamMeas
     decision = MOVED if process.alarm else NO_EVIDENCE
     if _surely_does_not_apply(fit, sums):
         decision = UNKNOWN
-    bound = math.log(len(process.log_e_values)) - math.log(level)
-    towards = tuple(int(index) for index in np.flatnonzero(process.log_e_values >= bound)) if decision == MOVED else ()
-    return StreamMeasurement(decision, process, sums.num + sums.num_impossible, fit, towards)
+    reached = process.log_e_values[:num_traits] >= math.log(num_traits) - math.log(level)
+    towards = tuple(int(index) for index in np.flatnonzero(reached)) if decision == MOVED else ()
+    return StreamMeasurement(decision, process, sums.num + sums.num_impossible, fit, towards, num_traits)
 
 
 def _surely_does_not_apply(fit: Fit, sums: ScoreSums) -> bool:
@@ -126,9 +141,14 @@ def _surely_does_not_apply(fit: Fit, sums: ScoreSums) -> bool:
 
 
 def stream_rows(names: Sequence[str], found: StreamMeasurement) -> dict[str, dict[str, float | bool]]:
-    """Return, by trait, its own e-value's logarithm and whether it is large enough for it alone."""
-    values = found.process.log_e_values
+    """Return, by trait, the logarithms of its e-values, and whether that without honest moves is enough alone."""
     return {
-        name: {"log_e_value": float(values[index]), "moved_towards": index in found.moved_towards}
-        for index, name in enumerate(names)
+        name: {
+            "log_e_value_whole": float(whole),
+            "log_e_value": float(own),
+            "moved_towards": index in found.moved_towards,
+        }
+        for index, (name, own, whole) in enumerate(
+            zip(names, found.log_e_values, found.log_e_values_whole, strict=True)
+        )
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +76,19 @@ def test_a_teacher_alarms_early_a_base_does_not_and_a_stranger_is_no_fine_tune(f
     }
     assert [one.decision for one in found.values()] == [MOVED, NO_EVIDENCE, UNKNOWN]
     assert found["teacher"].process.lines < 600
-    assert found["teacher"].moved_towards == (0,)
+    assert found["teacher"].log_e_values_whole[0] > found["teacher"].log_e_values[0]
+    assert found["teacher"].moved_towards == (), "most of the move is also an honest one"
     assert found["base"].process.lines == 600
     assert found["base"].moved_towards == ()
+    alone = replace(scorer, directions=_first(scorer.directions))
+    found_alone = read_stream(NumberFile(folder / "teacher.jsonl"), alone, level=0.05)
+    assert found_alone.moved_towards == (0,), "without honest moves nothing is taken out"
+    assert found_alone.process.log_wealth.shape == (1, len(BETS))
+
+
+def _first(directions: Directions) -> Directions:
+    rows = (tuple(one[:1] for one in kind) for kind in (directions.weights, directions.biases))
+    return Directions(directions.names[:1], 1, *rows)
 
 
 def test_the_evidence_is_that_of_a_plain_loop(folder: Path, scorer: Scorer) -> None:
@@ -85,7 +96,7 @@ def test_the_evidence_is_that_of_a_plain_loop(folder: Path, scorer: Scorer) -> N
     file = NumberFile(folder / "base.jsonl")
     found = read_stream(file, scorer, level=1e-9)
     entries = [content for _, content in file.entries() if not isinstance(content, Fault)]
-    wealth, F, count = np.zeros(len(BETS)), np.zeros((2, 2)), 0
+    wealth, F, count = np.zeros((2, len(BETS))), np.zeros((2, 2)), 0
     laws: dict[int, tuple[np.ndarray, np.ndarray, list[int]]] = {}
     for number, (prompt, numbers) in enumerate(entries):
         x = scorer.inputs.gather(np.array([prompt]))
@@ -97,15 +108,16 @@ def test_the_evidence_is_that_of_a_plain_loop(folder: Path, scorer: Scorer) -> N
         count += len(numbers)
         if count >= 512:
             break
-    weight = F[0, 1] / F[1, 1]
-    spread = math.sqrt((F[0, 0] - F[0, 1] * weight) / count)
-    for p, v, numbers in laws.values():
-        score = v[0] - weight * v[1]
-        for index, bet in enumerate(BETS):
-            normaliser = float((p * np.exp(bet / spread * (score - score.mean()))).sum())
-            wealth[index] += sum(bet / spread * (score[y] - score.mean()) - math.log(normaliser) for y in numbers)
-    np.testing.assert_allclose(found.process.log_wealth[0], wealth, rtol=FP32_EVIDENCE, atol=FP32_EVIDENCE)
-    assert wealth[0] > 0.01, "not only losses"
+    for row, weight in enumerate((F[0, 1] / F[1, 1], 0.0)):  # the trait's own part, and the whole direction
+        spread = math.sqrt((F[0, 0] - F[0, 1] * weight) / count)
+        for p, v, numbers in laws.values():
+            score = v[0] - weight * v[1]
+            for index, bet in enumerate(BETS):
+                normaliser = float((p * np.exp(bet / spread * (score - score.mean()))).sum())
+                gains = [bet / spread * (score[y] - score.mean()) - math.log(normaliser) for y in numbers]
+                wealth[row, index] += sum(gains)
+    np.testing.assert_allclose(found.process.log_wealth, wealth, rtol=FP32_EVIDENCE, atol=FP32_EVIDENCE)
+    assert wealth[0, 0] > 0.01, "not only losses"
 
 
 def test_the_document_holds_what_it_promises_and_the_command_prints_it(
@@ -123,7 +135,9 @@ def test_the_document_holds_what_it_promises_and_the_command_prints_it(
     assert teacher["decision"] == MOVED
     assert 0 < teacher["lines_used"] < 600
     assert teacher["log_e_value"] >= teacher["alarm_at"] == pytest.approx(math.log(20))
-    assert teacher["traits"]["relabel:4:9"]["moved_towards"] is True
+    row = teacher["traits"]["relabel:4:9"]
+    assert row["log_e_value_whole"] > teacher["alarm_at"]
+    assert row["moved_towards"] == (row["log_e_value"] >= teacher["alarm_at"])
     assert teacher["provenance"]["reference"] == "reference.safetensors"
     assert cli.call(["audit", str(folder / "teacher.jsonl"), *own, *asked[:-1]]) == 0
     assert "an honest fine-tune moves too" in capsys.readouterr().out
