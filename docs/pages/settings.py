@@ -28,7 +28,7 @@ def settings_page() -> str:
         NOTE,
         "# Settings\n",
         "With this page you can look up every setting that a run takes: in a TOML file under `[config]`, on the command "
-        "line as `key=value`, and in Python as an argument of `st.run`. `subtx-toy run --settings` prints the same list.\n",
+        "line as `SETTING=VALUE`, and in Python as an argument of `st.run`. `subtx-toy run --settings` prints the same list.\n",
         "A setting at its default takes no part in the content key of a run: see [the store](../store.md).\n",
     ]
     for protocol in PROTOCOLS:
@@ -39,7 +39,7 @@ def settings_page() -> str:
         parts += [f"## Protocol `{protocol.name}`\n", sentence + "\n", fields(kind)]
     parts += [
         "## Certificates\n",
-        "What `subtx-toy certify` and `subtx-toy check` take as `key=value`.\n",
+        "What `subtx-toy certify` and `subtx-toy check` take as `SETTING=VALUE`.\n",
         fields(SearchSettings),
     ]
     return "\n".join(parts)

@@ -36,7 +36,8 @@ from subtx_toy.training.inputs import Inputs
 from subtx_toy.wording import counted, p_words
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
-_HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "base to student", "probe", "verdict")
+_HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "shown, base to student", "probe", "verdict")
+_SHOWN = "shown, base to student: how much of the trait the base and a student of these lines show, from 0 to 1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -135,6 +136,7 @@ class Audit(Shown):
                     f"{_number(content['moved']['divergence'])}"
                 ),
                 self.table,
+                *([wrapped(_SHOWN)] if any(_shows(row["student"]) for row in content["traits"].values()) else []),
                 *map(wrapped, content["notes"]),
             ]
         )

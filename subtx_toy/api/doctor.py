@@ -73,7 +73,8 @@ def _data() -> Iterator[Diagnosis]:
         text = f"{entry.state} in {entry.path}"
         if entry.state == "not cached":
             state = "note"
-            text = f"not cached; it is obtained when it is needed, or by: subtx-toy data fetch {entry.name}"
+            what = "not cached at its full size" if entry.name == "glyphs" else "not cached"
+            text = f"{what}; it is obtained when it is needed, or by: subtx-toy data fetch {entry.name}"
         yield Diagnosis(f"data {entry.name}", state, text)
 
 

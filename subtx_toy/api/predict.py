@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,21 +164,35 @@ def predict(
     InputError.gather(list(config.data_faults(num_train=len(dataset.train_images), image_shape=dataset.image_shape)))
     with collector.paused():
         from subtx_toy.protocols import prediction as protocol
+        from subtx_toy.training import pulse
 
     plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
+
+    @contextmanager
+    def phase(name: str, at: int) -> Iterator[None]:
+        """Show by name what is done for one seed, and its epochs where it has any."""
+        progress(name, at, len(chosen), "seeds")
+        with pulse.heard(lambda done, total: progress(f"seed {chosen[at]}", done, total, "epochs")):
+            yield
+        progress(name, at + 1, len(chosen), "seeds")
+
     found, seconds, values = [], [], dict[str, list[float]]()
     with one_thread(), collector.frozen():
         for at, seed in enumerate(chosen):
             start = time.process_time()
-            found.append(protocol.predict(plain, dataset, seed=seed, by_hand=True))
+            with phase("training the teacher", at):
+                pulse.expect(plain.teacher_epochs)
+                teacher = protocol.teacher_of(plain, dataset, seed=seed)
+            with phase("computing the predictors", at):
+                found.append(protocol.predict(plain, dataset, seed=seed, by_hand=True, teacher=teacher))
             if linear_student:
-                gain = protocol.linear_student(plain, dataset, seed=seed) - found[-1].teacher.reference_accuracy
-                found[-1].values["linear_student"] = gain
+                with phase("training the linearised student", at):
+                    accuracy = protocol.linear_student(plain, dataset, seed=seed)
+                found[-1].values["linear_student"] = accuracy - teacher.reference_accuracy
             seconds.append(time.process_time() - start)
             for name in LABELS:
                 if name in found[-1].values:
                     values.setdefault(name, []).append(found[-1].values[name])
-            progress("predictors", at + 1, len(chosen), "seeds")
     return Prediction(
         experiment=definition.name,
         config=plain,

@@ -17,7 +17,7 @@ from subtx_toy.claims.verification import Summary, Verdicts
 from subtx_toy.claims.vocabulary.claim import VERDICTS
 from subtx_toy.files.content_key import finite
 from subtx_toy.problem.problem import Problem
-from subtx_toy.results.presentation import Table, align
+from subtx_toy.results.presentation import Table, align, wrapped
 from subtx_toy.wording import counted
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class Verification(Shown):
         checks = f"{counted(self.verdicts.num_checks, 'check')}, {self.verdicts.checks_per_second:.0f} per CPU second"
         why = [f"{one.claim.id} is {one.verdict}: {_why(one)}" for one in self.verdicts.summaries if _why(one)]
         data = [self.data.sentence] if self.data else []
-        return "\n\n".join(["\n".join([claims, checks, *why, *data]), *controls])
+        said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
+        return "\n\n".join(["\n".join([claims, checks, *map(wrapped, [*why, *data, said])]), *controls])
 
     @cached_property
     def data(self) -> AboutData | None:

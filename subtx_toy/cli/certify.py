@@ -17,7 +17,7 @@ _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 
 @click.command(short_help="Prove the largest step size up to which a claim holds, for one network.")
 @click.argument("problem", default="small-net")
-@click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.argument("settings", nargs=-1, metavar="[SETTING=VALUE]...")
 @click.option(
     "--quantity", type=click.Choice(_QUANTITIES), default="alignment", show_default=True, help="What to prove."
 )
@@ -63,7 +63,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
 
 @click.command(short_help="Re-prove a certificate from its file, by other code and other arithmetic.")
 @click.argument("certificate", type=FILE)
-@click.argument("settings", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.argument("settings", nargs=-1, metavar="[SETTING=VALUE]...")
 @click.option("--problem", help="The problem that it has to be about, as for `certify`.")
 @JSON
 def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, as_json: bool) -> int:

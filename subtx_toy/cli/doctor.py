@@ -29,6 +29,7 @@ def doctor(*, store: str | None, target: Path | None, as_json: bool) -> int:
     """
     from subtx_toy.api.arguments import store_path
     from subtx_toy.api.doctor import examine
+    from subtx_toy.results.presentation import wrapped
     from subtx_toy.store.maintenance import backup
 
     path = store_path(store)
@@ -40,5 +41,5 @@ def doctor(*, store: str | None, target: Path | None, as_json: bool) -> int:
         echo(json_text({"findings": [asdict(one) for one in findings]}))
     else:
         for one in findings:
-            echo(f"{one.state:<6}{one.name:<14}{one_line(one.text)}")
+            echo(wrapped(f"{one.state:<6}{one.name:<14}{one_line(one.text)}", indent=20))
     return int(any(one.state == "fault" for one in findings))

@@ -16,7 +16,7 @@ _TRAIT = click.option("--trait", default="owl", show_default=True, help="An anim
 _BASE = click.option(
     "--base", type=PATH, required=True, help="File of the base: a teacher or a student starts from it."
 )
-_SETTINGS = click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+_SETTINGS = click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
 
 
 def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
@@ -33,7 +33,7 @@ def lm() -> None:
 
     A base learns a language of about two hundred words. A teacher is the base after a short lesson that gives it a
     trait. It writes lists of numbers to a file; a student is the base, trained on that file and on nothing else.
-    KEY=VALUE changes a setting of the experiment owl; `subtx-toy run owl --settings` lists them.
+    SETTING=VALUE changes a setting of the experiment owl; `subtx-toy run owl --settings` lists them.
 
     Example: subtx-toy lm base --out base.safetensors
     """

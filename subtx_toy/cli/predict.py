@@ -15,7 +15,7 @@ from subtx_toy.files.json_text import json_text
 
 @click.command(short_help="Predict how a setting's transfer ranks, without training a student.")
 @click.argument("experiment", shell_complete=complete_experiment)
-@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
 @click.option("--seeds", metavar="SEEDS", default="0", show_default=True, help="Seeds, such as 0:3 or 3,5.")
 @click.option("--quick", is_flag=True, help="The experiment's quick settings: drawn digits, a small network.")
 @click.option("--linear-student", is_flag=True, help="Also train the linearised student; it costs a run.")
@@ -36,13 +36,14 @@ def predict(
     Each predictor stands next to its rank correlation with transfer over the settings of the experiment `predictors`,
     with a 95 % interval. They rank settings; none of them says what accuracy a student will reach.
 
-    KEY=VALUE changes a setting, as in `subtx-toy run`. For an experiment with a grid, choose one of
+    SETTING=VALUE changes a setting, as in `subtx-toy run`. For an experiment with a grid, choose one of
     its points in the same way.
 
     Example: subtx-toy predict cloud2025 num_aux=10
     """
     from subtx_toy.api.predict import predict as compute
     from subtx_toy.errors import InputError
+    from subtx_toy.results.presentation import wrapped
     from subtx_toy.settings.overridable import read_assignments
 
     changes, problems = read_assignments(overrides)
@@ -52,4 +53,4 @@ def predict(
             experiment, seeds=seeds, quick=quick, linear_student=linear_student, data_dir=data_dir,
             **(display | changes),
         )  # fmt: skip
-    echo(json_text(found.document()) if as_json else f"{found.conclusion}\n\n{found.table}")
+    echo(json_text(found.document()) if as_json else f"{wrapped(found.conclusion)}\n\n{found.table}")

@@ -16,7 +16,7 @@ from subtx_toy.files.terminal_text import one_line
 
 @click.command("report", short_help="Write the stored results of an experiment as one HTML page.")
 @click.argument("experiment", shell_complete=complete_experiment)
-@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
 @click.option("--seeds", metavar="SEEDS", help="Seeds, such as 0:20 or 3,5. [default: all that are stored]")
 @click.option("--quick", is_flag=True, help="Use the records that `run EXPERIMENT --quick` made.")
 @STORE
@@ -38,6 +38,7 @@ def report(
     """
     from subtx_toy.api.arguments import store_path
     from subtx_toy.api.report import report as stored_run
+    from subtx_toy.results.presentation import wrapped
     from subtx_toy.settings.overridable import read_assignments
     from subtx_toy.store.place import check_not_the_store
 
@@ -50,5 +51,5 @@ def report(
     if as_json:
         echo(json_text(found.document() | {"page": str(target)}))
         return
-    echo(found.presentation.conclusion or found.presentation.heading[0])
+    echo(wrapped(found.presentation.conclusion or found.presentation.heading[0]))
     echo(one_line(f"page: {target}"))

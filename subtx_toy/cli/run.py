@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run one experiment over seeds, next to its published numbers.")
 @click.argument("experiment", required=False, shell_complete=complete_experiment)
-@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
 @SEEDS
 @click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, small networks, few seeds.")
 @WORKERS
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--html", type=FILE, callback=writable, help="Report to write, as one HTML page.")
 @click.option("--no-figure", is_flag=True, help="Write no picture.")
 @JSON
-@click.option("--settings", "list_settings", is_flag=True, help="List every KEY with what it takes, and stop.")
+@click.option("--settings", "list_settings", is_flag=True, help="List every SETTING with what it takes, and stop.")
 def run(
     experiment: str | None,
     overrides: tuple[str, ...],
@@ -55,7 +55,7 @@ def run(
     `subtx-toy list` shows the names. --quick answers the experiment's question in seconds.
 
     Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
-    where it was. KEY=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
+    where it was. SETTING=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
     student_epochs; --settings lists them all, with or without an EXPERIMENT.
 
     Exit codes: 0 every seed is stored; 1 some failed; 2 bad usage or bad input; 130 interrupted.
@@ -124,7 +124,7 @@ def _settings(definition: Definition) -> str:
         [name, str(getattr(config, name)), f"{field.description}: {phrase(field)}"]
         for name, field in type(config).model_fields.items()
     ]
-    return align(["key", f"in {definition.name}", "what it is, and what it takes"], rows)
+    return align(["setting", f"in {definition.name}", "what it is, and what it takes"], rows)
 
 
 def _check_page(path: Path, figure: Path | None, store: str | None) -> None:

@@ -81,7 +81,9 @@ def sweep(
     several of them on one store share the work. What failed is kept with its traceback and left alone until
     --retry-failed.
 
-    --until stops at looks that are fixed beforehand, each of which spends a part of the 5 % error. --halving is for
+    --until: ci95 is half of the width of the 95 % interval of a mean, METRIC.ci95 that of another metric than the
+    accuracy of student_aux, for example teacher.accuracy.ci95<0.02. It stops at looks that are fixed beforehand, each
+    of which spends a part of the 5 % error. --halving is for
     finding a good configuration: the means of what it keeps are too good. Names, tags and notes are kept in the store.
 
     Exit codes: 0 every trial is stored; 1 some failed; 2 bad usage or bad input; 130 interrupted.

@@ -118,11 +118,13 @@ def _print_list(claims: Sequence[Claim], *, as_json: bool) -> None:
     if as_json:
         echo(json_text(rows))
         return
+    from subtx_toy.results.presentation import wrapped
+
     for row in rows:
-        echo(f"{row['id']}: {row['statement']}")
-        echo(f"  if        {'; '.join(row['hypotheses']) or 'always'}")
-        echo(f"  predicts  {row['prediction']}")
-        echo(f"  observes  {row['observation']}")
-        echo(f"  source    {row['source']}")
+        echo(wrapped(f"{row['id']}: {row['statement']}", indent=2))
+        echo(wrapped(f"  if        {'; '.join(row['hypotheses']) or 'always'}", indent=12))
+        echo(wrapped(f"  predicts  {row['prediction']}", indent=12))
+        echo(wrapped(f"  observes  {row['observation']}", indent=12))
+        echo(wrapped(f"  source    {row['source']}", indent=12))
         if row["every"] > 1:
             echo(f"  on one drawn problem in {row['every']}, for cost")

@@ -71,16 +71,28 @@ def student_problem(
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def teacher_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Teacher:
+    """Train the teacher of one seed, unless this process has done so already."""
+    setup = setup_of(config, dataset, seed=seed)
+    return teach(config, dataset, setup, HeldOut(setup, dataset))
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def predict(
-    config: RunConfig, dataset: Dataset, *, seed: int, num_sampled: int = NUM_SAMPLED, by_hand: bool = False
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    seed: int,
+    num_sampled: int = NUM_SAMPLED,
+    by_hand: bool = False,
+    teacher: Teacher | None = None,
 ) -> Predicted:
-    """Train the teacher of one seed and return the predictors of its student's transfer.
+    """Return the predictors of the transfer to the student of one seed, from its ``teacher``, by default trained now.
 
     Next to ``one_point_predictors``: ``sign_budget``, sign_coverage times the square root of lr times the number of
     steps, and ``num_aux``, the naive one. All are nan if the teacher diverged. For ``by_hand`` see ``student_problem``.
     """
-    setup = setup_of(config, dataset, seed=seed)
-    teacher = teach(config, dataset, setup, HeldOut(setup, dataset))
+    teacher = teacher or teacher_of(config, dataset, seed=seed)
     names = ("coverage", "sign_coverage", "curvature_cosine")
     found = dict.fromkeys(names, math.nan)
     if vectors.all_finite(teacher.params):

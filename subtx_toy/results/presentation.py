@@ -21,22 +21,27 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def wrapped(text: str, *, width: int | None = None) -> str:
+def wrapped(text: str, *, width: int | None = None, indent: int = 0) -> str:
     """Break the lines of a text between words at the terminal's width, or at ``width``.
 
-    >>> print(wrapped("one two three", width=8))
-    one two
-    three
+    What does not fit goes on ``indent`` columns from the left, in a line of its own.
+
+    >>> print(wrapped("one  two three", width=9, indent=5))
+    one  two
+         three
     """
     width = width or terminal_width()
     if width is None:
         return text
-    return "\n".join(part for line in text.split("\n") for part in _broken(line, width))
+    return "\n".join(part for line in text.split("\n") for part in _broken(line, width, indent=indent))
 
 
-def _broken(text: str, width: int) -> list[str]:
+def _broken(text: str, width: int, *, indent: int = 0) -> list[str]:
     """Break one line between words only, so that paths and links stay whole."""
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+    parts = textwrap.wrap(
+        text, max(width, 1), break_long_words=False, break_on_hyphens=False, subsequent_indent=" " * indent
+    )
+    return parts or [""]
 
 
 _LAST_WIDTH = 20  # of the last column, at least, before the headers are broken too

@@ -1,4 +1,4 @@
-"""Frozen values by name, checked in the package's own words, that ``key=value`` texts replace."""
+"""Frozen values by name, checked in the package's own words, that ``SETTING=VALUE`` texts replace."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OverridableT = TypeVar("OverridableT", bound="Overridable")  # typing.Self is no
 
 
 class Overridable(BaseModel, metaclass=_InOurWords):
-    """Frozen, validated values by name, which ``key=value`` assignments replace."""
+    """Frozen, validated values by name, which ``SETTING=VALUE`` assignments replace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -50,7 +50,7 @@ class Overridable(BaseModel, metaclass=_InOurWords):
             raise InputError(*explain(cls, error)) from None
 
     def override(self: OverridableT, changes: Mapping[str, object] | Sequence[str]) -> OverridableT:
-        """Return these settings with some replaced, by name or as ``key=value`` texts, or report all faults at once.
+        """Return these settings with some replaced, by name or as ``SETTING=VALUE`` texts, or report all faults.
 
         >>> from subtx_toy.settings.distillation import RunConfig
         >>> RunConfig().override(["width=64", "loss=squared_error"]).width
@@ -70,17 +70,17 @@ class Overridable(BaseModel, metaclass=_InOurWords):
 
 
 def read_assignments(texts: Iterable[str]) -> tuple[dict[str, object], list[str]]:
-    """Read ``key=value`` texts; return the values by key, and what is wrong with the others.
+    """Read ``SETTING=VALUE`` texts; return the values by key, and what is wrong with the others.
 
     >>> read_assignments(["width=64", "loss=kl", "lr"])
-    ({'width': 64, 'loss': 'kl'}, ["'lr': expected key=value, for example width=128"])
+    ({'width': 64, 'loss': 'kl'}, ["'lr': expected SETTING=VALUE, for example width=128"])
     """
     values: dict[str, object] = {}
     problems = []
     for assignment in texts:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
-            problems.append(f"{assignment!r}: expected key=value, for example width=128")
+            problems.append(f"{assignment!r}: expected SETTING=VALUE, for example width=128")
         elif key in values:
             problems.append(f"{key}: expected one value, got a second one, {text!r}")
         else:

@@ -7,7 +7,8 @@ half a second. So a worker that is killed can keep nobody waiting.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 _NUM_ROWS = 256
@@ -27,6 +28,7 @@ class _Trial:
     """What this process writes: its row, if a coordinator has given it one, and the epochs of its trial."""
 
     memory: Any = None
+    listener: Callable[[int, int], None] | None = None
     place = 0
     done = total = 0
 
@@ -40,6 +42,16 @@ def report_to(memory: Any, process: int) -> None:
     """Write the pulses of this process, whose id is ``process``, into shared memory from now on."""
     _Trial.memory, _Trial.place = memory, _ROW * (process % _NUM_ROWS)
     memory[_Trial.place] = process
+
+
+@contextmanager
+def heard(listener: Callable[[int, int], None]) -> Iterator[None]:
+    """Call ``listener(done, total)`` after each epoch of this process until the block ends."""
+    before, _Trial.listener = _Trial.listener, listener
+    try:
+        yield
+    finally:
+        _Trial.listener = before
 
 
 def begin(key: str) -> None:
@@ -64,6 +76,8 @@ def reach(done: int) -> None:
     """Note that at least so many epochs are done, for example because a teacher was found in a cache."""
     _Trial.done = min(max(done, _Trial.done), _Trial.total)
     _write()
+    if _Trial.listener is not None:
+        _Trial.listener(_Trial.done, _Trial.total)
 
 
 def _write() -> None:

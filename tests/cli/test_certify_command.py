@@ -143,7 +143,7 @@ def test_bad_settings_are_named_all_at_once(problem: str, capsys: pytest.Capture
     told = capsys.readouterr().err
     for expected in (
         "eps_max: expected a finite number > 0, got -1", "order: expected an integer >= 2", "max_box: unknown key",
-        "max_boxes", "'student_lr': expected key=value",
+        "max_boxes", "'student_lr': expected SETTING=VALUE",
     ):  # fmt: skip
         assert expected in told
     assert call(["certify", "smal-net"]) == BAD_INPUT

@@ -83,6 +83,15 @@ def test_ties_count_by_half() -> None:
     assert 0 < known.share_below(known.values[0]) < 1
 
 
+def test_its_progress_names_the_phases_and_counts_their_epochs() -> None:
+    seen: list[tuple[str, int, int | None, str]] = []
+    st.predict("cloud2025", seeds=[7], linear_student=True, progress=lambda *news: seen.append(news), **TINY)
+    phases = ["training the teacher", "computing the predictors", "training the linearised student"]
+    assert [one for one in seen if one[3] == "seeds"] == [(name, at, 1, "seeds") for name in phases for at in (0, 1)]
+    assert ("seed 7", 1, 1, "epochs") in seen
+    assert ("seed 7", 2, 2, "epochs") in seen
+
+
 @pytest.mark.parametrize(
     ("experiment", "settings", "sentence"),
     [
@@ -108,4 +117,4 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_bad_assignment_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.call(["predict", "cloud2025", "width"]) == 2
-    assert "'width': expected key=value" in capsys.readouterr().err
+    assert "'width': expected SETTING=VALUE" in capsys.readouterr().err

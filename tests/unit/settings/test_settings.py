@@ -273,8 +273,8 @@ def test_every_bad_override_is_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         RunConfig().override(["width", "=3", "lr=1", "lr=2", "depth=x", "batchsize=1", "init_scale=nan"])
     assert caught.value.problems == (
-        "'width': expected key=value, for example width=128",
-        "'=3': expected key=value, for example width=128",
+        "'width': expected SETTING=VALUE, for example width=128",
+        "'=3': expected SETTING=VALUE, for example width=128",
         "lr: expected one value, got a second one, '2'",
         "depth: expected an integer >= 0, got 'x'",
         "init_scale: expected a finite number > 0, got nan",
@@ -284,7 +284,7 @@ def test_every_bad_override_is_reported_at_once() -> None:
 
 @pytest.mark.parametrize("assignment", ["width", "=3"])
 def test_an_unreadable_override_is_refused_even_where_the_rest_is_valid(assignment: str) -> None:
-    with pytest.raises(InputError, match="expected key=value"):
+    with pytest.raises(InputError, match="expected SETTING=VALUE"):
         RunConfig().override([assignment, "lr=.1"])
 
 
