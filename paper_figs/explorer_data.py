@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.tables.comparison_tables import read_checked
 from paper_figs.tables.exported import read_sweep
+from subtx_toy.figures.axis_places import USUAL
 from subtx_toy.files.atomic import replacing
 from subtx_toy.results.comparison import Comparison, TrialMetrics
 from subtx_toy.settings.definitions import DistillationSweep
@@ -106,7 +107,7 @@ def _point(sweep: DistillationSweep, trials: Sequence[TrialMetrics], rows: Seque
         for row in rows
         if row.theirs is not None and row.metric.endswith(".accuracy")
     }
-    name = " ".join(f"{key}={one}" for key, one in rows[0].at.items()) or "the settings published first"
+    name = " ".join(f"{key}={one}" for key, one in rows[0].at.items()) or USUAL
     x = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return {"x": x, "name": name, "arms": arms, "published": theirs}
 

@@ -14,6 +14,9 @@ from subtx_toy.settings.distillation import RunConfig
 
 MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
 _MORE = {"second_accuracy": "accuracy at the second task", "bits": "bits per label"}
+USUAL = "usual settings"
+"""Of an experiment: the name of the point that changes none of them."""
+
 _LEGEND_LETTERS = 36  # of one column of two
 
 
@@ -43,14 +46,14 @@ def arranged(definition: DistillationSweep, rows: Sequence[Comparison], base: Ru
     """Arrange ``rows`` on the axis of a sweep; where all share one value of it, by what else tells them apart."""
     axis, setting = definition.axis, definition.axis.setting
     if setting is None:
-        values = [_written(row.at) or "base" for row in rows]
+        values = [_written(row.at) or USUAL for row in rows]
         if len(set(values)) == 1:  # one point: its metrics stand side by side
             values = [_metric_name(row.metric) for row in rows]
         return Arrangement(values, [""] * len(rows), is_numeric=False, label=axis.label)
     values = [row.at.get(setting, getattr(base or definition.config, setting)) for row in rows]
     others = [_written({name: value for name, value in row.at.items() if name != setting}) for row in rows]
     if len(set(values)) == 1 < len(set(others)):
-        names = [words or "base" for words in others]
+        names = [words or USUAL for words in others]
         return Arrangement(names, [""] * len(rows), is_numeric=False, label=f"{axis.label}: {values[0]}")
     rests = [words.replace("\n", ", ") for words in others]
     return Arrangement(values, rests, is_numeric=axis.scale != "category", label=axis.label)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.transforms import ScaledTranslation
 
 from subtx_toy.figures import style
@@ -70,9 +71,7 @@ def fill_panel(
         axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_xlabel(arrangement.label)
     axes.set_ylim(lowest(rows) - 0.02, highest(rows) + 0.02)
-    more = "" if set(measures) <= set(MEASURES) else ",\nor what the legend says"
-    more += f",\nbelow {_LOWEST_DRAWN:g} not drawn" if lowest(rows) == _LOWEST_DRAWN else ""
-    axes.set_ylabel(MEASURES["accuracy"].format(style.dataset_label(dataset)) + more)
+    axes.set_ylabel(value_label(rows, dataset))
     seeds = ", ".join(map(str, sorted({row.ours.n for row in rows})))
     axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % interval")
 
@@ -83,6 +82,27 @@ def set_places(axes: mpl.axes.Axes, places: Sequence[float], *, log: bool) -> No
     axes.set_xticks(sorted(set(places)), [f"{place:g}" for place in sorted(set(places))])
     axes.minorticks_off()
     axes.set_xlim(limits(places, log=log))
+
+
+def value_label(rows: Sequence[Comparison], dataset: str) -> str:
+    """Return the label of the axis of what was measured."""
+    measures = {row.metric.split(".")[1] for row in rows}
+    more = "" if measures <= set(MEASURES) else ",\nor what the legend says"
+    more += f",\nbelow {_LOWEST_DRAWN:g} not drawn" if lowest(rows) == _LOWEST_DRAWN else ""
+    return MEASURES["accuracy"].format(style.dataset_label(dataset)) + more
+
+
+def value_bars(rows: Sequence[Comparison], measure: str) -> np.ndarray:
+    """Return the distances from our means to the ends of their intervals, cut off where the measure ends."""
+    most = math.inf if measure in _ABOVE_ONE else 1.0
+    return style.interval_bars([row.ours for row in rows], low=_LOWEST.get(measure, -1.0), high=most)
+
+
+def line_label(metric: str, rest: str = "") -> str:
+    """Return what the legend calls a metric at the settings in ``rest``."""
+    arm, measure = metric.split(".")
+    label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {measure_name(measure)}")
+    return legend_label(f"{label}, {rest}" if rest else label)
 
 
 def lowest(rows: Sequence[Comparison]) -> float:
@@ -136,11 +156,9 @@ def _draw_line(
         if row.theirs is not None:
             bars = style.published_bars(row.theirs.mean, 1.96 * row.theirs.standard_error)
             axes.errorbar([place + moved[place][1]], [row.theirs.mean], bars, **_PUBLISHED)
-    most = math.inf if measure in _ABOVE_ONE else 1.0
-    label = style.LABELS[arm].replace("\n", " ") + ("" if measure == "accuracy" else f": {measure_name(measure)}")
     axes.errorbar(
         [place + moved[place][0] for place, _row in points], [row.ours.mean for _place, row in points],
-        style.interval_bars([row.ours for _place, row in points], low=_LOWEST.get(measure, -1.0), high=most),
+        value_bars([row for _place, row in points], measure),
         fmt=marker, linestyle=_LINES.get(measure, ":") if is_joined else "", color=colour, markersize=4, capsize=3,
-        linewidth=1.2, label=legend_label(f"{label}, {rest}" if rest else label), zorder=3, transform=transform,
+        linewidth=1.2, label=line_label(metric, rest), zorder=3, transform=transform,
     )  # fmt: skip

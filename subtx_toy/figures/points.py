@@ -9,9 +9,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
-from subtx_toy.figures.axis_places import arranged
+from subtx_toy.figures.axis_places import USUAL, arranged
 from subtx_toy.figures.panel import MAX_UPRIGHT, fill_panel, highest, lowest, set_places
 from subtx_toy.figures.picture import Picture
+from subtx_toy.figures.setting_list import draw_list
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
@@ -30,8 +31,9 @@ def draw_points(
     places = arranged(definition, rows, base)
     if len({(row.metric, rest) for row, rest in zip(rows, places.rests, strict=True)}) > _MAX_LINES:
         return _draw_panels(definition, rows, places.rests, dataset=dataset, base=base)
-    crowded = len(places.names) > MAX_UPRIGHT and not places.is_numeric
-    with mpl.rc_context(style.paper(aspect=0.8 if crowded else 0.62)):
+    if len(places.names) > MAX_UPRIGHT and not places.is_numeric and not any(places.rests):
+        return draw_list(definition, rows, places, dataset=dataset)
+    with mpl.rc_context(style.paper(aspect=0.62)):
         figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         fill_panel(axes, definition, rows, dataset=dataset, base=base)
@@ -54,7 +56,7 @@ def _draw_panels(
         marks: dict[str, Any] = {}
         for axes, (rest, part) in zip(panels, parts.items(), strict=False):
             fill_panel(axes, definition, part, dataset=dataset, base=base, all_share=rest)
-            axes.set_title("\n".join(rest.split(", ")) or "base", fontsize="small")
+            axes.set_title("\n".join(rest.split(", ")) or USUAL, fontsize="small")
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 marks.setdefault(label, handle)
             if places.is_numeric:
