@@ -5,10 +5,11 @@ from __future__ import annotations
 from docs.pages.settings import fields
 from docs.pages.text import NOTE, table
 from subtx_toy.certify.checker import limits as certificate_limits
-from subtx_toy.channel import checkpoints, number_file
+from subtx_toy.channel import number_file
 from subtx_toy.channel.number_text import MAX_NUMBERS
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.data import own
+from subtx_toy.files import tensor_file
 from subtx_toy.lm import list_file
 from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.store.record import RunRecord
@@ -43,7 +44,7 @@ def formats_page() -> str:
             fields(list_file.ListHeader),
             "## Checkpoints\n",
             "safetensors, float32: `layers.0.weight`, `layers.0.bias` and so on, a perceptron with 784 inputs and 10 + 1,000 outputs. "
-            f"At most {checkpoints.MAX_BYTES / 2**30:g} GiB. The metadata say how the net was trained, as JSON under the key "
+            f"At most {tensor_file.MAX_BYTES / 2**30:g} GiB. The metadata say how the net was trained, as JSON under the key "
             "`made`; a file of another program may leave them out.\n",
             "## Data sets of your own\n",
             "An `.npz` file with these arrays, or a folder with the four IDX files of MNIST's names, raw or with `.gz`. The arrays "
