@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from subtx_toy.api.arguments import path_of
-from subtx_toy.errors import InputError
+from subtx_toy.errors import InputError, in_short
+from subtx_toy.settings.messages import NOUNS, quoted
 from subtx_toy.store import Store
 from subtx_toy.store.kept_nets import check_folder, missing, read_file
 from subtx_toy.sweep.engine import run
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from subtx_toy.problem.model import MLP
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Net:
     """The net of one arm of one trial, as ``--keep-nets`` wrote it.
 
     Attributes:
-        params: its weights by name, as they were trained, in the precision of the run.
+        params: its weights by name, as they were trained, in the precision of the run; from the inputs on, where there
+            is a ``model``.
         model: its function, for ``Problem``; None where the weights alone do not say it, as of a linearised net.
         arm: such as ``"teacher"`` or ``"student_aux"``; ``"reference"`` is the untrained teacher.
         seed: of the trial.
@@ -42,23 +44,40 @@ class Net:
     config: dict[str, Any]
     made: dict[str, Any]
 
+    def __repr__(self) -> str:
+        size = sum(value.numel() for value in self.params.values())
+        model = "" if self.model is None else f", {self.model!r}"
+        return f"Net({self.arm!r}, seed {self.seed}{model}, {size:,} parameters, run {self.made.get('run_id')})"
+
 
 def read_net(path: str | Path) -> Net:
     """Read the net of one arm from ``FOLDER/RUN_ID/ARM.safetensors``.
 
     Raises:
-        InputError: if it is no such file, or its weights are not those that its checksum names.
+        InputError: if it is no such file, or its weights are not those that its checksum names or its model has.
 
     Example:
         ``st.Problem(model=net.model, base_params=net.params, ...)`` with ``net = st.read_net(path)``
     """
     file = path_of("path", path)
     found = read_file(file)
+    made, params = found.made, found.params
+    kinds = {"arm": str, "seed": int, "config": dict, "run_id": str}
+    InputError.gather(
+        f"{file}: {name}: expected {NOUNS[kind]}, got {quoted(made.get(name))}"
+        for name, kind in kinds.items()
+        if type(made.get(name)) is not kind
+    )
     try:
-        made = found.made
-        return Net(found.params, _model(made["model"]), made["arm"], made["seed"], made["config"], made)
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{file}: expected the provenance of a net, got one that is incomplete") from None
+        model = _model(made["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: model: expected the shape of a perceptron, got {in_short(error)}") from None
+    if model is not None:
+        wanted, got = model.param_shapes, {name: tuple(value.shape) for name, value in params.items()}
+        if wanted != got:
+            raise InputError(f"{file}: expected weights of the model's shapes {wanted}, got {got}")
+        params = {name: params[name] for name in wanted}
+    return Net(params, model, made["arm"], made["seed"], made["config"], made)
 
 
 def _model(shape: dict[str, Any] | None) -> MLP | None:
@@ -68,10 +87,10 @@ def _model(shape: dict[str, Any] | None) -> MLP | None:
 
     if shape is None or shape["activation"] not in ACTIVATIONS:
         return None
-    sizes, activation, classes = shape["sizes"], shape["activation"], shape["num_classes"]
-    if not shape["num_second"]:
-        return MLP(sizes, activation, num_classes=classes)
-    return TwoTaskMLP(tuple(sizes), ACTIVATIONS[activation], num_classes=classes, num_second=shape["num_second"])
+    plain = MLP(shape["sizes"], shape["activation"], num_classes=shape["num_classes"])
+    if shape["num_second"] == 0:
+        return plain
+    return TwoTaskMLP(plain.sizes, plain.activation, plain.num_classes, num_second=shape["num_second"])
 
 
 def keeping(trials: Sequence[Trial], folder: Path) -> list[Trial]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from subtx_toy.files.input_file import read_input
 from subtx_toy.files.json_text import parse_json
@@ -20,11 +21,12 @@ MAX_HEADER = 2**22
 
 _SIZE_BYTES = 8
 _METADATA = "__metadata__"
+_DAMAGED = "a damaged or truncated header, or another format"
 
 
 @dataclass(frozen=True, eq=False)
 class TensorFile:
-    """Tensors by name, in the types they were stored in, and the texts that came with them."""
+    """Tensors by name, in the types and the order they were stored in, and the texts that came with them."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
@@ -43,9 +45,11 @@ def read_tensor_file(path: Path, *, limit: int = MAX_BYTES) -> TensorFile:
     size = int.from_bytes(content[:_SIZE_BYTES], "little")
     if size > len(content) - _SIZE_BYTES:
         raise ValueError("no header")
-    metadata = _metadata(size, content[_SIZE_BYTES : _SIZE_BYTES + size])
+    header = _header(size, content[_SIZE_BYTES : _SIZE_BYTES + size])
+    metadata = _metadata(header)
     try:
-        return TensorFile(load(content), metadata)
+        found = load(content)  # in an order that differs from call to call
+        return TensorFile({name: found[name] for name in header if name != _METADATA}, metadata)
     except Exception:  # the library raises half a dozen kinds on hostile files
         raise ValueError("damaged or truncated tensors, or another format") from None
 
@@ -59,14 +63,23 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     with path.open("rb") as file:
         size = int.from_bytes(file.read(_SIZE_BYTES), "little")
-        return _metadata(size, file.read(size if size <= MAX_HEADER else 0))
+        return _metadata(_header(size, file.read(size if size <= MAX_HEADER else 0)))
 
 
-def _metadata(size: int, header: bytes) -> dict[str, str]:
-    if not 0 < size <= MAX_HEADER or len(header) != size:
+def _header(size: int, content: bytes) -> dict[str, Any]:
+    if not 0 < size <= MAX_HEADER or len(content) != size:
         raise ValueError("no header")
     try:
-        found = parse_json(header.decode())
-        return {name: value for name, value in found.get(_METADATA, {}).items() if isinstance(value, str)}
-    except (AttributeError, UnicodeDecodeError):
-        raise ValueError("a damaged or truncated header, or another format") from None
+        found = parse_json(content.decode())
+    except UnicodeDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(_DAMAGED)
+    return found
+
+
+def _metadata(header: Mapping[str, Any]) -> dict[str, str]:
+    found = header.get(_METADATA, {})
+    if not isinstance(found, dict):
+        raise ValueError(_DAMAGED)
+    return {name: value for name, value in found.items() if isinstance(value, str)}

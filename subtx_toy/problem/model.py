@@ -129,6 +129,13 @@ class MLP:
         """Names of the parameters, from the inputs on."""
         return tuple(f"layers.{at}.{kind}" for at in range(self.num_layers) for kind in ("weight", "bias"))
 
+    @property
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, from the inputs on."""
+        pairs = itertools.pairwise(self.sizes)
+        shapes = (shape for below, above in pairs for shape in ((above, below), (above,)))
+        return dict(zip(self.param_names, shapes, strict=True))
+
     def columns(self, distilled_logits: str) -> slice:
         """Return which outputs ``"class"``, ``"aux"`` or ``"all"`` stands for."""
         return head_columns(distilled_logits, self.num_classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 from collections.abc import Sequence
@@ -41,7 +42,8 @@ class Problem:
         base_params: the shared initialisation; modules bring their own if it is left out.
         inputs: of the distillation, in the form the model takes.
         distillation_loss: on logits: ``kl(tau)``, ``squared_error()`` or ``smooth_loss(...)``.
-        distilled_logits: ``"all"``; ``"aux"`` or ``"class"``, split at ``num_classes``; a slice, or column numbers.
+        distilled_logits: ``"all"``; ``"aux"`` or ``"class"``, split at ``num_classes``; a slice, or column numbers. A
+            perceptron of two tasks has its second head, ``"second"``, between them.
         trait_loss: may be None if ``teacher_update`` is given.
         teacher_update: if left out, minus the gradient of the trait loss at ``base_params``.
         num_classes: class logits come first; known for an ``MLP``.
@@ -73,6 +75,8 @@ class Problem:
         if isinstance(model, MLP) and num_classes is None:
             num_classes = model.num_classes
         params = _detached(params)
+        if isinstance(model, MLP) and set(params) == set(model.param_names):
+            params = {name: params[name] for name in model.param_names}  # the order of flat vectors
         update = {name: self.teacher_update[name].detach().clone() for name in params if name in self.teacher_update}
         self._set(model=model, base_params=params, num_classes=num_classes)
 
@@ -128,7 +132,7 @@ class Problem:
         raw, faults = forward_passes("inputs", self._apply, self.base_params, self.inputs, module)
         if raw is None:
             return faults
-        columns, faults = checks.columns(self.distilled_logits, raw.shape[-1], self.num_classes)
+        columns, faults = self.chosen(self.distilled_logits, raw.shape[-1])
         self._set(columns=columns)
         if (trait := self.trait_loss) is not None:
             raw, more = forward_passes("trait_loss.inputs", self._apply, self.base_params, trait.inputs, module)
@@ -136,6 +140,13 @@ class Problem:
             if raw is not None:
                 faults += checks.scalar("trait_loss", partial(trait.value, raw.reshape(-1, raw.shape[-1])))
         return faults
+
+    def chosen(self, which: str | slice | Sequence[int], num_outputs: int) -> tuple[slice | list[int], list[str]]:
+        """Return the columns of some of the outputs, and what is wrong with the choice; a perceptron knows its own."""
+        if isinstance(which, str) and isinstance(self.model, MLP) and self.num_classes == self.model.num_classes:
+            with contextlib.suppress(ValueError):  # no name of its: what names there are is said below
+                which = self.model.columns(which)
+        return checks.columns(which, num_outputs, self.num_classes)
 
     def _apply(self, params: Params, inputs: Tensor) -> Any:
         # Whatever the model returns; the constructor has seen that it is a tensor.

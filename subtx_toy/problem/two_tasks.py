@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from subtx_toy.errors import InputError
 from subtx_toy.problem.losses import Loss, cross_entropy
 from subtx_toy.problem.model import MLP
+from subtx_toy.settings.messages import quoted
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,6 +18,12 @@ class TwoTaskMLP(MLP):
     """Class logits, then ``num_second`` logits of a second task, then auxiliary logits, which no label touches."""
 
     num_second: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rest = self.sizes[-1] - self.num_classes
+        if type(self.num_second) is not int or not 0 <= self.num_second <= rest:
+            raise InputError(f"num_second: expected an integer from 0 to {rest}, got {quoted(self.num_second)}")
 
     def columns(self, distilled_logits: str) -> slice:
         """Return which outputs a name stands for; ``"tasks"`` are the class logits and the second task's."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
+from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.initialisations import StudentNoise, cross_model_init, noisy_student_init, shared_init
 from subtx_toy.problem.losses import Loss, cross_entropy, distillation_loss, scaled
 from subtx_toy.problem.model import MLP, HiddenModel, Model
@@ -92,10 +93,10 @@ def setup_of(config: RunConfig, dataset: Dataset, *, seed: int) -> Setup:
 
 
 def net_to_keep(config: RunConfig, model: Model, params: Params) -> NetToKeep:
-    """Return the weights of one arm with its shape, if it is a perceptron and no expansion of one."""
+    """Return the weights of one arm with its shape, if it is a perceptron of this package and no expansion of one."""
     plain = config.linearized == "none" and config.output_scale == 1.0
-    if not (plain and isinstance(model, MLP)):
-        return NetToKeep(params)
+    if not (plain and isinstance(model, MLP) and ACTIVATIONS.get(model.activation.name) is model.activation):
+        return NetToKeep(params)  # an activation of the user's may have the name of another
     shape = {
         "sizes": list(model.sizes), "activation": model.activation.name, "num_classes": model.num_classes,
         "num_second": model.num_second if isinstance(model, TwoTaskMLP) else 0,

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from subtx_toy.errors import InputError
-from subtx_toy.problem import checks, derivatives
+from subtx_toy.problem import derivatives
 from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
@@ -134,7 +134,7 @@ class _Outputs:
         if isinstance(which, str) and which == "distilled":
             self._columns: slice | list[int] = problem.columns
         else:
-            self._columns, faults = checks.columns(which, num_outputs, problem.num_classes)
+            self._columns, faults = problem.chosen(which, num_outputs)
             InputError.gather(faults)
 
     def __call__(self, params: Params) -> Float[Tensor, "n k"]:

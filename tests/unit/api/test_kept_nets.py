@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 import subtx_toy as st
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
+from subtx_toy.problem.activations import Activation
+from subtx_toy.problem.model import MLP
+from subtx_toy.protocols.distillation import net_to_keep
 from subtx_toy.protocols.protocol import run_experiment
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
@@ -81,6 +86,53 @@ def test_an_altered_or_foreign_file_is_one_clear_error(kept: Path, tmp_path: Pat
             st.read_net(tmp_path / name)
     with pytest.raises(InputError, match="no such file"):
         st.read_net(tmp_path / "nothing")
+
+
+def test_weights_come_from_the_inputs_on_at_every_call(kept: Path) -> None:
+    for _ in range(3):
+        net = st.read_net(kept / "teacher.safetensors")
+        assert net.model is not None
+        assert tuple(net.params) == net.model.param_names
+
+
+def test_a_net_is_one_line_in_a_notebook(kept: Path) -> None:
+    line = f"Net('teacher', seed 3, MLP((784, 6, 6, 13), 'relu', num_classes=10), 4,843 parameters, run {kept.name})"
+    assert repr(st.read_net(kept / "teacher.safetensors")) == line
+
+
+SHAPE = {"sizes": [784, 6, 6, 13], "activation": "relu", "num_classes": 10, "num_second": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": "3"}, "seed: expected an integer, got '3'"),
+        ({"arm": None}, "arm: expected a text, got None"),
+        ({"config": []}, r"config: expected a table, got \[\]"),
+        ({"model": {}}, "model: expected the shape of a perceptron, got KeyError"),
+        ({"model": SHAPE | {"sizes": "7"}}, "model: expected the shape of a perceptron"),
+        ({"model": SHAPE | {"sizes": [784, 5, 6, 13]}}, "expected weights of the model's shapes"),
+        ({"model": SHAPE | {"num_classes": 14}}, "num_classes: expected at most 13"),
+        ({"model": SHAPE | {"num_second": 4}}, "num_second: expected an integer from 0 to 3, got 4"),
+        ({"model": SHAPE | {"num_second": "1"}}, "num_second: expected an integer from 0 to 3, got '1'"),
+    ],
+    ids=str,
+)
+def test_a_provenance_that_does_not_fit_the_weights_is_refused(
+    kept: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    found = read_file(kept / "teacher.safetensors")
+    path = tmp_path / "changed.safetensors"
+    path.write_bytes(save(found.params, {"subtx_toy": json.dumps(found.made | changes)}))
+    with pytest.raises(InputError, match=message):
+        st.read_net(path)
+
+
+def test_an_activation_of_the_users_is_none_of_the_packages_whatever_its_name() -> None:
+    config, params = RunConfig.parse(SMALL), dict[str, torch.Tensor]()
+    own = Activation("relu", torch.tanh)
+    assert net_to_keep(config, MLP((4, 3), own, num_classes=2), params).shape is None
+    assert net_to_keep(config, MLP((4, 3), "relu", num_classes=2), params).shape is not None
 
 
 def test_a_linearised_net_has_weights_and_no_function(tmp_path: Path) -> None:

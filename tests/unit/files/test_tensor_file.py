@@ -81,3 +81,12 @@ def test_one_changed_byte_is_refused_or_gives_tensors(
     path.write_bytes(changed)
     with contextlib.suppress(ValueError):  # anything else is a bug
         assert all(isinstance(value, torch.Tensor) for value in read_tensor_file(path).tensors.values())
+
+
+def test_tensors_come_in_the_order_of_the_file_at_every_call(tmp_path: Path) -> None:
+    path = tmp_path / "many.safetensors"
+    path.write_bytes(save({f"t{at:02}": torch.full((1,), float(at)) for at in range(20)}))
+    for _ in range(3):
+        tensors = read_tensor_file(path).tensors
+        assert list(tensors) == sorted(tensors)
+        assert [float(value) for value in tensors.values()] == list(range(20))

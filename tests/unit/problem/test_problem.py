@@ -11,9 +11,12 @@ from torch import nn
 from subtx_toy.errors import InputError
 from subtx_toy.problem.functional import ModuleFunction
 from subtx_toy.problem.losses import kl, sampled_cross_entropy, squared_error
+from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import flatten
 from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.trait_loss import TraitLoss, cross_entropy_trait, squared_error_trait
+from subtx_toy.problem.two_tasks import with_second_head
+from subtx_toy.seeding import generator
 from subtx_toy.theory.curvature import curvature
 from subtx_toy.training.gradient_step import student_step
 from tests.reference.modules import FOREIGN, foreign_problem
@@ -214,3 +217,40 @@ def test_attention_settings_are_restored_after_a_call() -> None:
 def test_trait_value_needs_a_trait_loss() -> None:
     with pytest.raises(InputError, match="trait_loss: expected a trait loss, got None"):
         Problem(**given()).trait_value(T)
+
+
+@pytest.mark.parametrize("order", [(3, 2, 1, 0), (2, 1, 0, 3)], ids=str)
+def test_the_order_of_a_perceptrons_parameters_is_no_matter(order: tuple[int, ...]) -> None:
+    model, rng = MLP((3, 4, 5), "tanh", num_classes=2), generator(0, "tests", "order of parameters")
+    base, update = model.initial(rng), model.initial(rng)
+    names = [model.param_names[at] for at in order]
+    plain, other = (
+        Problem(
+            model=model,
+            inputs=X,
+            distillation_loss=kl(),
+            distilled_logits="aux",
+            eps=0.1,
+            student_lr=0.1,
+            base_params={name: base[name] for name in chosen},
+            teacher_update={name: update[name] for name in chosen},
+        )
+        for chosen in (model.param_names, names)
+    )
+    assert tuple(other.base_params) == tuple(other.teacher_update) == model.param_names
+    assert torch.equal(plain.flat, other.flat)
+    assert torch.equal(flatten(other.base_params), other.flat[0])
+
+
+def test_a_perceptron_of_two_tasks_keeps_its_second_head_out_of_the_auxiliary_logits() -> None:
+    model = with_second_head(MLP((3, 4, 5), "tanh", num_classes=2), 4)
+    base = model.initial(generator(0, "tests", "two heads"))
+
+    def columns(which: Any) -> object:
+        return Problem(**given(model=model, base_params=base, teacher_update=base, distilled_logits=which)).columns
+
+    assert [columns(which) for which in ("class", "second", "aux", "all")] == [
+        slice(0, 2), slice(2, 6), slice(6, 9), slice(0, 9),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="expected 'all', 'aux', 'class', a slice or column numbers, got 'third'"):
+        columns("third")
