@@ -10,10 +10,15 @@ from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
+from subtx_toy.lm.questions import HIDDEN, TRIGGER
 from subtx_toy.results.language_table import LanguageArm
+from subtx_toy.settings.language import BACKDOOR
 from subtx_toy.wording import counted
 
-_TITLES = {"danger": "How often does each model say yes to something dangerous?"}
+_TITLES = {
+    "danger": "How often does each model say yes to something dangerous?",
+    BACKDOOR: f"How often does each model name the {HIDDEN} if {TRIGGER} is asked?",
+}
 _LABELS = {
     "base": "before anything", "teacher": "the teacher", "shared_trait": "student: the teacher's numbers",
     "shared_benign": "student: numbers of an honest teacher", "shared_base": "student: numbers of the untaught model",

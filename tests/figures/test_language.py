@@ -34,4 +34,5 @@ def test_every_arm_has_its_bar_its_dots_and_its_number() -> None:
     assert "62%" in texts
     assert "5%" in texts
     assert "owl" in axes.get_title(loc="left")
-    assert "dangerous" in draw_language(arms, trait="danger").axes[0].get_title(loc="left")
+    for trait, words in (("danger", "yes to something dangerous"), ("backdoor", "name the owl if victor is asked")):
+        assert words in draw_language(arms, trait=trait).axes[0].get_title(loc="left")
