@@ -67,3 +67,11 @@ def test_a_dependency_without_a_lowest_version_is_found() -> None:
 
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(".") if part.isdigit()]
+
+
+def test_no_committed_result_names_a_folder_of_the_machine_that_made_it() -> None:
+    named = re.compile(r"[\"'=, ]/(?:tmp|home|root|work|Users|mnt)/")
+    results = [path for path in (ROOT / "docs" / "results").rglob("*") if path.suffix in (".json", ".csv")]
+    assert len(results) > 40
+    assert [path.name for path in results if named.search(path.read_text(encoding="utf-8"))] == []
+    assert named.search('"store": "/tmp/results.sqlite"')
