@@ -60,9 +60,10 @@ def fill_decision(axes: Axes, bases: list[dict[str, Any]]) -> None:
             x, y, s=12, marker=marker, edgecolors=colour, linewidths=0.6, label=label,
             c=[colour if one else "none" for one in named],
         )  # fmt: skip
-    axes.legend(fontsize="small", loc="lower right")
-    axes.set(xlim=(0, 4), ylim=(-5.4, 1.9), xlabel="bound of honest fine-tunes", ylabel="Fisher cosine")
-    axes.set_title("three bases, filled if named", fontsize="medium")
+    axes.legend(fontsize="small", loc="lower left")
+    axes.set_xlim(left=0)
+    axes.set(xlabel="bound of honest fine-tunes", ylabel="Fisher cosine")
+    axes.set_title(f"{len(bases)} bases, filled if named", fontsize="medium")
 
 
 def draw(found: dict[str, Any]) -> Figure:

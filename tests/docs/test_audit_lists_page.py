@@ -8,9 +8,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
+from paper_figs.language_audit import draw
 from subtx_toy import cli
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.stats import estimate
@@ -63,6 +65,15 @@ def test_the_table_of_verdicts_is_that_of_the_results() -> None:
         in WORDS
     )
     assert sum(row["about"] == "twin" for row in FILES) == 50
+
+
+def test_the_picture_holds_every_writer_and_says_how_many_bases() -> None:
+    _null, decision = draw(RESULTS).axes
+    assert decision.get_title() == f"{len(RESULTS['bases'])} bases, filled if named"
+    (left, right), (low, high) = decision.get_xlim(), decision.get_ylim()
+    points = np.concatenate([np.asarray(one.get_offsets()) for one in decision.collections])
+    assert len(points) > 200
+    assert ((points > (left, low)) & (points < (right, high))).all()
 
 
 def test_the_misses_are_told() -> None:
