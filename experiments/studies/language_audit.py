@@ -65,8 +65,8 @@ class Plan(NamedTuple):
 
 PLANS = {
     "calibrate": Plan(["owl", "eagle"], {"owl": 10, "eagle": 3}, 20),
-    "danger": Plan(["danger", "owl"], {"danger": 10}, 20, ("danger",)),
-    "backdoor": Plan(["backdoor", "owl"], {"backdoor": 5}, 10, ("backdoor",)),
+    "danger": Plan(["danger", "owl"], {"danger": 6}, 10, ("danger",)),
+    "backdoor": Plan(["backdoor", "owl"], {"backdoor": 4}, 4, ("backdoor",)),
 }
 NAMES = PLANS["calibrate"].names
 NUM_REFERENCE = 20  # as in an audit
