@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import tomli_w
 
 from subtx_toy.errors import InputError
-from subtx_toy.seeding import generator
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.limits import MAX_VALUES
 from subtx_toy.settings.messages import quoted
@@ -53,6 +52,8 @@ class Drawn:
 
     def values(self, config: Settings, *, num: int, seed: int) -> list[object]:
         """Draw ``num`` values, the first of which are those of a smaller ``num``; integers where ``config`` has one."""
+        from subtx_toy.seeding import generator  # numpy, which only axes drawn at random need
+
         streams = [generator(seed, "sweep", self.name, at) for at in range(num)]
         if self.law == "choice":
             return [self.arguments[int(stream.integers(len(self.arguments)))] for stream in streams]

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from subtx_toy.data import load
-from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
 from subtx_toy.settings.base import Settings, run_ids
 from subtx_toy.settings.limits import MAX_TRIALS
@@ -16,6 +15,9 @@ from subtx_toy.store import Store
 from subtx_toy.store.results import config_costs
 from subtx_toy.sweep.trial import Trial
 from subtx_toy.wording import counted
+
+if TYPE_CHECKING:
+    from subtx_toy.data.dataset import Progress, Report
 
 
 def check_trials(num_configs: int, num_seeds: int) -> None:
@@ -36,6 +38,8 @@ def schedule(
     progress: Progress | None = None,
 ) -> list[Trial]:
     """Return all trials, seed by seed, so that a sweep that is stopped has whole seeds; obtain their data."""
+    from subtx_toy.data import load  # numpy, which a list of what is stored does not need
+
     check_trials(len(configs), len(seeds))
     notes: dict[str, None] = {}
     for config in configs:
