@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,11 @@ from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.committed_ranks import RankTable, rank_table
 from subtx_toy.results.prediction_table import LABELS
-from subtx_toy.results.presentation import Table, interval_text
+from subtx_toy.results.presentation import Table, interval_text, unless_nan
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
-from subtx_toy.settings.prediction import unpredictable
+from subtx_toy.settings.prediction import PredictionConfig, no_linear_student, reference_settings, unpredictable
 from subtx_toy.stats import finite_estimate
 from subtx_toy.sweep.threads import one_thread
 
@@ -59,6 +60,11 @@ class Prediction(Shown):
         """Where the setting stands among those of the rank table."""
         table, name = self.rank_table, "sign_coverage"
         mean = finite_estimate(self.values[name]).mean
+        if math.isnan(mean):
+            return (
+                f"{name} is not defined here: the teacher diverged or did not move, or no gradient of the auxiliary "
+                "logits reaches the student. Nothing is predicted."
+            )
         share = table.ranks[name].share_below(mean)
         return (
             f"By {name}, {mean:.3g}, this setting stands above {share:.0%} of the {table.num_settings} settings of the "
@@ -72,8 +78,8 @@ class Prediction(Shown):
         for name, values in self.values.items():
             mean = finite_estimate(values)
             share = table.ranks[name].share_below(mean.mean)
-            rows.append([name, f"{mean.mean:.4g}", interval_text(mean, ".3g"), f"{share:.0%}", _rho(table, name),
-                         LABELS[name]])  # fmt: skip
+            rows.append([name, unless_nan(mean.mean, ".4g"), interval_text(mean, ".3g"), unless_nan(share, ".0%"),
+                         _rho(table, name), LABELS[name]])  # fmt: skip
         header = ("predictor", "mean", "95 % interval", "above", "rho, 95 % interval", "what it is")
         return [Table(header, rows)]
 
@@ -110,6 +116,19 @@ class Prediction(Shown):
     def to_frame(self) -> Any:
         """Return one row for each seed, with a column for each predictor; needs the extra ``export``."""
         return frame({"seed": self.seeds, **self.values, "teacher_accuracy": self.teacher_accuracy})
+
+
+def _predictable(config: RunConfig, *, linear_student: bool) -> tuple[RunConfig, int]:
+    """Return the settings of the reference protocol, and how many inputs are sampled; refuse what no predictor sees."""
+    faults = [*unpredictable(config)]
+    plain = config
+    with InputError.collected(faults):
+        plain = reference_settings(config)
+    if linear_student and not faults:
+        faults += no_linear_student(plain)
+    InputError.gather(faults)
+    own = PredictionConfig.model_fields["num_sampled"].default
+    return plain, config.num_sampled if isinstance(config, PredictionConfig) else own
 
 
 def _rho(table: RankTable, name: str) -> str:
@@ -156,7 +175,7 @@ def predict(
             f"{definition.name}: protocol: expected {RunConfig.protocol!r}, whose transfer can be predicted, got "
             f"{config.protocol!r}"
         )
-    InputError.gather(list(unpredictable(config)))
+    plain, num_sampled = _predictable(config, linear_student=linear_student)
     dataset = load(
         config.dataset, num_train=config.num_train, num_test=config.num_test, data_dir=data_folder(data_dir),
         report=report, progress=progress,
@@ -165,8 +184,6 @@ def predict(
     with collector.paused():
         from subtx_toy.protocols import prediction as protocol
         from subtx_toy.training import pulse
-
-    plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
 
     @contextmanager
     def phase(name: str, at: int) -> Iterator[None]:
@@ -184,7 +201,9 @@ def predict(
                 pulse.expect(plain.teacher_epochs)
                 teacher = protocol.teacher_of(plain, dataset, seed=seed)
             with phase("computing the predictors", at):
-                found.append(protocol.predict(plain, dataset, seed=seed, by_hand=True, teacher=teacher))
+                found.append(
+                    protocol.predict(plain, dataset, seed=seed, num_sampled=num_sampled, by_hand=True, teacher=teacher)
+                )
             if linear_student:
                 with phase("training the linearised student", at):
                     accuracy = protocol.linear_student(plain, dataset, seed=seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -38,14 +39,15 @@ def imitation(
     """Return how much of the teacher's change of the auxiliary logits has arrived: 1 - KL(T || arm) / KL(T || base).
 
     ``agreement`` is how often the largest auxiliary logit is the teacher's. With ``imitated`` "second" they are those.
-    Measured on inputs of the distillation's kind that no student saw, test images or new noise.
+    Measured on inputs of the distillation's kind that no student saw, test images or new noise; the first is nan where
+    the teacher's softmax did not change, as of one logit.
     """
     inputs, outputs = _unseen(bench, pool), bench.config.imitated
     theirs, start = (_logits(bench, trainer, inputs, outputs)[:, 0] for trainer in (teacher, bench.base))
     own = _logits(bench, students, inputs, outputs)
     whole = float(kl().values(start, theirs).mean())
     left = [float(kl().values(own[:, at], theirs).mean()) for at in range(len(arms))]
-    found = {f"{arm}.imitation": 1 - rest / whole for arm, rest in zip(arms, left, strict=True)}
+    found = {f"{arm}.imitation": 1 - rest / whole if whole else math.nan for arm, rest in zip(arms, left, strict=True)}
     same = (own.argmax(2) == theirs.argmax(1)[:, None]).double().mean(0).tolist()
     return found | {f"{arm}.agreement": share for arm, share in zip(arms, same, strict=True)}
 

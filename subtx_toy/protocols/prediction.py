@@ -16,7 +16,7 @@ from subtx_toy.problem.model import MLP, FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.protocols.distillation import pool_of, run_protocol, setup_of, student_inits, teach
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.prediction import PredictionConfig
+from subtx_toy.settings.prediction import PredictionConfig, linear_settings, reference_settings
 from subtx_toy.theory.predictors import one_point_predictors
 from subtx_toy.training.inputs import distillation_inputs
 from subtx_toy.training.phase import HeldOut
@@ -105,8 +105,7 @@ def predict(
 
 def linear_student(config: RunConfig, dataset: Dataset, *, seed: int) -> float:
     """Train the linearised student of the same teacher, at the cost of a run; return its test accuracy in [0, 1]."""
-    plain = config.override({"linearized": "student", "students": "student_aux"})
-    return run_protocol(plain, dataset, seed=seed).accuracy["student_aux"]
+    return run_protocol(linear_settings(config), dataset, seed=seed).accuracy["student_aux"]
 
 
 def run_prediction(config: PredictionConfig, dataset: Dataset, *, seed: int) -> dict[str, float]:
@@ -115,7 +114,7 @@ def run_prediction(config: PredictionConfig, dataset: Dataset, *, seed: int) -> 
     ``predictor.transfer`` is what is predicted: (student - reference) / (teacher - reference) in test accuracy.
     ``predictor.linear_student`` is the accuracy of the linearised student minus the reference's.
     """
-    plain = RunConfig.parse(config.model_dump(include=set(RunConfig.model_fields)))
+    plain = reference_settings(config)
     accuracy = run_protocol(plain, dataset, seed=seed).accuracy
     reference, teacher = accuracy["reference"], accuracy["teacher"]
     gained = teacher - reference

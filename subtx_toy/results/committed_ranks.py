@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,9 @@ class CommittedRank:
     values: tuple[float, ...]
 
     def share_below(self, value: float) -> float:
-        """Return the share of the table's settings whose value is smaller, in [0, 1]; ties count by half."""
+        """Return the share of the table's settings whose value is smaller, in [0, 1], ties by half; nan of nan."""
+        if math.isnan(value):
+            return math.nan
         below = sum(one < value for one in self.values) + 0.5 * sum(one == value for one in self.values)
         return below / len(self.values)
 

@@ -12,7 +12,7 @@ from subtx_toy.settings.definitions import Distillation, DistillationSweep
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
 from subtx_toy.settings.published import PublishedPoint, full_name
 from subtx_toy.stats import Equivalence, Estimate, difference, equivalence, finite_estimate, holm, judged
-from subtx_toy.store.record import RunRecord
+from subtx_toy.store.record import DIVERGED, RunRecord
 from subtx_toy.tolerances import EQUIVALENCE_MARGIN, FAMILY_WISE_LEVEL
 
 _UNTESTED = Equivalence(math.nan, math.nan)
@@ -29,7 +29,7 @@ class Comparison:
         at: the settings of a sweep's point that are not the experiment's own.
         place: the point in words, by these settings, or by those of the grid where there are none.
         metric: ``<arm>.accuracy``, ``<arm>.hidden_cosine`` or ``<arm>.probe_accuracy``.
-        values: ours, one per seed; nan where a seed diverged.
+        values: ours, one per seed; nan where a seed diverged, or where the metric is not defined.
         ours: the mean of the others with its interval.
         printed: the published mean of an arm as printed, with the half-width of its interval.
         theirs: what ours is compared with: the published mean, corrected where the control was contaminated; None where
@@ -38,12 +38,13 @@ class Comparison:
         standard_errors: (ours - theirs) in combined standard errors; nan if it cannot be said.
         p_value: Welch's, or Student's where the source lends our spread, adjusted by Holm over all rows.
         verdict: ``agrees``, no difference found at the family-wise level; ``differs``; ``needs 5 seeds``; ``nothing
-            published`` of this row; ``diverged`` if every seed did; or ``not compared`` where the configuration is not
-            the published one.
+            published`` of this row; ``diverged`` or ``not defined`` if no seed has a value; or ``not compared`` where
+            the configuration is not the published one.
         equivalent: two one-sided tests with EQUIVALENCE_MARGIN, the p-value adjusted by Holm over all rows; both parts
             nan where nothing was compared.
         equivalence: ``equivalent`` within that margin, even if a difference was found; else ``differs`` if it was, or
             ``undecided``, as where a seed diverged; or the verdict where nothing was judged.
+        undefined: how many seeds have no value although the arm did not diverge, as of a quotient of two zeros.
     """
 
     metric: str
@@ -59,6 +60,7 @@ class Comparison:
     source: str | None = None
     equivalent: Equivalence = _UNTESTED
     equivalence: str = ""
+    undefined: int = 0
 
     @property
     def arm(self) -> str:
@@ -67,8 +69,8 @@ class Comparison:
 
     @property
     def diverged(self) -> int:
-        """How many seeds have no finite value, and are not in the mean."""
-        return sum(not math.isfinite(value) for value in self.values)
+        """In how many seeds the arm diverged, which are not in the mean."""
+        return sum(not math.isfinite(value) for value in self.values) - self.undefined
 
 
 class TrialMetrics(NamedTuple):
@@ -135,6 +137,8 @@ def compare_sweep(
             where: dict[str, Any] = {"at": at, "place": place_name, "metric": metric}
             where["source"] = place and place.source
             verdict = "nothing published" if theirs is None else ""
+            lost = f"{metric.partition('.')[0]}{DIVERGED}"
+            where["undefined"] = sum(not math.isfinite(one.metrics[metric]) and lost not in one.metrics for one in here)
             rows.append(_compared(values, theirs, num_images, verdict=verdict, lent=len(value) == 1, **where))
     return _judged(rows)
 
@@ -150,7 +154,8 @@ def _compared(
 ) -> Comparison:
     """Return a row that is judged later, unless it has its ``verdict`` already; ``where`` says what was measured."""
     ours = finite_estimate(values, num_images=num_images)
-    verdict = verdict if ours.n else "diverged"
+    if not ours.n:
+        verdict = "not defined" if where.get("undefined") == len(values) else "diverged"
     found, same = None, _UNTESTED
     if theirs is not None and not verdict:
         found = difference(ours, theirs, lent=lent)
@@ -177,7 +182,8 @@ def _judged(rows: Sequence[Comparison]) -> list[Comparison]:
             found.append(row)
             continue
         verdict = "differs" if p_value < FAMILY_WISE_LEVEL else "agrees"
-        close = p_same < FAMILY_WISE_LEVEL and not row.diverged  # the mean of those that are left shows no equivalence
+        whole = row.ours.n == len(row.values)
+        close = p_same < FAMILY_WISE_LEVEL and whole  # the mean of those that are left shows no equivalence
         within = "equivalent" if close else "differs" if verdict == "differs" else "undecided"
         same_row, n = row.equivalent._replace(p_value=p_same), row.ours.n
         row = replace(row, p_value=p_value, verdict=judged(verdict, n=n), equivalent=same_row)

@@ -144,6 +144,7 @@ def _document(row: Comparison, published: dict[str, Any] | None, *, p_value: str
         **mean_document(row.ours),
         "values": [finite(value) for value in row.values],
         **({"diverged": row.diverged} if row.diverged else {}),
+        **({"undefined": row.undefined} if row.undefined else {}),
         "published": published,
         "standard_errors": finite(row.standard_errors),
         p_value: finite(row.p_value),

@@ -8,6 +8,7 @@ from subtx_toy.results.comparison import Comparison
 from subtx_toy.results.presentation import in_words
 from subtx_toy.stats import Estimate, finite_estimate
 from subtx_toy.tolerances import MIN_SEEDS
+from subtx_toy.wording import counted
 
 _PAIRS = (("student_aux", "cross_aux"), ("student_all", "cross_all"))  # shared init, and another one
 
@@ -24,7 +25,7 @@ def conclude(rows: Sequence[Comparison]) -> str:
         agree = sum(row.verdict == "agrees" for row in compared)
         text = f"{agree} of {len(compared)} published values agree with ours"
         found = f"{found}; {text}" if found else text
-    if found and min(row.ours.n for row in rows) < MIN_SEEDS:
+    if found and min((row.ours.n for row in rows if not row.undefined), default=MIN_SEEDS) < MIN_SEEDS:
         found += f"; too few seeds for a conclusion, which needs {MIN_SEEDS}"
     return found and f"{found[0].upper()}{found[1:]}."
 
@@ -63,10 +64,18 @@ def _of_points(rows: Sequence[Comparison]) -> str:
     students = students or [row for row in rows if row.metric == "student_all.accuracy"]
     if len(students) < 2:
         return ""
-    low, high = (pick(students, key=lambda row: row.ours.mean) for pick in (min, max))
+    sound = [row for row in students if row.ours.n]
+    if not sound:
+        return f"at all {len(students)} points every seed diverged"
+    low, high = (pick(sound, key=lambda row: row.ours.mean) for pick in (min, max))
     words = f"transfer is lowest at {low.place} ({low.arm} {in_words(low.ours)}) and highest at {high.place}"
     words += f" ({in_words(high.ours)})"
-    cross = [row.ours.mean for row in rows if row.metric == low.metric.replace("student", "cross")]
+    if low.ours.mean == high.ours.mean:
+        where = low.place if len(sound) == 1 else f"{len(sound)} points"
+        words = f"transfer is {in_words(low.ours)} at {where} ({low.arm})"
+    if lost := len(students) - len(sound):
+        words += f"; at {counted(lost, 'point')} every seed diverged"
+    cross = [row.ours.mean for row in rows if row.metric == low.metric.replace("student", "cross") and row.ours.n]
     if cross:
         words += f"; with another initialisation it stays at {min(cross):.2f} to {max(cross):.2f}".replace("0.", ".")
     return words

@@ -131,6 +131,8 @@ class MechanismConfig(RunConfig):
             yield "student_momentum: expected a number > 0 with student_optimizer 'nesterov', got 0"
 
     def _faults_of_training(self) -> Iterator[str]:
+        if self.probe:
+            yield "probe: expected false, got true"
         plain = (
             self.linearized == "none" and self.output_scale == 1.0 and not self.own_objects and self.precision != "bf16"
         )

@@ -17,6 +17,8 @@ from subtx_toy.results.committed_ranks import PATH, rank_table
 from subtx_toy.results.prediction_table import LABELS, rank
 from subtx_toy.seeding import generator
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.mechanism import MechanismConfig
+from subtx_toy.settings.prediction import unpredictable
 from subtx_toy.stats import Interval
 
 TINY: dict[str, Any] = {
@@ -71,6 +73,30 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
     assert len(found.to_frame()) == 2
 
 
+def test_every_setting_of_another_protocol_is_taken_into_account_or_refused() -> None:
+    more = {"student_dropout": 0.5, "tainted_share": 0.5, "student_lr": 0.1, "benign_epochs": 1, "generations": 2,
+            "frozen": "hidden", "student_optimizer": "adam", "target_top_k": 1, "labels": "random"}  # fmt: skip
+    plain = dict(num_train=60, num_test=20, num_inputs=40, inputs="images", width=8)
+    for name, value in more.items():
+        config = MechanismConfig.parse({**plain, name: value})
+        assert [fault.partition(":")[0] for fault in unpredictable(config)] == [name]
+    assert not list(unpredictable(MechanismConfig.parse({**plain, "measure": "imitation"})))
+
+
+def test_inputs_are_sampled_as_the_experiment_says() -> None:
+    few, all_of_them = (st.predict("predictors", num_sampled=num, **TINY).values for num in (5, 60))
+    assert few["coverage"] != all_of_them["coverage"]
+
+
+@pytest.mark.parametrize("changes", [{"teacher_epochs": 0}, {"num_aux": 1}, {"depth": 0}], ids=str)
+def test_where_a_predictor_is_not_defined_no_rank_is_named(changes: dict[str, Any]) -> None:
+    found = st.predict("cloud2025", **TINY | changes)
+    assert found.conclusion.endswith("Nothing is predicted.")
+    row = next(row for row in found.tables[0].rows if row[0] == "sign_coverage")
+    assert row[1] == row[3] == ""
+    assert next(one for one in found.document()["predictors"] if one["name"] == "coverage")["share_below"] is None
+
+
 def test_the_linearised_student_is_trained_on_demand() -> None:
     found = st.predict("cloud2025", linear_student=True, **TINY)
     assert list(found.values) == list(LABELS)
@@ -99,6 +125,16 @@ def test_its_progress_names_the_phases_and_counts_their_epochs() -> None:
         ("cloud2025", {"linearized": "both"}, "linearized: expected 'none', got 'both'"),
         ("cloud2025", {"widht": 3}, "widht: unknown key"),
         ("lazy-rich", {"output_scale": 3.0}, "output_scale: expected 1, got 3.0"),
+        ("defences", {"clip_each": 0.1}, "clip_each: expected 0.0, for no predictor takes it into account, got 0.1"),
+        ("two-tasks", {}, "second_task: expected '', for no predictor takes it into account, got 'parity'"),
+        ("divergences", {"loss": "reverse_kl"}, "loss: expected one of 'kl', .* got 'reverse_kl'"),
+        ("shared-parts", {"students": "cross_aux"}, "students: expected one of .* got 'cross_aux'"),
+        (
+            "cloud2025",
+            {"weight_decay": 0.1, "linear_student": True},
+            "weight_decay: expected 0.0 .* student is trained",
+        ),
+        ("predictors", {"precision": "bf16"}, "precision: expected .* the linearised student is trained, too"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(experiment: str, settings: dict[str, Any], sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -123,6 +124,15 @@ def test_dropout_goes_by_autograd_and_changes_the_student(striped_digits: Datase
     )
 
 
+@pytest.mark.parametrize("values", [{"num_aux": 1}, {"teacher_epochs": 0}], ids=str)
+def test_where_there_is_nothing_to_imitate_the_share_that_arrived_is_not_defined(
+    values: dict[str, Any], striped_digits: Dataset
+) -> None:
+    found = run(striped_digits, measure="imitation", **values)
+    assert math.isnan(found.measured["student_aux.imitation"])
+    assert not found.diverged
+
+
 def test_a_default_takes_no_part_in_the_key_and_the_protocol_does() -> None:
     keys = [run_id(MechanismConfig.parse(values), seed=0, dataset_sha256="x") for values in ({}, {"frozen": "nothing"})]
     assert keys[0] == keys[1] != run_id(RunConfig(students="aux"), seed=0, dataset_sha256="x")
@@ -148,6 +158,7 @@ def test_a_default_takes_no_part_in_the_key_and_the_protocol_does() -> None:
         ({"imitated": "second"}, "imitated: expected 'aux' without a second_task"),
         ({"second_task": "ink", "anchor": 1.0}, "anchor: expected 0.0 with a second_task"),
         ({"second_task": "ink", "student_dropout": 0.1}, "student_dropout: expected 0.0 with a second_task"),
+        ({"probe": True}, "probe: expected false, got true"),
         ({"anchor_width": 1.0}, "anchor_by, anchor_width: only with an anchor > 0"),
         ({"anchor": 1.0, "anchor_by": "kl", "anchor_width": 1.0}, "anchor_width: expected 0 with anchor_by 'kl'"),
     ],

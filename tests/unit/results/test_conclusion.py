@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from subtx_toy.results.comparison import Comparison
 from subtx_toy.results.conclusion import conclude
-from subtx_toy.stats import estimate
+from subtx_toy.stats import Estimate, finite_estimate
 
 HIGH, LOW = [0.5, 0.52, 0.48, 0.55, 0.5], [0.1, 0.12, 0.09, 0.1, 0.11]
+NOTHING = Estimate(math.nan, math.nan, 0)
 
 
 def _row(arm: str, values: list[float], *, place: str = "", verdict: str = "not compared") -> Comparison:
-    ours = estimate(values, num_images=1000)
+    ours = finite_estimate(values, num_images=1000)
     return Comparison(
         metric=f"{arm}.accuracy", values=tuple(values), ours=ours, theirs=None, standard_errors=0.0, p_value=1.0,
         verdict=verdict, place=place,
@@ -45,6 +49,23 @@ def test_points_are_said_from_the_lowest_to_the_highest() -> None:
     text = conclude(rows)
     assert "transfer is lowest at width=16" in text.lower()
     assert "highest at width=64" in text
+
+
+def test_points_without_an_accuracy_are_counted_and_not_ranked() -> None:
+    def text(**points: list[float]) -> str:
+        return conclude([_row("student_aux", values, place=place) for place, values in points.items()])
+
+    lost = [math.nan] * 5
+    assert text(a=lost, b=LOW, c=HIGH).startswith("Transfer is lowest at b (student_aux .10 ± .03) and highest at c")
+    assert "; at 1 point every seed diverged" in text(a=lost, b=LOW, c=HIGH)
+    assert text(a=lost, b=LOW).startswith("Transfer is .10 ± .03 at b (student_aux); at 1 point every seed diverged")
+    assert text(a=LOW, b=LOW).startswith("Transfer is .10 ± .03 at 2 points (student_aux)")
+    assert text(a=lost, b=lost).startswith("At all 2 points every seed diverged")
+
+
+def test_a_metric_that_is_not_defined_is_no_lack_of_seeds() -> None:
+    undefined = replace(_row("student_aux", HIGH), metric="student_aux.imitation", undefined=5, ours=NOTHING)
+    assert "too few" not in conclude([_row("student_aux", HIGH), _row("cross_aux", LOW), undefined])
 
 
 def test_agreement_with_published_values_is_counted() -> None:

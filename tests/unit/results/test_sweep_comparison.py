@@ -54,6 +54,17 @@ def test_one_point_that_is_off_is_the_one_that_differs() -> None:
     assert {row.at["width"] for row in rows if row.verdict == "differs"} == {findings[0].config.width}
 
 
+def test_a_metric_without_a_value_diverged_only_if_its_arm_did() -> None:
+    name = full_name("student_aux")
+    for lost, verdict, counts in (
+        ({}, "not defined", (6, 0)),
+        ({"student_aux.diverged_epoch": 2.0}, "diverged", (0, 6)),
+    ):
+        findings = [one._replace(metrics={**one.metrics, name: math.nan, **lost}) for one in _findings(0.0, 6)]
+        rows = [row for row in compare_sweep(WIDTH, findings) if row.metric == name]
+        assert {(row.verdict, row.undefined, row.diverged) for row in rows} == {(verdict, *counts)}
+
+
 def test_few_seeds_get_no_verdict() -> None:
     assert {row.verdict for row in compare_sweep(WIDTH, _findings(0.3, 4))} == {"needs 5 seeds"}
 
