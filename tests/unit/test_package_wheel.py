@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    pytest.importorskip("build", reason="the wheel is built with the extra dev, which `make lower-bounds` leaves out")
     target = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
