@@ -35,6 +35,16 @@ def test_every_row_has_a_verdict_and_a_source_that_can_be_found() -> None:
         assert re.search(rf"\*\*[^*]*{name.split()[0]}", explained, re.IGNORECASE), name
 
 
+def test_numbers_of_other_pages_are_theirs() -> None:
+    (row,) = (line for line in PAGE.splitlines() if "(predict.md#what-each-is-worth)" in line)
+    ranks = (DOCS / "predict.md").read_text(encoding="utf-8")
+    (coverage,) = re.findall(r"^\| `coverage` \| (\S+) \| (\S+) to (\S+) \|", ranks, re.MULTILINE)
+    assert "ρ is {} [{}, {}]".format(*coverage) in row
+    assert f"over {re.findall(r'draws ([0-9]+) settings', ranks)[0]} settings" in row
+    steps = (DOCS / "many-steps.md").read_text(encoding="utf-8")
+    assert "5 % of what the student has by then" in " ".join(steps.split())
+
+
 def test_another_number_is_another_table() -> None:
     number = next(one for row in known.KNOWN for one in row.numbers)
     assert known.cell(number) in PAGE
