@@ -94,7 +94,8 @@ def rows() -> list[str]:
         if all((RESULTS / f"{number.experiment}.csv").exists() for number in one.numbers):
             ours = "; ".join(cell(number) for number in one.numbers)
             names = dict.fromkeys(Path(number.experiment).stem for number in one.numbers)
-            cells = [one.claim, _linked(one.source), ours, one.verdict, ", ".join(f"`{name}`" for name in names)]
+            experiments = ", ".join(f"`{name}`" for name in names)
+            cells = [one.claim, _linked(one.source), f"{experiments}: {ours}", one.verdict]
             found.append(f"| {' | '.join(cells)} |")
     return found
 
@@ -109,9 +110,7 @@ def insert(page: str) -> str:
     Raises:
         ValueError: if the page has no marks.
     """
-    head = (
-        "| claim | who says it | our numbers, 95 % intervals | verdict | experiment |\n| --- | --- | --- | --- | --- |"
-    )
+    head = "| claim | who says it | our numbers, 95 % intervals | verdict |\n| --- | --- | --- | --- |"
     return between_marks(page, "known table", "\n".join([head, *rows()]))
 
 
