@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings.definitions import DistillationSweep
 
 _NAME_INCHES, _METRIC_INCHES = 0.19, 0.11  # the height of a setting: at least that of its name, or of its metrics
+_LETTERS_PER_INCH = 12  # of an axis label
 _AROUND_INCHES = 1.0  # the axis and the legend
 _THEIRS_BELOW = 0.28  # of the distance of two lines: published values hide none of ours
 _MARKERS = "os^vP<"
@@ -47,7 +49,8 @@ def draw_list(
         axes.grid(axis="y", color="0.92", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlim(lowest(rows) - 0.02, highest(rows) + 0.02)
-        axes.set_ylabel(places.label)
+        letters = round(_LETTERS_PER_INCH * (height - _AROUND_INCHES))  # that stand along the list
+        axes.set_ylabel("\n".join(textwrap.wrap(places.label, letters)))
         axes.set_xlabel(value_label(rows, dataset))
         seeds = ", ".join(map(str, sorted({row.ours.n for row in rows})))
         axes.plot([], [], ".", color="0.4", markersize=4, label=f"seeds, n = {seeds}; bars: 95 % interval")

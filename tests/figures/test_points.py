@@ -49,7 +49,7 @@ def test_every_packaged_sweep_can_be_drawn_and_says_what_it_shows(name: str) -> 
     place, value = axes.get_xlabel(), axes.get_ylabel()
     if figure.legends:  # a list of settings, from top to bottom
         place, value = value, place
-    assert place == sweep.axis.label != ""
+    assert " ".join(place.split()) == sweep.axis.label != ""
     if sweep.published is not None:
         assert f"published (n = {sweep.published.n})" in texts
     assert "MNIST" in value
