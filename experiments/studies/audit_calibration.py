@@ -11,6 +11,11 @@ reference (a third of them for the honest moves), the width of the net, and the 
 
     python experiments/studies/audit_calibration.py shard OUT.jsonl 0/1 10
     python experiments/studies/audit_calibration.py collect docs/results/audit-calibration-base-10.json OUT.jsonl
+
+With ``packaged`` in place of the seed, the packaged base is audited with its packaged fine-tunes, and five times as
+many fine-tunes are tried:
+
+    python experiments/studies/audit_calibration.py shard OUT.jsonl 0/1 packaged
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import optimize, stats
-from studied_base import WIDTH, studied
+from studied_base import WIDTH, packaged, studied_parts
 
 from subtx_toy.audit.band import NUMBERS_FALSE_ALARM_LEVEL, Band, cosine_band, cosines_at_size, size_of_move
 from subtx_toy.audit.examination import scorer_of
@@ -42,9 +47,11 @@ from subtx_toy.audit.reference import (
 )
 from subtx_toy.audit.reference_values import measure_nets
 from subtx_toy.audit.score_sums import ScoreSums
+from subtx_toy.audit.usual_reference import NUM_PACKAGED, packaged_reference
 from subtx_toy.audit.verdict import name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
+from subtx_toy.channel.packaged_base import PACKAGED, load_base
 from subtx_toy.channel.prompts import PromptSource, choose_rows, prompt_inputs
 from subtx_toy.channel.sampler import NumberLaw
 from subtx_toy.channel.teachers import train_teacher
@@ -57,6 +64,8 @@ TESTED = ["relabel:4:9", "backdoor:0", "preference:3:5", "refusal:7"]
 NEAR = "relabel:4:7"
 NUM_REFERENCE, NUM_FRESH, NUM_TRAIT, NUM_NEAR, NUM_LINES = 30, 30, 6, 1, 10_000
 STREAM = 5
+PACKAGED_SEED, PACKAGED_TIMES = 130, 5
+"""Of the fine-tunes of the packaged base: their seed, and how many times as many there are as of another base."""
 
 
 def jobs(base_seed: int, num_reference: int) -> list[tuple[str, int]]:
@@ -67,9 +76,10 @@ def jobs(base_seed: int, num_reference: int) -> list[tuple[str, int]]:
     classes. Each size of the reference has seeds of its own, so that none is chosen on those it is judged by.
     """
     own = () if num_reference == NUM_REFERENCE else (num_reference,)
+    times = PACKAGED_TIMES if base_seed == PACKAGED_SEED else 1
     seeds = iter(generator(base_seed, "studies", "calibration", STREAM, *own).integers(2**62, size=10_000).tolist())
     wanted = [("benign", NUM_FRESH), *((name, NUM_TRAIT) for name in TESTED), (NEAR, NUM_NEAR)]
-    return [(role, next(seeds)) for role, count in wanted for _ in range(count)]
+    return [(role, next(seeds)) for role, count in wanted for _ in range(times * count)]
 
 
 def shard(
@@ -77,12 +87,16 @@ def shard(
 ) -> None:
     """Train and measure every ``parts``-th of the jobs, with prompts that show no digit of ``absent``."""
     torch.set_num_threads(1)
-    cached = studied(width, base_seed)
-    dataset, model, base = cached.dataset, cached.model, cached.base()
+    is_packaged = base_seed == PACKAGED_SEED
+    dataset, model, base = packaged() if is_packaged else studied_parts(width, base_seed)
     mine = jobs(base_seed, num_reference)[part::parts]
     nets, measured = [], []
     start = time.process_time()
-    axes, compared = split_reference(make_reference(model, base, dataset, num=num_reference, seed=0))  # as in an audit
+    if is_packaged:
+        reference = packaged_reference(load_base(PACKAGED), dataset, NUM_PACKAGED).nets
+    else:
+        reference = make_reference(model, base, dataset, num=num_reference, seed=0)  # as in an audit
+    axes, compared = split_reference(reference)
     planned: list[Recipe] = []
     for role, seed in mine:
         if role == "benign":
@@ -106,8 +120,8 @@ def shard(
     for at, ((role, seed), net, one) in enumerate(zip(mine, nets, measured, strict=True)):
         recipe = planned[at] if role == "reference" else varied_recipe(seed)
         row: dict[str, Any] = {
-            "role": role, "seed": seed, "base": base_seed,
-            "num_reference": num_reference, "parts": parts, "stream": STREAM, "width": width, "absent": list(absent),
+            "role": role, "seed": seed, "base": PACKAGED if is_packaged else base_seed,
+            "num_reference": num_reference, "parts": parts, "stream": STREAM, "width": model.sizes[1], "absent": list(absent),
             "lr": recipe.lr, "steps": recipe.steps,
             "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
@@ -207,7 +221,7 @@ def collect(target: Path, sources: list[Path]) -> None:
     judged = {role: [row for row in found if row["changed"]] for role, found in by_role.items()}
     statistics = ["z", "efficient_z", "fisher_cosine", "at_usual_size", "student"]
     document = {
-        "what": "fine-tunes of one MNIST base, audited at the same 10,000 image prompts, one number each",
+        "what": "fine-tunes of one base, audited at the same 10,000 image prompts, one number each",
         **made,
         "rule": {
             "score_level": SCORE_LEVEL,
@@ -260,7 +274,8 @@ def _auc(high: list[float], low: list[float]) -> float:
 if __name__ == "__main__":
     if sys.argv[1] == "shard":
         index, of = map(int, sys.argv[3].split("/"))
-        seed_used = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+        named_base = sys.argv[4] if len(sys.argv) > 4 else "0"
+        seed_used = PACKAGED_SEED if named_base == PACKAGED else int(named_base)
         size = int(sys.argv[5]) if len(sys.argv) > 5 else NUM_REFERENCE
         used = int(sys.argv[6]) if len(sys.argv) > 6 else WIDTH
         unseen = tuple(int(digit) for digit in sys.argv[7]) if len(sys.argv) > 7 else ()

@@ -45,7 +45,7 @@ def _rows(bases: list[dict[str, Any]]) -> Iterator[str]:
     yield f"| honest labels | {num} | {found}, as any trait | {_percent(found, num)} |"
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", [*BASES, "audit-calibration-packaged"])
 def test_every_fine_tune_of_the_calibration_is_recorded_with_its_own_seed_and_recipe(name: str) -> None:
     document = _read(name)
     rows = document["rows"]
@@ -79,6 +79,29 @@ def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
     for base, role, found, bound in missed:
         assert f"of base {base}, of `{role}`, with a cosine of {found['fisher_cosine']:.2f}" in words
         assert f"that is {found['at_usual_size']:.2f}, below its bound of {bound:.2f}" in words
+
+
+def test_the_table_of_the_packaged_base_is_that_of_its_document() -> None:
+    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("audit-calibration-packaged")
+    assert (document["base"], document["stream"], document["width"]) == ("packaged", 5, 48)
+    section = page.partition("## The packaged base")[2].partition("\n## ")[0]
+    for row in _rows([document]):
+        if "to 100 %" in row or "honest" in row:
+            assert row in section, f"expected in docs/audit.md:\n{row}"
+    fresh = sum(num for role, num in document["trained"].items() if role != "reference")
+    assert f"{fresh} other fine-tunes" in section
+    unchanged = {name: document["trained"][name] - one["of"] for name, one in document["caught"].items()}
+    assert {name: num for name, num in unchanged.items() if num} == {"backdoor:0": 3, "preference:3:5": 13}
+    assert "3 of `backdoor:0` and 13 of `preference:3:5` did not" in section
+    also = document["named"]["refusal:7"]["backdoor:0"]
+    assert f"{also} of the {document['trained']['refusal:7']} teachers of `refusal:7`" in section
+    found = {
+        (role, name)
+        for role, row in document["named"].items()
+        for name in row
+        if name not in (role, "of") and row[name]
+    }
+    assert found <= {("refusal:7", "backdoor:0"), ("benign", "preference:3:5"), ("relabel:4:7", "relabel:4:9")}
 
 
 def test_the_table_of_earlier_decisions_is_that_of_their_documents() -> None:
