@@ -23,6 +23,9 @@ from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch, start
 from subtx_toy.training import pulse
 
 _INTERRUPTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+"""For the C library of Linux: what one product frees the next one takes, and the system need not clear it again."""
+
 _PATIENCE_SECONDS = 5.0  # from asking a worker to stop to making it; it has nothing to save
 
 
@@ -61,7 +64,7 @@ class LocalWorkers:
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:
         """Start a batch, or queue it."""
         try:
-            with _one_thread_each(), _without_main(), _postponed(), _uninterrupted():
+            with _environment(), _without_main(), _postponed(), _uninterrupted():
                 if self._pool is None:
                     # Not forked from here: a forked child inherits locked locks of the numerical libraries.
                     context = self._server.context()
@@ -184,14 +187,16 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    # Children read these when they load their libraries; the coordinator has read its own already.
-    before = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+def _environment() -> Iterator[None]:
+    # Children read these when they start and load their libraries; the coordinator has read its own already.
+    wanted = dict.fromkeys(THREAD_VARIABLES, "1")
+    wanted |= {name: value for name, value in _KEEPING_MEMORY.items() if name not in os.environ}  # else the user's
+    before = {name: os.environ[name] for name in wanted if name in os.environ}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        for name in THREAD_VARIABLES:
+        for name in wanted:
             os.environ.pop(name, None)
         os.environ.update(before)
 

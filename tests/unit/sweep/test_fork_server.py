@@ -33,6 +33,10 @@ def test_two_workers_load_torch_once_and_survive_the_death_of_their_server() -> 
         assert server.num_threads() == 1, "a process with more threads must not fork"
         assert any("libtorch" in region.path for region in server.memory_maps())
         assert len(server.children()) == 2
+        environment = server.environ()
+        assert environment["OMP_NUM_THREADS"] == "1"
+        assert "MALLOC_TRIM_THRESHOLD_" in environment
+        assert "MALLOC_TRIM_THRESHOLD_" not in os.environ, "it is for workers alone"
         assert all(child.num_threads() > 1 for child in server.children()), "one that follows the coordinator"
         server.send_signal(signal.SIGKILL)
         with pytest.raises(Exception) as caught:  # noqa: PT011, which one is what died() knows
