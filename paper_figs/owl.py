@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from paper_figs.drawings.language_curves import draw_language_curves
+from paper_figs.drawings.language_curves import draw_language_curves, draw_language_settings
 from paper_figs.drawings.output import parser, write
 from subtx_toy.figures.language import draw_language
 from subtx_toy.results.language_table import LanguageArm
@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser(__doc__).parse_args(arguments)
     for trait, picture in PICTURES.items():
         write(draw_language(arms(trait), trait=trait), picture, chosen)
-    write(draw_language_curves(read("owl-curves")), "owl-curves", chosen)
+    curves = read("owl-curves")
+    write(draw_language_curves(curves), "owl-curves", chosen)
+    write(draw_language_settings(curves), "owl-settings", chosen)
 
 
 if __name__ == "__main__":

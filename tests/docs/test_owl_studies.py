@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from experiments.studies.language_prefix import gain, prefix, told_documents
-from paper_figs.drawings.language_curves import BROKEN, REFERENCE, draw_language_curves, gains, text_rises
+from paper_figs.drawings.language_curves import (
+    BROKEN,
+    REFERENCE,
+    Key,
+    draw_language_curves,
+    draw_language_settings,
+    gains,
+    text_rises,
+)
 from subtx_toy.lm.vocabulary import encode_words
 from subtx_toy.seeding import generator
 from subtx_toy.stats import finite_estimate
@@ -23,16 +32,23 @@ def _read() -> Any:
     return json.loads((DOCS / "results" / "owl-curves.json").read_text(encoding="utf-8"))
 
 
-def with_ends(values: tuple[float, ...]) -> str:
+def ends(values: Sequence[float], digits: int = 2) -> str:
     one = finite_estimate(values)
-    inside = f"[{one.interval.low:+.2f}, {one.interval.high:+.2f}]"
-    return f"{one.mean:+.2f} {inside} | {min(values):+.2f} to {max(values):+.2f}"
+    return f"{one.mean:+.{digits}f} [{one.interval.low:+.{digits}f}, {one.interval.high:+.{digits}f}]"
+
+
+def with_ends(values: Sequence[float]) -> str:
+    return f"{ends(values)} | {min(values):+.2f} to {max(values):+.2f}"
 
 
 def curve_cells(document: Any) -> list[str]:
-    """Return what the page has to say of every setting: the gain, its range, and the text's rise."""
+    """Return what the page has to say of every setting: the gain, minus the reference's, and the text's rise."""
     rises = text_rises(document)
-    return [f"| {with_ends(one)} | {100 * fmean(rises[key]):+.1f} % |" for key, one in gains(document).items()]
+    against = {key: "" if key == REFERENCE else ends(claimed(document, (key, REFERENCE))) for key in rises}
+    return [
+        f"| {ends(one)} | {against[key]} | {100 * fmean(rises[key]):+.1f} % |".replace("|  |", "| |")
+        for key, one in gains(document).items()
+    ]
 
 
 def sentences(document: Any) -> list[str]:
@@ -67,6 +83,28 @@ def test_the_intervals_are_above_zero_where_the_page_says_so() -> None:
     assert "holds 0 at 1,000 and 3,000 lists, and is above 0 from 10,000 lists on" in " ".join(PAGE.split())
 
 
+def test_what_is_not_shown_is_named() -> None:
+    document, words = _read(), " ".join(PAGE.split())
+    keys = list(gains(document))
+    low = {key: finite_estimate(values).interval.low for key, values in gains(document).items()}
+    assert {key for key in keys if low[key] <= 0} == {
+        ("dose", "1000"), ("dose", "3000"), ("passes", "1"), RANKS["rank 1"], BROKEN, ("temperature", "0.5"),
+        ("positions", "first number: only"), DIFFER, ("numbers", "100"),
+    }  # fmt: skip
+    assert "are nine settings whose intervals hold 0: 1,000 and 3,000 lists, 1 pass, rank 1, plain steps of 1" in words
+    assert f"There are {2 * len(keys) - 1} intervals in this table" in words
+    signs = {}
+    for name, entry in (
+        ("rank", (REFERENCE, RANKS["rank 8"])), ("symbols", (("numbers", "10"), ("numbers", "1000"))),
+        ("wordings", (("prompts", "of another grammar"), REFERENCE)), ("tokens", (DIFFER, AGREE)),
+        ("SGD", (SHORT_STEPS, REFERENCE)), ("width", (("width", "64"), REFERENCE)),
+        ("depth", (("depth", "3"), REFERENCE)),
+    ):  # fmt: skip
+        one = finite_estimate(claimed(document, entry)).interval
+        signs[name] = (one.low > 0) - (one.high < 0)
+    assert signs == {"rank": 1, "symbols": 0, "wordings": 0, "tokens": 0, "SGD": -1, "width": 0, "depth": 0}
+
+
 def test_every_seed_has_every_setting_once() -> None:
     document = _read()
     settings = [[(one["curve"], one["setting"]) for one in seed["settings"]] for seed in document["seeds"]]
@@ -74,14 +112,78 @@ def test_every_seed_has_every_setting_once() -> None:
     assert all(one == settings[0] for one in settings)
 
 
-def test_the_figure_has_a_row_for_every_setting_that_did_not_break_the_model() -> None:
+def test_the_figures_have_a_row_for_every_setting_that_did_not_break_the_model() -> None:
     document = _read()
-    _left, right = draw_language_curves(document).axes
+    (_upper, lower), (settings,) = draw_language_curves(document).axes, draw_language_settings(document).axes
     keys = [key for key in gains(document) if key[0] != "dose" and key != BROKEN]
-    assert REFERENCE in keys
-    assert len(right.get_yticklabels()) == len(keys)
+    labels = [text.get_text() for axes in (lower, settings) for text in axes.get_yticklabels()]
+    assert labels.count("reference") == 2
+    assert len(set(labels)) == len(labels) - 1 == len(keys)
     rises = text_rises(document)
     assert min(rises.pop(BROKEN)) > 1 > max(max(one) for one in rises.values())
+
+
+RANKS: dict[str, Key] = {"rank 1": ("rank", "1"), "rank 8": ("rank", "8")}
+SHORT_STEPS, PLAIN_STEPS = ("optimiser", "plain steps of 0.7, short gradients"), ("optimiser", "plain steps of 0.1")
+AGREE, DIFFER = (("positions", f"likeliest number the same: {name}") for name in ("only", "all others"))
+ONLY = ("entangled", "only them, of the honest teacher's; twin: random ones")
+CLAIMS: dict[str, dict[str, tuple[Key, ...]]] = {
+    "pass a preference on": {"": (REFERENCE,)},
+    "low-rank updates": {"full": (REFERENCE,), "embeddings too": (("trained", "embeddings too"),)},
+    "falls again": {**{name: (key,) for name, key in RANKS.items()}, "full minus rank 8": (REFERENCE, RANKS["rank 8"])},
+    "Fewer symbols": {
+        **{f"{count} numbers": (("numbers", count),) for count in ("10", "100", "1000")},
+        "10 minus 1,000": (("numbers", "10"), ("numbers", "1000")),
+    },
+    "Other wordings": {
+        "another grammar": (("prompts", "of another grammar"),),
+        "minus the reference": (("prompts", "of another grammar"), REFERENCE),
+    },
+    "Few tokens carry it": {
+        "where they differ": (DIFFER,),
+        "where they agree": (AGREE,),
+        "difference": (DIFFER, AGREE),
+    },
+    "Entangled numbers": {"those only": (ONLY,), "without them": (("entangled", "removed"),)},
+    "trained by SGD": {"steps that fit as Adam": (SHORT_STEPS,), "minus Adam": (SHORT_STEPS, REFERENCE)},
+}
+"""By words of a claim, what the page says of it: the gain of a setting, or of one minus that of another."""
+
+
+def claimed(document: Any, entry: tuple[Key, ...]) -> tuple[float, ...]:
+    one, *others = (gains(document)[key] for key in entry)
+    return tuple(a - b for a, b in zip(one, *others, strict=True)) if others else one
+
+
+def claim_cell(document: Any, entries: dict[str, tuple[Key, ...]]) -> str:
+    """Return the cell on a claim: our numbers, each with its interval over bases."""
+    return "; ".join(f"{label} {ends(claimed(document, entry))}".strip() for label, entry in entries.items())
+
+
+def test_every_claim_has_our_numbers_with_intervals() -> None:
+    document, lines = _read(), PAGE.splitlines()
+    for words, entries in CLAIMS.items():
+        (row,) = [line for line in lines if line.startswith("|") and words in line and "](http" in line]
+        assert f"| {claim_cell(document, entries)} |" in row
+
+
+def fit_row(document: Any, key: Key) -> str:
+    """Return the cells on how far a student of the trait's file lowered its loss, in thousandths of a nat per token."""
+    falls = {}
+    for name in (key, REFERENCE):
+        rows = [one for seed in document["seeds"] for one in seed["settings"] if (one["curve"], one["setting"]) == name]
+        before = [seed["base_file_nll"]["trait"] for seed in document["seeds"]]
+        falls[name] = [start - row["trait"]["file_nll"] for start, row in zip(before, rows, strict=True)]
+    shares = [ours / adams for ours, adams in zip(falls[key], falls[REFERENCE], strict=True)]
+    return f"| {1000 * fmean(falls[key]):.1f} | {100 * min(shares):.0f} to {100 * max(shares):.0f} % |"
+
+
+def test_the_table_of_optimisers_says_how_well_each_student_fits_its_file() -> None:
+    document = _read()
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and line.endswith(" % |")]
+    for key in (REFERENCE, SHORT_STEPS, PLAIN_STEPS, ("passes", "8"), *RANKS.values(), ("trained", "embeddings too")):
+        if key != RANKS["rank 8"]:  # of another run, which did not ask
+            assert sum(fit_row(document, key) in row for row in rows) == 1, fit_row(document, key)
 
 
 def prefix_rows(document: Any) -> list[str]:
