@@ -129,6 +129,18 @@ def test_all_arms_are_equivalent_to_the_published_ones_as_the_page_says() -> Non
     assert "All six arms are also *equivalent*" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_numbers_of_what_has_to_be_shared_are_those_of_the_committed_results() -> None:
+    arms = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))["arms"]
+    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").partition("## What has to be shared")[2].split())
+    means = {arm: f"{one['mean']:.2f}".lstrip("0") for arm, one in arms.items()}
+    aux, cross, cross_all, shared_all = (means[arm] for arm in ("student_aux", "cross_aux", "cross_all", "student_all"))
+    assert f"initialisation reaches {aux}, one with another initialisation stays at chance, {cross}." in words
+    assert f"initialisation reaches {cross_all}, against {shared_all} with the same one." in words
+    near = {row.place: row.ours.mean for row in read_checked(ROOT / "docs/results/sweeps")["init-noise-relative"][1]}
+    everywhere, spared = near["student_noise=0.4"], near["student_noise=0.4 student_noise_layers=hidden"]
+    assert f"is {everywhere:.2f}, or {spared:.2f} if the last layer is spared".replace("0.", ".") in words
+
+
 def test_the_committed_result_is_of_the_packaged_experiment() -> None:
     result = json.loads((ROOT / "docs/results/cloud2025-mnist.json").read_text(encoding="utf-8"))
     # parsed, because settings that are newer than the result are not in it
