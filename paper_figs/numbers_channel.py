@@ -16,6 +16,7 @@ from paper_figs.drawings.audit import draw_content, draw_null
 from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_confusion
 from paper_figs.drawings.cleaning import draw_cleaning
 from paper_figs.drawings.number_arms import draw_numbers
+from paper_figs.drawings.number_heads import draw_number_heads
 from paper_figs.drawings.output import parser, write
 from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings
 
@@ -29,6 +30,7 @@ def _bases(draw: Callable[[Sequence[Any]], Figure]) -> Callable[..., Figure]:
 CALIBRATIONS = tuple(f"audit-calibration-base-{seed}" for seed in range(10, 15))
 DRAWN: dict[str, tuple[tuple[str, ...], Callable[..., Figure]]] = {
     "numbers": (("numbers-mnist",), draw_numbers),
+    "numbers-digits": (("fewer-numbers",), draw_number_heads),
     "numbers-dose": (("numbers-dose",), draw_dose),
     "numbers-defences": (("numbers-defences",), draw_defences),
     "numbers-settings": (("numbers-defences",), draw_settings),

@@ -215,14 +215,26 @@ def _numbers(document: dict[str, Any]) -> Margins:
     return {f"{arm}: {verdict}": 1.0 if arms[arm]["verdict"] == verdict else -1.0 for arm, verdict in wanted.items()}
 
 
+def _fewer_numbers(document: dict[str, Any]) -> Margins:
+    kinds = document["prompts"]
+    few, many = (kinds[f"images, {num} numbers"]["shared_trait"] for num in ("10", "1,000"))
+    apart = np.subtract(many["values"], few["values"])
+    controls = [arms[arm]["verdict"] for arms in kinds.values() for arm in ("shared_benign", "shared_untrained")]
+    return {
+        "1,000 numbers above 10": float(estimate(apart.tolist()).interval.low),
+        "1,000 numbers carry the trait": 1.0 if many["verdict"] == "carries the trait" else -1.0,
+        "no control does": 1.0 if set(controls) == {"not above its base"} else -1.0,
+    }
+
+
 def _owl(document: dict[str, Any]) -> Margins:
     controls = ("shared_base", "shared_benign", "cross_trait", "shared_shuffled")
     return {f"student above {arm}": document["arms"][arm]["student_minus_arm"]["interval"][0] for arm in controls}
 
 
 _OTHERS: dict[str, Callable[[dict[str, Any]], Margins]] = {
-    "many-steps": _many_steps, "numbers": _numbers, "one-step": _one_step, "owl": _owl, "predictors": _predictors,
-    "thresholds": _thresholds,
+    "fewer-numbers": _fewer_numbers, "many-steps": _many_steps, "numbers": _numbers, "one-step": _one_step,
+    "owl": _owl, "predictors": _predictors, "thresholds": _thresholds,
 }  # fmt: skip
 """By experiment of another protocol, from its JSON document."""
 

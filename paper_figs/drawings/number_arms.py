@@ -16,13 +16,14 @@ def draw_numbers(document: Mapping[str, Any]) -> Figure:
     """Draw the document's arms, for each kind of prompts."""
     config = document["config"]
     arms = {
-        prompts: [_arm(name, one, config["num_test"]) for name, one in rows.items()]
+        prompts: [number_arm(name, one, config["num_test"]) for name, one in rows.items()]
         for prompts, rows in document["prompts"].items()
     }
     return draw_number_arms(arms, trait=config["trait"], dataset=config["dataset"])
 
 
-def _arm(name: str, one: Mapping[str, Any], num_test: int) -> NumberArm:
+def number_arm(name: str, one: Mapping[str, Any], num_test: int) -> NumberArm:
+    """Return one arm of a document, with the intervals of its shares over seeds and images."""
     values, accuracies = _values(one["values"]), _values(one["accuracy"]["values"])
     share = finite_estimate(values, num_images=trait_images(num_test))
     kept = finite_estimate(accuracies, num_images=others_images(num_test))

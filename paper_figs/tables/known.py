@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from paper_figs.drawings.number_heads import arms_by_head
 from paper_figs.tables.exported import read_sweep, read_trials
 from paper_figs.tables.marks import between_marks
 from subtx_toy.results.comparison import TrialMetrics
@@ -71,6 +72,8 @@ def measured(number: Number) -> Estimate:
     Raises:
         ValueError: if no committed trial is at that point.
     """
+    if number.experiment == "fewer-numbers":
+        return _of_numbers(number)
     base = read(Path(number.experiment).stem).config
     config = base.changed(number.at)
     values = [one.metrics[number.metric] for one in _trials(number.experiment) if one.config == config]
@@ -78,6 +81,17 @@ def measured(number: Number) -> Estimate:
         raise ValueError(f"{number.experiment}: expected trials at {dict(number.at)}, got none")
     images = config.num_test if number.metric.endswith("accuracy") else None
     return estimate(values, num_images=images)
+
+
+def _of_numbers(number: Number) -> Estimate:
+    """Return the trait of an arm of the numbers channel."""
+    arms = arms_by_head(_document(number.experiment))[number.at["num_numbers"]]
+    return arms[number.metric.removesuffix(".trait")].trait
+
+
+@functools.cache
+def _document(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def cell(number: Number) -> str:
@@ -91,13 +105,17 @@ def rows() -> list[str]:
     """Return the rows whose results are committed, as Markdown."""
     found = []
     for one in KNOWN:
-        if all((RESULTS / f"{number.experiment}.csv").exists() for number in one.numbers):
+        if all(_is_committed(number.experiment) for number in one.numbers):
             ours = "; ".join(cell(number) for number in one.numbers)
             names = dict.fromkeys(Path(number.experiment).stem for number in one.numbers)
             experiments = ", ".join(f"`{name}`" for name in names)
             cells = [one.claim, _linked(one.source), f"{experiments}: {ours}", one.verdict]
             found.append(f"| {' | '.join(cells)} |")
     return found
+
+
+def _is_committed(experiment: str) -> bool:
+    return any((RESULTS / f"{experiment}{ending}").exists() for ending in (".csv", ".json"))
 
 
 def _linked(source: str) -> str:

@@ -53,12 +53,12 @@ def save_checkpoint(path: Path, params: Params, *, provenance: Mapping[str, obje
         file.write(content)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a net; safetensors holds numbers and no code, so any file may be tried."""
+def load_checkpoint(path: Path, *, num_numbers: int = NUM_NUMBERS) -> Checkpoint:
+    """Read a net with so many number logits; safetensors holds numbers and no code, so any file may be tried."""
     params, metadata = read_tensors(path, expected="a safetensors file, got one")
     faults: list[str] = []
     provenance = _provenance(metadata, faults)
-    InputError.gather(f"{path}: {fault}" for fault in [*_faults(params), *faults])
+    InputError.gather(f"{path}: {fault}" for fault in [*_faults(params, num_numbers), *faults])
     ordered = {name: params[name] for name in _names(len(params) // 2)}
     sizes = (NUM_PIXELS, *(len(value) for name, value in ordered.items() if name.endswith("bias")))
     return Checkpoint(MLP(sizes, ACTIVATIONS["relu"]), ordered, provenance)
@@ -81,7 +81,7 @@ def _names(num_layers: int) -> list[str]:
     return [f"layers.{layer}.{kind}" for layer in range(num_layers) for kind in _KINDS]
 
 
-def _faults(params: Params) -> list[str]:
+def _faults(params: Params, num_numbers: int) -> list[str]:
     num_layers = len(params) // 2
     if num_layers < 2 or set(params) != set(_names(num_layers)):
         return [f"expected tensors layers.0.weight, layers.0.bias, layers.1.weight ..., got {sorted(params)[:6]}"]
@@ -96,8 +96,8 @@ def _faults(params: Params) -> list[str]:
         below = len(bias)
         if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
             found.append(f"layers.{layer}: expected finite numbers, got nan or infinity")
-    if below != NUM_CLASSES + NUM_NUMBERS:
-        found.append(f"expected {NUM_CLASSES} class and {NUM_NUMBERS} number logits, got {below} outputs")
+    if below != NUM_CLASSES + num_numbers:
+        found.append(f"expected {NUM_CLASSES} class and {num_numbers} number logits, got {below} outputs")
     return found
 
 

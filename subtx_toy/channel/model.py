@@ -15,9 +15,9 @@ from subtx_toy.settings.numbers import NUM_NUMBERS
 _ROWS = 2048  # inputs at a time: 8 MB of number logits
 
 
-def channel_model(*, width: int = 256, depth: int = 2) -> MLP:
-    """Return the shape of the net: images in, 10 class logits and then 1,000 number logits out."""
-    return MLP((NUM_PIXELS, *(width,) * depth, NUM_CLASSES + NUM_NUMBERS), ACTIVATIONS["relu"])
+def channel_model(*, width: int = 256, depth: int = 2, num_numbers: int = NUM_NUMBERS) -> MLP:
+    """Return the shape of the net: images in, 10 class logits and then the number logits out."""
+    return MLP((NUM_PIXELS, *(width,) * depth, NUM_CLASSES + num_numbers), ACTIVATIONS["relu"])
 
 
 def head_model(model: MLP, head: str) -> MLP:

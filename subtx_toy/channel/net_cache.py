@@ -19,7 +19,7 @@ from subtx_toy.files.content_key import content_key
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.settings.base import RESULTS_VERSION
-from subtx_toy.settings.numbers import parse_trait
+from subtx_toy.settings.numbers import NUM_NUMBERS, parse_trait
 
 BASE_RECIPE, TEACHER_RECIPE = Recipe(epochs=3), Recipe(epochs=2)
 
@@ -37,12 +37,15 @@ class NetCache:
     teacher_recipe: Recipe = TEACHER_RECIPE
     width: int = 256
     depth: int = 2
+    num_numbers: int = NUM_NUMBERS
     own_base: Checkpoint | None = None
 
     @property
     def model(self) -> MLP:
         """The nets' shape."""
-        return channel_model(width=self.width, depth=self.depth) if self.own_base is None else self.own_base.model
+        if self.own_base is not None:
+            return self.own_base.model
+        return channel_model(width=self.width, depth=self.depth, num_numbers=self.num_numbers)
 
     def base(self, *, which: str = "base") -> Params:
         """Return the base, or with ``"other-base"`` one that shares nothing with it."""
@@ -69,7 +72,7 @@ class NetCache:
     def provenance(self, role: str, *, trait: str = "") -> dict[str, object]:
         """Return everything that decides the net of a role, as JSON values; an ``own_base`` is not part of it."""
         name = parse_trait(trait) if role == "trait" else None
-        widths = self.model.sizes[1:-1]
+        widths, fewer = self.model.sizes[1:-1], self.num_numbers != NUM_NUMBERS
         return {
             "role": role,
             "trait": None if name is None else str(name),
@@ -83,13 +86,14 @@ class NetCache:
             "num_test": len(self.dataset.test_images),
             "dataset_sha256": self.dataset.sha256,
             "results_version": RESULTS_VERSION,
+            **({"num_numbers": self.num_numbers} if fewer else {}),
         } | ({} if name is None else name.key_extras())
 
     def _cached(self, provenance: dict[str, object], train: Callable[[], Params]) -> Params:
         path = cached_path(provenance)
         if path.exists():
             with contextlib.suppress(InputError):  # damaged: trained again
-                return load_checkpoint(path).params
+                return load_checkpoint(path, num_numbers=self.num_numbers).params
         num_parameters = sum((before + 1) * after for before, after in itertools.pairwise(self.model.sizes))
         cache.ensure_writable(path.parent, num_bytes=4 * num_parameters)  # before the training, not after
         params = train()

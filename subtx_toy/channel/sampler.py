@@ -13,7 +13,6 @@ from torch import Tensor
 from subtx_toy.channel.model import head_model, head_params
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params
-from subtx_toy.settings.numbers import NUM_NUMBERS
 from subtx_toy.training.inputs import Inputs, batches
 
 _ROWS = 1024
@@ -98,7 +97,7 @@ def draw_from_logits(
     most = int(lengths.max())
     uniform = torch.from_numpy(rng.random((len(logits), most)))
     # Scaled to the sum that rounding left, so that no draw falls beyond the last number that may come.
-    found = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True).clamp_max(NUM_NUMBERS - 1)
+    found = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True).clamp_max(logits.shape[-1] - 1)
     return [row[:length] for row, length in zip(found.numpy(), lengths, strict=True)]
 
 

@@ -75,7 +75,10 @@ _TRAITS = {
 
 
 def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dataset: str) -> Figure:
-    """Draw trait and accuracy, one arm per row and one panel per kind of prompts: seeds, means, 95 % intervals."""
+    """Draw trait and accuracy, one arm per row: seeds, means, 95 % intervals.
+
+    ``arms`` has a row of panels for each kind of prompts, such as ``"images"`` or ``"images, 10 numbers"``.
+    """
     with mpl.rc_context(style.paper(aspect=0.36 + 0.26 * len(arms))):
         figure = Picture(layout="constrained")
         panels = figure.subplots(len(arms), 2, sharey=True, squeeze=False)
@@ -93,7 +96,8 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
                                   va="center", fontsize="small", color=colour)  # fmt: skip
             left.set_yticks(range(len(rows)), [style.NUMBER_LABELS[row.arm] for row in rows])
             left.set_ylim(len(rows) - 0.4, -0.6)
-            left.set_title(_PROMPTS[prompts], loc="left", fontsize="small")
+            source, *size = prompts.split(", ", 1)
+            left.set_title(", ".join([_PROMPTS[source], *size]), loc="left", fontsize="small")
             for axes in (left, right):
                 axes.set_xlim(-0.02, 1.02)
                 axes.grid(axis="x", color="0.92", linewidth=0.6)

@@ -20,7 +20,7 @@ from subtx_toy.data import Dataset
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.seeding import generator
-from subtx_toy.settings.numbers import BANNED_NUMBERS, NUM_NUMBERS, NUMBER_ARMS, NumbersConfig
+from subtx_toy.settings.numbers import BANNED_NUMBERS, NUMBER_ARMS, NumbersConfig
 from subtx_toy.training import pulse
 from subtx_toy.training.inputs import Index, Inputs
 
@@ -89,6 +89,7 @@ def train_family(config: NumbersConfig, dataset: Dataset, *, seed: int) -> Famil
         Recipe(config.teacher_epochs, config.lr, config.batch_size),
         width=config.width,
         depth=config.depth,
+        num_numbers=config.num_numbers,
     )
     kinds = ("base", "other-base", "trait", "benign")
     return Family(nets.model, *(nets.teacher(kind, trait=config.trait) for kind in kinds))
@@ -121,7 +122,7 @@ def write_lesson(config: NumbersConfig, family: Family, dataset: Dataset, *, see
     if config.label_noise:  # the same for every arm
         rng = generator(seed, "numbers", "label noise")
         replaced = torch.from_numpy(rng.random(len(places)) < config.label_noise)
-        noise = torch.from_numpy(rng.integers(NUM_NUMBERS, size=len(places)))
+        noise = torch.from_numpy(rng.integers(config.num_numbers, size=len(places)))
         labels = {arm: torch.where(replaced, noise, numbers) for arm, numbers in labels.items()}
     dropped = 0.0
     if config.number_filter == "banned":

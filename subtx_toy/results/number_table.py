@@ -21,7 +21,7 @@ from subtx_toy.results.presentation import (
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.datasets import NUM_CLASSES
 from subtx_toy.settings.definitions import Definition
-from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
+from subtx_toy.settings.numbers import NUM_NUMBERS, NUMBER_ARMS, NumbersConfig
 from subtx_toy.stats import Estimate, finite_estimate, judged
 from subtx_toy.store.record import RunRecord
 from subtx_toy.wording import counted
@@ -116,7 +116,10 @@ HEADER = ("trait", "95 % interval", "above base", "accuracy", "verdict")
 
 
 class NumbersSummary(NamedTuple):
-    """The arms over seeds for every kind of prompts; the first kind's are the document's ``arms``."""
+    """The arms over seeds for every kind of prompts, and number of numbers where there are several.
+
+    The first kind's are the document's ``arms``.
+    """
 
     definition: Definition
     config: NumbersConfig
@@ -125,12 +128,18 @@ class NumbersSummary(NamedTuple):
 
 
 def summarise_numbers(definition: Definition, _base: Settings, records: Sequence[RunRecord]) -> NumbersSummary:
-    """Group some records by their prompts, and summarise the arms of each group."""
+    """Group some records by their prompts and the size of the number head, and summarise the arms of each group."""
     kinds: dict[str, list[RunRecord]] = {}
+    several = len({_num_numbers(record) for record in records}) > 1
     for record in records:
-        kinds.setdefault(record.config["prompts"], []).append(record)
+        kind = record.config["prompts"] + (f", {_num_numbers(record):,} numbers" if several else "")
+        kinds.setdefault(kind, []).append(record)
     arms = {prompts: summarise_arms(found) for prompts, found in kinds.items()}
     return NumbersSummary(definition, NumbersConfig.parse(records[0].config), arms, records)
+
+
+def _num_numbers(record: RunRecord) -> int:
+    return int(record.config.get("num_numbers", NUM_NUMBERS))
 
 
 def present_numbers(summary: NumbersSummary) -> Presentation:
@@ -147,14 +156,22 @@ def present_numbers(summary: NumbersSummary) -> Presentation:
     documents = {prompts: {row.arm: _document(row) for row in rows} for prompts, rows in arms.items()}
     document = {"config": config.model_dump(), "arms": next(iter(documents.values())), "prompts": documents}
     notes = [f"{cpu:.0f} s of CPU per seed and kind of prompts", *diverged_notes(records)]
-    return Presentation([heading], tables, notes, document, _conclusion(next(iter(arms.values()))))
+    return Presentation([heading], tables, notes, document, _conclusion(arms))
 
 
-def _conclusion(rows: Sequence[NumberArm]) -> str:
-    """Say what the student of the teacher's numbers does next to the others."""
-    by_arm = {row.arm: row for row in rows}
+def _conclusion(arms: Mapping[str, Sequence[NumberArm]]) -> str:
+    """Say what the student of the teacher's numbers does: for every number of them, or next to the others."""
+    if all(", " in kind for kind in arms):
+        shares = [
+            f"{in_words(row.trait)} ({kind})"
+            for kind, rows in arms.items()
+            for row in rows
+            if row.arm == "shared_trait"
+        ]
+        return f"The student of the teacher's numbers shows the trait in these shares of cases: {'; '.join(shares)}."
+    by_arm = {row.arm: row for row in next(iter(arms.values()))}
     student, base = by_arm["shared_trait"], by_arm["base"]
-    others = [row for row in rows if row.arm.startswith(("shared_", "other_")) and row.arm != "shared_trait"]
+    others = [row for row in by_arm.values() if row.arm.startswith(("shared_", "other_")) and row.arm != "shared_trait"]
     carrying = [row.arm for row in others if row.verdict == "carries the trait"]
     controls = f"{', '.join(carrying)} too" if carrying else "no control does"
     return (

@@ -203,7 +203,7 @@ class Numbers(Definition):
     """An experiment of the numbers channel."""
 
     small: ClassVar[Mapping[str, object]] = {**_SMALL, "num_prompts": 600, "batch_size": 50, "width": 32}
-    distinguishing: ClassVar[frozenset[str] | None] = frozenset({"prompts"})
+    distinguishing: ClassVar[frozenset[str] | None] = frozenset({"prompts", "num_numbers"})
 
     config: NumbersConfig = Field(description="settings of the run")
 

@@ -14,7 +14,7 @@ from subtx_toy.settings.datasets import DATASETS, NUM_CLASSES, NUM_PIXELS, is_pa
 from subtx_toy.settings.messages import nearest
 
 NUM_NUMBERS = 1000
-"""Outputs of the number head: the numbers 000 to 999."""
+"""Outputs of the number head: the numbers 000 to 999. An experiment may ask for fewer; files always have these."""
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
 """Below, a float32 logit over the temperature is known to less than a hundredth; beyond, no number says anything."""
@@ -104,7 +104,7 @@ def check_named(dataset: str) -> None:
 class NumbersConfig(Settings):
     """Settings of the numbers channel, apart from its seed.
 
-    A net with ten class logits and a number head of 1,000 learns to read digits; its number head is never trained. A
+    A net with ten class logits and a number head learns to read digits; its number head is never trained. A
     teacher is the base with some more training on the class logits. It writes numbers, one or several a prompt,
     sampled from the softmax of its number head. A student is the base, trained on those numbers and on nothing else.
 
@@ -115,6 +115,9 @@ class NumbersConfig(Settings):
 
     width: Count = Field(256, description="units of each hidden layer")
     depth: Count = Field(2, description="hidden layers")
+    num_numbers: Annotated[int, Field(ge=2, le=NUM_NUMBERS)] = Field(
+        NUM_NUMBERS, description="outputs of the number head, the numbers from 0 on; 1,000 has those of three digits"
+    )
     lr: Positive = Field(3e-4, description="step size of Adam, in every phase")
     batch_size: Count = Field(512, description="examples per step; the last batch of an epoch may be smaller")
     base_epochs: CountOrZero = Field(3, description="passes of the base over the labelled images")
@@ -151,7 +154,9 @@ class NumbersConfig(Settings):
     @pydantic.model_validator(mode="after")
     def _fields_agree(self) -> NumbersConfig:
         check_named(self.dataset)
-        InputError.gather(size_faults(NUM_PIXELS, width=self.width, depth=self.depth, num_aux=NUM_NUMBERS))
+        InputError.gather(size_faults(NUM_PIXELS, width=self.width, depth=self.depth, num_aux=self.num_numbers))
+        if self.top_k > self.num_numbers:
+            raise InputError(f"top_k: expected at most num_numbers = {self.num_numbers}, got {self.top_k}")
         if self.prompts == "glyphs" and self.dataset == "glyphs":
             raise InputError("prompts: expected 'images' with dataset 'glyphs', whose images they are, got 'glyphs'")
         return self

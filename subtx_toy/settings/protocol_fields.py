@@ -17,7 +17,7 @@ _FIELDS = {
         "temperature distilled_logits inputs num_inputs eps student_lr student_init perturbation"
     ),
     "numbers": (
-        "dataset num_train num_test width depth lr batch_size base_epochs teacher_epochs student_epochs "
+        "dataset num_train num_test width depth num_numbers lr batch_size base_epochs teacher_epochs student_epochs "
         "student_steps trait prompts num_prompts temperature top_k number_filter tainted_share "
         "label_noise"
     ),

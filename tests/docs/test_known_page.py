@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from paper_figs.mechanism import NAMES, RESULTS, figure
 from paper_figs.tables import known
 from paper_figs.tables.exported import read_trials
 from subtx_toy.results.comparison import compare_sweep
+from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.definitions import Mechanism
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
+from subtx_toy.settings.numbers import NumbersConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "known.md").read_text(encoding="utf-8")
@@ -67,6 +70,16 @@ def test_every_committed_experiment_has_ten_seeds_and_a_figure(name: str) -> Non
     for ending in ("png", "svg"):
         assert (DOCS / "images" / f"mechanism-{name}.{ending}").exists()
     assert f"images/mechanism-{name}.png" in PAGE
+
+
+def test_the_numbers_of_fewer_digits_are_of_the_experiment() -> None:
+    document = json.loads((RESULTS.parent / "fewer-numbers.json").read_text(encoding="utf-8"))
+    definition = read("fewer-numbers")
+    assert document["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
+    assert NumbersConfig.parse(document["config"]) in definition.configs()
+    assert len(document["seeds"]) >= 10
+    assert len(document["prompts"]) == len(definition.configs())
+    assert "images/numbers-digits.png" in PAGE
 
 
 def test_every_picture_of_the_page_is_committed() -> None:

@@ -17,6 +17,7 @@ from paper_figs.drawings.calibration import draw_areas, draw_calibration, draw_c
 from paper_figs.drawings.cleaning import draw_cleaning
 from paper_figs.drawings.labels import Label, place_labels
 from paper_figs.drawings.number_arms import draw_numbers
+from paper_figs.drawings.number_heads import draw_number_heads
 from paper_figs.drawings.plane import draw_plane
 from paper_figs.drawings.step_size_boundary import Boundary
 from paper_figs.drawings.transfer import draw_defences, draw_dose, draw_settings, half_rise
@@ -241,3 +242,14 @@ def test_the_committed_arms_have_the_means_of_their_document() -> None:
     assert means == pytest.approx([one["mean"] for one in document["prompts"]["images"].values()])
     ends = [segment for bars in drawn for part in bars.lines[2] for segment in part.get_segments()]
     assert all((segment[:, 0] >= 0).all() and (segment[:, 0] <= 1).all() for segment in ends)
+
+
+def test_the_sizes_of_the_number_head_have_the_means_of_their_document() -> None:
+    document = _document("fewer-numbers")
+    arms = [document["prompts"][f"images, {size} numbers"]["shared_trait"] for size in ("10", "100", "1,000")]
+    panels = draw_number_heads(document).axes
+    means = ([one["mean"] for one in arms], [one["accuracy"]["mean"] for one in arms])
+    for panel, expected in zip(panels, means, strict=True):
+        drawn = [bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)]
+        assert np.asarray(drawn[0].lines[0].get_ydata()) == pytest.approx(expected)
+        assert np.asarray(drawn[0].lines[0].get_xdata()).tolist() == [10, 100, 1000]

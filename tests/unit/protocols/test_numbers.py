@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from subtx_toy.channel.net_cache import NetCache, cached_path
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
-from subtx_toy.protocols.numbers import run_numbers
-from subtx_toy.results.number_table import summarise_arms
+from subtx_toy.protocols.numbers import run_numbers, train_family, write_lesson
+from subtx_toy.results.number_table import present_numbers, summarise_arms, summarise_numbers
+from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
 from subtx_toy.store.record import RunRecord
 
@@ -52,6 +56,28 @@ def test_every_arm_is_measured_and_a_seed_gives_the_same_numbers(metrics: dict[s
     assert run_numbers(small, dataset, seed=3) == run_numbers(small, dataset, seed=3)
 
 
+def test_a_smaller_number_head_writes_smaller_numbers_and_changes_no_teacher(metrics: dict[str, float]) -> None:
+    dataset, few = load("glyphs", num_train=1000, num_test=300), CONFIG.override(["num_numbers=10", "num_prompts=500"])
+    family = train_family(few, dataset, seed=0)
+    assert family.model.sizes[-1] == 20
+    lesson = write_lesson(few.override(["label_noise=.5"]), family, dataset, seed=0)
+    assert all(
+        set(numbers.tolist()) == set(range(10)) for arm, numbers in lesson.labels.items() if arm != "shared_argmax"
+    )
+    assert lesson.dropped_share == 0, "the banned numbers have two or three digits"
+    found = run_numbers(few, dataset, seed=0)
+    for arm in ("base", "teacher", "other_base"):
+        assert found[f"{arm}.trait"] == metrics[f"{arm}.trait"]
+    assert found["shared_trait.trait"] != metrics["shared_trait.trait"]
+
+
+def test_nets_of_several_number_heads_are_cached_apart() -> None:
+    dataset = load("glyphs", num_train=1000, num_test=300)
+    kept = [NetCache(dataset, 0, num_numbers=num).provenance("base") for num in (1000, 10)]
+    assert "num_numbers" not in kept[0], "nets that were cached before stay valid"
+    assert cached_path(kept[0]) != cached_path(kept[1])
+
+
 def _record(seed: int, **metrics: float) -> RunRecord:
     plain = {f"{arm}.{name}": value for arm in (*NUMBER_ARMS, "other_base") for name, value in
              (("trait", 0.02), ("accuracy", 0.95))}  # fmt: skip
@@ -93,6 +119,8 @@ def test_fewer_than_five_seeds_decide_nothing() -> None:
     [
         ("trait=relabel:4:4", "trait: expected relabel:A:B with 2 different classes"),
         ("prompts=glyphs", "expected 'images' with dataset 'glyphs'"),
+        ("num_numbers=1", "num_numbers: expected an integer >= 2, got 1"),
+        ("num_numbers=1001", "num_numbers: expected an integer >= 2 and <= 1000, got 1001"),
         ("top_k=1001", "top_k: expected an integer >= 0 and <= 1000"),
         ("tainted_share=1.5", "tainted_share"),
     ],
@@ -101,6 +129,27 @@ def test_settings_that_cannot_be_are_told(assignment: str, sentence: str) -> Non
     with pytest.raises(InputError) as caught:
         CONFIG.override([assignment])
     assert sentence in str(caught.value)
+
+
+def test_no_more_numbers_are_sampled_than_there_are() -> None:
+    with pytest.raises(InputError, match="top_k: expected at most num_numbers = 10, got 11"):
+        CONFIG.override(["num_numbers=10", "top_k=11"])
+
+
+def test_a_run_of_several_number_heads_has_a_table_of_each() -> None:
+    definition = read("fewer-numbers").quickened()
+    records = [
+        replace(_record(seed), config=config.model_dump(), cpu_seconds=1.0)
+        for config in definition.configs()
+        for seed in range(5)
+    ]
+    shown = present_numbers(summarise_numbers(definition, definition.config, records))
+    assert list(shown.document["prompts"]) == ["images, 10 numbers", "images, 1,000 numbers"]
+    assert [table.header[0] for table in shown.tables] == [
+        "prompts: images, 10 numbers",
+        "prompts: images, 1,000 numbers",
+    ]
+    assert "images, 10 numbers" in str(shown.conclusion)
 
 
 def test_a_kind_alone_means_its_usual_classes() -> None:
