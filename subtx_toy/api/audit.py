@@ -36,8 +36,11 @@ from subtx_toy.training.inputs import Inputs
 from subtx_toy.wording import counted, p_words
 
 _MAX_PROBED = 60_000  # numbers that the student of the whole file learns
-_HEADER = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "shown, base to student", "probe", "verdict")
-_SHOWN = "shown, base to student: how much of the trait the base and a student of these lines show, from 0 to 1"
+COLUMNS = ("trait", "p Holm", "efficient z", "Fisher cos", "bound", "shown, base to student", "probe", "verdict")
+"""Of the table of traits; the page of the audit explains each."""
+
+SHOWN = "shown, base to student: how much of the trait the base and a student of these lines show, from 0 to 1"
+"""What stands under that table, on one of its columns."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,7 +139,7 @@ class Audit(Shown):
                     f"{_number(content['moved']['divergence'])}"
                 ),
                 self.table,
-                *([wrapped(_SHOWN)] if any(_shows(row["student"]) for row in content["traits"].values()) else []),
+                *([wrapped(SHOWN)] if any(_shows(row["student"]) for row in content["traits"].values()) else []),
                 *map(wrapped, content["notes"]),
             ]
         )
@@ -160,7 +163,7 @@ class Audit(Shown):
             ]
             for name, row in self._content["traits"].items()
         ]
-        return [Table(_HEADER, rows)]
+        return [Table(COLUMNS, rows)]
 
     def _reason(self, row: Mapping[str, Any]) -> str:
         """Say why a trait was not found: another line may show a tiny p-value."""

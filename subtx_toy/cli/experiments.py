@@ -34,7 +34,12 @@ def list_command(*, as_json: bool) -> None:
     if as_json:
         echo(json_text({"experiments": [one._asdict() for one in found]}))
         return
-    echo(wrapped(f"{len(found)} experiments; `subtx-toy run NAME --quick` answers in seconds, on drawn digits."))
+    echo(
+        wrapped(
+            f"{len(found)} experiments. `subtx-toy run NAME` takes the minutes given, on two cores; "
+            f"`subtx-toy run NAME --quick` answers in seconds, on drawn digits."
+        )
+    )
     rows = []
     for one in found:
         minutes = "" if one.minutes is None else f"{one.minutes:g}"

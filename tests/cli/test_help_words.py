@@ -9,6 +9,7 @@ import click
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.api.audit import COLUMNS, SHOWN
 from subtx_toy.api.doctor import examine
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.results import presentation
@@ -41,6 +42,12 @@ def test_the_table_of_claims_says_where_they_are_explained(
     listed = capsys.readouterr().out
     assert [line.split(":")[0] for line in listed.splitlines() if line.startswith("C")] == list(CLAIMS)
     assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_the_page_of_the_audit_explains_every_column_of_its_table() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+    assert [name for name in COLUMNS if f"\n| {name} |" not in page] == []
+    assert SHOWN.partition(":")[0] in COLUMNS
 
 
 def test_the_doctor_says_which_glyphs_are_not_cached(tmp_path: Path) -> None:
