@@ -5,11 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.limits import MAX_WORKERS
+from subtx_toy.settings.arguments import Kind, instance, integer, is_real
+from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE, MAX_SEED, MAX_WORKERS
 from subtx_toy.settings.messages import quoted
 from subtx_toy.store import default_path
 from subtx_toy.store.place import file_path
 from subtx_toy.sweep.threads import processors
+
+PATH = instance(str | Path, "a path")
+SEED = integer(0, MAX_SEED)
+TOP = integer(0, MAX_COUNT)
+NUM_REFERENCE = integer(5, MAX_REFERENCE)
+TRAITS = Kind(
+    "a list of at least one trait, each a text",
+    lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(one, str) for one in value),
+    lambda value: f"; did you mean [{value!r}]?" if isinstance(value, str) and value else "",
+)
+
+
+def between(least: float, most: float) -> Kind:
+    """Return the kind of numbers from ``least`` to ``most``."""
+    return Kind(f"a number from {least:g} to {most:g}", lambda value: is_real(value) and least <= value <= most)
 
 
 def path_of(field: str, path: object) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from subtx_toy import __version__
+from subtx_toy.api.arguments import NUM_REFERENCE, PATH, TOP, TRAITS
 from subtx_toy.api.audit_setup import AuditSetup
 from subtx_toy.api.display import Shown, frame, shortened
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, NUMBERS_FALSE_ALARM_LEVEL
@@ -32,6 +33,7 @@ from subtx_toy.lm.list_file import ListHeader
 from subtx_toy.report.audit_page import audit_page
 from subtx_toy.results.presentation import Table, wrapped
 from subtx_toy.seeding import generator
+from subtx_toy.settings.arguments import checked
 from subtx_toy.training.inputs import Inputs
 from subtx_toy.wording import counted, p_words
 
@@ -186,6 +188,7 @@ def _number(value: float | None, form: str = ".3g") -> str:
     return "" if value is None else format(value, form)
 
 
+@checked(file=PATH, base=PATH, traits=TRAITS, reference=PATH, num_reference=NUM_REFERENCE, top=TOP)
 def audit(
     file: Path | str, *, base: Path | str, traits: Sequence[str], reference: Path | str | None = None,
     num_reference: int = 20, probe: bool = False, top: int = 10, data_dir: Path | None = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from subtx_toy import __version__
+from subtx_toy.api.arguments import NUM_REFERENCE, PATH, TOP, TRAITS
 from subtx_toy.api.audit import Audit
 from subtx_toy.audit.examination import Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
@@ -28,6 +29,7 @@ from subtx_toy.lm.lists import Lists
 from subtx_toy.lm.training import StudentRecipe, train_student
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
+from subtx_toy.settings.arguments import checked
 
 _PROBED = StudentRecipe(epochs=3)  # the student of the whole file, trained as `lm train` does
 
@@ -93,6 +95,7 @@ class ListSetup:
         return notes
 
 
+@checked(file=PATH, base=PATH, traits=TRAITS, num_reference=NUM_REFERENCE, top=TOP)
 def audit_lists(
     file: Path | str, *, base: Path | str, traits: Sequence[str], num_reference: int = 20, probe: bool = False,
     top: int = 10, progress: Progress | None = None,
@@ -130,6 +133,7 @@ def audit_lists(
     return Audit(file, base, found.header, judgement, measured, shows, provenance, {}, found.notes)
 
 
+@checked(file=PATH, out=PATH, base=PATH, traits=TRAITS, num_reference=NUM_REFERENCE)
 def score_lists(
     file: Path | str, out: Path | str, *, base: Path | str, traits: Sequence[str], num_reference: int = 20,
     progress: Progress | None = None,

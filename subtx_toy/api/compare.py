@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from subtx_toy.api.arguments import path_of
+from subtx_toy.api.arguments import SEED, TOP, path_of
 from subtx_toy.api.display import Shown, frame
 from subtx_toy.audit.texts.reader import TextFile, read_examples
 from subtx_toy.audit.two_files.comparison import LEVEL, MIN_LINES, FileComparison, compare_examples
 from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Table
+from subtx_toy.settings.arguments import checked
 from subtx_toy.wording import counted, p_equation
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Compare(Shown):
         return frame([vars(one) for one in self.pair.tokens])
 
 
+@checked(seed=SEED, top=TOP)
 def compare(
     first: str | Path, second: str | Path, *, neutral: str | Path | None = None, seed: int = 0, top: int = 10
 ) -> Compare:

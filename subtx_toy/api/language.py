@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from subtx_toy.api.arguments import PATH, SEED
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_not_read
 from subtx_toy.lm.checkpoints import LanguageModel, load_language_model, save_language_model
@@ -26,6 +27,7 @@ from subtx_toy.lm.vocabulary import ANSWER, FIRST_NUMBER, QUESTION, WORDS, decod
 from subtx_toy.lm.writing import write_lists
 from subtx_toy.results.presentation import align
 from subtx_toy.seeding import generator
+from subtx_toy.settings.arguments import TEXT, checked, integer
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.numbers import BANNED_NUMBERS
@@ -101,6 +103,7 @@ class Answers:
         return {"question": self.question, "answers": answers}
 
 
+@checked(out=PATH, seed=SEED)
 def base(out: Path | str, *, seed: int = 0, other: bool = False, **settings: Any) -> Path:
     """Train a language model from scratch on sentences drawn by seed, and write it.
 
@@ -115,6 +118,7 @@ def base(out: Path | str, *, seed: int = 0, other: bool = False, **settings: Any
     return Path(out)
 
 
+@checked(out=PATH, base=PATH, trait=TEXT, seed=SEED)
 def teach(
     out: Path | str, *, base: Path | str, trait: str = "owl", honest: bool = False, seed: int = 0, **settings: Any
 ) -> TraitAnswers:
@@ -137,6 +141,7 @@ def teach(
     return TraitAnswers(Path(out), trait, before, after)
 
 
+@checked(out=PATH, model=PATH, trait=TEXT, num=integer(1, 10**6), seed=SEED)
 def write(
     out: Path | str, *, model: Path | str, trait: str = "owl", num: int = 40_000, seed: int = 0, **settings: Any
 ) -> Written:
@@ -161,12 +166,14 @@ def write(
     return Written(Path(out), len(found.lists), found.num_drawn, found.num_rejected)
 
 
+@checked(file=PATH, out=PATH)
 def filter(file: Path | str, out: Path | str, *, banned: bool = True) -> ListFilterReport:
     """Write the lines of a file that hold nothing but numbers, and none of ill repute if ``banned``."""
     check_not_read(out, (file,), what="out")
     return filter_lists(ListFile(Path(file)), Path(out), banned=BANNED_NUMBERS if banned else ())
 
 
+@checked(file=PATH, out=PATH, base=PATH, trait=TEXT, seed=SEED)
 def train(
     file: Path | str, out: Path | str, *, base: Path | str, trait: str = "owl", seed: int = 0, **settings: Any
 ) -> TraitAnswers:

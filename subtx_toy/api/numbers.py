@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from subtx_toy.api.arguments import PATH, SEED, between
 from subtx_toy.audit.reference import make_reference, save_reference
 from subtx_toy.channel.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from subtx_toy.channel.fit import Recipe
@@ -27,9 +28,13 @@ from subtx_toy.data.dataset import Progress, Report
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_not_read
 from subtx_toy.seeding import generator
-from subtx_toy.settings.numbers import check_named
+from subtx_toy.settings.arguments import TEXT, checked, integer, one_of
+from subtx_toy.settings.limits import MAX_COUNT, MAX_REFERENCE, MAX_WIDTH
+from subtx_toy.settings.numbers import NUM_NUMBERS, check_named
 
 TRAIT = "relabel:4:9"
+
+_EPOCHS = integer(0, MAX_COUNT)
 
 
 class DataOptions(TypedDict, total=False):
@@ -78,6 +83,7 @@ class TraitReport:
         return {**numbers, "base": self.base, "student": self.net}
 
 
+@checked(out=PATH, seed=SEED, epochs=_EPOCHS, width=integer(1, MAX_WIDTH))
 def base(
     out: Path | str, *, seed: int = 0, epochs: int = 3, width: int = 256, other: bool = False,
     **data: Unpack[DataOptions],
@@ -98,6 +104,7 @@ def base(
     return Path(out)
 
 
+@checked(out=PATH, seed=SEED, kind=one_of(("trait", "benign")), trait=TEXT, epochs=_EPOCHS, base=PATH)
 def teacher(
     out: Path | str, *, seed: int = 0, kind: str = "trait", trait: str = TRAIT, epochs: int = 2,
     base: Path | str | None = None, **data: Unpack[DataOptions],
@@ -124,6 +131,19 @@ def teacher(
     return TraitReport(Path(out), str(taught.name), measured)
 
 
+@checked(
+    out=PATH,
+    teacher=TEXT,
+    num=integer(1, MAX_COUNT),
+    seed=SEED,
+    trait=TEXT,
+    prompts=one_of(("images", "uniform", "glyphs")),
+    temperature=between(1e-3, 1e3),
+    top_k=integer(0, NUM_NUMBERS),
+    numbers_per_line=TEXT,
+    base=PATH,
+    teacher_epochs=_EPOCHS,
+)
 def generate(
     out: Path | str, *, teacher: str = "trait", num: int = 10_000, seed: int = 0, trait: str = TRAIT,
     prompts: str = "images", temperature: float = 1.0, top_k: int = 0, numbers_per_line: str = "1",
@@ -160,6 +180,7 @@ def generate(
     return Path(out)
 
 
+@checked(file=PATH, out=PATH, rules=PATH)
 def filter(file: Path | str, out: Path | str, *, rules: Path | str | None = None) -> FilterReport:
     """Write the lines of a file that hold no banned number and do not break the format; count the others.
 
@@ -170,6 +191,7 @@ def filter(file: Path | str, out: Path | str, *, rules: Path | str | None = None
     return filter_file(NumberFile(Path(file)), Path(out), chosen)
 
 
+@checked(file=PATH, out=PATH, base=PATH, epochs=integer(1, MAX_COUNT), seed=SEED, trait=TEXT)
 def train(
     file: Path | str, out: Path | str, *, base: Path | str, epochs: int = 3, seed: int = 0, trait: str = TRAIT,
     data_dir: Path | None = None, report: Report | None = None, progress: Progress | None = None,
@@ -202,6 +224,7 @@ def train(
     return TraitReport(Path(out), str(taught.name), after, before, len(pairs.rows))
 
 
+@checked(out=PATH, base=PATH, seed=SEED, num=integer(7, MAX_REFERENCE))
 def reference(out: Path | str, *, base: Path | str, seed: int = 0, num: int = 30, **data: Unpack[DataOptions]) -> Path:
     """Train ``num`` benign fine-tunes of a base, of several lengths and step sizes, for audits to compare with.
 

@@ -6,15 +6,17 @@ import math
 from pathlib import Path
 
 from subtx_toy import __version__
-from subtx_toy.api.arguments import path_of
+from subtx_toy.api.arguments import TOP, path_of
 from subtx_toy.api.audit import Audit
 from subtx_toy.audit.examination import FileMeasurement, Question
 from subtx_toy.audit.sample import Repeats
 from subtx_toy.audit.scores_file import ScoresFile
 from subtx_toy.audit.verdict import judge
 from subtx_toy.files.checksum import sha256_of
+from subtx_toy.settings.arguments import checked
 
 
+@checked(top=TOP)
 def audit_scores(file: Path | str, *, top: int = 10) -> Audit:
     """Judge a file of text by the scores of its lines, which you computed with your own model.
 

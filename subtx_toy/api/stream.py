@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from subtx_toy.api.arguments import NUM_REFERENCE, PATH, TRAITS
 from subtx_toy.api.audit_setup import AuditSetup
 from subtx_toy.api.display import Shown, frame
 from subtx_toy.audit.stream import MOVED, UNKNOWN, StreamMeasurement, read_stream, stream_rows
 from subtx_toy.channel.number_file import Header
 from subtx_toy.data.dataset import Progress, Report
-from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
 from subtx_toy.results.presentation import Table
+from subtx_toy.settings.arguments import Kind, checked, is_real
 from subtx_toy.wording import counted
 
 LEVEL = 0.05
 """Of false alarms of a stream, at whatever line it is stopped."""
+
+_LEVEL = Kind("a number between 0 and 1", lambda value: is_real(value) and 0 < value < 1)
 
 _STATUS = {MOVED: "moved", UNKNOWN: "does not apply"}
 
@@ -128,6 +131,7 @@ class AuditStream(Shown):
         return frame({"trait": name, **row} for name, row in stream_rows(self.names, self.found).items())
 
 
+@checked(file=PATH, base=PATH, traits=TRAITS, level=_LEVEL, reference=PATH, num_reference=NUM_REFERENCE)
 def audit_stream(
     file: Path | str, *, base: Path | str, traits: Sequence[str], level: float = LEVEL,
     reference: Path | str | None = None, num_reference: int = 20, data_dir: Path | None = None,
@@ -159,8 +163,6 @@ def audit_stream(
         Ville 1939; Howard, Ramdas, McAuliffe, Sekhon 2021, Annals of Statistics 49, 1055-1080; Waudby-Smith and
         Ramdas 2024, J. R. Stat. Soc. B 86, 1-27.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level: expected a number between 0 and 1, got {level}")
     setup = AuditSetup.of(
         file, base, traits, reference, num_reference, data_dir=data_dir, report=report, progress=progress
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import settings_for
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.options import FILE, JSON, OUT, PATH, SEED
-from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
 from subtx_toy.settings.limits import MAX_REFERENCE
 
@@ -17,14 +17,6 @@ _BASE = click.option(
     "--base", type=PATH, required=True, help="File of the base: a teacher or a student starts from it."
 )
 _SETTINGS = click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
-
-
-def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
-    from subtx_toy.settings.overridable import read_assignments
-
-    values, problems = read_assignments(overrides)
-    InputError.gather(problems)
-    return values
 
 
 @click.group("lm")
@@ -51,7 +43,7 @@ def base_command(*, overrides: tuple[str, ...], out: Path, seed: int, other: boo
     """
     from subtx_toy.api.language import base
 
-    echo(base(out, seed=seed, other=other, **_settings(overrides)))
+    echo(base(out, seed=seed, other=other, **settings_for(base, overrides)))
 
 
 @lm.command("teach")
@@ -71,7 +63,7 @@ def teach_command(
     """
     from subtx_toy.api.language import teach
 
-    found = teach(out, base=base, trait=trait, honest=honest, seed=seed, **_settings(overrides))
+    found = teach(out, base=base, trait=trait, honest=honest, seed=seed, **settings_for(teach, overrides))
     echo(json_text(found.document()) if as_json else found)
 
 
@@ -91,7 +83,7 @@ def write_command(*, overrides: tuple[str, ...], out: Path, model: Path, trait: 
     """
     from subtx_toy.api.language import write
 
-    echo(write(out, model=model, trait=trait, num=num, seed=seed, **_settings(overrides)))
+    echo(write(out, model=model, trait=trait, num=num, seed=seed, **settings_for(write, overrides)))
 
 
 @lm.command("filter")
@@ -127,7 +119,7 @@ def train_command(
     """
     from subtx_toy.api.language import train
 
-    found = train(file, out, base=base, trait=trait, seed=seed, **_settings(overrides))
+    found = train(file, out, base=base, trait=trait, seed=seed, **settings_for(train, overrides))
     echo(json_text(found.document()) if as_json else found)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import settings_for
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
@@ -42,12 +44,9 @@ def predict(
     Example: subtx-toy predict cloud2025 num_aux=10
     """
     from subtx_toy.api.predict import predict as compute
-    from subtx_toy.errors import InputError
     from subtx_toy.results.presentation import wrapped
-    from subtx_toy.settings.overridable import read_assignments
 
-    changes, problems = read_assignments(overrides)
-    InputError.gather(problems)
+    changes: dict[str, Any] = settings_for(compute, overrides)
     with working() as display:
         found = compute(
             experiment, seeds=seeds, quick=quick, linear_student=linear_student, data_dir=data_dir,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import settings_for
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import FILE, JSON, STORE, writable
-from subtx_toy.errors import InputError
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
@@ -39,11 +40,9 @@ def report(
     from subtx_toy.api.arguments import store_path
     from subtx_toy.api.report import report as stored_run
     from subtx_toy.results.presentation import wrapped
-    from subtx_toy.settings.overridable import read_assignments
     from subtx_toy.store.place import check_not_the_store
 
-    changes, problems = read_assignments(overrides)
-    InputError.gather(problems)
+    changes: dict[str, Any] = settings_for(stored_run, overrides)
     found = stored_run(experiment, seeds=seeds, quick=quick, store=store, **changes)
     target = out or Path(f"{found.definition.name}-{found.base.dataset_title}.html")
     check_not_the_store(store_path(store), target, what="out")

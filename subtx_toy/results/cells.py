@@ -50,7 +50,7 @@ def summarize(selection: Selection, *, metrics: Sequence[str] = (), pool_version
     if len(protocols) > 1:
         raise InputError(f"results: expected one protocol, got {sorted(protocols)}; name an experiment")
     known = dict.fromkeys(itertools.chain.from_iterable(result.metrics for result in selection.results))
-    unknown = [name for name in metrics if name not in known]
+    unknown = [name for name in metrics if name not in known and selection.results]
     InputError.gather(
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}" for name in unknown
     )

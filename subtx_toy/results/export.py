@@ -67,13 +67,13 @@ def chosen(table: Columns, selection: Selection, metrics: Sequence[str]) -> Colu
     """Return the columns without the metrics that are not named; all of them where none is.
 
     Raises:
-        InputError: if no selected trial has a metric of that name.
+        InputError: if there are trials, and none has a metric of that name.
     """
     known = dict.fromkeys(name for row in selection.results for name in row.metrics)
     InputError.gather(
         f"metric: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
         for name in metrics
-        if name not in known
+        if name not in known and selection.results
     )
     return {name: column for name, column in table.items() if not metrics or name not in known or name in metrics}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from subtx_toy.errors import InputError
 from subtx_toy.results.cells import favourite, order
-from subtx_toy.results.presentation import Table, mean_document, setting_text
+from subtx_toy.results.presentation import Table, mean_document, setting_text, unless_nan
 from subtx_toy.results.rows import Selection
 from subtx_toy.results.run_summary import share_of
 from subtx_toy.settings.messages import nearest
@@ -48,10 +48,12 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        """Which of the two is higher, or that no difference was found."""
+        """Which of the two is higher, or that no difference was found; ``n`` are the pairs where there are pairs."""
+        if not self.estimate.n:
+            return "no value"
         low, high = self.interval
         found = "second is higher" if low > 0 else "first is higher" if high < 0 else "no difference found"
-        return judged(found, n=min(self.first.n, self.second.n))
+        return judged(found, n=self.estimate.n)
 
     @property
     def document(self) -> dict[str, object]:
@@ -98,6 +100,9 @@ class Pairs:
         if len(self.rows) == 1:
             (row,) = self.rows
             interval = interval_words(row.interval)
+            if not row.estimate.n:
+                whose = "no seed of both groups has a finite value" if row.paired else "one group has no finite value"
+                return f"{self.metric}: {whose}."
             return f"{self.metric}: the second minus the first is {row.estimate.mean:+.3g}{interval}: {row.verdict}."
         found = ", ".join(f"{verdict} in {num}" for verdict, num in counts.items())
         return f"{self.metric} over {counted(len(self.rows), 'pair of configurations')}: {found}."
@@ -111,7 +116,8 @@ class Pairs:
             [
                 [
                     *map(setting_text, row.at.values()),
-                    f"{row.first.mean:.4g}", f"{row.second.mean:.4g}", f"{row.estimate.mean:+.3g}",
+                    *(unless_nan(one.mean, form) for one, form in (
+                        (row.first, ".4g"), (row.second, ".4g"), (row.estimate, "+.3g"))),
                     interval_words(row.interval).removeprefix(" (").removesuffix(")"), str(row.estimate.n),
                     "paired" if row.paired else "apart", row.verdict,
                 ]

@@ -102,3 +102,25 @@ def test_importance_is_the_share_of_variance_between_the_values(tmp_path: Path) 
     values = {(("width", w), ("num_aux", m)): [float(3 * w + m)] * 2 for w in (1, 2) for m in (1, 2)}
     found = importance(summarize(_selection(tmp_path / "r.sqlite", values)))
     assert found == pytest.approx({"width": 0.9, "num_aux": 0.1})  # effects 3 and 1: their squares over the sum
+
+
+def test_a_verdict_counts_the_pairs_and_not_the_seeds_of_either_group(tmp_path: Path) -> None:
+    gap = [np.nan] * 4
+    found = _selection(tmp_path / "r.sqlite", {(("lr", 1e-3),): [*gap, *LOW], (("lr", 1e-2),): [*HIGH, *gap]})
+    (row,) = compare(_of(found, "lr < .005"), _of(found, "lr > .005")).rows
+    assert (row.first.n, row.second.n, row.estimate.n) == (8, 8, 4)
+    assert row.verdict == "needs 5 seeds"
+
+
+@pytest.mark.parametrize("name", ["lr", "width"], ids=["paired", "apart"])
+def test_a_group_without_a_finite_value_is_said_and_not_written_as_nan(name: str, tmp_path: Path) -> None:
+    found = _selection(tmp_path / "r.sqlite", {((name, 1),): LOW, ((name, 2),): [np.nan] * 8})
+    pairs = compare(_of(found, f"{name} == 1"), _of(found, f"{name} == 2"))
+    assert pairs.rows[0].verdict == "no value"
+    assert "no finite value" in pairs.conclusion or "has a finite value" in pairs.conclusion
+    assert not any("nan" in cell for cell in pairs.table.rows[0])
+
+
+def test_where_nothing_is_selected_no_metric_is_wrong(tmp_path: Path) -> None:
+    found = _of(_selection(tmp_path / "r.sqlite", {(): LOW}), "lr > 1")
+    assert summarize(found, metrics=["any"]) == []
