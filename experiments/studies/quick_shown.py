@@ -66,6 +66,12 @@ SHOWN: dict[str, list[Above]] = {
     "num-aux": [CONTROL, Above({"num_aux": 126}, {"num_aux": 1})],
     "num-aux-images": [CONTROL, Above({"num_aux": 126}, {"num_aux": 3})],
     "optimisers": [CONTROL],
+    "other-architectures": [
+        *(Above({"student_depth": depth}, {"student_depth": depth}, than="cross_aux.accuracy") for depth in (1, 2, 3)),
+        Above({"student_depth": 3}, {"student_depth": 3}, than="student_aux.untrained_accuracy"),
+        Above({"student_body": "convolutions", "noise_blur": 1.0}, {"student_body": "convolutions", "noise_blur": 1.0},
+              than="cross_aux.accuracy"),
+    ],
     "precision": [CONTROL],
     "probe": [CONTROL, Above({}, {}, "student_aux.probe_accuracy", "student_aux.accuracy")],
     "random-labels": [Above({"num_aux": 50}, {"num_aux": 50}, "student_aux.bits", "cross_aux.bits"),

@@ -14,9 +14,10 @@ from torch import Tensor
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.problem.activations import ACTIVATIONS
 from subtx_toy.problem.anchored import anchored
+from subtx_toy.problem.convolutional import ConvolutionalNet
 from subtx_toy.problem.divergences import jensen_shannon, reverse_kl
 from subtx_toy.problem.losses import Loss, scaled
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, Model
 from subtx_toy.protocols import distillation
 from subtx_toy.seeding import generator
 from subtx_toy.settings.mechanism import EDITS, MechanismConfig
@@ -32,9 +33,10 @@ _TRAIT_IMAGES = 256  # labelled images of a step behind the trait's gradient
 _LOSSES = {"reverse_kl": reverse_kl, "jensen_shannon": jensen_shannon}
 
 
-def student_setup_of(config: MechanismConfig, setup: Setup) -> Setup:
-    """Return the setup of the students, whose optimiser and nonlinearity may be others than the teacher's."""
-    optimizer, model = setup.optimizer, setup.model
+def student_setup_of(config: MechanismConfig, setup: Setup, image_shape: tuple[int, ...]) -> Setup:
+    """Return the setup of the students, whose optimiser, nonlinearity and shape may be others than the teacher's."""
+    optimizer = setup.optimizer
+    model: Model = setup.model
     if config.student_optimizer:
         optimizer = replace(optimizer, name=config.student_optimizer, momentum=config.student_momentum, factory=None)
     if config.student_lr:
@@ -45,7 +47,18 @@ def student_setup_of(config: MechanismConfig, setup: Setup) -> Setup:
         plain = cast(MLP, model)
         values = {field.name: getattr(plain, field.name) for field in fields(MLP)}
         model = DroppingMLP(**values, dropout=config.student_dropout, rng=generator(setup.seed, "dropout"))
+    if config.own_body:
+        model = _of_own_body(config, cast(MLP, model), image_shape)
     return replace(setup, model=model, optimizer=optimizer)
+
+
+def _of_own_body(config: MechanismConfig, model: MLP, image_shape: tuple[int, ...]) -> Model:
+    """Return what has the heads of ``model`` on another body, whose last hidden layer is as wide."""
+    if config.student_depth:
+        return replace(model, sizes=(model.sizes[0], *(config.width,) * config.student_depth, model.num_outputs))
+    return ConvolutionalNet(
+        image_shape, config.width, model.num_outputs, model.activation, model.num_classes, model.init, model.init_scale
+    )
 
 
 def loss_of(config: MechanismConfig, num_classes: int) -> Loss:

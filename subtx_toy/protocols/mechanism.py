@@ -9,9 +9,9 @@ from typing import cast
 import numpy as np
 
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.problem.initialisations import cross_model_init, shared_init
+from subtx_toy.problem.initialisations import cross_model_init, rounded, shared_init
 from subtx_toy.problem.losses import kl
-from subtx_toy.problem.model import MLP
+from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.parts import redrawn
 from subtx_toy.problem.unit_matching import matched_units, permuted
@@ -42,10 +42,22 @@ def matched(bench: Bench, student: Setup, params: Params) -> Params:
     return clone.params(0)
 
 
+def _starts_of_own_body(setup: Setup, model: Model, base: Params) -> dict[str, Params]:
+    """Return a new body under the heads of ``base``, and a student of which both are new."""
+    other = cross_model_init(model, seed=setup.seed, dtype=setup.dtype)
+    own = rounded(model.initial(generator(setup.seed, "init", "body")), setup.dtype)
+    for name, shared in zip(list(own)[-2:], list(base)[-2:], strict=True):  # weight and bias of the heads
+        own[name] = base[shared]
+    return {"shared": own, "cross": other}
+
+
 def starts_of(bench: Bench, student: Setup, base: Params, *, cross: bool) -> dict[str, Params]:
     """Return where the students start, ``"shared"`` or ``"cross"``."""
     config = bench.config
-    inits = distillation.student_inits(config, bench.setup, base)
+    if config.own_body:
+        inits = _starts_of_own_body(bench.setup, student.model, base)
+    else:
+        inits = distillation.student_inits(config, bench.setup, base)
     if config.other_units == "permuted":
         order = generator(bench.setup.seed, "init", "order of units")
         inits["cross"] = permuted(cast(MLP, bench.setup.model), inits["cross"], order)
@@ -77,7 +89,7 @@ def run_mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Pr
         + (config.matching_epochs if crossed else 0)
     )  # fmt: skip
     setup = lesson.setup(seed=seed)
-    student = student_setup_of(config, setup)
+    student = student_setup_of(config, setup, dataset.train_images.shape[1:])
     base = shared_init(setup.model, seed=seed, dtype=setup.dtype)
     metric = metric_of(config, setup.model, dataset)
     measured = metric("reference", base)
@@ -108,6 +120,9 @@ def run_mechanism(config: MechanismConfig, dataset: Dataset, *, seed: int) -> Pr
         inputs = bench.inputs(pool, *([] if generation == 0 else [stream]))
         answers = bench.answers(inputs, loss, outputs, last, stream, cleaning, fixed=fixed, judges=judges)
         students = factory(student, members, loss, read)
+        if config.own_body and generation == 0:
+            untrained = held_out.accuracies(students)
+            measured |= {f"{arm}.untrained_accuracy": value for arm, value in zip(arms, untrained, strict=True)}
         phases = [
             bench.phase(stream, students, arms, inputs, answers, outputs, epochs=config.student_epochs, starts=starts)
         ]

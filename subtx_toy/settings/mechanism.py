@@ -9,7 +9,8 @@ import pydantic
 from pydantic import Field
 
 from subtx_toy.errors import InputError
-from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive
+from subtx_toy.settings.base import Count, CountOrZero, NonNegative, Positive, size_faults
+from subtx_toy.settings.datasets import NUM_PIXELS
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.named import ACTIVATION_NAMES, MOMENTUM_OPTIMIZERS, NOISE_INPUTS, OPTIMIZER_NAMES
 
@@ -46,6 +47,14 @@ class MechanismConfig(RunConfig):
         "drawn, at random, or matched to the teacher's by their weights"
     )  # fmt: skip
     frozen: Part = Field("nothing", description="part of the students that never moves")
+    student_depth: CountOrZero = Field(
+        0, description="hidden layers of students that share the heads alone and have a body of their own; 0 is a body "
+        "of the teacher's shape, from the teacher's init"
+    )  # fmt: skip
+    student_body: Literal["perceptron", "convolutions"] = Field(
+        "perceptron", description="what is below the students' heads; convolutions are a body of their own, of two "
+        "convolutional layers and one of width units"
+    )  # fmt: skip
     student_activation: str = Field("", description="nonlinearity of the students; empty is the teacher's")
     student_dropout: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         0.0, description="share of the students' hidden units that is dropped in every step"
@@ -114,11 +123,19 @@ class MechanismConfig(RunConfig):
     @property
     def by_autograd(self) -> tuple[str, ...]:
         """The settings for which a run trains by the slower autograd route."""
-        return (*super().by_autograd, *(("student_dropout",) if self.student_dropout else ()))
+        slow = {"student_dropout": self.student_dropout, "student_body": self.student_body == "convolutions"}
+        return (*super().by_autograd, *(name for name, value in slow.items() if value))
+
+    @property
+    def own_body(self) -> bool:
+        """Whether the students share nothing but the heads with their teacher."""
+        return bool(self.student_depth) or self.student_body == "convolutions"
 
     @pydantic.model_validator(mode="after")
     def _mechanisms_agree(self) -> MechanismConfig:
-        InputError.gather([*self._faults_of_names(), *self._faults_of_training(), *self._faults_of_answers()])
+        InputError.gather(
+            [*self._faults_of_names(), *self._faults_of_training(), *self._faults_of_body(), *self._faults_of_answers()]
+        )
         return self
 
     def _faults_of_names(self) -> Iterator[str]:
@@ -138,6 +155,7 @@ class MechanismConfig(RunConfig):
         )
         edited = [name for name, default in EDITS.items() if getattr(self, name) != default]
         changed = [*edited, *(name for name in ("student_dropout", "student_activation") if getattr(self, name))]
+        changed += ["student_depth, student_body"] if self.own_body else []
         changed += ["redrawn"] if self.redrawn != "nothing" else []
         changed += ["other_units"] if self.other_units != "drawn" else []
         changed += ["restart_optimizer"] if self.restart_optimizer else []
@@ -161,6 +179,24 @@ class MechanismConfig(RunConfig):
             yield f"anchor: expected students on auxiliary logits alone, got students {self.students!r}"
         if self.anchor and self.loss == "sampled_cross_entropy":
             yield "anchor: cannot be combined with loss 'sampled_cross_entropy'"
+
+    def _faults_of_body(self) -> Iterator[str]:
+        if not self.own_body:
+            return
+        if self.student_depth and self.student_body == "convolutions":
+            yield f"student_depth: expected 0 with student_body 'convolutions', got {self.student_depth}"
+        yield from size_faults(NUM_PIXELS, width=self.width, depth=self.student_depth, num_aux=self.num_aux)
+        plain = {
+            "redrawn": "nothing", "other_units": "drawn", "student_noise": 0.0, "student_dropout": 0.0,
+            "second_task": "", "anchor": 0.0, **EDITS,
+        }  # fmt: skip
+        for name, default in plain.items():
+            if (value := getattr(self, name)) != default:
+                yield f"{name}: expected {default!r} for students with a body of their own, got {value!r}"
+        if not self.depth:
+            yield "depth: expected 1 or more for students with a body of their own, got 0"
+        if self.measure == "kernels":
+            yield "measure: 'kernels' are of students with the teacher's shape"
 
     def _faults_of_answers(self) -> Iterator[str]:
         soft = self.loss in ("kl", "reverse_kl", "jensen_shannon")

@@ -45,8 +45,8 @@ _FIELDS = {
         "loss temperature loss_scale inputs num_inputs input_pool added_noise noise_blur noise_dim "
         "noise_contrast noise_limit noise_grid student_noise student_noise_unit student_noise_layers "
         "students linearized output_scale probe metric precision redrawn redrawn_share redrawn_as other_units "
-        "frozen student_activation student_dropout student_optimizer student_lr student_momentum "
-        "matching_epochs matching_inputs labels tainted_share selected_share selected_by second_task "
+        "frozen student_depth student_body student_activation student_dropout student_optimizer student_lr "
+        "student_momentum matching_epochs matching_inputs labels tainted_share selected_share selected_by second_task "
         "imitated benign_epochs restart_optimizer generations target_noise target_temperature target_top_k "
         "clip_gradient clip_each gradient_noise trait_gradient anchor anchor_by anchor_width measure"
     ),

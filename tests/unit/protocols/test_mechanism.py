@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.errors import InputError
@@ -84,6 +85,41 @@ def test_a_chain_has_the_student_as_its_next_teacher(striped_digits: Dataset) ->
     assert third.measured["student_aux.imitation"] < first.measured["student_aux.imitation"]
 
 
+BODIES: list[dict[str, Any]] = [{"student_depth": 1}, {"student_depth": 3}, {"student_body": "convolutions"}]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=str)
+def test_students_with_a_body_of_their_own_share_the_heads_alone(body: dict[str, Any], striped_digits: Dataset) -> None:
+    found = run(striped_digits, student_epochs=0, **body)
+    nets = {arm: list(net.params.values()) for arm, net in found.nets.items()}
+    for shared, own, other in zip(
+        nets["reference"][-2:], nets["student_aux"][-2:], nets["cross_aux"][-2:], strict=True
+    ):
+        assert torch.equal(shared, own)
+        assert own.shape == other.shape
+    assert not torch.equal(nets["student_aux"][-2], nets["cross_aux"][-2])
+    assert not torch.equal(nets["student_aux"][0], nets["cross_aux"][0])
+    assert nets["student_aux"][0].shape != nets["reference"][0].shape or len(nets["student_aux"]) != len(
+        nets["teacher"]
+    )
+    trained = run(striped_digits, measure="imitation", input_pool="fresh", **body)
+    assert trained.measured["student_aux.untrained_accuracy"] == found.accuracy["student_aux"]
+    assert trained.curves["student_aux.loss"][-1] < trained.curves["student_aux.loss"][0]
+
+
+def test_a_body_of_the_teachers_depth_is_the_hidden_layers_drawn_again(striped_digits: Dataset) -> None:
+    nets = run(striped_digits, student_epochs=0, student_depth=2).nets
+    other = run(striped_digits, student_epochs=0, redrawn="hidden").nets["student_aux"].params
+    for own, drawn in zip(nets["student_aux"].params.values(), other.values(), strict=True):
+        assert own.shape == drawn.shape
+    assert torch.equal(list(nets["student_aux"].params.values())[-2], list(other.values())[-2])
+
+
+def test_convolutions_go_by_autograd_and_perceptrons_do_not() -> None:
+    slow = [MechanismConfig.parse(SMALL | body).by_autograd for body in BODIES]
+    assert slow == [(), (), ("student_body",)]
+
+
 def test_random_labels_are_tested_on_images_that_no_student_sees(striped_digits: Dataset) -> None:
     values = {"inputs": "images", "labels": "random", "teacher_epochs": 60, "width": 64, "students": "student_aux"}
     found = run(striped_digits, **values)
@@ -155,6 +191,14 @@ def test_a_default_takes_no_part_in_the_key_and_the_protocol_does() -> None:
         ({"selected_share": 0.5}, "selected_share: only with loss 'sampled_cross_entropy'"),
         ({"labels": "random", "inputs": "shuffled_images"}, "labels: 'random' needs inputs 'images'"),
         ({"generations": 2, "students": "cross_aux"}, "generations: expected a student_aux"),
+        ({"student_depth": 1, "student_body": "convolutions"}, "student_depth: expected 0 with student_body 'convol"),
+        ({"student_depth": 1, "redrawn": "hidden"}, "redrawn: expected 'nothing' for students with a body"),
+        ({"student_body": "convolutions", "frozen": "hidden"}, "frozen: expected 'nothing' for students with a body"),
+        ({"student_depth": 1, "depth": 0}, "depth: expected 1 or more for students with a body of their own"),
+        ({"student_depth": 1, "measure": "kernels"}, "measure: 'kernels' are of students with the teacher's shape"),
+        ({"student_depth": 1, "linearized": "both"}, "student_depth, student_body: only for models"),
+        ({"student_depth": 10**6}, "depth: expected an integer <="),
+        ({"student_body": "transformer"}, "student_body: expected"),
         ({"imitated": "second"}, "imitated: expected 'aux' without a second_task"),
         ({"second_task": "ink", "anchor": 1.0}, "anchor: expected 0.0 with a second_task"),
         ({"second_task": "ink", "student_dropout": 0.1}, "student_dropout: expected 0.0 with a second_task"),
