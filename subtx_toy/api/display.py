@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from subtx_toy.errors import InputError
 from subtx_toy.files.terminal_text import terminal_text
-from subtx_toy.results.presentation import Table, align
+from subtx_toy.results.presentation import Table, table_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class Shown:
     @property
     def table(self) -> str:
         """The tables as plain text."""
-        return terminal_text("\n\n".join(align(one.header, one.rows) for one in self.tables))
+        return terminal_text("\n\n".join(map(table_text, self.tables)))
 
     def __repr__(self) -> str:
         text = f"{terminal_text(self.conclusion)}\n{self.table}"

@@ -84,7 +84,7 @@ class Verification(Shown):
         """The tables as plain text, with the number of checks after that of the claims."""
         claims, *controls = (align(one.header, one.rows) for one in self.tables)
         checks = f"{counted(self.verdicts.num_checks, 'check')}, {self.verdicts.checks_per_second:.0f} per CPU second"
-        why = [f"{one.claim.id} is {one.verdict}: {_why(one)}" for one in self.verdicts.summaries if _why(one)]
+        why = [_because(one) for one in self.verdicts.summaries if _why(one)]
         data = [self.data.sentence] if self.data else []
         said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
         return "\n\n".join(["\n".join([claims, checks, *map(wrapped, [*why, *data, said])]), *controls])
@@ -233,6 +233,12 @@ def _why(one: Summary) -> str:
         return ""
     reason, count = one.reasons.most_common(1)[0]
     return reason + (f" (on {count} of {counted(one.instances, 'problem')})" if one.instances > 1 else "")
+
+
+def _because(one: Summary) -> str:
+    """Write the reason as a sentence; a claim that does not apply says first what it asks for."""
+    asks = "it asks that " if one.verdict == "not applicable" else ""
+    return f"{one.claim.id} is {one.verdict}: {asks}{_why(one)}"
 
 
 def _power_of_ten(value: float) -> str:

@@ -46,6 +46,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
         check_not_read(out, (problem,), what="out")
     given = SearchSettings().override(settings).model_dump()
     from subtx_toy.api.certify import certify as search
+    from subtx_toy.results.presentation import wrapped
 
     with working() as display:
         found = search(problem, quantity, **given, **display)
@@ -55,9 +56,9 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     if as_json:
         echo(json_text({**found.document(), "out": str(written) if written else None}, indent=None))
     else:
-        echo(repr(found))
+        echo(wrapped(repr(found)))
         if written is not None:
-            echo(f"written to {written}: re-prove it with subtx-toy check {written}")
+            echo(wrapped(f"written to {written}: re-prove it with subtx-toy check {written}"))
     return 0 if found.boxes else 1
 
 
@@ -83,11 +84,12 @@ def check(certificate: Path, settings: tuple[str, ...], *, problem: str | None, 
 
     given = ProblemChoice().override(settings).model_dump()
     from subtx_toy.api.certify import check as prove_again
+    from subtx_toy.results.presentation import wrapped
 
     with working() as display:
         found = prove_again(certificate, problem=problem, **given, **display)
     if as_json:
         echo(json_text(found.document(), indent=None))
     else:
-        echo(repr(found), err=not found)
+        echo(wrapped(repr(found)), err=not found)
     return 0 if found else 1

@@ -178,13 +178,14 @@ class Display(AbstractContextManager["Display"]):
 def _left_column(display: Display) -> ProgressColumn:
     """Return a column that counts the seconds down between two pieces of news."""
     from rich.progress import ProgressColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Left(ProgressColumn):
         def render(self, task: Task) -> Text:
             return Text(display.left(task.fields["task"]))
 
-    return Left()
+    return Left(table_column=Column(no_wrap=True))  # the bars get shorter instead
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:

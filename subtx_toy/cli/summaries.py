@@ -52,7 +52,7 @@ def summary_command(
     from subtx_toy.results import cell_table
     from subtx_toy.results.cells import summarize
     from subtx_toy.results.export import text
-    from subtx_toy.results.presentation import align
+    from subtx_toy.results.presentation import table_text, wrapped
 
     selected["all_versions"] |= pool_versions
     selection = select(experiment, axes, **selected)
@@ -67,8 +67,7 @@ def summary_command(
     elif not cells:
         echo(cell_table.NO_CELLS)
     else:
-        table = cell_table.table(cells)
-        echo(f"{cell_table.conclusion(cells)}\n{align(table.header, table.rows)}")
+        echo(f"{wrapped(cell_table.conclusion(cells))}\n{table_text(cell_table.table(cells))}")
 
 
 @click.command("best")
@@ -98,7 +97,7 @@ def best_command(
     """
     from subtx_toy.results import cell_table
     from subtx_toy.results.cells import summarize
-    from subtx_toy.results.presentation import align
+    from subtx_toy.results.presentation import table_text, wrapped
 
     cells = summarize(select(experiment, axes, **selected), metrics=() if metric is None else (metric,))
     ranked = cell_table.best(cells, lowest=lowest)
@@ -111,8 +110,7 @@ def best_command(
     elif not ranked:
         echo(cell_table.NO_CELLS)
     else:
-        table = cell_table.table(ranked[:top])
-        echo(f"{cell_table.best_conclusion(ranked)}\n{align(table.header, table.rows)}")
+        echo(f"{wrapped(cell_table.best_conclusion(ranked))}\n{table_text(cell_table.table(ranked[:top]))}")
 
 
 @click.command("compare")
@@ -133,11 +131,12 @@ def compare_command(
     Example: subtx-toy results compare "width == 16" "width == 32" --metric student_aux.accuracy
     """
     from subtx_toy.api.stored import compare_results
+    from subtx_toy.results.presentation import wrapped
 
     found = compare_results(first, second, experiment=experiment, metric=metric, store=store)
-    echo(json_text(found.document()) if as_json else f"{found.conclusion}\n{found.table}")
+    echo(json_text(found.document()) if as_json else f"{wrapped(found.conclusion)}\n{found.table}")
     for note in [] if as_json else found.pairs.notes:
-        echo(note, err=True)
+        echo(wrapped(note), err=True)
 
 
 @click.command("plot")

@@ -51,7 +51,7 @@ def table(cells: Sequence[Cell]) -> Table:
         mean = f"{found.mean:.4g}" if found.n else "none"
         numbers = [*(str(one[index]) for one in counts.values()), mean, interval_text(found, ".3g")]
         rows.append([*map(setting_text, cell.axes.values()), cell.metric, str(found.n), *numbers])
-    return Table(header, rows)
+    return Table(header, rows, num_settings=len(cells[0].axes))
 
 
 def conclusion(cells: Sequence[Cell]) -> str:

@@ -123,6 +123,7 @@ class Pairs:
                 ]
                 for row in self.rows
             ],
+            num_settings=len(self.rows[0].at),
         )  # fmt: skip
 
 

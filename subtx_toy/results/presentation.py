@@ -120,10 +120,32 @@ def clock(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A header and rows of texts, all of one length."""
+    """A header and rows of texts, all of one length; the first ``num_settings`` columns are settings."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    num_settings: int = 0
+
+
+def table_text(table: Table) -> str:
+    """Lay out a table; where its columns do not fit the terminal, the settings stand together in the last one."""
+    text, num = align(table.header, table.rows), table.num_settings
+    if not num or _fits(text):
+        return text
+    header = table.header[num:]
+    settings = [
+        " ".join(f"{name}={one}" for name, one in zip(table.header, row[:num], strict=False)) for row in table.rows
+    ]
+    apart = align([*header, "settings"], [[*row[num:], one] for row, one in zip(table.rows, settings, strict=True)])
+    if _fits(apart):
+        return apart
+    joined = [[*row[num:-1], f"{row[-1]} at {one}"] for row, one in zip(table.rows, settings, strict=True)]
+    return align([*header[:-1], f"{header[-1]} at settings"], joined)
+
+
+def _fits(text: str) -> bool:
+    width = terminal_width()
+    return width is None or all(len(line) <= width for line in text.splitlines())
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_rungs_are_the_numbers_that_were_compared() -> None:
 
 def test_a_table_says_why_a_row_is_left_open_and_what_the_data_say() -> None:
     found = st.verify(factory(0), claims="C1,C13")
-    assert "C13 is not applicable: the model is one of this package's perceptrons" in found.table
+    assert "C13 is not applicable: it asks that the model is one of this package's perceptrons" in found.table
     assert found.data is not None
     assert found.data.sentence in found.table
     data = found.document()["data"]
