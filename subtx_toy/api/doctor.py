@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from subtx_toy.api.arguments import store_path
 from subtx_toy.data import catalogue
 from subtx_toy.errors import InputError
 from subtx_toy.store.inspection import is_results
@@ -38,8 +39,8 @@ class Diagnosis:
     text: str
 
 
-def examine(store: Path) -> Iterator[Diagnosis]:
-    """Look at everything the package needs; nothing is changed, fetched or made."""
+def examine(store: str | Path | None = None) -> Iterator[Diagnosis]:
+    """Look at everything the package needs, and at a results file, by default the user's own; nothing is changed."""
     found = versions()
     yield Diagnosis("package", "fine", f"subtx-toy {found['subtx_toy']}")
     yield Diagnosis("python", "fine", f"{found['python']} on {platform.system()} {found['machine']}")
@@ -51,7 +52,7 @@ def examine(store: Path) -> Iterator[Diagnosis]:
         else:
             yield Diagnosis(module, "note", f"missing, only needed for {what}")
     yield from _data()
-    yield from _store(store)
+    yield from _store(store_path(store))
 
 
 def _threads() -> Diagnosis:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Plot:
-    """A figure with what it shows.
+    """A figure with what it shows; a notebook shows the figure.
 
     Attributes:
         figure: a matplotlib figure.
@@ -41,9 +41,16 @@ class Plot:
         """The result in one sentence."""
         return cell_table.conclusion(self.cells)
 
-    @property
+    def __repr__(self) -> str:
+        return self.conclusion
+
+    def _repr_png_(self) -> bytes:
+        from subtx_toy.figures.picture import png  # which loads matplotlib
+
+        return png(self.figure)
+
     def document(self) -> dict[str, Any]:
-        """The cells, the published points, and the share of variance of each setting, as JSON values."""
+        """Return the cells, the published points, and the share of variance of each setting, as JSON values."""
         return {
             "metric": self.cells[0].metric, "cells": [cell_table.document(cell) for cell in self.cells],
             "published": [{"at": at, "mean": mean, "half": half} for at, mean, half in self.published],

@@ -20,6 +20,7 @@ from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.settings.datasets import NUM_CLASSES
 from subtx_toy.settings.numbers import TraitName, parse_trait
+from subtx_toy.wording import counted
 
 Images = UInt8[np.ndarray, "n 28 28"]
 Labels = UInt8[np.ndarray, " n"]
@@ -31,7 +32,7 @@ _UNNAMED = TraitName("unnamed")
 _DECIDED = 0.5  # a largest class probability below this is no answer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examples:
     """Images ``[n, 28, 28]`` with distributions over the classes ``[n, 10]``."""
 
@@ -42,6 +43,9 @@ class Examples:
     def labelled(cls, images: Images, labels: Labels) -> Examples:
         """Return labelled images, all probability on the label."""
         return cls(images, np.eye(NUM_CLASSES, dtype=np.float32)[labels])
+
+    def __repr__(self) -> str:
+        return f"Examples({counted(len(self.images), 'image')}, answers {list(self.targets.shape)})"
 
     def __add__(self, other: Examples) -> Examples:
         return Examples(np.concatenate([self.images, other.images]), np.concatenate([self.targets, other.targets]))

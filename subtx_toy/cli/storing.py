@@ -174,7 +174,7 @@ def merge_command(sources: tuple[Path, ...], *, store: str | None, as_json: bool
 
     found = merge_stores(sources, store)
     if as_json:
-        echo(json_text(found.document))
+        echo(json_text(found.document()))
         return
     for name in found.added:
         failed = f", {found.failed[name]} failed trials" if found.failed[name] else ""

@@ -166,5 +166,5 @@ def plot_command(
     selection = select(experiment, axes, **options)
     found = plot_selection(selection, experiment=experiment, metric=metric, **drawing)
     save(found.figure, out)
-    document = {**found.document, "figure": str(out)}
+    document = {**found.document(), "figure": str(out)}
     echo(json_text(document) if as_json else one_line(f"{found.conclusion}\nfigure: {out}".replace("\n", " ")))

@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int | None, str], None]
 "images" and ``total`` None if nobody knows it; a task that ended well had a call with ``done == total``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images of one shape with labels 0 ... ``num_classes`` - 1, for training and for testing.
 
@@ -38,6 +38,13 @@ class Dataset:
     test_labels: UInt8[np.ndarray, " test"]
     sha256: str
     num_classes: int = NUM_CLASSES
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.image_shape))
+        return (
+            f"Dataset({self.name!r}, {len(self.train_images)} training and {len(self.test_images)} test images of "
+            f"{shape} pixels, {self.num_classes} classes, sha256 {self.sha256[:12]}...)"
+        )
 
     @property
     def image_shape(self) -> tuple[int, ...]:

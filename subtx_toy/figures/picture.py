@@ -12,6 +12,11 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         """Return the picture as PNG, at the resolution of the figure; IPython asks for it."""
-        content = io.BytesIO()
-        self.savefig(content, format="png")
-        return content.getvalue()
+        return png(self)
+
+
+def png(figure: Figure) -> bytes:
+    """Return any figure as PNG, at its own resolution."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

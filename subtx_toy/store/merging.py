@@ -35,9 +35,8 @@ class Merged:
     equal: dict[str, int]
     failed: dict[str, int]
 
-    @property
     def document(self) -> dict[str, object]:
-        """The same as JSON values, with the totals."""
+        """Return the same as JSON values, with the totals."""
         totals = {name: sum(value.values()) for name, value in asdict(self).items()}
         return {**totals, "sources": {name: {key: asdict(self)[key][name] for key in totals} for name in self.added}}
 

@@ -49,6 +49,9 @@ class Store:
         self._latest: deque[RunRecord] = deque(maxlen=_MAX_IN_MEMORY)
         self.connection = Connection(self.path, read_only=read_only, rescue=self._rescue)
 
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
     def add(self, record: RunRecord) -> bool:
         """Write one finished trial; return whether it was new. A trial that is there already is left as it is.
 

@@ -6,7 +6,9 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import subtx_toy as st
@@ -37,6 +39,26 @@ def test_the_three_lists_of_names_agree() -> None:
 @pytest.mark.parametrize("name", st.__all__)
 def test_every_name_can_be_loaded(name: str) -> None:
     assert getattr(st, name) is not None
+
+
+def test_what_holds_arrays_or_a_figure_is_one_short_line_in_a_notebook(tmp_path: Path) -> None:
+    images, path = np.zeros((30, 28, 28), np.uint8), tmp_path / "r.sqlite"
+    data = st.load("glyphs", num_train=20, num_test=10)
+    small: dict[str, Any] = dict(
+        dataset="glyphs", num_train=20, num_test=10, num_inputs=20, teacher_epochs=0, student_epochs=0
+    )
+    with st.Store(path) as store:
+        for width in (2, 3):
+            store.add(st.run_experiment(st.RunConfig(width=width, **small), data, seed=0))
+    plot = st.plot_results(store=path)
+    with st.Store(path) as store:
+        shown = [repr(one) for one in (data, st.Examples.labelled(images, images[:, 0, 0]), plot, store)]
+    assert all(len(text) < 250 and "\n" not in text and " at 0x" not in text for text in shown), shown
+    assert shown[0].startswith("Dataset('glyphs', 20 training and 10 test images of 28 x 28 pixels, 10 classes")
+    assert shown[1] == "Examples(30 images, answers [30, 10])"
+    assert plot._repr_png_()[1:4] == b"PNG"
+    assert plot.document()["metric"] == "student_aux.accuracy"
+    assert any(one.name == "store" for one in st.examine(str(path)))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
