@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,10 +46,17 @@ class AboutData:
 
 
 def about_data(problem: Problem) -> AboutData | None:
-    """Return it for a problem of two inputs or more; None for one, which says nothing about others."""
+    """Return it for a problem of two inputs or more.
+
+    None for one input, which says nothing about others, and for sizes whose squares are no numbers of float64.
+    """
     if len(problem.inputs) < 2:
         return None
-    return AboutData(expected_curvature(problem), expected_alignment(problem), tolerance_of(problem))
+    with np.errstate(all="ignore"):
+        means = expected_curvature(problem), expected_alignment(problem)
+    if not all(math.isfinite(end) for one in means for end in (one.mean, one.low, one.high)):
+        return None
+    return AboutData(*means, tolerance_of(problem))
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,6 +52,8 @@ def null_space_fault(loss: Loss, outputs: Float[Tensor, "n k"]) -> str:
         return f"there are {k} outputs, too many to look for its null space"
     basis = torch.eye(k, dtype=z.dtype)
     M = torch.stack([loss.hessian_product(z, z, one.expand_as(z)) for one in basis], dim=-1)
+    if not bool(torch.isfinite(M).all()):
+        return "its Hessian is not finite at agreeing outputs"
     values, axes = torch.linalg.eigh((M + M.mT) / 2)
     unseen = values <= ROWS_AGREE * values.abs().amax(-1, keepdim=True)
     if not bool(unseen.any()):
@@ -61,6 +63,8 @@ def null_space_fault(loss: Loss, outputs: Float[Tensor, "n k"]) -> str:
             slopes = loss.output_gradient(z, z + scale * direction)
             along = ((axes * slopes[..., None]).sum(-2) * unseen).abs().amax(-1)
             sizes = slopes.norm(dim=-1)
+            if not bool(torch.isfinite(sizes).all()):
+                return f"its gradient is not finite, targets {scale:g} sizes away"
             noise = ALIGNMENT_FLOOR_UNITS * UNIT_ROUNDOFF * max(1.0, float(sizes.max()))
             if bool((along > ROWS_AGREE * sizes + noise).any()):
                 worst = float((along / sizes.clamp_min(noise)).max())

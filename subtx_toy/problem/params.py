@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -21,6 +22,15 @@ def inner(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
 def norm(a: Mapping[str, Tensor]) -> Tensor:
     """Return the Euclidean norm, a scalar."""
     return inner(a, a).sqrt()
+
+
+def scaled_norm(a: Mapping[str, Tensor]) -> float:
+    """Return the Euclidean norm where squares of the numbers may overflow or underflow; nan if one is not finite."""
+    flat = flatten(a)
+    size = float(flat.abs().max()) if len(flat) else 0.0
+    if size == 0 or not math.isfinite(size):
+        return 0.0 if size == 0 else math.nan
+    return size * float((flat / size).norm())
 
 
 def axpy(scale: float | Tensor, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Params:

@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
 from subtx_toy.stats import Estimate, estimate
 from subtx_toy.theory.curvature import curvature, dense_ggn, ggn_operator, ggn_vector_product
 
+_OVERFLOWS = "problem: expected a curvature that float64 can hold, got one that overflows; rescale the problem"
 _SMALLEST_FOR_LANCZOS = 16  # below, scipy's eigsh has no room for its 20 Krylov vectors; the dense matrix is exact
 
 
@@ -33,18 +35,27 @@ class Eigenvalue:
 def lambda_max(problem: Problem) -> Eigenvalue:
     """Return the largest eigenvalue of G: Lanczos from a fixed random start, to rounding.
 
+    Raises:
+        InputError: if G has entries that float64 cannot hold.
+
     Reference: Lehoucq et al. 1998, ARPACK Users' Guide.
     """
     size = sum(value.numel() for value in problem.base_params.values())
     if size < _SMALLEST_FOR_LANCZOS:
-        return Eigenvalue(max(0.0, float(torch.linalg.eigvalsh(dense_ggn(problem))[-1])), 0.0)
+        G = dense_ggn(problem)
+        if not bool(torch.isfinite(G).all()):
+            raise InputError(_OVERFLOWS)
+        return Eigenvalue(max(0.0, float(torch.linalg.eigvalsh(G)[-1])), 0.0)
     product = ggn_operator(problem)
 
     def matvec(vector: np.ndarray) -> np.ndarray:
         return product(torch.from_numpy(np.ascontiguousarray(vector.reshape(-1)))).numpy()
 
     start = generator(0, "lambda_max").standard_normal(size)
-    if not matvec(start).any():
+    first = matvec(start)
+    if not np.isfinite(first).all():
+        raise InputError(_OVERFLOWS)
+    if not first.any():
         return Eigenvalue(0.0, 0.0)  # a random vector is in the null space of the zero matrix only
     from scipy.sparse.linalg import LinearOperator, eigsh  # slow to load
 
@@ -104,10 +115,10 @@ def expected_random_cosine(traces: Traces, num_params: int) -> float:
 
 
 def predicted_cosine(problem: Problem) -> float:
-    """Predict cos(dS, dT) -> V / (||G dT|| ||dT||) as eps -> 0; nan where G dT = 0."""
+    """Predict cos(dS, dT) -> V / (||G dT|| ||dT||) as eps -> 0; nan where G dT = 0 or overflows."""
     dT = problem.teacher_update
-    scale = vectors.norm(ggn_vector_product(problem, dT)) * vectors.norm(dT)
-    return float(curvature(problem) / scale) if scale > 0 else math.nan
+    G_dT, length = vectors.scaled_norm(ggn_vector_product(problem, dT)), vectors.scaled_norm(dT)
+    return float(curvature(problem)) / G_dT / length if G_dT > 0 and length > 0 else math.nan
 
 
 def rayleigh_bound(problem: Problem, top: Eigenvalue | None = None) -> float:

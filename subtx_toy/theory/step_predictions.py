@@ -62,14 +62,18 @@ class DistancePrediction:
 
 
 def predicted_distance(problem: Problem) -> DistancePrediction:
-    """Predict which student steps move toward the teacher; all infinite and fraction 1 where G dT = 0."""
-    G_dT = vectors.norm(ggn_vector_product(problem, problem.teacher_update))
-    V, norm, top = float(curvature(problem)), float(G_dT), lambda_max(problem)
+    """Predict which student steps move toward the teacher; all infinite and fraction 1 where G dT = 0.
+
+    Raises:
+        InputError: if the curvature is beyond the range of float64.
+    """
+    norm = vectors.scaled_norm(ggn_vector_product(problem, problem.teacher_update))
+    V, top = float(curvature(problem)), lambda_max(problem)
     sufficient = 2 / (top.value + top.residual) if top.value > 0 else math.inf
     if norm == 0:
         return DistancePrediction(math.inf, sufficient, math.inf, 1.0)
-    cosine = V / (norm * float(vectors.norm(problem.teacher_update)))
-    return DistancePrediction(2 * V / norm**2, sufficient, V / norm**2, 1 - cosine**2)
+    cosine = V / norm / vectors.scaled_norm(problem.teacher_update)
+    return DistancePrediction(2 * (V / norm / norm), sufficient, V / norm / norm, 1 - cosine**2)
 
 
 def exact_distance_window(alignment: float, student_update_norm: float, eps: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 
@@ -33,7 +34,11 @@ def other_losses(evidence: Evidence) -> Outcome:
     tau, eps = evidence.problem.distillation_loss.temperature, evidence.ladder[0]
     checks = []
     for loss in (reverse_kl(tau), probability_squared_error(tau), cosine_distance()):
-        found = first_order(with_loss(evidence, loss))
+        other = with_loss(evidence, loss)
+        if other.bends_everywhere:
+            checks.append(Inequality(0.0, 0.0, math.inf, f"{loss.name}: {other.bends_everywhere}"))
+            continue
+        found = first_order(other)
         checks += [dataclasses.replace(check, what=f"{loss.name}: {check.what}") for check in found.checks]
     fleeing = with_loss(evidence, repulsive(evidence.problem.distillation_loss))
     gap = abs(fleeing.alignment(eps) + evidence.alignment(eps))

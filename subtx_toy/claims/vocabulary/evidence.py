@@ -39,8 +39,8 @@ LADDER_TOP = 2.0**-4
 _LOWEST_TOP = 2.0**-24
 _LINEAR = 0.1  # dl/dz bends by at most this part of its change at the top of the ladder
 
-LEAST_SIZE, MOST_SIZE = 1e-140, 1e140
-"""Numbers whose squares, and sums of thousands of them, are float64 numbers of full precision."""
+LEAST_SIZE, MOST_SIZE = 1e-90, 1e90
+"""Numbers whose cubes, and sums of thousands of them, are float64 numbers of full precision; remainders have cubes."""
 
 UNIT_ROUNDOFF = torch.finfo(torch.float64).eps / 2
 
@@ -165,7 +165,7 @@ class Evidence(Observation):
 
     @property
     def update_out_of_range(self) -> str:
-        """Why squares of the teacher's update are no numbers of float64; empty if they are, or if it is zero."""
+        """Why cubes of the teacher's update are no numbers of float64; empty if they are, or if it is zero."""
         norm = self.dT_norm
         if LEAST_SIZE < norm < MOST_SIZE or not self.dT.any():
             return ""
@@ -186,6 +186,7 @@ class Evidence(Observation):
             }
             if problem.trait_loss is not None:
                 sizes["the trait loss"] = problem.trait_value(problem.base_params)
+        sizes["the slope of the student's update, G dT,"] = self.G_dT  # which may need gradients
         for name, values in sizes.items():
             size = float(values.abs().max())
             if not (size == 0 or LEAST_SIZE < size < MOST_SIZE):
@@ -214,6 +215,13 @@ class Evidence(Observation):
             top /= RUNG_RATIO
         return rungs(top * self.unit)
 
+    @cached_property
+    def bends_everywhere(self) -> str:
+        """Why no eps of the ladder is small; empty if its slopes are linear from the top on, to a tenth."""
+        if self.ray.is_linear(self.ladder[0], _LINEAR):
+            return ""
+        return f"the loss bends at eps = {self.ladder[0]:.3g} and below, so that no eps that was tried is small"
+
     def prepare(self, every: Sequence[float]) -> None:
         """Announce that these eps will be asked for, of the teacher's outputs too."""
         if isinstance(self.problem.model, FastMLP):
@@ -239,7 +247,7 @@ class Evidence(Observation):
 
 
 def _out_of_range(name: str, size: float) -> str:
-    reason = f"{name} reaches {size:.3g}, whose square underflows" if size < 1 else f"{name} reaches {size:.3g}"
+    reason = f"{name} reaches {size:.3g}, whose cube underflows" if size < 1 else f"{name} reaches {size:.3g}"
     return f"outside the range of float64: {reason}; rescale the problem"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from subtx_toy.claims.vocabulary.claim import Hypothesis
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.claims.vocabulary.smoothness import smoothness
@@ -31,6 +33,8 @@ def _other_loss(evidence: Evidence) -> str:
 
 
 def _flat(evidence: Evidence) -> str:
+    if not math.isfinite(evidence.V):
+        return f"V = {evidence.V} is beyond the range of float64"
     top = evidence.ladder[0]
     seen = abs(evidence.V) * top > CURVATURE_SEEN * evidence.ray.floor(top)
     return "" if seen else f"V = {evidence.V:.3g} is near rounding"

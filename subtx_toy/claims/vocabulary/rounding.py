@@ -97,8 +97,8 @@ def explained(evaluate: Evaluate, evidence: Evidence, first: Outcome, *, quick: 
 
     The reason is empty where the violation stands.
     """
-    if evidence.out_of_range:
-        return first, evidence.out_of_range
+    if reason := evidence.out_of_range or evidence.bends_everywhere:
+        return first, reason
     if first.worst.is_nan:
         plain = Evidence(evidence.problem, **evidence.settings() | {"student_step": student_step})
         if evidence.step is student_step or evaluate(plain).worst.is_nan:
