@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 
 _HEADER = ["claim", "instances", "applicable", "decided", "worst margin", "predicted/observed", "verdict"]
+EXPLAINED = (
+    "worst margin: the smallest (rhs - lhs) / (|lhs| + |rhs|) of the checks that decide, from -1 to 1; "
+    "predicted/observed: smallest to largest over the problems, not 1 where the prediction is a bound or a leading term"
+)
+"""What two columns of the table of claims hold."""
 _CONTROLS_HEADER = ["control", "claim", "built to fail", "failed drawn", "95 % interval", "student"]
 
 
@@ -87,7 +92,7 @@ class Verification(Shown):
         why = [_because(one) for one in self.verdicts.summaries if _why(one)]
         data = [self.data.sentence] if self.data else []
         said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
-        return "\n\n".join(["\n".join([claims, checks, *map(wrapped, [*why, *data, said])]), *controls])
+        return "\n\n".join(["\n".join([claims, *map(wrapped, [EXPLAINED, checks, *why, *data, said])]), *controls])
 
     @cached_property
     def data(self) -> AboutData | None:

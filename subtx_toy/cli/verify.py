@@ -57,9 +57,11 @@ def verify(
     parameters. A claim is `holds`, `violated`, `not applicable` where a hypothesis fails, or `undecided` where rounding
     decides. For a bound of your own, a function under subtx_toy.claim, the smallest counterexample is searched.
 
-    The worst margin is the smallest signed slack (rhs - lhs) / (|lhs| + |rhs|) over all checks of a claim, in [-1, 1].
-    Controls are students that must fail: each has a constructed problem on which it does, and its rate of failure
-    over drawn ones is printed.
+    The worst margin is the smallest signed slack (rhs - lhs) / (|lhs| + |rhs|) over the checks of a claim that decide,
+    in [-1, 1]: below 0 is a violation, near 0 a tight check. Predicted/observed goes from the smallest to the largest
+    over the problems. It is near 1 where theory predicts a value, and need not be where it predicts a bound or a
+    leading term. Controls are students that must fail: each has a constructed problem on which it does, and its rate
+    of failure over drawn ones is printed.
 
     Exit codes: 0 every claim holds; 1 a claim is violated or a control did not fail; 2 bad usage or bad input.
 

@@ -15,6 +15,7 @@ import pytest
 import subtx_toy as st
 from paper_figs.tables import precision_table
 from paper_figs.tables.comparison_tables import insert, read_checked
+from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.cli import cli
 from subtx_toy.results.comparison import compare
 from subtx_toy.settings import experiment_file as definition
@@ -24,6 +25,7 @@ from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.sweep.plan import Plan
 
 ROOT = Path(__file__).parents[2]
+WORDS = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
@@ -146,6 +148,18 @@ def test_the_committed_result_is_of_the_packaged_experiment() -> None:
     # parsed, because settings that are newer than the result are not in it
     assert RunConfig.parse(result["config"]) == definition.read("cloud2025").config
     assert result["seeds"] == list(range(100))
+
+
+def test_the_pages_name_the_numbers_that_belong_to_no_claim() -> None:
+    numbers = {int(re.findall(r"\d+", name)[0]) for name in CLAIMS}
+    missing = [number for number in range(1, max(numbers)) if number not in numbers]
+    glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("\nclaim\n")[2].partition("\n\n")[0]
+    listed, total = glossary.partition("There are ")[2].partition(" were statements")[0], f"{len(CLAIMS)}: "
+    spans = re.findall(r"C(\d+)(?: to C(\d+))?", listed)
+    assert listed.startswith(total)
+    assert [one for first, last in spans for one in range(int(first), int(last or first) + 1)] == missing
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"C1 to C{max(numbers)} are the claims, {len(CLAIMS)} in all: {WORDS[len(missing)]} numbers belong" in readme
 
 
 def test_the_experiments_table_lists_every_file_with_its_question() -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import subtx_toy as st
 from subtx_toy import cli
+from subtx_toy.cli.verify import verify
 from tests.reference.annotations import unchecked
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify-your-own-model.md"
@@ -30,7 +32,7 @@ def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[s
             printed = capsys.readouterr().out
             assert printed == (shown if next_language == "text" else "")
             num_shown += bool(printed)
-    assert num_shown == 8
+    assert num_shown == 9
 
 
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
@@ -55,3 +57,28 @@ def test_the_table_names_every_assertion() -> None:
 
     listed = set(re.findall(r"^\| `(assert_\w+)`", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert listed == {name for name in testing.__all__ if name.startswith("assert_")}
+
+
+def test_the_columns_of_the_table_are_explained_below_it_in_the_help_and_on_the_page() -> None:
+    from subtx_toy.api.verification import EXPLAINED
+
+    page, help_text = " ".join(PAGE.read_text(encoding="utf-8").split()), " ".join((verify.help or "").split())
+    for name in ("worst margin", "predicted/observed"):
+        assert f"{name}: " in EXPLAINED
+        assert f"*{name}* " in page
+        assert name in help_text.lower()
+    found = st.verify(claims="C1", instances=1, controls=False)
+    assert EXPLAINED[:40] in found.table
+
+
+DOCS = PAGE.parent
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "tutorials").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_st_is_the_package_on_every_page_that_uses_it(page: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL))
+    bound = re.findall(r"\b(\w+(?:\.\w+)*) as st\b", code)
+    assert set(bound) <= {"subtx_toy"}
+    if re.search(r"(?<![.\w])st\.", code):
+        assert "import subtx_toy as st" in code.partition("st.")[0]
