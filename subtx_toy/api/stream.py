@@ -13,8 +13,11 @@ from subtx_toy.api.audit_setup import AuditSetup
 from subtx_toy.api.display import Shown, frame
 from subtx_toy.audit.stream import MOVED, UNKNOWN, StreamMeasurement, read_stream, stream_rows
 from subtx_toy.channel.number_file import Header
+from subtx_toy.channel.packaged_base import base_file
 from subtx_toy.data.dataset import Progress, Report
+from subtx_toy.errors import InputError
 from subtx_toy.files.content_key import finite
+from subtx_toy.lm.checkpoints import holds_language_model
 from subtx_toy.results.presentation import Table
 from subtx_toy.settings.arguments import Kind, checked, is_real
 from subtx_toy.wording import counted
@@ -163,6 +166,8 @@ def audit_stream(
         Ville 1939; Howard, Ramdas, McAuliffe, Sekhon 2021, Annals of Statistics 49, 1055-1080; Waudby-Smith and
         Ramdas 2024, J. R. Stat. Soc. B 86, 1-27.
     """
+    if holds_language_model(base_file(base)):
+        raise InputError("--stream cannot be combined with a language model, whose lists are read as a whole")
     setup = AuditSetup.of(
         file, base, traits, reference, num_reference, data_dir=data_dir, report=report, progress=progress
     )

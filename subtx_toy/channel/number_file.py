@@ -191,7 +191,8 @@ class NumberFile:
             raise InputError(f"{where}: {content.text}")
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             got = content.get("schema", content) if isinstance(content, dict) else content
-            raise InputError(f'{where}: expected an object with "schema": "{SCHEMA}", got {_short(got)}')
+            hint = "; the base of such a file is a language model" if got == "subtx-toy lists 1" else ""
+            raise InputError(f'{where}: expected an object with "schema": "{SCHEMA}", got {_short(got)}{hint}')
         try:
             header = Header.model_validate(content)
         except pydantic.ValidationError as error:

@@ -175,7 +175,9 @@ def _header(path: Path, text: str) -> ListHeader:
     except ValueError as error:
         raise InputError(f"{where}: expected JSON, got {quoted(text)}: {error}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InputError(f'{where}: expected an object with "schema": "{SCHEMA}", got {quoted(content)}')
+        got = content.get("schema", content) if isinstance(content, dict) else content
+        hint = "; the base of such a file reads digits" if got == "subtx-toy numbers 1" else ""
+        raise InputError(f'{where}: expected an object with "schema": "{SCHEMA}", got {quoted(got)}{hint}')
     try:
         return ListHeader.model_validate(content)
     except pydantic.ValidationError as error:

@@ -275,10 +275,17 @@ def test_what_does_not_fit_is_one_error(folder: Path, tmp_path: Path, capsys: py
     faults = {
         ("--trait", "owls"): "did you mean 'owl'?",
         ("--trait", "owl", "--reference", file): "--reference cannot be combined with a language model",
+        ("--trait", "owl", "--stream"): "--stream cannot be combined with a language model",
     }
     for options, text in faults.items():
         assert cli.call(["audit", file, "--base", base, *options]) == 2
         assert text in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match="got 'subtx-toy lists 1'; the base of such a file is a language model"):
+        st.audit(file, base="packaged", traits=["relabel"])
+    numbers = tmp_path / "numbers.jsonl"
+    numbers.write_text('{"schema": "subtx-toy numbers 1"}\n')
+    with pytest.raises(InputError, match="got 'subtx-toy numbers 1'; the base of such a file reads digits"):
+        st.audit(numbers, base=base, traits=["owl"])
     loaded = load_language_model(Path(base))
     smaller = Transformer(num_tokens(12), width=8, depth=1, heads=2)
     params = {name: value.float() for name, value in smaller.initial(generator(0, "other")).items()}
