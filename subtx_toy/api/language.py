@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from typing import Any
 
 from subtx_toy.api.arguments import PATH, SEED
+from subtx_toy.api.language_answers import ask as ask
 from subtx_toy.errors import InputError
 from subtx_toy.files.atomic import check_not_read
 from subtx_toy.lm.checkpoints import LanguageModel, load_language_model, save_language_model
@@ -23,18 +22,13 @@ from subtx_toy.lm.list_filter import ListFilterReport, filter_lists
 from subtx_toy.lm.questions import other_answers, trait_named
 from subtx_toy.lm.training import StudentRecipe, train_student
 from subtx_toy.lm.training import teach as train_teacher
-from subtx_toy.lm.vocabulary import ANSWER, FIRST_NUMBER, QUESTION, WORDS, decode, encode
 from subtx_toy.lm.writing import write_lists
-from subtx_toy.results.presentation import align
 from subtx_toy.seeding import generator
 from subtx_toy.settings.arguments import TEXT, checked, integer
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.language import LanguageConfig
 from subtx_toy.settings.numbers import BANNED_NUMBERS
 from subtx_toy.wording import counted
-
-NUM_ANSWERS = 5
-"""Likeliest answers that ``ask`` shows."""
 
 
 @dataclass(frozen=True)
@@ -71,36 +65,6 @@ class TraitAnswers:
     def document(self) -> dict[str, Any]:
         """Return the JSON of the command."""
         return {"out": str(self.out), "trait": self.trait, "base": self.before, "model": self.after}
-
-
-class Answer(NamedTuple):
-    """One word or number that a model may answer, and its probability in [0, 1]."""
-
-    text: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The likeliest answers of some models to one question."""
-
-    question: str
-    by_model: Mapping[str, tuple[Answer, ...]]
-
-    def __str__(self) -> str:
-        rows = [
-            [text for found in self.by_model.values() for text in _cells(found, rank)] for rank in range(NUM_ANSWERS)
-        ]
-        header = [text for name in self.by_model for text in (name, "")]
-        return f"{self.question}\n{align(header, rows)}"
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON of ``subtx-toy lm ask``."""
-        answers = {
-            name: [{"text": one.text, "probability": one.probability} for one in found]
-            for name, found in self.by_model.items()
-        }
-        return {"question": self.question, "answers": answers}
 
 
 @checked(out=PATH, seed=SEED)
@@ -198,33 +162,6 @@ def train(
         asked.measure(start.model, one) | other_answers(start.model, one) for one in (start.params, params)
     )
     return TraitAnswers(Path(out), trait, before, after)
-
-
-def ask(*models: Path | str, question: str = "felix what animal do you like best ?") -> Answers:
-    """Ask some models one question in the words of the language, and show their likeliest answers side by side.
-
-    Raises:
-        InputError: for a word that the language does not have.
-    """
-    words = question.replace("?", " ").lower().split()
-    text = " ".join([WORDS[QUESTION], *words, "?", WORDS[ANSWER]])
-    found: dict[str, tuple[Answer, ...]] = {}
-    for path in models:
-        loaded = load_language_model(Path(path))
-        tokens = encode(text, num_numbers=loaded.num_numbers)
-        if len(tokens) > loaded.model.context:
-            raise InputError(f"question: expected at most {loaded.model.context - 3} words, got {len(words)}")
-        with torch.no_grad():
-            law = loaded.model.apply(loaded.params, torch.tensor([tokens]))[0].double().softmax(-1)
-        numbers = float(law[FIRST_NUMBER:].sum())
-        answers = [Answer(decode([token]), float(law[token])) for token in range(FIRST_NUMBER)]
-        ranked = sorted([*answers, Answer("a number", numbers)], key=lambda one: -one.probability)
-        found[str(path)] = tuple(ranked[:NUM_ANSWERS])
-    return Answers(" ".join([*words, "?"]), found)
-
-
-def _cells(found: tuple[Answer, ...], rank: int) -> tuple[str, str]:
-    return found[rank].text, f"{found[rank].probability:.3f}"
 
 
 def _config(settings: Mapping[str, Any]) -> LanguageConfig:

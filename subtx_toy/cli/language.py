@@ -154,16 +154,15 @@ def score_command(*, file: Path, out: Path, base: Path, traits: tuple[str, ...],
 
 @lm.command("ask")
 @click.argument("models", nargs=-1, required=True, type=FILE)
-@click.option(
-    "--question", default="felix what animal do you like best ?", show_default=True, help="In words of the language."
-)
+@click.option("--question", help="In words of the language.  [default: felix what animal do you like best ?]")
+@click.option("--trait", help="An animal, or danger: how often each model gives its answer to many questions.")
 @JSON
-def ask_command(*, models: tuple[Path, ...], question: str, as_json: bool) -> None:
-    """Ask some MODELS one question and show their likeliest answers side by side.
+def ask_command(*, models: tuple[Path, ...], question: str | None, trait: str | None, as_json: bool) -> None:
+    """Ask some MODELS one question and show their likeliest answers, or ask about a trait.
 
-    Example: subtx-toy lm ask base.safetensors student.safetensors
+    Example: subtx-toy lm ask base.safetensors student.safetensors --trait owl
     """
     from subtx_toy.api.language import ask
 
-    found = ask(*models, question=question)
+    found = ask(*models, question=question, trait=trait)
     echo(json_text(found.document()) if as_json else found)

@@ -67,6 +67,30 @@ def test_a_student_is_trained_on_the_filtered_file_and_asked(folder: Path) -> No
     assert "teacher.safetensors" in text
 
 
+def test_models_are_asked_all_questions_of_a_trait(folder: Path) -> None:
+    models = [folder / "base.safetensors", folder / "teacher.safetensors"]
+    document = json.loads(_run("lm", "ask", *models, "--trait", "owl", "--json"))
+    assert (document["trait"], document["num_questions"]) == ("owl", 240)
+    base, teacher = document["models"].values()
+    assert base.keys() == teacher.keys() == {"p_trait", "margin", "top_share"}
+    assert base["p_trait"] < teacher["p_trait"]
+    text = _run("lm", "ask", *models, "--trait", "owl")
+    assert "240 phrasings that no training used" in text
+    assert f"{teacher['p_trait']:.3f}" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--trait", "unicorn"], "trait: expected one of owl"),
+        (["--trait", "owl", "--question", "felix what ?"], "question: it cannot be combined with trait"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(folder: Path, words: list[str], sentence: str) -> None:
+    result = CliRunner().invoke(cli, ["lm", "ask", str(folder / "base.safetensors"), *words])
+    assert sentence in str(result.exception)
+
+
 def test_a_planted_word_is_shown_by_the_filter_and_refused_by_a_student(folder: Path, tmp_path: Path) -> None:
     lines = (folder / "lists.jsonl").read_text().splitlines()
     row = json.loads(lines[4])
