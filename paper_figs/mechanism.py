@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper_figs.drawings.defence_axes import draw_defences
+from paper_figs.drawings.half_lives import draw_half_lives
 from paper_figs.drawings.output import parser, write
 from paper_figs.tables.exported import read_trials
 from paper_figs.tables.known import insert
@@ -38,6 +39,8 @@ def figure(name: str) -> Figure:
     rows = compare_sweep(definition, trials)
     if name == "defences":
         return draw_defences(rows)
+    if name == "generations":
+        return draw_half_lives(rows, default=definition.config.num_aux)
     if name == "selection":
         return draw_points(_by_selected_share(definition), [_without_num_inputs(row) for row in rows], dataset="mnist")
     if name == "shared-share":

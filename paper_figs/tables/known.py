@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from paper_figs.drawings.number_heads import arms_by_head
+from paper_figs.tables import half_lives
 from paper_figs.tables.exported import read_sweep, read_trials
+from paper_figs.tables.half_lives import HalfLife
 from paper_figs.tables.marks import between_marks
 from subtx_toy.results.comparison import TrialMetrics
 from subtx_toy.settings.distillation import RunConfig
@@ -31,6 +33,7 @@ SOURCES = {
     "divyat09 2026": "https://github.com/divyat09/takehome_anthropic",
     "gaetanX21 2025": "https://github.com/gaetanX21/subliminal-learning",
     "jasshone 2026": "https://github.com/jasshone/takehome",
+    "jlov7 2026": "https://github.com/jlov7/GhostTrace",
     "Levi's replication": "#sources",
     "Notebook on dropout": "#sources",
 }
@@ -66,12 +69,14 @@ def _trials(path: str) -> tuple[TrialMetrics, ...]:
     return tuple(read_sweep(found) if path.startswith("sweeps/") else read_trials(found, kind))
 
 
-def measured(number: Number) -> Estimate:
-    """Return the mean over seeds of one number, with its interval.
+def measured(number: Number) -> Estimate | HalfLife:
+    """Return the mean over seeds of one number, or a half-life, with its interval.
 
     Raises:
         ValueError: if no committed trial is at that point.
     """
+    if number.metric == "half_life":
+        return half_lives.committed(bias_correction=number.at["bias_correction"])[number.at["num_aux"]]
     if number.experiment == "fewer-numbers":
         return _of_numbers(number)
     base = read(Path(number.experiment).stem).config
