@@ -73,6 +73,10 @@ class ManyStepsConfig(Settings):
         if self.temperature != 1.0 and self.loss == "squared_error":
             problems.append(f"temperature: expected 1 with loss 'squared_error', got {self.temperature}")
         problems += temperature_faults(self.temperature, "fp64")
+        if self.loss == "kl" and self.distilled_logits == "aux" and self.num_aux == 1:
+            problems.append(
+                "num_aux: expected an integer >= 2 with loss 'kl', for the softmax of one logit is 1, got 1"
+            )
         if (self.momentum > 0) != (self.optimizer in WITH_MOMENTUM):
             problems.append(
                 "momentum: expected a number > 0 with optimizer 'heavy_ball' or 'nesterov' and 0 otherwise, "

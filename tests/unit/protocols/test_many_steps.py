@@ -91,6 +91,11 @@ def test_plain_descent_transfers_one_minus_the_power() -> None:
     assert transferred(configuration(), x, 3).tolist() == [0.0, 0.875, 1.0, 2.0]
 
 
+def test_one_logit_teaches_by_its_square(digits: Dataset) -> None:
+    found, _ = run_many_steps(configuration(num_aux=1, loss="squared_error", num_steps=1), digits, seed=0)
+    assert found["largest_eigenvalue"] > 0
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [
@@ -100,6 +105,7 @@ def test_plain_descent_transfers_one_minus_the_power() -> None:
         ({"num_trait": 301}, "num_trait"),
         ({"num_steps": 0}, "num_steps"),
         ({"activation": "relu"}, "activation"),
+        ({"num_aux": 1}, "num_aux"),
     ],
 )
 def test_what_contradicts_is_refused(values: dict[str, object], field: str) -> None:
