@@ -19,6 +19,7 @@ from subtx_toy.store.maintenance import faults
 from subtx_toy.store.place import absolute, can_write
 from subtx_toy.store.record import versions
 from subtx_toy.sweep.threads import processors
+from subtx_toy.wording import counted
 
 _MIN_FREE_MIB = 500  # a data set, and a store of 10^5 trials
 _EXTRAS = {
@@ -69,7 +70,10 @@ def _data() -> Iterator[Diagnosis]:
     except OSError as error:
         yield Diagnosis("data", "fault", f"cannot look into the cache: {error.strerror}, {error.filename}")
         return
+    others = catalogue.other_sizes(entries)
     for entry in entries:
+        if entry in others:
+            continue
         state: State = "fine" if entry.state == "cached" else "fault"
         text = f"{entry.state} in {entry.path}"
         if entry.state == "not cached":
@@ -77,6 +81,9 @@ def _data() -> Iterator[Diagnosis]:
             what = "not cached at its full size" if entry.name == "glyphs" else "not cached"
             text = f"{what}; it is obtained when it is needed, or by: subtx-toy data fetch {entry.name}"
         yield Diagnosis(f"data {entry.name}", state, text)
+    if others:
+        sizes = f"{counted(len(others), 'size')} other than the full one cached in {others[0].path.parent}"
+        yield Diagnosis(f"data {others[0].name}", "fine", f"{sizes}; subtx-toy data list names them")
 
 
 def _store(path: Path) -> Iterator[Diagnosis]:

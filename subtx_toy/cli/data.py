@@ -32,24 +32,32 @@ def data() -> None:
 def list_command(*, as_json: bool) -> None:
     """Show each data set, where it comes from, and whether it is cached.
 
-    Cached files are checked against their checksums.
+    Cached files are checked against their checksums. Other sizes of drawn digits stand on one line, as numbers of
+    training and test images; --json has the folder and the checksum of each.
 
     Example: subtx-toy data list --json
     """
     from subtx_toy.data import catalogue
+    from subtx_toy.results.presentation import wrapped
 
     found = catalogue.entries()
     if as_json:
         rows = [{**vars(entry), "path": str(entry.path)} for entry in found]
         echo(json_text(rows))
         return
+    others = catalogue.other_sizes(found)
     for entry in found:
+        if entry in others:
+            continue
         echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")
         echo(f"  from    {entry.origin}")
         if entry.state != "not cached":
             echo(f"  folder  {entry.path}")
         if entry.sha256 is not None:
             echo(f"  sha256  {entry.sha256}")
+        if others and entry.name == others[0].name:
+            echo(wrapped(f"  also    cached with fewer or more images: {catalogue.sizes_text(others)}", indent=10))
+            others = ()
 
 
 @data.command("fetch")

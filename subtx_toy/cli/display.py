@@ -68,6 +68,7 @@ class Display(AbstractContextManager["Display"]):
         self._bars = Progress(*columns, *times, console=self._console, transient=True)
         self._ids: dict[str, TaskID] = {}
         self._tasks: dict[str, _Task] = {}
+        self._announced: set[str] = set()  # tasks of which a plain line has said how much there is
         self._live: Live | None = None
         self._begun = self._last_line = time.monotonic()
         self._closed = threading.Event()
@@ -144,10 +145,9 @@ class Display(AbstractContextManager["Display"]):
     def _plain(self, task: str, done: int, total: int | None, unit: str, *, is_news: bool) -> None:
         if unit == _WITHIN or not is_news:
             return
-        if done == 0 and total:
+        if total and (done == 0 or done == total) and task not in self._announced:
+            self._announced.add(task)
             self.report(f"{task}: {_amount(total, total, unit)}")
-        elif done == total:
-            self.report(f"{task}: {_amount(done, total, unit)}")
 
     def _draw(self, task: str, known: _Task) -> None:
         amount = _amount(known.done, known.total, known.unit)

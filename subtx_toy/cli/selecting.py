@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +37,12 @@ selecting = options(
     STORE,
     click.option("--all-versions", is_flag=True, help="Also results of other versions, in cells of their own."),
 )
+
+
+def summary_command_of(experiment: str, axes: Sequence[str], chosen: Mapping[str, object]) -> str:
+    """Return the command that summarises the trials of a plan, for a shell; options that are None are left out."""
+    given = [(f"--{name}", str(value)) for name, value in chosen.items() if value is not None]
+    return shlex.join(["subtx-toy", "results", "summary", experiment, *axes, *itertools.chain.from_iterable(given)])
 
 
 def open_store(store: str | None) -> Store:

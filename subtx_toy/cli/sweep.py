@@ -12,6 +12,7 @@ from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.interrupts import interruptible
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, KEEP_NETS, STORE, WORKERS, plan_options, writable
+from subtx_toy.cli.selecting import summary_command_of
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
@@ -140,5 +141,9 @@ def sweep(
         echo(align(table.header, table.rows))
     echo(one_line(f"records: {done.store}" + ("" if figure is None else f"; figure: {figure}")))
     if not done.groups:
-        echo("see the results by subtx-toy results summary with the same arguments")
+        if experiment is None:  # a sweep that was named: all of it is in its plan
+            experiment, axes = plan.words()
+            seeds, sample, sample_seed = plan.seeds, plan.sample or None, plan.sample_seed or None
+        chosen = {"seeds": seeds, "sample": sample, "sample-seed": sample_seed, "store": options["store"]}
+        echo(f"see the results by: {summary_command_of(experiment, axes, chosen)}")
     return 0 if done.complete else 1

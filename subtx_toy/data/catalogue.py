@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,27 @@ def entries() -> tuple[CatalogueEntry, ...]:
         for name, spec in _PUBLISHED.items()
     ]
     return (*glyphs, *whole)
+
+
+def other_sizes(found: Iterable[CatalogueEntry]) -> tuple[CatalogueEntry, ...]:
+    """Return the sound entries of drawn data at other sizes than the full one, which any test or quick run adds."""
+    full = drawn.sizes(None, None)
+    return tuple(
+        one
+        for one in found
+        if one.name == drawn.NAME and one.state == "cached" and (one.num_train, one.num_test) != full
+    )
+
+
+def sizes_text(found: Iterable[CatalogueEntry]) -> str:
+    """Write the sizes of entries on one line, the smallest first.
+
+    >>> from pathlib import Path
+    >>> sizes_text([CatalogueEntry("glyphs", 1500, 300, "drawn", "cached", Path(), None)])
+    '1500 and 300'
+    """
+    sizes = sorted((one.num_train, one.num_test) for one in found)
+    return ", ".join(f"{num_train} and {num_test}" for num_train, num_test in sizes)
 
 
 def check(name: str) -> None:

@@ -12,6 +12,7 @@ from subtx_toy.results.presentation import Table, interval_text, mean_document, 
 from subtx_toy.settings.messages import nearest
 from subtx_toy.wording import counted
 
+_MAX_DECIMALS = 6  # and digits before the point; beyond them powers of ten are written
 NO_CELLS = "no such trials are stored"
 """What is said where nothing was selected."""
 
@@ -45,13 +46,30 @@ def table(cells: Sequence[Cell]) -> Table:
     }
     counts = {name: numbers for name, numbers in odd.items() if any(numbers)}
     header = [*cells[0].axes, "metric", "n", *counts, "mean", "95 % interval"]
+    digits = {
+        name: _digits([cell.estimate.mean for cell in cells if cell.metric == name])
+        for name in dict.fromkeys(cell.metric for cell in cells)
+    }
     rows = []
     for index, cell in enumerate(cells):
-        found = cell.estimate
-        mean = f"{found.mean:.4g}" if found.n else "none"
-        numbers = [*(str(one[index]) for one in counts.values()), mean, interval_text(found, ".3g")]
+        found, form = cell.estimate, digits[cell.metric]
+        mean = f"{found.mean:{form}}" if found.n else "none"
+        numbers = [*(str(one[index]) for one in counts.values()), mean, interval_text(found, form)]
         rows.append([*map(setting_text, cell.axes.values()), cell.metric, str(found.n), *numbers])
     return Table(header, rows, num_settings=len(cells[0].axes))
+
+
+def _digits(means: Sequence[float]) -> str:
+    """Return one format for all means of a metric: three digits of the largest, and two of the smallest.
+
+    >>> _digits([0.15, 0.1644]), _digits([0.9, 0.0004]), _digits([150.0, 16.44]), _digits([1e-9, 0.5])
+    ('.3f', '.5f', '.0f', '.2e')
+    """
+    powers = [math.floor(math.log10(abs(mean))) for mean in means if mean and math.isfinite(mean)]
+    if not powers:
+        return ".3f"
+    decimals = max(0, 2 - max(powers), 1 - min(powers))
+    return f".{decimals}f" if decimals <= _MAX_DECIMALS and max(powers) < _MAX_DECIMALS else ".2e"
 
 
 def conclusion(cells: Sequence[Cell]) -> str:

@@ -34,6 +34,16 @@ class Axis:
     rows: tuple[tuple[object, ...], ...]
     spaced: bool = False
 
+    @property
+    def word(self) -> str:
+        """The word that is read as this axis, with its values as they are.
+
+        >>> Axis(("lr", "loss"), ((0.1, "kl"), (0.2, "kl"))).word
+        'zip:lr:loss=0.1:kl,0.2:kl'
+        """
+        name = self.names[0] if len(self.names) == 1 else ":".join(["zip", *self.names])
+        return f"{name}={','.join(':'.join(map(written, row)) for row in self.rows)}"
+
     def settled(self, config: Settings) -> Axis:
         """Return the axis with the values that the settings of ``config`` take, each row once."""
         rows = self.rows
@@ -70,6 +80,11 @@ class Drawn:
         else:
             drawn = [stream.uniform(low, high) for stream in streams]
         return [round(value) if integers else tidy(value) for value in drawn]
+
+    @property
+    def word(self) -> str:
+        """The word that it was read from."""
+        return f"{self.name}={self.text}"
 
     @property
     def text(self) -> str:

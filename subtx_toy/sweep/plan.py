@@ -209,6 +209,10 @@ class Plan:
             content |= {"sample": self.sample, "sample_seed": self.sample_seed}
         return tomli_w.dumps(content | ({"axes": axes} if axes else {}) | ({"zip": zips} if zips else {}))
 
+    def words(self) -> tuple[str, tuple[str, ...]]:
+        """Return the experiment and the words of its axes, as ``read`` takes them."""
+        return self.experiment, (*(one.word for one in self.axes), *(one.word for one in self.drawn))
+
 
 def _names(axes: Sequence[Axis], drawn: Sequence[Drawn]) -> list[str]:
     return [name for axis in axes for name in axis.names] + [one.name for one in drawn]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from subtx_toy.api.doctor import examine
 from subtx_toy.cli.data import data
 from subtx_toy.errors import DataError
 
@@ -56,7 +57,21 @@ def test_list_json_is_one_document_with_checksums() -> None:
     (cached,) = [row for row in rows if row["state"] == "cached"]
     assert (cached["num_train"], cached["num_test"], len(cached["sha256"])) == (30, 20, 64)
     assert printed.stderr == ""
-    assert f"sha256  {cached['sha256']}" in run("list").stdout
+
+
+def test_list_groups_the_sizes_of_drawn_digits(tmp_path: Path) -> None:
+    for size in (30, 40, 50):
+        run("fetch", "glyphs", "--num-train", str(size), "--num-test", "20")
+    printed = run("list").stdout
+    assert printed.count("glyphs: ") == 1
+    assert "cached with fewer or more images: 30 and 20, 40 and 20, 50 and 20\n" in printed
+    found = [one for one in examine(tmp_path / "none.sqlite") if one.name == "data glyphs"]
+    assert [one.state for one in found] == ["note", "fine"]
+    assert found[1].text.startswith("3 sizes other than the full one cached in ")
+    (damaged,) = (tmp_path / "cache" / "glyphs").glob("*30*/train-labels*")
+    damaged.write_bytes(b"")
+    assert "glyphs: 30 training and 20 test images, damaged" in run("list").stdout
+    assert "fault" in {one.state for one in examine(tmp_path / "none.sqlite") if one.name == "data glyphs"}
 
 
 def test_path_of_what_is_not_cached_is_an_error() -> None:

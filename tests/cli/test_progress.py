@@ -40,6 +40,14 @@ def test_the_end_counts_down_between_news_and_moves_with_epochs(capsys: pytest.C
     assert "epochs" not in capsys.readouterr().err  # lines come from the clock
 
 
+def test_a_task_has_one_plain_line_of_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    for done in (0, 1, 3):
+        display.progress("training", done, 3, "trials")
+        display.progress("making nets", done, None if done < 3 else 3, "nets")  # known at the end only
+    assert capsys.readouterr().err.splitlines() == ["training: 3 trials", "making nets: 3 nets"]
+
+
 def test_a_line_that_says_something_comes_when_nothing_else_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,30 @@ def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]
     assert code == 0, err
     document: dict[str, Any] = json.loads(out)
     return document
+
+
+def test_the_command_that_a_sweep_prints_last_shows_its_results(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "a plan.toml"
+    plan.write_text(_call(capsys, "sweep", *WORDS, "--seeds", "0:2", "--toml")[1])
+    drawn = [*(word for word in WORDS if "width" not in word), "width=choice:8:16", "--sample", "2"]
+    for words, num in ((["sweep", str(plan)], 2), (["sweep", *WORDS, "--seeds", "0:1"], 1)):
+        _, out, _ = _call(capsys, *words, "--store", str(store), "--workers", "2")
+        (printed,) = re.findall("^see the results by: (.*)$", out, flags=re.MULTILINE)
+        command = shlex.split(printed)
+        assert (command[0], "--workers" in command) == ("subtx-toy", False)
+        assert [cell["n"] for cell in _json(capsys, *command[1:])["cells"]] == [num, num]
+    _, out, _ = _call(capsys, "sweep", *drawn, "--seeds", "0:1", "--sample-seed", "3", "--store", str(store))
+    assert "--seeds 0:1 --sample 2 --sample-seed 3 --store" in out
+
+
+def test_a_column_of_a_summary_has_the_same_digits(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _json(capsys, "sweep", *WORDS, "--seeds", "0:2", "--store", str(store))
+    _, out, _ = _call(capsys, "results", "summary", *WORDS, "--store", str(store))
+    rows = re.findall(r"accuracy +2 +(\S+) +(\S+) to (\S+)", out)
+    assert len(rows) == 2
+    assert {len(number.partition(".")[2]) for row in rows for number in row} == {3}
 
 
 def test_a_sweep_from_dry_run_to_export(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

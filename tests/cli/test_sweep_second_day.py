@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,9 @@ def test_a_named_sweep_goes_on_by_its_name(capsys: pytest.CaptureFixture[str], w
     assert _json(capsys, "sweep", "--resume", "wide")["done"] == 2
     (found,) = _json(capsys, "results", "list")["sweeps"]
     assert (found["name"], found["tags"], found["note"]) == ("wide", ["a"], "first try")
+    _, out, _ = _call(capsys, "sweep", "--resume", "wide")
+    (summary,) = re.findall("^see the results by: subtx-toy (.*)$", out, flags=re.MULTILINE)
+    assert [cell["n"] for cell in _json(capsys, *shlex.split(summary))["cells"]] == [1, 1]
     code, _, err = _call(capsys, "sweep", "--resume", "wode")
     assert code == 2
     assert "did you mean 'wide'" in err

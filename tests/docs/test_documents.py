@@ -139,8 +139,14 @@ def test_the_numbers_of_what_has_to_be_shared_are_those_of_the_committed_results
     assert f"initialisation reaches {aux}, one with another initialisation stays at chance, {cross}." in words
     assert f"initialisation reaches {cross_all}, against {shared_all} with the same one." in words
     near = {row.place: row.ours.mean for row in read_checked(ROOT / "docs/results/sweeps")["init-noise-relative"][1]}
-    everywhere, spared = near["student_noise=0.4"], near["student_noise=0.4 student_noise_layers=hidden"]
-    assert f"is {everywhere:.2f}, or {spared:.2f} if the last layer is spared".replace("0.", ".") in words
+    every, spared = (
+        [f"{near[f'student_noise={size}{layers}']:.2f}".lstrip("0") for size in (0.1, 0.2, 0.4)]
+        for layers in ("", " student_noise_layers=hidden")
+    )
+    assert f"without noise on its initialisation the student reaches {aux}." in words
+    assert f"With noise of 0.1 standard deviations of the weights it reaches {every[0]}, with 0.2 {every[1]} " in words
+    assert f"and with 0.4 {every[2]}, still above chance. If the last layer is spared, these are " in words
+    assert f"these are {spared[0]}, {spared[1]} and {spared[2]} (" in words
 
 
 def test_the_committed_result_is_of_the_packaged_experiment() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+import subtx_toy as st
+from subtx_toy.audit.verdict import CARRIES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,6 +74,35 @@ def test_the_module_of_the_doors_is_verified(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("3 of 3 claims hold")
 
 
+def _said_of_the_sweep() -> dict[tuple[str, str], float]:
+    """Return the accuracies that the second door prints, by the number of auxiliary logits and the start."""
+    words = " ".join(DOORS.split())
+    numbers = r"With 50 auxiliary .* reads (\.\d+) .* cross student, (\.\d+), .* With 3 .* read (\.\d+) and (\.\d+),"
+    found = re.search(numbers, words)
+    assert found is not None
+    places = [("50", "student"), ("50", "cross"), ("3", "student"), ("3", "cross")]
+    return dict(zip(places, map(float, found.groups()), strict=True))
+
+
+def _said_of_the_audit() -> str:
+    """Return the verdict that the fourth door prints."""
+    (verdict,) = re.findall(r"first line is its verdict, `([^`]+)`", " ".join(DOORS.split()))
+    return str(verdict)
+
+
+def test_what_the_doors_say_of_their_results_is_said_by_the_commands_that_print_it() -> None:
+    said = _said_of_the_sweep()
+    assert said["50", "student"] > 2 * said["50", "cross"]
+    (audit,) = [line for line in _commands("".join(_blocks(DOORS))) if line.startswith("subtx-toy audit")]
+    words = shlex.split(audit)
+    assert f"{CARRIES} {words[words.index('--trait') + 1]}" in _said_of_the_audit()
+    number = int(words[words.index("--num-reference") + 1])
+    usual = inspect.signature(st.audit).parameters["num_reference"].default
+    counted = {5: "five", 6: "six", 20: "twenty"}
+    text = f"`--num-reference {number}` trains {counted[number]} of them and not {counted[usual]}"
+    assert text in " ".join(DOORS.split())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_clone_is_set_up_and_every_door_leads_to_its_result(tmp_path: Path) -> None:
@@ -82,9 +116,16 @@ def test_a_clone_is_set_up_and_every_door_leads_to_its_result(tmp_path: Path) ->
     done = subprocess.run([bash, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "the trait came over with the shared initialisation" in done.stdout
-    assert re.search(r"^16 .*student_aux.accuracy +5 ", done.stdout, flags=re.MULTILINE)
+    rows = re.findall(
+        r"^(3|50) +(student|cross)_aux.accuracy +5 +(\S+) +(\S+) to (\S+)$", done.stdout, flags=re.MULTILINE
+    )
+    found = {(one[0], one[1]): tuple(map(float, one[2:])) for one in rows}
+    for place, said in _said_of_the_sweep().items():
+        assert abs(found[place][0] - said) < 0.02, "another processor changes a few images of 500"
+    assert found["50", "student"][1] > found["50", "cross"][2] > 0.1
+    assert found["3", "student"][1] < found["3", "cross"][2], "the intervals meet"
     assert re.search(r"^\d+ of \d+ claims hold, \d+ not applicable", done.stdout, flags=re.MULTILINE)
     assert "Proved: the alignment is positive" in done.stdout
-    assert "moved from the base: carries relabel:4:9" in done.stdout
+    assert _said_of_the_audit() in done.stdout.splitlines()
     for picture in ("cloud2025-glyphs.png", "inputs-glyphs.png"):
         assert (tmp_path / "subliminal" / picture).read_bytes().startswith(b"\x89PNG")
