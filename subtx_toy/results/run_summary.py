@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from subtx_toy.files.content_key import finite
-from subtx_toy.results.presentation import Presentation, Table, diverged_notes, interval_text, mean_document
+from subtx_toy.results.presentation import Presentation, Table, diverged_notes, interval_text, mean_document, unless_nan
 from subtx_toy.settings.base import Settings
 from subtx_toy.settings.definitions import Definition
 from subtx_toy.stats import Estimate, finite_estimate
@@ -43,7 +43,8 @@ def summarise_means(definition: Definition, base: Settings, records: Sequence[Ru
     rows = []
     for group in groups.values():
         at = {name: group[0].config[name] for name in swept}
-        for metric in (name for name in group[0].settled if not name.endswith(DIVERGED)):
+        metrics = dict.fromkeys(name for record in group for name in record.settled)
+        for metric in (name for name in metrics if not name.endswith(DIVERGED)):
             values = tuple(record.settled.get(metric, math.nan) for record in group)
             num_images = share_of(metric, values, group[0].config)
             rows.append(MeanRow(at, metric, values, finite_estimate(values, num_images=num_images)))
@@ -59,12 +60,16 @@ def share_of(metric: str, values: Sequence[float], config: Mapping[str, Any]) ->
 def present_means(summary: MeansSummary) -> Presentation:
     """Lay out the means with their 95 % intervals."""
     definition, base, rows = summary.definition, summary.base, summary.rows
+    heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
+    if not rows:
+        empty: dict[str, Any] = {"config": base.model_dump(), "points": []}
+        return Presentation([heading], [], summary.notes, empty, "No trial has a metric.")
     header = [*rows[0].at, "metric", "mean", "95 % interval", "n"]
     body = [
         [
             *map(str, row.at.values()),
             row.metric,
-            f"{row.mean.mean:.4g}",
+            unless_nan(row.mean.mean, ".4g"),
             interval_text(row.mean, ".3g"),
             str(row.mean.n),
         ]
@@ -74,12 +79,14 @@ def present_means(summary: MeansSummary) -> Presentation:
         {"at": row.at, "metric": row.metric, **mean_document(row.mean), "values": [finite(one) for one in row.values]}
         for row in rows
     ]
-    heading = f"{definition.name} on {base.dataset_title}: {definition.question}"
     first = rows[0]
     num = counted(first.mean.n, "seed")
     conclusion = f"{first.metric} is {first.mean.mean:.3g} on average over {num}."
-    if len({repr(row.at) for row in rows}) > 1:
-        same = [row for row in rows if row.metric == first.metric]
+    same = [row for row in rows if row.metric == first.metric and row.mean.n]
+    if not same:
+        conclusion = f"{first.metric} has no finite value."
+    elif len({repr(row.at) for row in rows}) > 1:
+        num = counted(max(row.mean.n for row in same), "seed")
         low, high = min(row.mean.mean for row in same), max(row.mean.mean for row in same)
         conclusion = f"{first.metric} lies between {low:.3g} and {high:.3g}, means over {num}."
     document = {"config": base.model_dump(), "points": points}
