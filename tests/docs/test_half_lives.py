@@ -36,7 +36,7 @@ def test_the_published_gaps_have_the_published_half_lives(num_aux: int) -> None:
 def test_the_interval_covers_the_true_half_life_and_not_another() -> None:
     true, generations = 1.2, np.arange(1, 6)
     covered, wrong = [], []
-    for trial in range(200):
+    for trial in range(120):
         rng = generator(trial, "test", "half-lives")
         shares = 0.6 + 0.1 * rng.standard_normal((10, 1))
         gaps = 0.1 + shares * 0.5 ** (generations / true) + 0.01 * rng.standard_normal((10, 5))
@@ -48,9 +48,9 @@ def test_the_interval_covers_the_true_half_life_and_not_another() -> None:
 
 
 def test_a_chain_of_the_study_is_that_of_the_protocol() -> None:
-    small = {"num_train": 300, "num_test": 200, "num_inputs": 200, "width": 16, "batch_size": 50, "lr": 3e-3}
+    small = {"num_train": 100, "num_test": 50, "num_inputs": 100, "width": 16, "batch_size": 50, "lr": 3e-3}
     config = MechanismConfig.parse({"dataset": "glyphs", "students": "aux", "num_aux": 10, "generations": 2, **small})
-    dataset = load("glyphs", num_train=300, num_test=200)
+    dataset = load("glyphs", num_train=100, num_test=50)
     found, theirs = chain(config, dataset, seed=1), run_mechanism(config, dataset, seed=1).accuracy
     assert found["teacher"] == theirs["teacher"]
     assert [found[arm][-1] for arm in ARMS] == [theirs[arm] for arm in ARMS]
@@ -67,8 +67,8 @@ def test_the_committed_chains_are_of_the_study_and_fade_more_slowly_with_more_lo
 
 
 def test_steps_without_the_correction_are_those_of_adam_by_their_known_factor() -> None:
-    config = MechanismConfig.parse({"dataset": "glyphs", "num_train": 300, "num_test": 200, "width": 16, "lr": 1e-3})
-    setup = setup_of(config, load("glyphs", num_train=300, num_test=200), seed=1)
+    config = MechanismConfig.parse({"dataset": "glyphs", "num_train": 100, "num_test": 50, "width": 16, "lr": 1e-3})
+    setup = setup_of(config, load("glyphs", num_train=100, num_test=50), seed=1)
     base = shared_init(setup.model, seed=1, dtype=setup.dtype)
     x, y = torch.linspace(-1, 1, 10 * 784).reshape(10, 784), torch.zeros(10, config.num_aux)
     moved = []

@@ -102,7 +102,7 @@ def test_students_with_a_body_of_their_own_share_the_heads_alone(body: dict[str,
     assert nets["student_aux"][0].shape != nets["reference"][0].shape or len(nets["student_aux"]) != len(
         nets["teacher"]
     )
-    trained = run(striped_digits, measure="imitation", input_pool="fresh", **body)
+    trained = run(striped_digits, num_inputs=128, input_pool="fresh", **body)
     assert trained.measured["student_aux.untrained_accuracy"] == found.accuracy["student_aux"]
     assert trained.curves["student_aux.loss"][-1] < trained.curves["student_aux.loss"][0]
 
