@@ -101,14 +101,15 @@ def best_command(
 
     cells = summarize(select(experiment, axes, **selected), metrics=() if metric is None else (metric,))
     ranked = cell_table.best(cells, lowest=lowest)
+    nothing = cell_table.conclusion(cells) if cells else cell_table.NO_CELLS
     if as_json:
         document = {
             "best": [cell_table.document(cell) for cell in ranked[:top]], "configurations": len(ranked),
-            "conclusion": cell_table.best_conclusion(ranked) if ranked else cell_table.NO_CELLS,
+            "conclusion": cell_table.best_conclusion(ranked) if ranked else nothing,
         }  # fmt: skip
         echo(json_text(document))
     elif not ranked:
-        echo(cell_table.NO_CELLS)
+        echo(nothing)
     else:
         echo(f"{wrapped(cell_table.best_conclusion(ranked))}\n{table_text(cell_table.table(ranked[:top]))}")
 

@@ -96,7 +96,7 @@ def is_kept(folder: Path, run_id: str) -> bool:
     for path in sorted(place.glob(f"*{_ENDING}")) if place.is_dir() else ():
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             arms = _made(read_metadata(path))["arms"]
-            return all((place / f"{arm}{_ENDING}").is_file() for arm in arms)
+            return len(arms) > 0 and all((place / f"{arm}{_ENDING}").is_file() for arm in arms)
     return False
 
 

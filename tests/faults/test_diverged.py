@@ -222,3 +222,15 @@ def test_a_conclusion_is_drawn_from_seeds_in_which_neither_diverged() -> None:
         said = conclude(rows)
         assert words in said
         assert "below its control" not in said
+
+
+def test_the_best_of_trials_that_all_diverged_is_none_and_they_are_not_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _definition, _config, records = records_of(2, 2)
+    with Store(Path("store.sqlite")) as store:
+        store.add_all(records)
+    assert cli.call(["results", "best"]) == cli.OK
+    assert capsys.readouterr().out == f"{STUDENT}.accuracy has no finite value.\n"
+    assert cli.call(["results", "best", "--where", "seed > 5"]) == cli.OK
+    assert capsys.readouterr().out == "no such trials are stored\n"
