@@ -121,7 +121,8 @@ def shard(
         recipe = planned[at] if role == "reference" else varied_recipe(seed)
         row: dict[str, Any] = {
             "role": role, "seed": seed, "base": PACKAGED if is_packaged else base_seed,
-            "num_reference": num_reference, "parts": parts, "stream": STREAM, "width": model.sizes[1], "absent": list(absent),
+            "num_reference": num_reference, "parts": parts, "stream": STREAM, "width": model.sizes[1],
+            "absent": list(absent),
             "lr": recipe.lr, "steps": recipe.steps,
             "scores": one.sums.scores.tolist(), "covariance": one.sums.covariance.tolist(),
             "gain": one.movement.gain, "divergence": one.divergence, "log_evidence": one.movement.log_evidence,
