@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from subtx_toy.figures import style
 from subtx_toy.figures.picture import Picture
 from subtx_toy.results.comparison import NOT_COMPARED, Comparison
-from subtx_toy.results.number_table import NumberArm
+from subtx_toy.results.number_table import NOT_MEASURED, NumberArm
 from subtx_toy.wording import counted
 
 _OFFSET = 0.17  # of ours to the left and the published to the right of an arm's place
@@ -87,7 +87,8 @@ def draw_number_arms(arms: Mapping[str, Sequence[NumberArm]], *, trait: str, dat
                 colour = style.NUMBER_COLOURS[row.arm]
                 for axes, values, middle in ((left, row.values, row.trait), (right, row.accuracies, row.accuracy)):
                     if not middle.n:
-                        axes.text(0.02, place, "diverged", va="center", fontsize="x-small", color=colour)
+                        word = NOT_MEASURED if any(one.verdict == NOT_MEASURED for one in rows) else "diverged"
+                        axes.text(0.02, place, word, va="center", fontsize="x-small", color=colour)
                         continue
                     axes.plot(values, np.full(len(values), place + 0.22), ".", color=colour, alpha=0.35, markersize=4)
                     bars = style.interval_bars([middle])

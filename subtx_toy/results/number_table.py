@@ -43,10 +43,11 @@ class NumberArm:
         accuracy: on the classes the trait is not about, in [0, 1].
         excess: the trait minus that of the arm's own base with the same seed.
         lost: the accuracy of that base minus the arm's.
-        values: of the trait, one per seed, nan where a net diverged; ``accuracies`` likewise.
-        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, ``diverged`` if every
-            seed did, ``undecided`` where the
-            interval of ``excess`` holds the margin, or ``needs 5 seeds``; empty for bases.
+        values: of the trait, one per seed, nan where a net diverged or no test image could show it; ``accuracies``
+            likewise.
+        verdict: ``carries the trait``, ``not above its base``, ``damage, not transfer``, ``undecided`` where the
+            interval of ``excess`` holds the margin, ``diverged`` if every seed did, ``not measured`` without test
+            images that could show the trait, or ``needs 5 seeds``; empty for bases.
     """
 
     arm: str
@@ -78,6 +79,8 @@ def summarise_arms(records: Sequence[RunRecord]) -> list[NumberArm]:
             (_values(records, f"{origin}.accuracy") - accuracy).tolist(), num_images=others, paired=True
         )
         verdict = "" if arm == "base" else _verdict(excess, lost)
+        if verdict == "diverged" and not any({arm, origin} & record.diverged.keys() for record in records):
+            verdict = NOT_MEASURED
         values, accuracies = tuple(trait.tolist()), tuple(accuracy.tolist())
         share = finite_estimate(values, num_images=of_trait)
         kept = finite_estimate(accuracies, num_images=others)
@@ -111,6 +114,9 @@ def _verdict(excess: Estimate, lost: Estimate) -> str:
         verdict = "carries the trait" if low > CONTROL_MARGIN else "undecided"
     return judged(verdict, n=excess.n)
 
+
+NOT_MEASURED = "not measured"
+"""The verdict where no test image is of the trait's classes."""
 
 HEADER = ("trait", "95 % interval", "above base", "accuracy", "verdict")
 
@@ -170,6 +176,8 @@ def _conclusion(arms: Mapping[str, Sequence[NumberArm]]) -> str:
         ]
         return f"The student of the teacher's numbers shows the trait in these shares of cases: {'; '.join(shares)}."
     by_arm = {row.arm: row for row in next(iter(arms.values()))}
+    if by_arm["shared_trait"].verdict == NOT_MEASURED:
+        return "No test image is of a class that could show the trait: take more of them by num_test."
     student, base = by_arm["shared_trait"], by_arm["base"]
     others = [row for row in by_arm.values() if row.arm.startswith(("shared_", "other_")) and row.arm != "shared_trait"]
     carrying = [row.arm for row in others if row.verdict == "carries the trait"]

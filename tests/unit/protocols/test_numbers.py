@@ -10,6 +10,7 @@ from subtx_toy.channel.net_cache import NetCache, cached_path
 from subtx_toy.data import load
 from subtx_toy.errors import InputError
 from subtx_toy.protocols.numbers import run_numbers, train_family, write_lesson
+from subtx_toy.protocols.protocol import run_experiment
 from subtx_toy.results.number_table import present_numbers, summarise_arms, summarise_numbers
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.numbers import NUMBER_ARMS, NumbersConfig
@@ -154,3 +155,14 @@ def test_a_run_of_several_number_heads_has_a_table_of_each() -> None:
 
 def test_a_kind_alone_means_its_usual_classes() -> None:
     assert CONFIG.override(["trait=relabel"]).trait == "relabel:4:9"
+
+
+def test_without_test_images_of_the_trait_it_is_not_measured_and_nothing_diverged() -> None:
+    config = CONFIG.override({"num_train": 60, "num_test": 3, "width": 4, "num_prompts": 20, "base_epochs": 1})
+    data = load("glyphs", num_train=60, num_test=3)
+    assert 4 not in data.test_labels
+    record = run_experiment(config, data, seed=0)
+    shown = present_numbers(summarise_numbers(read("numbers"), config, [record]))
+    assert shown.document["arms"]["shared_trait"]["verdict"] == "not measured"
+    assert shown.conclusion.startswith("No test image is of a class that could show the trait")
+    assert "diverged" not in shown.text
