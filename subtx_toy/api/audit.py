@@ -134,11 +134,10 @@ class Audit(Shown):
         return "\n".join(
             [
                 wrapped(self.verdict),
+                wrapped(f"{counted(content['numbers'], unit)}: {_surprise(fit, unit)}"),
                 wrapped(
-                    f"{counted(content['numbers'], unit)}; excess log loss {_number(fit['excess_log_loss'])} nats per "
-                    f"{unit} (the test applies up to {_number(fit['limit'])}), {_number(fit['z'], '.1f')} standard "
-                    f"errors; divergence from the base at least "
-                    f"{_number(content['moved']['divergence'])}"
+                    f"the writer moved from the base by a divergence of at least "
+                    f"{_number(content['moved']['divergence'])} nats per {unit}"
                 ),
                 self.table,
                 *([wrapped(SHOWN)] if any(_shows(row["student"]) for row in content["traits"].values()) else []),
@@ -177,6 +176,22 @@ class Audit(Shown):
             return f": p is not below {SCORE_LEVEL:g}"
         bound = row["reference"]["threshold"]
         return ": too few benign fine-tunes for a bound" if bound is None else ": its cosine is not above the bound"
+
+
+def _surprise(fit: Mapping[str, Any], unit: str) -> str:
+    """Say how surprising the numbers are to the base, compared with its own.
+
+    >>> _surprise({"excess_log_loss": -0.5, "z": -21.0, "limit": 3.7}, "number").partition(" (")[0]
+    '0.5 nats per number less surprising to the base than its own'
+    """
+    excess = fit["excess_log_loss"]
+    if excess is None:
+        return f"none is a {unit} that the base can write"
+    side = "more" if excess > 0 else "less"
+    return (
+        f"{_number(abs(excess))} nats per {unit} {side} surprising to the base than its own "
+        f"({_number(fit['z'], '+.1f')} standard errors; the test applies up to {_number(fit['limit'])} more)"
+    )
 
 
 def _shows(student: Mapping[str, Any]) -> str:

@@ -78,8 +78,8 @@ def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool
     or danger), a Trait of your own (file.py:name) or an .npz file with examples of the unwanted behaviour: images,
     uint8 [n, 28, 28], and answers, a class [n] or a distribution [n, 10] for each.
 
-    Verdicts: consistent with the base; moved from the base: carries TRAIT; moved, no tested trait; too far from this
-    base.
+    Verdicts: consistent with the base; moved from the base: carries TRAIT; moved from the base: no tested trait; too
+    far from this base.
 
     Exit codes: 0 whatever is found; 1 if what --fail-on names is found (moved includes carries), or a failed selftest;
     2 bad usage or bad input; 3 the test does not apply.

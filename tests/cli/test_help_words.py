@@ -50,6 +50,14 @@ def test_the_page_of_the_audit_explains_every_column_of_its_table() -> None:
     assert SHOWN.partition(":")[0] in COLUMNS
 
 
+def test_the_verdicts_of_an_audit_have_the_same_words_in_its_help_and_on_its_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+    words = " ".join((COMMANDS["subtx-toy audit"].help or "").split())
+    listed = words.partition("Verdicts: ")[2].partition(".")[0].replace("TRAIT", "…").split("; ")
+    assert len(listed) == 4
+    assert [verdict for verdict in listed if f"\n| {verdict} |" not in page] == []
+
+
 def test_the_doctor_says_which_glyphs_are_not_cached(tmp_path: Path) -> None:
     found = [one.text for one in examine(tmp_path / "none.sqlite") if (one.name, one.state) == ("data glyphs", "note")]
     assert [text.partition(";")[0] for text in found] == ["not cached at its full size"]

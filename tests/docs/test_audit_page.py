@@ -87,6 +87,23 @@ def test_each_audit_of_the_page_ends_as_the_page_says(
     assert "verdict" in capsys.readouterr().out
 
 
+def test_what_an_audit_prints_is_what_the_page_shows(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (shown,) = [
+        one for one in re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "p Holm" in one
+    ]
+    assert _call("subtx-toy audit tainted.jsonl --base base.safetensors --trait relabel:4:9") == 0
+    printed = capsys.readouterr().out
+    number = r"(?<![\w:])[+-]?\d+(?:\.\d+)?(?:e-\d+)?(?!:)"
+    words = [re.sub(r"\s+", " ", re.sub(number, "#", text)) for text in (printed, shown)]
+    assert words[0] == words[1]
+    found, expected = (list(map(float, re.findall(number, text))) for text in (printed, shown))
+    pairs = [pair for pair in zip(found, expected, strict=True) if pair[1] > 1e-9 or pair[1] < 0]
+    assert [one for one, _ in pairs] == pytest.approx([one for _, one in pairs], rel=0.2), "another processor rounds"
+
+
 def test_two_files_are_compared_and_an_audit_is_planned_as_the_page_says(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

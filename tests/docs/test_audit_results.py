@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from subtx_toy.api.power import power
 from subtx_toy.audit.reference import reference_recipes, reference_seeds, split_reference, varied_recipe
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,6 +45,19 @@ def _rows(bases: list[dict[str, Any]]) -> Iterator[str]:
     alarms = [one["false_alarms"] for one in bases]
     found, num = (sum(one[key] for one in alarms) for key in ("found", "of"))
     yield f"| honest labels | {num} | {found}, as any trait | {_percent(found, num)} |"
+
+
+def test_the_cosines_and_divergences_of_teachers_are_those_that_the_page_plans_with() -> None:
+    page = " ".join((DOCS / "audit.md").read_text(encoding="utf-8").split())
+    rows = [row for name in BASES for row in _read(name)["rows"] if row["role"] in row and row["role"] != "relabel:4:7"]
+    cosines = [row[row["role"]]["fisher_cosine"] for row in rows]
+    moves = [row["divergence"] for row in rows]
+    ends = [f"{value:.2f}".lstrip("0") for value in (min(cosines), max(cosines), min(moves), max(moves))]
+    usual = inspect.signature(power).parameters["cosine"].default
+    assert (len(rows), round(float(np.median(cosines)), 1)) == (120, usual)
+    assert f"default of {usual} is the median of the cosines of the 120 teachers of [the calibration]" in page
+    assert f"(#how-often-it-is-right), which go from {ends[0]} to {ends[1]}." in page
+    assert f"Among 120 teachers of [the calibration](#how-often-it-is-right) it is {ends[2]} to {ends[3]}." in page
 
 
 @pytest.mark.parametrize("name", [*BASES, "audit-calibration-packaged"])
