@@ -39,11 +39,11 @@ _TEACHER = (
 )  # fmt: skip
 
 
-def train(names: list[str], num: int, store: Path) -> None:
+def train(names: list[str], num: int, store: Path, first: int = 0) -> None:
     """Run the trials of all experiments that have the same seeds together, those of one teacher after one another."""
     by_seeds: dict[range, dict[str, Settings]] = {}
     for name in names:
-        configs = by_seeds.setdefault(_seeds(name, num), {})
+        configs = by_seeds.setdefault(_seeds(name, num, first), {})
         configs |= {repr(config): config for config in configs_read(name)}
     for seeds, configs in by_seeds.items():
         ordered = sorted(configs.values(), key=lambda one: str([getattr(one, name, None) for name in _TEACHER]))
@@ -55,22 +55,23 @@ def train(names: list[str], num: int, store: Path) -> None:
                     print(f"{tally.left} of {tally.total} trials left", file=sys.stderr, flush=True)
 
 
-def _seeds(name: str, num: int) -> range:
+def _seeds(name: str, num: int, first: int) -> range:
     own = parse_seeds(read(name).quickened().seeds)
-    return range(max(own) + 1, max(own) + 1 + num * len(own))
+    start = max(max(own) + 1, first)
+    return range(start, start + num * len(own))
 
 
-def tries(name: str, num: int, store: Path) -> dict[str, Any]:
+def tries(name: str, num: int, store: Path, first: int = 0) -> dict[str, Any]:
     """Judge one experiment's trials, and return in how many tries they showed its point and how clearly."""
-    seeds = _seeds(name, num)
+    seeds = _seeds(name, num, first)
     size = len(seeds) // num
     definition = read(name)
     keys = schedule(configs_read(name), seeds)
     with Store(store) as opened:
         records = opened.get([trial.run_id for trial in keys])
     found = []
-    for first in seeds[::size]:
-        part = tuple(trial.labelled(records[trial.run_id]) for trial in keys if first <= trial.seed < first + size)
+    for begin in seeds[::size]:
+        part = tuple(trial.labelled(records[trial.run_id]) for trial in keys if begin <= trial.seed < begin + size)
         found.append(margins(name, Run(definition, definition.quickened().config, part, (), store, 0.0)))
     return {
         "tries": num,
@@ -89,13 +90,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("experiments", nargs="+")
     options.add_argument("--tries", type=int, default=20)
+    options.add_argument("--first", type=int, default=0, help="first seed, where earlier ones chose the settings")
     options.add_argument("--out", type=Path, default=TARGET)
     options.add_argument("--store", type=Path, help="results file that keeps the trials, for a run that is cut short")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = chosen.store or Path(folder) / "r.sqlite"
-        train(chosen.experiments, chosen.tries, store)
-        rows = {name: tries(name, chosen.tries, store) for name in chosen.experiments}
+        train(chosen.experiments, chosen.tries, store, chosen.first)
+        rows = {name: tries(name, chosen.tries, store, chosen.first) for name in chosen.experiments}
     for name, row in rows.items():
         document = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.exists() else {}
         document[name] = row

@@ -45,12 +45,14 @@ def list_command(*, as_json: bool) -> None:
         rows = [{**vars(entry), "path": str(entry.path)} for entry in found]
         echo(json_text(rows))
         return
+    from subtx_toy.results.presentation import wrapped
+
     others = catalogue.other_sizes(found)
     for entry in found:
         if entry in others:
             continue
         echo(f"{entry.name}: {entry.num_train} training and {entry.num_test} test images, {entry.state}")
-        echo(f"  from    {entry.origin}")
+        echo(wrapped(f"  from    {entry.origin}", indent=10))
         if entry.state != "not cached":
             echo(f"  folder  {entry.path}")
         if entry.sha256 is not None:
