@@ -45,8 +45,6 @@ def list_command(*, as_json: bool) -> None:
         rows = [{**vars(entry), "path": str(entry.path)} for entry in found]
         echo(json_text(rows))
         return
-    from subtx_toy.results.presentation import wrapped
-
     others = catalogue.other_sizes(found)
     for entry in found:
         if entry in others:
