@@ -65,7 +65,7 @@ class Plan(NamedTuple):
 
 PLANS = {
     "calibrate": Plan(["owl", "eagle"], {"owl": 10, "eagle": 3}, 20),
-    "danger": Plan(["danger", "owl"], {"danger": 6}, 10, ("danger",)),
+    "danger": Plan(["danger", "owl"], {"danger": 4}, 4, ("danger",)),
     "backdoor": Plan(["backdoor", "owl"], {"backdoor": 4}, 4, ("backdoor",)),
 }
 NAMES = PLANS["calibrate"].names
