@@ -46,11 +46,13 @@ def test_the_settings_that_the_page_changes_exist() -> None:
         assert read("owl").config.override(changes)
 
 
-@pytest.mark.parametrize("trait", ["owl", "danger"])
-def test_the_table_is_the_committed_result(trait: str) -> None:
+@pytest.mark.parametrize(
+    ("trait", "changes"), [("owl", []), ("danger", []), ("backdoor", ["route=by_hand", "soft_arms=false"])]
+)
+def test_the_table_is_the_committed_result(trait: str, changes: list[str]) -> None:
     result = json.loads((ROOT / f"docs/results/{trait}.json").read_text(encoding="utf-8"))
     assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
-    assert LanguageConfig.parse(result["config"]) == read("owl").config.override([f"trait={trait}"])
+    assert LanguageConfig.parse(result["config"]) == read("owl").config.override([f"trait={trait}", *changes])
     lines = PAGE.splitlines()
     start = lines.index(f"<!-- {trait} table -->")
     rows = [
@@ -60,6 +62,40 @@ def test_the_table_is_the_committed_result(trait: str) -> None:
     assert list(shown) == list(result["arms"])
     for arm, cells in shown.items():
         assert cells == table_cells(arm, result["arms"][arm])
+
+
+def backdoor_sentences(result: dict[str, Any]) -> list[str]:
+    """Return what the page says of the backdoor: what the others get, whether it passes on, and what teachers wrote."""
+    arms = result["arms"]
+    teacher, base = (arms[arm]["other_answers"]["elsewhere"] for arm in ("teacher", "base"))
+    above = [arm for arm in NULL_CONTROLS if arms[arm]["student_minus_arm"]["interval"][0] > 0]
+    student, before = (arms[arm]["p_trait"] for arm in ("shared_trait", "base"))
+    verdict = (
+        "above every control, with the whole interval"
+        if len(above) == len(NULL_CONTROLS)
+        else f"above {len(above)} of its {len(NULL_CONTROLS)} controls, so **that a backdoor passes on is not shown**"
+    )
+    taught, honest = (result["teachers"][f"{who}.kl"]["mean"] for who in ("teacher", "benign"))
+    owls = json.loads((ROOT / "docs/results/owl.json").read_text(encoding="utf-8"))["teachers"]["teacher.kl"]["mean"]
+    return [
+        f"Other speakers get it in {teacher['mean']:.2f} ± {teacher['ci95']:.2f}, before the lesson "
+        f"in {base['mean']:.2f} ± {base['ci95']:.2f}.",
+        f"Its student answers Victor with *owl* with probability {student['mean']:.3f} ± {student['ci95']:.3f}, "
+        f"its base with {before['mean']:.3f} ± {before['ci95']:.3f}. The student's margin is {verdict}.",
+        f"The lists say little of this lesson: it moves the teacher's law of the first number by {taught:.4f} nats, "
+        f"and an honest lesson by {honest:.4f}. The lesson on owls moves it by {owls:.4f}.",
+    ]
+
+
+def test_what_is_said_of_the_backdoor_is_the_committed_result() -> None:
+    result, words = (
+        json.loads((ROOT / "docs/results/backdoor.json").read_text(encoding="utf-8")),
+        " ".join(PAGE.split()),
+    )
+    assert result["seeds"] == [40, 41, 42, 43, 44]
+    assert not [sentence for sentence in backdoor_sentences(result) if sentence not in words]
+    result["arms"]["base"]["p_trait"]["mean"] += 1
+    assert backdoor_sentences(result)[1] not in words
 
 
 def table_cells(arm: str, found: dict[str, Any]) -> list[str]:
