@@ -55,9 +55,9 @@ def insert(page: str, checked: Checked) -> str:
 
 def _summary(checked: Checked) -> str:
     lines = [
-        "| experiment | seeds | published values | equivalent | differ | undecided | no difference found "
-        "| largest difference, SE |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| experiment | seeds | published models | published values | equivalent | differ | undecided "
+        "| no difference found | largest difference, SE |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (_sweep, rows) in checked.items():
         compared = [row for row in rows if row.theirs is not None]
@@ -67,13 +67,24 @@ def _summary(checked: Checked) -> str:
         agree = sum(row.verdict == "agrees" for row in compared)
         apart = [row.standard_errors for row in compared if math.isfinite(row.standard_errors)]
         largest = f"{max(apart, key=abs):+.1f}" if apart else ""
-        found = f"{', '.join(map(str, seeds))} | {len(compared)} | {counts} | {agree} | {largest}"
+        sizes = [", ".join(map(str, numbers)) for numbers in (seeds, _models(rows))]
+        found = f"{' | '.join(sizes)} | {len(compared)} | {counts} | {agree} | {largest}"
         lines.append(f"| `{name}` | {found} |")
     return "\n".join([*lines, "", *_notes(checked)])
 
 
+def _models(rows: Sequence[Comparison]) -> list[int]:
+    """Return how many models stand behind the published values."""
+    return sorted({row.theirs.n for row in rows if row.theirs is not None})
+
+
 def _notes(checked: Checked) -> Iterator[str]:
-    """Say of each experiment what it does otherwise than its source, and what was found of a difference."""
+    """Say which means are of few models, what differs from the sources, and what was found of a difference."""
+    models = {name: min(_models(rows), default=MIN_SEEDS) for name, (_sweep, rows) in checked.items()}
+    few = [f"`{name}`" for name, number in models.items() if number < MIN_SEEDS]
+    if few:
+        of = f"published means of as few as {min(models.values())} models"
+        yield f"- {', '.join(few)}: {of}, so neither ± 1.96 SE nor a number of SE may be read as for many models."
     shared: dict[str, list[str]] = {}
     for name, (sweep, _rows) in checked.items():
         for note in (sweep.published.differs_in, sweep.published.cause) if sweep.published else ():

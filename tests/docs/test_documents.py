@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+from scipy import stats
 
 import subtx_toy as st
 from paper_figs.tables import precision_table
@@ -202,6 +203,16 @@ def test_the_check_table_is_that_of_the_committed_sweeps() -> None:
     assert insert(page, read_checked(ROOT / "docs/results/sweeps")) == page, (
         "run python paper_figs/check_table.py --out experiments/README.md"
     )
+
+
+def test_the_page_says_why_standard_errors_of_few_models_mislead() -> None:
+    page = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
+    rows = [row for row in read_checked(ROOT / "docs/results/sweeps")["distill-epochs"][1] if row.theirs is not None]
+    assert {row.theirs.n for row in rows if row.theirs} == {3}
+    assert {row.verdict for row in rows} == {"agrees"}
+    largest = max((row.standard_errors for row in rows), key=abs)
+    assert f"from three numbers. Its 95 % interval is ± {stats.t.ppf(0.975, 2):.2f} SE and not the ± 1.96 SE" in page
+    assert f"has {len(rows)} values, a largest difference of {largest:+.1f} SE, and *no difference found*" in page
 
 
 def test_the_table_of_bfloat16_is_that_of_the_committed_sweeps() -> None:
