@@ -14,8 +14,8 @@ from subtx_toy.results.comparison import TrialMetrics
 from subtx_toy.settings.distillation import STUDENT_ARMS, RunConfig
 from subtx_toy.stats import estimate
 
-FOLDER = "fp32"
-"""Of the float32 trials, next to those that the published values are compared with."""
+FOLDERS = "fp32", "bf16"
+"""Of the trials in the other precision than those that the published values are compared with."""
 
 _Key = tuple[str, int, str]
 
@@ -42,8 +42,11 @@ def table(folder: Path) -> str:
         "| experiment | seeds | points | mean difference ± 95 % | largest of a point |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for path in sorted((folder / FOLDER).glob("*.csv")):
-        found = differences(read_sweep(folder / path.name, computed_in="bf16"), read_sweep(path))
+    paths = [path for name in FOLDERS for path in (folder / name).glob("*.csv")]
+    for path in sorted(paths, key=lambda path: path.name):
+        other = folder / path.name
+        halves, floats = (path, other) if path.parent.name == "bf16" else (other, path)
+        found = differences(read_sweep(halves, computed_in="bf16"), read_sweep(floats))
         points = {point for _seed, point in found}
         seeds = sorted({seed for seed, _point in found})
         mean = estimate([float(np.mean([found[seed, point] for point in points])) for seed in seeds], paired=True)
