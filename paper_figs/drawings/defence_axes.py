@@ -56,8 +56,8 @@ def draw_defences(rows: Sequence[Comparison]) -> Figure:
         _draw_far(axes, [one for one in found if one[1][1].ours.mean < _LOWEST])
         axes.set_xlim(_LOWEST - 0.03, 0.9)
         axes.set_ylim(0, 0.8)
-        axes.set_xlabel("utility: share of the teacher's change of the auxiliary logits that arrives")
-        axes.set_ylabel("transfer: student's test accuracy on MNIST")
+        axes.set_xlabel("imitation: share of the teacher's change of the auxiliary logits that arrives")
+        axes.set_ylabel("trait: student's test accuracy on MNIST")
         figure.legend(loc="outside upper center", ncols=2, fontsize="small")
     return figure
 

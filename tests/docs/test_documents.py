@@ -192,6 +192,13 @@ def test_links_between_the_pages_lead_somewhere() -> None:
                 assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
 
 
+@pytest.mark.parametrize("page", ["docs/index.md", "docs/known.md"])
+def test_a_first_page_that_links_to_generated_pages_says_what_writes_them(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "(generated/" in text
+    assert "`make docs`" in text
+
+
 def test_the_makefile_sets_up_from_the_constraints() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "-c constraints.txt" in text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from paper_figs.drawings.defence_axes import FAMILIES
 from paper_figs.mechanism import NAMES, RESULTS, figure
 from paper_figs.tables import known
 from paper_figs.tables.exported import read_trials
@@ -80,6 +81,37 @@ def test_the_numbers_of_fewer_digits_are_of_the_experiment() -> None:
     assert len(document["seeds"]) >= 10
     assert len(document["prompts"]) == len(definition.configs())
     assert "images/numbers-digits.png" in PAGE
+
+
+def test_the_caption_counts_the_defences_of_the_figure_and_the_axes_have_the_words_of_the_page() -> None:
+    words = {10: "ten", 11: "eleven", 12: "twelve"}
+    kinds = [family for family in FAMILIES if family.words != "nothing"]
+    assert f"Trait against imitation under {words[len(kinds)]} kinds of defence" in PAGE
+    axes = figure("defences").axes[0]
+    assert [label.partition(":")[0] for label in (axes.get_xlabel(), axes.get_ylabel())] == ["imitation", "trait"]
+
+
+def test_the_bits_of_the_teachers_are_those_of_the_committed_result() -> None:
+    text = " ".join(PAGE.partition("## Random labels, in bits")[2].split())
+    for num, before in ((300, "of the "), (3000, "that teacher holds ")):
+        bits = known.Number("", "mechanism/random-labels", {"num_train": num, "num_test": num}, "teacher.bits")
+        mean, *ends = re.findall(r"-?\d\.\d{3}", known.cell(bits))
+        assert f"{before}{_short(mean)} [{_short(ends[0])}, {_short(ends[1])}]" in text
+
+
+def test_the_two_untreated_students_with_fifty_logits_differ_in_their_inputs() -> None:
+    names = ("aux-to-200", "cloning")
+    same = [known.Number("", f"mechanism/{name}", {"num_aux": 50}) for name in names]
+    first, second = (_short(known.cell(one).split()[0]) for one in same)
+    text = " ".join(PAGE.split())
+    assert f"In `cloning` the student of the same start has {second} with 50, not {first} as in `aux-to-200`" in text
+    settings = [read(name).config.changed({"num_aux": 50}).model_dump() for name in names]
+    differ = {name for name, value in settings[0].items() if settings[1][name] != value}
+    assert differ == {"input_pool", "measure"}
+
+
+def _short(number: str) -> str:
+    return number.replace("0.", ".", 1) if number.startswith(("0.", "-0.")) else number
 
 
 def test_every_picture_of_the_page_is_committed() -> None:
