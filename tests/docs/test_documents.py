@@ -24,6 +24,7 @@ from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
 from subtx_toy.sweep.plan import Plan
+from subtx_toy.tolerances import EQUIVALENCE_MARGIN
 
 ROOT = Path(__file__).parents[2]
 WORDS = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
@@ -155,6 +156,21 @@ def test_the_committed_result_is_of_the_packaged_experiment() -> None:
     # parsed, because settings that are newer than the result are not in it
     assert RunConfig.parse(result["config"]) == definition.read("cloud2025").config
     assert result["seeds"] == list(range(100))
+
+
+def test_the_glossary_has_the_words_that_pages_use_and_every_sense_of_each() -> None:
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^([^\n:]+)\n: (.*?)(?=\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE))
+    assert {"effect", "law", "lesson", "margin", "ray", "reference", "rung", "score"} <= set(entries)
+    senses = {
+        "margin": ["claim", "`hunt`", f"equivalent, {EQUIVALENCE_MARGIN:g}".replace("0.", "."), "log-odds"],
+        "reference": ["untrained network", "benign fine-tunes", "default setting", "*reference protocol*"],
+        "rung": ["ladder", "--halving"],
+        "score": ["slope", "`compare`", "`selection`", "ranking"],
+    }
+    assert {name: [word for word in words if word not in entries[name]] for name, words in senses.items()} == {
+        name: [] for name in senses
+    }
 
 
 def test_the_pages_name_the_numbers_that_belong_to_no_claim() -> None:
