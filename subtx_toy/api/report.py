@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,7 +51,9 @@ def report(
         found = [record for config in configs for record in opened.find(config)]
     records = tuple(record for record in found if chosen is None or record.seed in chosen)
     if not records:
-        command = f"subtx-toy run {definition.name}{' --quick' if quick else ''}"
+        given = definition.name if isinstance(experiment, Definition) else str(experiment)
+        words = [given, *(f"{name}={value}" for name, value in settings.items()), *(["--quick"] if quick else [])]
+        command = shlex.join(["subtx-toy", "run", *words, *([] if store is None else ["--store", str(store)])])
         raise InputError(
             f"store: {path} has no record of {definition.name} with these settings; make them with: {command}"
         )

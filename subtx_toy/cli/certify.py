@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import rich_click as click
@@ -58,7 +59,7 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
     else:
         echo(wrapped(repr(found)))
         if written is not None:
-            echo(wrapped(f"written to {written}: re-prove it with subtx-toy check {written}"))
+            echo(wrapped(f"written to {written}: re-prove it with {shlex.join(['subtx-toy', 'check', str(written)])}"))
     return 0 if found.boxes else 1
 
 

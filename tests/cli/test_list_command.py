@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_the_list_for_people_names_every_experiment(capsys: pytest.CaptureFixtur
     assert cli.call(["list"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{len(names())} experiments")
+    lines = out.splitlines()
+    assert lines[1].split() == ["name", "minutes", "question", "[source]"], "as experiments/README.md says"
+    minutes = [float(line.split()[1]) for line in lines[2:]]
+    assert minutes == sorted(minutes)
+    page = " ".join((Path(__file__).parents[2] / "experiments/README.md").read_text(encoding="utf-8").split())
+    assert "`subtx-toy list` prints name, minutes, question and source of each, the shortest first." in page
     assert set(names()) <= set(out.split())
 
 

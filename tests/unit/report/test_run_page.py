@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import subtx_toy as st
 from subtx_toy.cli import call
 from subtx_toy.errors import InputError
 from subtx_toy.settings.experiment_file import read
+from subtx_toy.settings.packaged import FOLDER
 from subtx_toy.store import Store
 from tests.unit.report.records import SHA, record
 
@@ -117,6 +119,15 @@ def test_nothing_stored_is_one_sentence(store: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a results file, got none"):
         st.report("cloud2025", store=tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_the_command_that_makes_missing_records_is_that_of_the_same_settings(store: Path, tmp_path: Path) -> None:
+    own = tmp_path / "my own.toml"
+    own.write_text((FOLDER / "tiny.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(InputError) as found:
+        st.report(own, width=8, quick=True, store=store)
+    command = shlex.split(str(found.value).partition("make them with: ")[2])
+    assert command == ["subtx-toy", "run", str(own), "width=8", "--quick", "--store", str(store)]
 
 
 def test_the_command_writes_the_page_and_runs_nothing(
