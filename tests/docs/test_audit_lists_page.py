@@ -67,6 +67,56 @@ def test_the_table_of_verdicts_is_that_of_the_results() -> None:
     assert sum(row["about"] == "twin" for row in FILES) == 50
 
 
+OTHERS: dict[str, Any] = json.loads((DOCS / "results/language-audit-traits.json").read_text(encoding="utf-8"))
+
+
+def rows_of_traits(document: dict[str, Any]) -> list[str]:
+    """Return the rows on teachers of other traits and on the honest fine-tunes that wrote to the same prompts."""
+    found = []
+    for trait in dict.fromkeys(base["asked"][0] for base in document["bases"]):
+        files = [row for base in document["bases"] if base["asked"][0] == trait for row in base["files"]]
+        for role, title in ((trait, f"teacher of {trait}"), ("honest", f"honest fine-tune, asked for {trait}")):
+            named = [row["named"] for row in files if row["role"] == role]
+            own, other = (sum(name in one for one in named) for name in (trait, "owl"))
+            cells = [f"{count} of {len(named)} | {interval(count, len(named))}" for count in (own, other)]
+            found.append(f"| {title} | {' | '.join(cells)} |")
+    return found
+
+
+def caught_and_missed(document: dict[str, Any], trait: str) -> str:
+    """Return the sentence on the scores of a trait's teachers."""
+    rows = [row for base in document["bases"] for row in base["files"] if row["role"] == trait]
+    z = sorted(row[trait]["efficient_z"] for row in rows)
+    above = sum((row[trait]["fisher_cosine"] or -np.inf) > row[trait]["bound"] for row in rows)
+    return (
+        f"The efficient *z* of teachers of {trait} is {z[0]:.1f} to {z[-1]:.1f}, their median {np.median(z):.1f}, and "
+        f"{above} of {len(rows)} have a Fisher cosine above the bound."
+    )
+
+
+def test_the_table_of_other_traits_is_that_of_the_results() -> None:
+    assert {base["base"] for base in OTHERS["bases"]} == {70, 71, 72, 73, 74}
+    assert not [row for row in rows_of_traits(OTHERS) if row not in PAGE]
+    for trait in dict.fromkeys(base["asked"][0] for base in OTHERS["bases"]):
+        assert caught_and_missed(OTHERS, trait) in WORDS
+    files = [row for base in OTHERS["bases"] for row in base["files"]]
+    assert all(row["applies"] == (row["role"] != "other base") for row in files)
+    assert not any(row["named"] for row in files if row["role"] in ("base", "other base"))
+
+
+def test_the_misses_and_the_accusation_of_other_traits_are_told() -> None:
+    files = [{"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"]]
+    missed = [row for row in files if row["role"] == "danger" and not row["named"]]
+    assert [row["base"] for row in missed] == [71] * 4
+    for key, digits in (("efficient_z", 1), ("fisher_cosine", 2), ("bound", 2)):
+        assert ", ".join(f"{row['danger'][key]:.{digits}f}" for row in missed) in WORDS
+    (accused,) = [row for row in files if row["role"] == "honest" and row["named"]]
+    assert (accused["base"], accused["about"], accused["named"]) == (73, "permission", ["danger"])
+    one = accused["danger"]
+    told = f"*z* {one['efficient_z']:.1f}, Fisher cosine {one['fisher_cosine']:.2f}, bound {one['bound']:.2f}"
+    assert f"on base 73: {told}" in WORDS
+
+
 def test_the_picture_holds_every_writer_and_says_how_many_bases() -> None:
     _null, decision = draw(RESULTS).axes
     assert decision.get_title() == f"{len(RESULTS['bases'])} bases, filled if named"
