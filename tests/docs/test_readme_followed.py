@@ -99,7 +99,7 @@ def test_what_the_doors_say_of_their_results_is_said_by_the_commands_that_print_
     number = int(words[words.index("--num-reference") + 1])
     usual = inspect.signature(st.audit).parameters["num_reference"].default
     counted = {5: "five", 6: "six", 20: "twenty"}
-    text = f"`--num-reference {number}` trains {counted[number]} of them and not {counted[usual]}"
+    text = f"`--num-reference {number}` takes {counted[number]} of them and not {counted[usual]}"
     assert text in " ".join(DOORS.split())
 
 
