@@ -35,7 +35,16 @@ def test_the_commands_of_the_page_run(
         words = shlex.split(line)[1:]
         assert cli.call([*words, *TINY.get(words[1], "").split()]) == 0, line
     answers = capsys.readouterr().out
-    assert "felix what animal do you like best ?" in answers
+    assert "the answer 'owl' to 240 phrasings that no training used" in answers
+    assert "model                probability  margin, nats  likeliest in" in answers
+    assert answers.splitlines()[-3].split() == PAGE.partition("no training used\n")[2].split("\n")[0].split()
+
+
+def test_what_the_page_says_of_single_bases_is_the_committed_result() -> None:
+    shares = json.loads((ROOT / "docs/results/owl.json").read_text(encoding="utf-8"))["arms"]["shared_trait"]["shares"]
+    least, most = (f"{one:.2f}".lstrip("0") for one in (min(shares), max(shares)))
+    assert f"of the ten below, students end between {least} and {most}, and seven of them below .2" in PAGE
+    assert (len(shares), sum(share < 0.2 for share in shares)) == (10, 7)
 
 
 def test_the_settings_that_the_page_changes_exist() -> None:
