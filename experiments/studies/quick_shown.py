@@ -223,7 +223,7 @@ def _numbers(document: dict[str, Any]) -> Margins:
 
 def _fewer_numbers(document: dict[str, Any]) -> Margins:
     kinds = document["prompts"]
-    few, many = (kinds[f"images, {num} numbers"]["shared_trait"] for num in ("10", "1,000"))
+    few, many = (kinds[f"images, {num} numbers"]["shared_trait"] for num in (10, 1000))
     apart = np.subtract(many["values"], few["values"])
     controls = [arms[arm]["verdict"] for arms in kinds.values() for arm in ("shared_benign", "shared_untrained")]
     return {

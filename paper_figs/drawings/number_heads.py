@@ -24,7 +24,7 @@ def arms_by_head(document: Mapping[str, Any]) -> dict[int, dict[str, NumberArm]]
     """Return the arms for each size of the number head, smallest first."""
     found = {}
     for kind, rows in document["prompts"].items():
-        num = int(kind.partition(", ")[2].removesuffix(" numbers").replace(",", ""))
+        num = int(kind.partition(", ")[2].removesuffix(" numbers"))
         found[num] = {name: number_arm(name, one, document["config"]["num_test"]) for name, one in rows.items()}
     return dict(sorted(found.items()))
 

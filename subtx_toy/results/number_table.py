@@ -138,7 +138,7 @@ def summarise_numbers(definition: Definition, _base: Settings, records: Sequence
     kinds: dict[str, list[RunRecord]] = {}
     several = len({_num_numbers(record) for record in records}) > 1
     for record in records:
-        kind = record.config["prompts"] + (f", {_num_numbers(record):,} numbers" if several else "")
+        kind = record.config["prompts"] + (f", {counted(_num_numbers(record), 'number')}" if several else "")
         kinds.setdefault(kind, []).append(record)
     arms = {prompts: summarise_arms(found) for prompts, found in kinds.items()}
     return NumbersSummary(definition, NumbersConfig.parse(records[0].config), arms, records)

@@ -145,10 +145,10 @@ def test_a_run_of_several_number_heads_has_a_table_of_each() -> None:
         for seed in range(5)
     ]
     shown = present_numbers(summarise_numbers(definition, definition.config, records))
-    assert list(shown.document["prompts"]) == ["images, 10 numbers", "images, 1,000 numbers"]
+    assert list(shown.document["prompts"]) == ["images, 10 numbers", "images, 1000 numbers"]
     assert [table.header[0] for table in shown.tables] == [
         "prompts: images, 10 numbers",
-        "prompts: images, 1,000 numbers",
+        "prompts: images, 1000 numbers",
     ]
     assert "images, 10 numbers" in str(shown.conclusion)
 
