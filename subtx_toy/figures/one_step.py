@@ -120,8 +120,8 @@ def _window(axes: mpl.axes.Axes, over_lr: dict[str, np.ndarray]) -> None:
     if highest > _MAX_LINEAR:  # the dip, which is 1 deep, stays visible
         axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(-1.3, highest * (1.05 if highest <= _MAX_LINEAR else 1.5))
-    for place, word in ((0.5, "closer"), (1.0, " further")):
-        axes.annotate(word, (place, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
-                      ha="left" if place == 1 else "center", va="bottom", fontsize="small")  # fmt: skip
+    for word, side in (("closer ", "right"), (" further", "left")):
+        axes.annotate(word, (1, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+                      ha=side, va="bottom", fontsize="small")  # fmt: skip
     axes.set_xlabel("student_lr / predicted window")
     axes.set_ylabel("change of squared distance\nto the teacher, / (cos² · before)")

@@ -25,7 +25,7 @@ def _start(student_init: str, eps: np.ndarray, *, falls: bool = True) -> StartSu
 def test_the_whole_grid_has_a_guide_in_two_panels_and_the_window() -> None:
     figure = draw_one_step([_start("shared", EPS), _start("permuted", EPS)], STEPS, dataset="glyphs")
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
-    assert (texts[0], texts[1], texts[3]) == (["slope 1"], ["slope 2"], ["closer", " further"])
+    assert (texts[0], texts[1], texts[3]) == (["slope 1"], ["slope 2"], ["closer ", " further"])
     assert "coincide" in texts[2][0]
     assert all(axes.axison for axes in figure.axes)
 
