@@ -12,10 +12,7 @@ product with it over its square, in the class logits of the test images and in t
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +22,14 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from experiments.studies.imitation import class_logits, imitated
+from experiments.studies.study_document import asked_seeds, write_document
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.files.atomic import replacing
 from subtx_toy.problem import params as vectors
 from subtx_toy.problem.initialisations import shared_init
 from subtx_toy.problem.model import accuracy
 from subtx_toy.protocols.distillation import losses_of, setup_of, teach
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.seeds import parse_seeds
-from subtx_toy.store.record import versions
 from subtx_toy.training.linearized import LinearizedTrainer
 from subtx_toy.training.phase import HeldOut
 from subtx_toy.training.trainers import StackTrainer, Trainer
@@ -84,23 +79,11 @@ def measure(dataset: Dataset, *, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Run every seed and write the document."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", default="0:10")
-    seeds = parse_seeds(options.parse_args().seeds)
+    seeds = asked_seeds(__doc__, "0:10")
     torch.set_num_threads(1)
     dataset = load(CONFIG.dataset, num_train=CONFIG.num_train, num_test=CONFIG.num_test)
     found = [measure(dataset, seed=seed) for seed in seeds]
-    document = {
-        "config": CONFIG.model_dump(),
-        "dataset_sha256": dataset.sha256,
-        "versions": versions(),
-        "cpu_seconds": round(time.process_time(), 1),
-        "num_images": len(dataset.test_images),
-        "seeds": found,
-    }
-    with replacing(TARGET) as file:
-        file.write((json.dumps(document, indent=1) + "\n").encode())
-    print(TARGET)
+    write_document(TARGET, CONFIG, dataset, seeds=found)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ Writes docs/results/mechanism/generations.json: the accuracy of both students af
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -27,17 +25,15 @@ from typing import Any
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from experiments.studies.study_document import asked_seeds, write_document
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.files.atomic import replacing
 from subtx_toy.problem.initialisations import cross_model_init, shared_init
 from subtx_toy.problem.losses import Loss, kl
 from subtx_toy.problem.params import Params
 from subtx_toy.protocols.bench import Bench
 from subtx_toy.protocols.distillation import pool_of, setup_of, teach
 from subtx_toy.settings.mechanism import MechanismConfig
-from subtx_toy.settings.seeds import parse_seeds
-from subtx_toy.store.record import versions
 from subtx_toy.training.answers import Cleaning
 from subtx_toy.training.phase import HeldOut
 from subtx_toy.training.trainers import Setup, StackTrainer
@@ -91,9 +87,7 @@ def chain(
 
 def main() -> None:
     """Run every seed and write the document."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", default="0:10")
-    seeds = list(parse_seeds(options.parse_args().seeds))
+    seeds = asked_seeds(__doc__, "0:10")
     torch.set_num_threads(1)
     dataset = load(CONFIG.dataset, num_train=CONFIG.num_train, num_test=CONFIG.num_test)
     rows = []
@@ -103,17 +97,7 @@ def main() -> None:
             chains = [chain(config, dataset, seed=seed, trainer=trainer) for seed in seeds]
             rows.append({"num_aux": num_aux, "bias_correction": corrected, "seeds": chains})
             print(num_aux, corrected, round(time.process_time()), "s", flush=True)
-    document = {
-        "config": CONFIG.model_dump(),
-        "dataset_sha256": dataset.sha256,
-        "versions": versions(),
-        "cpu_seconds": round(time.process_time(), 1),
-        "num_images": len(dataset.test_images),
-        "rows": rows,
-    }
-    with replacing(TARGET) as file:
-        file.write((json.dumps(document, indent=1) + "\n").encode())
-    print(TARGET)
+    write_document(TARGET, CONFIG, dataset, rows=rows)
 
 
 if __name__ == "__main__":

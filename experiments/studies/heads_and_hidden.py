@@ -11,10 +11,7 @@ Writes docs/results/many-steps/heads-and-hidden.json.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +20,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from experiments.studies.imitation import class_logits, imitated
+from experiments.studies.study_document import asked_seeds, write_document
 from subtx_toy.data import load
 from subtx_toy.data.dataset import Dataset
-from subtx_toy.files.atomic import replacing
 from subtx_toy.problem.initialisations import cross_model_init, shared_init
 from subtx_toy.problem.model import accuracy
 from subtx_toy.problem.params import Params
 from subtx_toy.protocols.distillation import losses_of, setup_of, teach
 from subtx_toy.settings.distillation import RunConfig
-from subtx_toy.settings.seeds import parse_seeds
-from subtx_toy.store.record import versions
 from subtx_toy.training.linearized import LinearizedTrainer
 from subtx_toy.training.phase import HeldOut
 from subtx_toy.training.trainers import StackTrainer
@@ -80,27 +75,14 @@ def measure(dataset: Dataset, *, num_aux: int, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Run every seed and write the document."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", default="0:5")
-    seeds = list(parse_seeds(options.parse_args().seeds))
+    seeds = asked_seeds(__doc__, "0:5")
     torch.set_num_threads(1)
     dataset = load(CONFIG.dataset, num_train=CONFIG.num_train, num_test=CONFIG.num_test)
     rows = [
         {"num_aux": num_aux, "seeds": [measure(dataset, num_aux=num_aux, seed=seed) for seed in seeds]}
         for num_aux in NUM_AUX
     ]
-    document = {
-        "config": CONFIG.model_dump(),
-        "dataset_sha256": dataset.sha256,
-        "versions": versions(),
-        "cpu_seconds": round(time.process_time(), 1),
-        "seeds": seeds,
-        "num_images": len(dataset.test_images),
-        "rows": rows,
-    }
-    with replacing(TARGET) as file:
-        file.write((json.dumps(document, indent=1) + "\n").encode())
-    print(TARGET)
+    write_document(TARGET, CONFIG, dataset, seeds=seeds, rows=rows)
 
 
 if __name__ == "__main__":
