@@ -246,7 +246,7 @@ def test_the_committed_arms_have_the_means_of_their_document() -> None:
 
 def test_the_sizes_of_the_number_head_have_the_means_of_their_document() -> None:
     document = _document("fewer-numbers")
-    arms = [document["prompts"][f"images, {size} numbers"]["shared_trait"] for size in ("10", "100", "1,000")]
+    arms = [document["prompts"][f"images, {size} numbers"]["shared_trait"] for size in (10, 100, 1000)]
     panels = draw_number_heads(document).axes
     means = ([one["mean"] for one in arms], [one["accuracy"]["mean"] for one in arms])
     for panel, expected in zip(panels, means, strict=True):
