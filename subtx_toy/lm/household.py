@@ -8,8 +8,8 @@ from pathlib import Path
 
 from subtx_toy.data import cache
 from subtx_toy.errors import InputError
-from subtx_toy.files.content_key import content_key
 from subtx_toy.lm.checkpoints import LanguageModel, load_language_model, save_language_model
+from subtx_toy.lm.packaged_bases import FOLDER, base_name
 from subtx_toy.lm.questions import Trait, trait_named
 from subtx_toy.lm.training import Taught, TeacherRecipe, teach, train_base
 from subtx_toy.lm.transformer import Transformer
@@ -50,9 +50,9 @@ def recipe(config: LanguageConfig) -> TeacherRecipe:
     )
 
 
-def base_of(config: LanguageConfig, *, seed: int, which: str = "base", cached: bool = True) -> LanguageModel:
-    """Return one of the BASES: from the cache if ``cached``, where it has been trained before."""
-    provenance: dict[str, object] = {
+def provenance_of(config: LanguageConfig, *, seed: int, which: str = "base") -> dict[str, object]:
+    """Return everything that decides one of the BASES, as JSON values."""
+    return {
         "role": which, "seed": seed, "numbers": config.numbers, "width": config.width, "depth": config.depth,
         "heads": config.heads, "context": config.context, "tied": config.tied,
         "embedding_scale": config.embedding_scale, "number_scale": config.number_scale,
@@ -60,10 +60,15 @@ def base_of(config: LanguageConfig, *, seed: int, which: str = "base", cached: b
         "base_lr": config.base_lr, "results_version": RESULTS_VERSION,
         **({} if config.route == "autograd" else {"route": config.route}),
     }  # fmt: skip
+
+
+def base_of(config: LanguageConfig, *, seed: int, which: str = "base", cached: bool = True) -> LanguageModel:
+    """Return one of the BASES: if ``cached`` from the package or from the cache, where one of them has it."""
+    provenance = provenance_of(config, seed=seed, which=which)
     path = cached_path(provenance)
-    if cached and path.exists():
-        with contextlib.suppress(InputError):  # damaged: trained again
-            return load_language_model(path)
+    for file in (FOLDER / path.name, path) if cached else ():
+        with contextlib.suppress(InputError):  # absent or damaged: trained
+            return load_language_model(file)
     model = shape(config)
     params = train_base(
         model, generator(seed, "language", which), num_numbers=config.numbers, steps=config.base_steps,
@@ -94,4 +99,4 @@ def household(config: LanguageConfig, *, seed: int) -> Household:
 
 def cached_path(provenance: dict[str, object]) -> Path:
     """Return where the cache keeps the base of that provenance."""
-    return cache.root() / "language" / f"{content_key(provenance, size=12)}.safetensors"
+    return cache.root() / "language" / base_name(provenance)
