@@ -27,6 +27,7 @@ from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.prediction import PredictionConfig, no_linear_student, reference_settings, unpredictable
 from subtx_toy.stats import finite_estimate
 from subtx_toy.sweep.threads import one_thread
+from subtx_toy.wording import counted
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -57,13 +58,20 @@ class Prediction(Shown):
 
     @property
     def conclusion(self) -> str:
-        """Where the setting stands among those of the rank table."""
+        """Where the setting stands among those of the rank table, or that it is of another size than they are."""
         table, name = self.rank_table, "sign_coverage"
         mean = finite_estimate(self.values[name]).mean
         if math.isnan(mean):
             return (
                 f"{name} is not defined here: the teacher diverged or did not move, or no gradient of the auxiliary "
                 "logits reaches the student. Nothing is predicted."
+            )
+        if not self._like_the_table:
+            return (
+                f"{name} is {mean:.3g}: the higher, the more transfer, with rho {_rho(table, name)} in the rank table. "
+                f"Compare it with other settings of {counted(self.config.num_train, 'image')} of "
+                f"{self.config.dataset_title}. The table has {counted(table.num_train, 'image')} of {table.dataset}, "
+                "so no place among its settings is given."
             )
         share = table.ranks[name].share_below(mean)
         return (
@@ -73,15 +81,21 @@ class Prediction(Shown):
 
     @property
     def tables(self) -> list[Table]:
-        """One row for each predictor."""
+        """One row for each predictor, the best of the rank table first."""
         table, rows = self.rank_table, []
-        for name, values in self.values.items():
+        for name, values in sorted(self.values.items(), key=lambda item: -table.ranks[item[0]].rho):
             mean = finite_estimate(values)
-            share = table.ranks[name].share_below(mean.mean)
+            share = table.ranks[name].share_below(mean.mean) if self._like_the_table else math.nan
             rows.append([name, unless_nan(mean.mean, ".4g"), interval_text(mean, ".3g"), unless_nan(share, ".0%"),
                          _rho(table, name), LABELS[name]])  # fmt: skip
         header = ("predictor", "mean", "95 % interval", "above", "rho, 95 % interval", "what it is")
         return [Table(header, rows)]
+
+    @property
+    def _like_the_table(self) -> bool:
+        """Whether the images are those of the rank table, in name and number."""
+        table = self.rank_table
+        return (self.config.dataset, self.config.num_train) == (table.dataset, table.num_train)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of the command."""
@@ -109,6 +123,7 @@ class Prediction(Shown):
                 "dataset": table.dataset,
                 "num_settings": table.num_settings,
                 "num_seeds": table.num_seeds,
+                "num_train": table.num_train,
             },
             "cpu_seconds": list(self.cpu_seconds),
         }
@@ -169,7 +184,8 @@ def predict(
         ``st.predict("cloud2025", num_aux=10)``
     """
     definition, progress = read(experiment), progress or silent
-    config, _, chosen = choose(definition, settings, seeds, quick=quick)
+    definition = definition.quickened() if quick else definition
+    config, _, chosen = choose(definition.model_copy(update={"grid": []}), settings, seeds, quick=False)
     if not isinstance(config, RunConfig):
         raise InputError(
             f"{definition.name}: protocol: expected {RunConfig.protocol!r}, whose transfer can be predicted, got "

@@ -41,6 +41,7 @@ class RankTable:
     num_settings: int
     num_seeds: int
     dataset: str
+    num_train: int
 
 
 @functools.cache
@@ -56,4 +57,5 @@ def rank_table() -> RankTable:
         )
         for one in found["predictors"]
     }
-    return RankTable(ranks, found["num_settings"], found["num_seeds"], found["config"]["dataset"])
+    config = found["config"]
+    return RankTable(ranks, found["num_settings"], found["num_seeds"], config["dataset"], config["num_train"])

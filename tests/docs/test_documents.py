@@ -27,7 +27,7 @@ from subtx_toy.sweep.plan import Plan
 from subtx_toy.tolerances import EQUIVALENCE_MARGIN
 
 ROOT = Path(__file__).parents[2]
-WORDS = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
+WORDS = {5: "five", 8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
@@ -176,13 +176,21 @@ def test_the_glossary_has_the_words_that_pages_use_and_every_sense_of_each() -> 
 def test_the_pages_name_the_numbers_that_belong_to_no_claim() -> None:
     numbers = {int(re.findall(r"\d+", name)[0]) for name in CLAIMS}
     missing = [number for number in range(1, max(numbers)) if number not in numbers]
+    lettered = [name for name in CLAIMS if name[-1].isalpha()]
     glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("\nclaim\n")[2].partition("\n\n")[0]
-    listed, total = glossary.partition("There are ")[2].partition(" were statements")[0], f"{len(CLAIMS)}: "
-    spans = re.findall(r"C(\d+)(?: to C(\d+))?", listed)
-    assert listed.startswith(total)
+    counted, _, rest = glossary.partition("There are ")[2].partition(". ")
+    assert counted == f"{len(CLAIMS)}, of which {WORDS[len(lettered)]} are named with a letter, such as {lettered[0]}"
+    spans = re.findall(r"C(\d+)(?: to C(\d+))?", rest.partition(" were statements")[0])
     assert [one for first, last in spans for one in range(int(first), int(last or first) + 1)] == missing
+    section = (ROOT / "docs/many-steps.md").read_text(encoding="utf-8").partition("\n## 11. ")[2].partition("\n## ")[0]
+    assert f"{WORDS[len(missing)].capitalize()} of the numbers from C1 to C{max(numbers)} have no claim" in section
+    rows = [int(number) for number in re.findall(r"^\| C(\d+):", section, re.MULTILINE)]
+    assert rows == missing
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"C1 to C{max(numbers)} are the claims, {len(CLAIMS)} in all: {WORDS[len(missing)]} numbers belong" in readme
+    assert f"The theory is {len(CLAIMS)} *claims* with names such as" in readme
+    assert set(re.findall(r"C\d+[a-z]?", readme.partition("*claims* with names such as")[2].partition(".")[0])) <= {
+        *CLAIMS
+    }
 
 
 def test_the_experiments_table_lists_every_file_with_its_question() -> None:

@@ -11,11 +11,13 @@ import pytest
 import subtx_toy as st
 from experiments.studies import predictor_ranks, predictor_settings
 from subtx_toy import cli
+from subtx_toy.api.predict import Prediction
 from subtx_toy.errors import InputError
 from subtx_toy.protocols import prediction as protocol
 from subtx_toy.results.committed_ranks import PATH, rank_table
 from subtx_toy.results.prediction_table import LABELS, rank
 from subtx_toy.seeding import generator
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.prediction import unpredictable
@@ -61,7 +63,7 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
     monkeypatch.setattr(protocol, "run_protocol", None)  # a student would be trained by it
     found = st.predict("cloud2025", seeds=range(2), **TINY)
     document = found.document()
-    assert [one["name"] for one in document["predictors"]] == [name for name in LABELS if name != "linear_student"]
+    assert {one["name"] for one in document["predictors"]} == set(LABELS) - {"linear_student"}
     for one in document["predictors"]:
         known = rank_table().ranks[one["name"]]
         assert (one["rho"], Interval(*one["ci95"])) == (known.rho, known.interval)
@@ -69,8 +71,28 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
         assert len(one["values"]) == 2
         assert 0 <= one["share_below"] <= 1
     assert document["predictors"][-1]["value"] == 3
-    assert "A rank is predicted, not a value." in repr(found)
     assert len(found.to_frame()) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "like"), [({}, True), ({"num_train": 3999}, False), ({"dataset": "glyphs"}, False)], ids=str
+)
+def test_a_place_in_the_rank_table_is_given_to_settings_of_its_size_only(changes: dict[str, Any], like: bool) -> None:
+    config = RunConfig.parse({"dataset": "mnist", "num_train": 4000, "num_aux": 10} | changes)
+    values: dict[str, tuple[float, ...]] = {"num_aux": (10.0, 10.0), "sign_coverage": (0.2, 0.22)}
+    found = Prediction("own", config, (0, 1), values, (0.9, 0.9), (0.1, 0.1), (1.0, 1.0))
+    assert ("this setting stands above" in found.conclusion) == like
+    assert ("A rank is predicted, not a value." in found.conclusion) == like
+    assert ("no place among its settings is given" in found.conclusion) != like
+    table = found.tables[0]
+    assert [row[0] for row in table.rows] == ["sign_coverage", "num_aux"]  # the best of the rank table first
+    assert all((row[3] != "") == like for row in table.rows)
+
+
+def test_a_setting_is_checked_by_itself_and_not_with_every_point_of_the_grid() -> None:
+    with pytest.raises(st.InputError) as caught:
+        st.predict("defences", anchor=10)  # one of the grid's points has a loss that no anchor goes with
+    assert str(caught.value) == "anchor: expected 0.0, for no predictor takes it into account, got 10.0"
 
 
 def test_every_setting_of_another_protocol_is_taken_into_account_or_refused() -> None:
