@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import options_suggested
 from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
@@ -80,7 +81,7 @@ def run(
     if figure is not None and no_figure:
         problems.append("--figure cannot be combined with --no-figure")
     dataset = ""
-    with InputError.collected(problems):
+    with InputError.collected(problems), options_suggested():
         dataset = choose(definition, changes, seeds, quick=quick)[1][0].dataset_title
     InputError.gather(problems)
     target = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import options_suggested
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import STORE, STORED_SEEDS, drawing_options, options
@@ -74,7 +75,8 @@ def select(
             for name, value in plan.items()
             if value is not None
         )
-    wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
+    with options_suggested():
+        wanted = None if experiment is None else Plan.read(experiment, axes, seeds=seeds, **plan)
     found = stored(wanted, seeds=seeds, store=store, all_versions=all_versions, where=where)
     for version, num in sorted(found.left_out.items(), key=str):
         echo(

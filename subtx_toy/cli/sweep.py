@@ -7,6 +7,7 @@ from typing import Any
 
 import rich_click as click
 
+from subtx_toy.cli.assignments import options_suggested
 from subtx_toy.cli.display import Display
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
@@ -109,7 +110,8 @@ def sweep(
     elif experiment is None:
         raise InputError("experiment: expected a name or a TOML file, or --resume NAME, got none")
     else:
-        plan = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
+        with options_suggested():
+            plan = Plan.read(experiment, axes, seeds=seeds, sample=sample, sample_seed=sample_seed)
     if as_toml:
         echo(plan.to_toml(), nl=False)
         return 0

@@ -42,3 +42,28 @@ def test_the_option_of_that_name_is_suggested(capsys: pytest.CaptureFixture[str]
     assert "seeds: unknown key; did you mean --seeds?" in told
     assert "quick: unknown key; did you mean --quick?" in told
     assert "progress: unknown key\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["run", "tiny", "seeds=3"], "seeds"),
+        (["run", "tiny", "workers=3", "width=4"], "workers"),
+        (["sweep", "tiny", "seeds=0:3"], "seeds"),
+        (["sweep", "tiny", "width=4,8", "workers=2"], "workers"),
+        (["results", "summary", "tiny", "seeds=0:3"], "seeds"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_run_sweep_and_results_suggest_it_too(
+    words: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.call(words) == cli.BAD_INPUT
+    assert f"{option}: unknown key; did you mean --{option}?" in capsys.readouterr().err
+
+
+def test_no_option_is_suggested_for_another_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.call(["run", "tiny", "widht=3"]) == cli.BAD_INPUT
+    assert "did you mean 'width'?" in capsys.readouterr().err
+    assert cli.call(["run", "tiny", "nonsense=3"]) == cli.BAD_INPUT
+    assert capsys.readouterr().err.endswith("nonsense: unknown key\n")
