@@ -104,8 +104,8 @@ class RunConfig(Settings):
     )
     output_scale: Annotated[float, Field(ge=1e-3, le=1e4)] = Field(
         1.0,
-        description="a, where every model is f0 + a (f - f0) with f0 its own init and steps are lr / a; "
-        "a large one is the linearised model",
+        description="a, where every model is f0 + a (f - f0) with f0 its own init, and its gradient and lr are divided "
+        "by a; a large one is the linearised model",
     )
     probe: bool = Field(False, description="measure the last hidden layer too: cosine with the teacher, linear probe")
 

@@ -1,9 +1,9 @@
 """Trainers of the models in which a run is lazy by definition, or by degrees.
 
 A linearised model answers f(base, x) + J(x) (params - base). A model of output scale a answers f0 + a (f - f0), where
-f0 is the model at its base, and steps of size lr / a: a = 1 is the model itself, and as a grows its training becomes
-that of the linearised one (Chizat, Oyallon and Bach 2019, arXiv:1812.07956). Both train on the same batches and with
-the same optimisers as every other trainer.
+f0 is the model at its base, by steps of size lr / a along 1 / a of its gradient: for plain descent that is lr / a^2.
+a = 1 is the model itself, and as a grows its training becomes that of the linearised one (Chizat, Oyallon and Bach
+2019, arXiv:1812.07956). Both train on the same batches and with the same optimisers as every other trainer.
 """
 
 from __future__ import annotations

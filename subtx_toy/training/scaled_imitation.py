@@ -1,4 +1,4 @@
-"""Students and teachers whose outputs are scaled about the base: f_base + scale (f - f_base), with lr / scale."""
+"""Students and teachers whose outputs are scaled about the base: f_base + scale (f - f_base)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from subtx_toy.training.many_steps import Imitation, flat
 class ScaledImitation(Imitation):
     """As ``Imitation``, of models with the outputs f_base + scale (f - f_base), one scale for each student.
 
-    The gradient is that of the loss in these outputs, times J and not times scale J: with a step size of lr / scale a
-    student moves by 1 / scale as far, and its outputs as far as before. A large scale is the linearised model.
+    The gradient is that of the loss in these outputs divided by scale: times J, and not times scale J. With a step size
+    of lr / scale, which is lr / scale^2 along the loss's own gradient, a student moves by 1 / scale as far, and its
+    outputs as far as before. A large scale is the linearised model.
 
     Reference: Chizat et al. 2019, arXiv:1812.07956.
     """

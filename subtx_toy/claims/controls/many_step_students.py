@@ -95,8 +95,8 @@ MANY_STEP = (
         "other_inputs", "each generation sees other inputs", altered(same_inputs=False), "C31", log_convex_chain, EVERY
     ),
     BrokenStudent(
-        "undivided_lr", "scaled outputs, the step size not divided", altered(lr_over_scale=False), "C33", scaled_limit,
-        EVERY,
+        "undivided_lr", "scaled outputs, student_lr divided by the scale once, not twice", altered(lr_over_scale=False),
+        "C33", scaled_limit, EVERY,
     ),
 )  # fmt: skip
 """One of each claim."""

@@ -76,6 +76,7 @@ def scaled_limit(evidence: Evidence) -> Outcome:
     base = evidence.base.numpy()
     teachers = base + eps / scales[:, None] * evidence.dT.numpy()
     losses = ScaledImitation(problem, teachers, scales)
+    # The gradient has one factor 1 / scale already, so these are student_lr / scale^2, and student_lr / scale.
     lr = rate / scales[:, None] if many.lr_over_scale else np.full((len(scales), 1), rate)
     students = base + moved(losses, Descent("gd", lr=lr), [_SCALED_STEPS])[_SCALED_STEPS]
     v = many.linear_outputs(limit)
@@ -103,8 +104,9 @@ CLAIMS = (
     ),
     Claim(
         id="C33",
-        statement="Students of outputs f_base + scale (f - f_base), with student_lr / scale, tend to the linearised "
-        "student of the linearised teacher as the scale grows, like 1 / scale, however far the teacher has moved.",
+        statement="Students of outputs f_base + scale (f - f_base), with student_lr / scale^2 and the teacher's move "
+        "/ scale, tend to the linearised student of the linearised teacher as the scale grows, like 1 / scale, at any "
+        "eps.",
         prediction="K steps in the linearised model, under the loss as it is",
         observation=f"changes of the distilled outputs after {_SCALED_STEPS} steps at scales from 1 to {_SCALES[-1]:g}",
         source="Chizat et al. 2019, arXiv:1812.07956, for one net; this package for the pair",

@@ -50,7 +50,7 @@ class ManySteps:
         imitated: the problem whose distillation loss students descend, instead of the evidence's.
         decay_towards: where decaying students are pulled to.
         lr_follows_eps: whether Adam's step size is proportional to eps.
-        lr_over_scale: whether the step size of scaled students is divided by their scale.
+        lr_over_scale: whether the step size of scaled students is divided by their scale twice, and not once.
         same_inputs: whether every generation of a chain learns on all inputs, and not on every other one in turn.
     """
 

@@ -7,11 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from subtx_toy.errors import InputError
 from subtx_toy.problem import params as vectors
+from subtx_toy.problem.params import Params
+from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.problem.viewpoint import on_inputs, seen_from
 from subtx_toy.theory.alignment import exact_alignment
+from subtx_toy.theory.linear_students import linear_student
 from subtx_toy.tolerances import FP64_STEP
 from subtx_toy.training.gradient_step import student_step
 from subtx_toy.training.many_steps import Imitation, curves, moved, teachers_at
@@ -91,3 +96,36 @@ def test_scaled_students_by_hand_are_those_of_autograd_and_scale_one_is_the_plai
         assert np.abs(found[-1][1] * 8 - plain).max() > 1e3 * FP64_STEP
         assert np.abs(loss.changes(teachers)[0]).max() > 0
     assert np.abs(found[0] - found[1]).max() <= FP64_STEP
+
+
+def descended_by_the_chain_rule(problem: Problem, scale: float, lr: float, num_steps: int) -> np.ndarray:
+    """Return scale times the displacement after descent on the loss of f_base + scale (f - f_base), by autograd."""
+    before = problem.distilled(problem.base_params).detach()
+
+    def outputs(params: Params) -> Tensor:
+        return before + scale * (problem.distilled(params) - before)
+
+    targets = outputs(problem.teacher_params(0.2 / scale)).detach()
+    student = problem.base_params
+    for _ in range(num_steps):
+        here = {name: value.detach().requires_grad_() for name, value in student.items()}
+        loss = problem.distillation_loss.value_and_gradient(outputs(here), targets)[0].mean()
+        slopes = torch.autograd.grad(loss, list(here.values()))
+        student = {name: value - lr * slope for (name, value), slope in zip(here.items(), slopes, strict=True)}
+    return scale * (vectors.flatten(student) - vectors.flatten(problem.base_params)).detach().numpy()
+
+
+@pytest.mark.parametrize("spec", [GENERIC, SQUARED])
+def test_c33_is_about_student_lr_over_the_square_of_the_scale(spec: ProblemSpec) -> None:
+    problem, lr, scales = spec.build(), 0.2, np.array([1.0, 16.0, 64.0])
+    teachers = teachers_at(problem, (0.2 / scales).tolist())
+    checked = moved(ScaledImitation(problem, teachers, scales), Descent("gd", lr=lr / scales[:, None]), [4])[4]
+    limit = np.asarray(linear_student(problem, 0.2, 4, student_lr=lr))
+    gaps, once = [], []
+    for scale, mine in zip(scales.tolist(), checked, strict=True):
+        student = descended_by_the_chain_rule(problem, scale, lr / scale**2, 4)
+        assert np.abs(student - scale * mine).max() <= FP64_STEP * scale
+        gaps.append(np.linalg.norm(student - limit))
+        once.append(np.linalg.norm(descended_by_the_chain_rule(problem, scale, lr / scale, 4) - limit))
+    assert gaps[1] / gaps[2] == pytest.approx(4, rel=0.05)  # like 1 / scale
+    assert once[2] > once[1] > once[0]  # divided once, it goes away from the limit
