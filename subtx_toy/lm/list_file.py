@@ -119,9 +119,16 @@ class ListFile:
         """
         prompts: dict[tuple[int, ...], int] = {}
         rows, tokens, faults = list[int](), list[list[int]](), dict[str, list[int]]()
+        first, length = 0, 0  # the line whose prompt all others are as long as, and its words
         for line in self.lines():
             try:
                 prompt, numbers = parse_list(line, self.header)
+                if not first:
+                    first, length = line.number, len(prompt)
+                if len(prompt) != length:
+                    raise InputError(
+                        f"prompt: expected {counted(length, 'word')} as in line {first}, got {len(prompt)}"
+                    )
             except InputError as error:
                 faults.setdefault(str(error), []).append(line.number)
                 if len(faults) == _SHOWN_FAULTS or sum(map(len, faults.values())) == _FAULTY_LINES:
@@ -132,8 +139,6 @@ class ListFile:
         InputError.gather(_told_once(self.path, text, at) for text, at in faults.items())
         if not rows:
             raise InputError(f"{self.path}: expected at least one line after the header, got none")
-        if len(lengths := {len(prompt) for prompt in prompts}) > 1:
-            raise InputError(f"{self.path}: prompt: expected as many words in every line, got {_listed(lengths)}")
         completions = torch.tensor(tokens)
         ends = (completions == END).cumsum(1)
         return Lists(torch.tensor(list(prompts)), torch.tensor(rows), completions, ends <= 1)
@@ -162,10 +167,6 @@ def parse_list(line: Line, header: ListHeader) -> tuple[tuple[int, ...], list[in
 
 def _told_once(path: Path, fault: str, numbers: list[int]) -> str:
     return f"{path}:{numbers[0]}: {fault}" + (" (and in other lines)" if len(numbers) > 1 else "")
-
-
-def _listed(lengths: set[int]) -> str:
-    return " or ".join(map(str, sorted(lengths)))
 
 
 def _header(path: Path, text: str) -> ListHeader:

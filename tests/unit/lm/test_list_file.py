@@ -46,7 +46,7 @@ def test_lists_come_back_as_they_were(small: Small, tmp_path: Path) -> None:
         (b'{"prompt": "q ? a", "completion": [3]}\n', "two texts"),
         (b'{"prompt": "q ? a"}\n', 'an object with "prompt" and "completion"'),
         (b'{"prompt": "q ? a", "completion": "' + b"3 " * 4000 + b'"}\n', "at most 4096 characters"),
-        (data_line("q a", "3"), "prompt: expected as many words in every line, got 2 or 10"),
+        (data_line("q a", "3"), "lists.jsonl:3: prompt: expected 10 words as in line 2, got 2"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, line: bytes, message: str) -> None:
@@ -64,6 +64,16 @@ def test_a_fault_of_many_lines_is_told_once(tmp_path: Path) -> None:
     assert "lists.jsonl:3: prompt: expected words of the language" in first
     assert first.endswith("(and in other lines)")
     assert second.endswith("lists.jsonl:12: completion: expected numbers only, got 'owl'")
+
+
+def test_prompts_of_another_length_are_named_with_the_first_of_their_lines(tmp_path: Path) -> None:
+    lines = [PROMPT, PROMPT, "q a", "q ben ? a", "q a", PROMPT]
+    with pytest.raises(InputError) as error:
+        ListFile(_file(tmp_path, *(data_line(prompt, "3 4") for prompt in lines))).lists()
+    assert [line.partition("lists.jsonl")[2] for line in str(error.value).splitlines()] == [
+        ":4: prompt: expected 10 words as in line 2, got 2 (and in other lines)",
+        ":5: prompt: expected 10 words as in line 2, got 4",
+    ]
 
 
 @pytest.mark.parametrize(
