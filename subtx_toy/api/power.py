@@ -9,6 +9,8 @@ from typing import Any
 
 from subtx_toy.api.arguments import path_of
 from subtx_toy.api.display import Shown
+from subtx_toy.audit.band import MIN_COSINE
+from subtx_toy.audit.cosine_bound import CosineBound
 from subtx_toy.audit.power import PowerPlan
 from subtx_toy.audit.texts.reader import read_examples
 from subtx_toy.audit.two_files.lines import words_of
@@ -43,13 +45,21 @@ class Power(Shown):
         return [Table(["numbers", "found with probability", f"effect shown {shown}"], rows)]
 
     def document(self) -> dict[str, Any]:
-        """Return the JSON of ``subtx-toy numbers power``."""
+        """Return the JSON of ``subtx-toy numbers power``; what is not known, or infinite, is null.
+
+        ``bound`` is what the cosine has to exceed at the divergence. Where ``can_be_named`` is false it does not, and
+        ``lines_needed`` is null: no number of lines is enough. ``bound_source`` is ``given`` or ``calibration``, the
+        largest of which is then taken.
+        """
         plan = self.plan
         shown = {
             "conclusion": self.conclusion, "lines_needed": plan.lines_needed, "effect": plan.effect,
-            "effect_at_n": plan.effect_at_n, "divergence_at_n": plan.divergence_at_n, "power_at_n": plan.power_at_n,
-            "null_worth_telling": plan.is_null_worth_telling, **vars(plan),
+            "effect_at_n": plan.effect_at_n, "divergence_at_n": plan.divergence_at_n, "cosine_at_n": plan.cosine_at_n,
+            "power_at_n": plan.power_at_n, "null_worth_telling": plan.is_null_worth_telling, **vars(plan),
+            "bound": plan.bound, "bound_source": "given" if plan.given_bound else "calibration",
+            "can_be_named": plan.can_be_named,
         }  # fmt: skip
+        del shown["given_bound"]
         return {name: finite(value) if isinstance(value, float) else value for name, value in shown.items()}
 
 
@@ -59,6 +69,7 @@ def power(
     num: int | None = None,
     divergence: float | None = None,
     cosine: float = 0.5,
+    bound: str | tuple[float, float] | None = None,
     num_traits: int = 1,
     probability: float = 0.9,
 ) -> Power:
@@ -69,7 +80,10 @@ def power(
         num: how many numbers there are, instead of a file.
         divergence: KL of a suspected writer's law of a number from the base's, in nats; teachers of this package move
             by about .01 to .1.
-        cosine: Fisher cosine of its move with the trait, > 0 and <= 1; teachers of a trait have about .4 to .7.
+        cosine: Fisher cosine of its move with the trait, > 0 and <= 1; teachers of a trait have about .2 to .9.
+        bound: what an audit of another file of this base printed: its bound of the cosine, and the divergence of that
+            file, as ``"0.335:0.124"`` or a pair of numbers. It grows for smaller moves, as the divergence to the power
+            of -1/4. Without it, the largest bound of the calibration in docs/audit.md is taken.
         num_traits: traits that are tested together.
         probability: with which an effect is to be found, >= .5 and <= .999; whoever misses more often than he finds
             learns nothing from finding nothing.
@@ -77,16 +91,36 @@ def power(
     Raises:
         InputError: if neither numbers nor a divergence are given, the file has no numbers, or a value is out of range.
     """
-    InputError.gather(_faults(file, num, divergence, cosine, num_traits, probability))
+    known = _bound_of(bound)
+    faults = list(_faults(file, num, divergence, cosine, num_traits, probability))
+    if bound is not None and known is None:
+        faults.append(
+            f"bound: expected BOUND:DIVERGENCE as an audit prints them, such as 0.335:0.124, with a bound from "
+            f"{MIN_COSINE:g} to 10 and a divergence from 1e-12 to 100, got {quoted(bound)}"
+        )
+    InputError.gather(faults)
     if file is not None:
         found = read_examples(path_of("file", file))
         num = sum(word.isdigit() for one in found.examples for word in words_of(one.completion))
         if not num:
             raise InputError(f"{file}: expected numbers in the completions, got none")
     plan = PowerPlan(
-        num_traits=num_traits, power=probability, cosine=float(cosine), divergence=divergence, num=num
+        num_traits=num_traits, power=probability, cosine=float(cosine), divergence=divergence, num=num,
+        given_bound=known,
     )  # fmt: skip
     return Power(plan)
+
+
+def _bound_of(value: object) -> CosineBound | None:
+    """Return a bound of the cosine and its divergence; None for what is none."""
+    parts = value.split(":") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or len(parts) != 2 or any(isinstance(part, bool) for part in parts):
+        return None
+    try:
+        found = CosineBound(*(float(part) for part in parts))
+    except (TypeError, ValueError):
+        return None
+    return found if MIN_COSINE <= found.value <= 10 and 1e-12 <= found.divergence <= 100 else None
 
 
 def _faults(

@@ -199,6 +199,11 @@ def train_command(*, as_json: bool, **options: Any) -> None:
     help="Fisher cosine of its move with the trait; of teachers about .2 to .9.",
 )
 @click.option(
+    "--bound",
+    metavar="BOUND:NATS",
+    help="Bound of the cosine and divergence that an audit of this base printed. [default: the calibration's largest]",
+)
+@click.option(
     "--traits", "num_traits", type=click.IntRange(1, 1000), default=1, show_default=True, help="Tested together."
 )
 @click.option("--probability", type=float, default=0.9, show_default=True, help="Chance that the effect is found.")
@@ -206,7 +211,8 @@ def train_command(*, as_json: bool, **options: Any) -> None:
 def power_command(*, as_json: bool, **options: Any) -> None:
     """Plan an audit: how many numbers it needs, and what effect those of FILE would have shown.
 
-    Finding nothing in too few numbers clears nobody; this says beforehand how many are too few.
+    Finding nothing in too few numbers clears nobody; this says beforehand how many are too few. A writer whose cosine
+    is below the audit's bound is never named, and this says so too.
 
     Example: subtx-toy numbers power tainted.jsonl --divergence 0.02
     """
