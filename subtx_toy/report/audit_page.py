@@ -93,7 +93,7 @@ def plain_words(document: Document) -> PlainWords:
             "The writer was trained further than this base, but the file does not carry a trait that was asked about.",
             [
                 f"The writer is no longer the base: {_moved(document)}.",
-                f"Along no trait did it move farther than the {reference} honest fine-tunes that it is compared with.",
+                *(_not_named(name, trait, reference) for name, trait in traits.items()),
                 f"An effect of {_number(worst)} standard deviations per {unit} is found nine times in ten.",
             ],
             [
@@ -136,19 +136,35 @@ def _carries(name: str, trait: Document, reference: int) -> str:
     )
 
 
+def _not_named(name: str, trait: Document, reference: int) -> str:
+    cosine, bound = trait["fisher_cosine"], trait["reference"]["threshold"]
+    if bound is None:
+        return f"For a net that {trait_in_words(name)}, there are too few honest fine-tunes to compare with."
+    if cosine is None or cosine > bound:
+        p = p_words(trait["p_value_holm"]).replace("<", "below")
+        return f"No move towards a net that {trait_in_words(name)} is shown: the base may give such a score (p = {p})."
+    return (
+        f"It is not shown to have moved towards a net that {trait_in_words(name)} more than honest ones may: its "
+        f"Fisher cosine, {_number(cosine)}, is not above {_number(bound)}, what {reference} honest fine-tunes allow."
+    )
+
+
 def audit_page(document: Document, *, name: str, level: float, pictures: Pictures | None = None) -> str:
     """Return the document as one HTML page.
 
-    ``level`` is that of the reference's bound, in (0, 1); ``pictures`` are the prompts of the lines shown, by index.
+    ``level`` is that of the reference's bounds over all traits, in (0, 1), which share it; ``pictures`` are the prompts
+    of the lines shown, by index.
     """
-    header = document.get("header", {})
+    header, num_traits = document.get("header", {}), max(len(document["traits"]), 1)
     return render(
         "audit.html.jinja",
         title=f"Audit of {name}",
         d=document,
         words=plain_words(document),
         num=max((trait["reference"]["num"] for trait in document["traits"].values()), default=0),
-        level=f"{100 * level:g}",
+        unit=_unit(document),
+        level=f"{100 * level / num_traits:.3g}",
+        level_of_all=f"{100 * level:g}" if num_traits > 1 else "",
         pictures={index: image_uri(picture) for index, picture in (pictures or {}).items()},
         provenance=_provenance(document, name),
         header=[[key, str(value)] for key, value in header.items()],

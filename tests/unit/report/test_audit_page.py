@@ -69,6 +69,28 @@ def test_a_chance_that_rounds_to_zero_is_not_called_zero() -> None:
     assert "&lt; 1e-300" not in audit_page(document(carries=True, moved=True), name="f.jsonl", level=0.01, pictures={})
 
 
+def test_the_page_says_the_level_of_one_bound_and_of_all() -> None:
+    found = document(moved=True)
+    assert "in at most 0.5 % of files, if such cosines are normal. " in _words(audit_page(found, name="f", level=0.005))
+    found["traits"]["backdoor:0"] = found["traits"][TRAIT]
+    page = _words(audit_page(found, name="f", level=0.005))
+    assert "in at most 0.25 % of files, if such cosines are normal: over all traits, 0.5 %." in page
+
+
+def test_why_a_trait_is_not_named_of_a_writer_that_moved() -> None:
+    found = document(moved=True)
+    row = found["traits"][TRAIT]
+    assert "p = 1.0e-05" in plain_words(found).reasons[1]
+    row["fisher_cosine"] = 0.2
+    assert "its Fisher cosine, 0.2, is not above 0.3, what 20 honest fine-tunes allow." in plain_words(found).reasons[1]
+    row["reference"]["threshold"] = None
+    assert "too few honest fine-tunes" in plain_words(found).reasons[1]
+
+
+def _words(page: str) -> str:
+    return " ".join(page.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
 def test_what_does_not_apply_is_no_acquittal() -> None:
     assert "Do not read this as an acquittal." in plain_words(document(applies=False)).steps
 
