@@ -68,14 +68,24 @@ def _of_points(rows: Sequence[Comparison]) -> str:
     if not sound:
         return f"at all {len(students)} points every seed diverged"
     low, high = (pick(sound, key=lambda row: row.ours.mean) for pick in (min, max))
-    words = f"transfer is lowest at {low.place} ({low.arm} {in_words(low.ours)}) and highest at {high.place}"
+    words = f"the accuracy of {low.arm} is lowest at {low.place} ({in_words(low.ours)}) and highest at {high.place}"
     words += f" ({in_words(high.ours)})"
     if low.ours.mean == high.ours.mean:
         where = low.place if len(sound) == 1 else f"{len(sound)} points"
-        words = f"transfer is {in_words(low.ours)} at {where} ({low.arm})"
+        words = f"the accuracy of {low.arm} is {in_words(low.ours)} at {where}"
     if lost := len(students) - len(sound):
         words += f"; at {counted(lost, 'point')} every seed diverged"
-    cross = [row.ours.mean for row in rows if row.metric == low.metric.replace("student", "cross") and row.ours.n]
-    if cross:
-        words += f"; with another initialisation it stays at {min(cross):.2f} to {max(cross):.2f}".replace("0.", ".")
+    cross = [row for row in rows if row.metric == low.metric.replace("student", "cross") and row.ours.n]
+    return words + _of_others(cross)
+
+
+def _of_others(rows: Sequence[Comparison]) -> str:
+    """Say between what the students of another initialisation are, and where they are highest if that is a finding."""
+    if not rows:
+        return ""
+    low, high = (pick(rows, key=lambda row: row.ours.mean) for pick in (min, max))
+    ends = list(dict.fromkeys(f"{row.ours.mean:.2f}".replace("0.", ".", 1) for row in (low, high)))
+    words = f"; with another initialisation it is {' to '.join(ends)}"
+    if len(high.values) == len(low.values) and gap(high, low).interval.low > 0:
+        words += f", highest at {high.place}"
     return words

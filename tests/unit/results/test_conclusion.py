@@ -47,8 +47,16 @@ def test_points_are_said_from_the_lowest_to_the_highest() -> None:
     rows = [_row(arm, values, place=place) for place, values in (("width=16", LOW), ("width=64", HIGH)) for arm in
             ("student_aux", "cross_aux")]  # fmt: skip
     text = conclude(rows)
-    assert "transfer is lowest at width=16" in text.lower()
-    assert "highest at width=64" in text
+    assert text.startswith(
+        "The accuracy of student_aux is lowest at width=16 (.10 ± .03) and highest at width=64 (.51 ±"
+    )
+    assert text.endswith("with another initialisation it is .10 to .51, highest at width=64.")
+
+
+def test_a_place_is_named_for_other_initialisations_only_if_they_differ() -> None:
+    rows = [_row("student_aux", values, place=place) for place, values in (("a", LOW), ("b", HIGH))]
+    rows += [_row("cross_aux", values, place=place) for place, values in (("a", LOW), ("b", LOW[::-1]))]
+    assert conclude(rows).endswith("; with another initialisation it is .10.")
 
 
 def test_points_without_an_accuracy_are_counted_and_not_ranked() -> None:
@@ -56,10 +64,14 @@ def test_points_without_an_accuracy_are_counted_and_not_ranked() -> None:
         return conclude([_row("student_aux", values, place=place) for place, values in points.items()])
 
     lost = [math.nan] * 5
-    assert text(a=lost, b=LOW, c=HIGH).startswith("Transfer is lowest at b (student_aux .10 ± .03) and highest at c")
+    assert text(a=lost, b=LOW, c=HIGH).startswith(
+        "The accuracy of student_aux is lowest at b (.10 ± .03) and highest at c"
+    )
     assert "; at 1 point every seed diverged" in text(a=lost, b=LOW, c=HIGH)
-    assert text(a=lost, b=LOW).startswith("Transfer is .10 ± .03 at b (student_aux); at 1 point every seed diverged")
-    assert text(a=LOW, b=LOW).startswith("Transfer is .10 ± .03 at 2 points (student_aux)")
+    assert text(a=lost, b=LOW).startswith(
+        "The accuracy of student_aux is .10 ± .03 at b; at 1 point every seed diverged"
+    )
+    assert text(a=LOW, b=LOW).startswith("The accuracy of student_aux is .10 ± .03 at 2 points")
     assert text(a=lost, b=lost).startswith("At all 2 points every seed diverged")
 
 
