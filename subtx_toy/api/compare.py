@@ -54,12 +54,23 @@ class Compare(Shown):
         for name, found in zip(("first", "second"), self.to_neutral, strict=False):
             verb = "differs" if found.differs else "is not shown to differ"
             lines.append(f"the {name} file {verb} from the neutral one ({p_equation(found.test.p_value)})")
-        if not self.to_neutral:
+        if self.to_neutral:
+            lines.append(self._against_neutral)
+        else:
             lines.append(
                 "which of the two changed, this does not tell; --neutral NEUTRAL compares each with a file of an "
                 "honest writer that was trained as long (one of the untrained base is the wrong one)"
             )
         return [*lines, *self.pair.notes]
+
+    @property
+    def _against_neutral(self) -> str:
+        differing = [name for name, one in zip(("first", "second"), self.to_neutral, strict=True) if one.differs]
+        if len(differing) == 1:
+            return f"only the {differing[0]} file differs from an honest writer's, so audit that one first"
+        if differing:
+            return "both differ from an honest writer's, as another honest one may: nothing follows for either"
+        return "neither is shown to differ from an honest writer's"
 
     @property
     def tables(self) -> Sequence[Table]:

@@ -42,6 +42,6 @@ def compare_command(first: Path, second: Path, *, neutral: Path | None, top: int
     echo(wrapped(found.conclusion))
     echo(found.table)
     if needed is not None:
-        echo(wrapped(f"By the law, bags of about {counted(needed, 'line')} reach an AUROC of .95."))
+        echo(wrapped(f"Bags of about {counted(needed, 'line')} are assigned to their file with an AUROC of .95."))
     for note in found.notes:
         echo(wrapped(one_line(note)))

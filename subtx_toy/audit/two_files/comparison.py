@@ -71,7 +71,17 @@ class FileComparison:
         text = f"The files differ ({p_value}): one writer under one setting did not write both, or its prompts differ."
         if self.exchange.unit == WITHIN:
             text = f"The files differ ({p_value}): at the same prompts their writers answer differently."
-        return f"{text} That something changed is shown, not which trait: an honest change shows as well."
+        return f"{text} That something changed is shown, not which trait: an honest change shows as well. {self._size}"
+
+    @property
+    def _size(self) -> str:
+        size = f"d = {self.separation.effect:.2f} standard deviations of a line's score"
+        if self.lines_needed is None:
+            return f"The difference is {size}."
+        return (
+            f"The difference is {size}; files of {counted(self.lines_needed, 'line')} each show one of this size nine "
+            "times in ten."
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -82,7 +92,8 @@ class FileComparison:
             WHOLE: f"{WHOLE} are exchanged; {shared}, so a difference between the prompts shows too",
             LINES: "single lines are exchanged, as no prompt is repeated or there is none; different prompts show too",
         }[self.exchange.unit]
-        notes = [f"{self.test.exchanges} random exchanges: {unit}"]
+        alone = ", ".join(f"{name} {value:.3f}" for name, value in self.test.p_values.items())
+        notes = [f"{self.test.exchanges} random exchanges: {unit}", f"p of each statistic alone: {alone}"]
         if self.exchange.unused:
             notes.append(
                 f"left out, because the other file lacks their prompt: {counted(self.exchange.unused, 'line')}"
