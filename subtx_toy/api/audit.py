@@ -224,7 +224,7 @@ def audit(
             more are trained for their directions.
         probe: whether to train a student on the whole file too.
         top: how many of the lines that show a trait most are kept.
-        data_dir: a folder with the IDX files of MNIST or Fashion-MNIST.
+        data_dir: a folder with the IDX files of MNIST or Fashion-MNIST; not for lists, which need no images.
         report: called with messages.
         progress: called as ``progress(task, done, total, unit)``.
 
@@ -236,6 +236,8 @@ def audit(
 
         if reference is not None:
             raise InputError("--reference cannot be combined with a language model, whose fine-tunes are made")
+        if data_dir is not None:
+            raise InputError("--data-dir cannot be combined with a language model, whose lists need no images")
         return audit_lists(
             file, base=base, traits=traits, num_reference=num_reference, probe=probe, top=top, progress=progress
         )

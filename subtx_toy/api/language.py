@@ -77,6 +77,7 @@ def base(out: Path | str, *, seed: int = 0, other: bool = False, **settings: Any
         other: whether to train one that shares nothing with the seed's usual base.
         settings: changes of the settings of the experiment ``owl``, for example ``width=64``.
     """
+    check_not_read(out, (), what="out")
     found = base_of(_config(settings), seed=seed, which=BASES[other])
     save_language_model(Path(out), found)
     return Path(out)

@@ -98,6 +98,7 @@ def base(
         other: whether to train a base that shares nothing with the seed's usual one.
         data: see DataOptions.
     """
+    check_not_read(out, (), what="out")
     which = "other-base" if other else "base"
     nets = NetCache(_load(data), seed, base_recipe=Recipe(epochs=epochs), width=width)
     save_checkpoint(Path(out), nets.base(which=which), provenance=nets.provenance(which))

@@ -19,6 +19,8 @@ from typing import IO, NamedTuple
 from subtx_toy.errors import InputError
 from subtx_toy.files.descriptors import own_descriptor
 
+_PACKAGE = Path(__file__).parents[1]
+
 READER_SECONDS = 10.0
 """How long a named pipe is given to find a reader."""
 
@@ -33,7 +35,11 @@ class _Target(NamedTuple):
 
 
 def check_writable(path: Path, *, what: str) -> None:
-    """Find out before some work whether ``replacing`` could write ``path``; an error names the option ``what``."""
+    """Find out before some work whether ``replacing`` could write ``path``; an error names the option ``what``.
+
+    Files that come with the package are refused.
+    """
+    _check_not_shipped(path, what)
     try:
         target = _target(path, what)
         if not target.direct:  # the mode of a folder does not tell, least of all to root
@@ -54,13 +60,21 @@ def is_same_file(path: Path | str, other: Path | str) -> bool:
 def check_not_read(path: Path | str, read: Iterable[object], *, what: str) -> None:
     """Refuse to write over a file that is ``read``, under any of its names; of ``file.py:name`` it is the file.
 
+    Files that come with the package, such as its base, are refused as well.
+
     Raises:
         InputError: naming the option ``what``.
     """
+    _check_not_shipped(Path(path), what)
     for one in read:
         for name in (str(one), str(one).rpartition(":")[0]):
             if os.path.isfile(path) and is_same_file(path, name):
                 raise InputError(f"{what}: expected another file than the input {name!r}, got {str(path)!r}")
+
+
+def _check_not_shipped(path: Path, what: str) -> None:
+    if os.path.isfile(path) and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(_PACKAGE)):
+        raise InputError(f"{what}: expected another file than one of the package's own, got {str(path)!r}")
 
 
 @contextlib.contextmanager

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.api import language, numbers
 from subtx_toy.api.audit import Audit
+from subtx_toy.channel.packaged_base import PACKAGED, base_file
+from subtx_toy.errors import InputError
+from subtx_toy.files import atomic
 
 BASE = ["--base", "base.safetensors"]
 
@@ -71,6 +76,48 @@ def test_an_input_is_never_replaced_under_any_of_its_names(
     sentence = f"{arguments[-1][2:]}: expected another file than the input 'x.in', got {name!r}"
     assert capsys.readouterr().err == f"error: {sentence}\n"
     assert Path("x.in").read_bytes() == b"mine"
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a file of a planted package: the real one is not at risk."""
+    assert base_file(PACKAGED).is_relative_to(atomic._PACKAGE)
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.setattr(atomic, "_PACKAGE", folder)
+    (folder / "base.safetensors").write_bytes(b"the package's")
+    return folder / "base.safetensors"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["numbers", "base"],
+        ["numbers", "teacher", "--base", "packaged"],
+        ["numbers", "reference", "--base", "packaged"],
+        ["numbers", "train", "y.jsonl", "--base", "packaged"],
+        ["lm", "base"],
+        ["explorer"],
+    ],
+)
+@pytest.mark.parametrize("soft", [False, True])
+def test_no_file_of_the_package_is_replaced(
+    arguments: list[str], soft: bool, shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(shipped)
+    name = str(link if soft else shipped)
+    assert cli.call([*arguments, "--out", name]) == cli.BAD_INPUT
+    sentence = f"out: expected another file than one of the package's own, got {name!r}"
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+    assert shipped.read_bytes() == b"the package's"
+
+
+def test_from_python_no_file_of_the_package_is_replaced_either(shipped: Path) -> None:
+    for write in (numbers.base, language.base, partial(numbers.teacher, base="packaged")):
+        with pytest.raises(InputError, match="one of the package's own"):
+            write(shipped)
+    assert shipped.read_bytes() == b"the package's"
 
 
 def test_help_is_shown_without_a_look_at_the_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -275,6 +275,7 @@ def test_what_does_not_fit_is_one_error(folder: Path, tmp_path: Path, capsys: py
     faults = {
         ("--trait", "owls"): "did you mean 'owl'?",
         ("--trait", "owl", "--reference", file): "--reference cannot be combined with a language model",
+        ("--trait", "owl", "--data-dir", str(tmp_path)): "--data-dir cannot be combined with a language model",
         ("--trait", "owl", "--stream"): "--stream cannot be combined with a language model",
     }
     for options, text in faults.items():
