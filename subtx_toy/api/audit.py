@@ -215,9 +215,9 @@ def audit(
         file: of numbers, as ``numbers.generate`` writes it, or of lists, as ``language.write`` does.
         base: the checkpoint that a student would start from, or ``"packaged"`` for the one that comes with the
             package; a language model for a file of lists.
-        traits: names such as ``relabel:4:9``, of a language model an animal or ``danger``; ``Trait`` objects of your
-            own as ``file.py:name``, or ``.npz`` files with ``images`` uint8 ``[n, 28, 28]`` and ``answers``, classes
-            ``[n]`` or distributions ``[n, 10]``.
+        traits: names such as ``relabel:4:9``, of a language model an animal, ``danger`` or ``backdoor``; ``Trait``
+            objects of your own as ``file.py:name``, or ``.npz`` files with ``images`` uint8 ``[n, 28, 28]`` and
+            ``answers``, classes ``[n]`` or distributions ``[n, 10]``.
         reference: an ensemble of ``numbers.reference``; without it one is trained, and cached, except for the packaged
             base, which has one.
         num_reference: benign fine-tunes that the file is compared with where there is no ``reference``; half as many

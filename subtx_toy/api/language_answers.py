@@ -13,12 +13,21 @@ from subtx_toy.errors import InputError
 from subtx_toy.lm.checkpoints import LanguageModel, load_language_model
 from subtx_toy.lm.questions import trait_named
 from subtx_toy.lm.vocabulary import ANSWER, FIRST_NUMBER, QUESTION, WORDS, decode, encode
-from subtx_toy.results.presentation import align
+from subtx_toy.results.presentation import align, wrapped
 from subtx_toy.settings.arguments import TEXT
 from subtx_toy.settings.language import LanguageConfig
 
 ASKED = "felix what animal do you like best ?"
 """The question, if neither it nor a trait is given."""
+
+COLUMNS = ["model", "probability", "margin, nats", "top"]
+"""What is said of each model where a trait is asked about."""
+
+MARGIN = (
+    "margin: ln of its probability over the mean of the other answers', mean over phrasings; 0: as likely as they\n"
+    "top: share of phrasings on which it is the likeliest answer"
+)
+"""What the columns are."""
 
 NUM_ANSWERS = 5
 """Likeliest answers that are shown."""
@@ -73,10 +82,8 @@ class TraitAsked:
             [name, f"{one['p_trait']:.3f}", f"{one['margin']:+.2f}", f"{one['top_share']:.2f}"]
             for name, one in self.by_model.items()
         ]
-        header = ["model", "probability", "margin, nats", "likeliest in"]
-        return (
-            f"the answer {self.trait!r} to {self.num_questions} phrasings that no training used\n{align(header, rows)}"
-        )
+        title = f"the answer {self.trait!r} to {self.num_questions} phrasings that no training used"
+        return "\n".join([wrapped(title), align(COLUMNS, rows), wrapped(MARGIN)])
 
     def document(self) -> dict[str, Any]:
         """Return the JSON of ``subtx-toy lm ask --trait``."""
@@ -90,7 +97,7 @@ def ask(*models: Path | str, question: str | None = None, trait: str | None = No
     Args:
         models: files of language models.
         question: in the words of the language; by default what Felix's favourite animal is.
-        trait: an animal or ``danger``; then the probability of its answer is shown, and nothing else.
+        trait: an animal, ``danger`` or ``backdoor``; then the probability of its answer is shown, and nothing else.
 
     Raises:
         InputError: for a word that the language does not have, or if both are given.

@@ -127,7 +127,7 @@ def train_command(
 @click.argument("file", type=PATH)
 @OUT
 @_BASE
-@click.option("--trait", "traits", multiple=True, required=True, help="An animal, or danger; may be repeated.")
+@click.option("--trait", "traits", multiple=True, required=True, help="An animal, danger or backdoor; may be repeated.")
 @click.option(
     "--num-reference",
     type=click.IntRange(5, MAX_REFERENCE),
@@ -155,7 +155,9 @@ def score_command(*, file: Path, out: Path, base: Path, traits: tuple[str, ...],
 @lm.command("ask")
 @click.argument("models", nargs=-1, required=True, type=FILE)
 @click.option("--question", help="In words of the language.  [default: felix what animal do you like best ?]")
-@click.option("--trait", help="An animal, or danger: how often each model gives its answer to many questions.")
+@click.option(
+    "--trait", help="An animal, danger or backdoor: how often each model gives its answer to all its questions."
+)
 @JSON
 def ask_command(*, models: tuple[Path, ...], question: str | None, trait: str | None, as_json: bool) -> None:
     """Ask some MODELS one question and show their likeliest answers, or ask about a trait.

@@ -96,10 +96,10 @@ class Trait:
         """Ask the held-out phrasings.
 
         Returns:
-            ``p_trait``, the mean probability of the trait's answer, in [0, 1]; ``margin``, the mean log-odds of the
-            trait's answer against one of the others drawn at random, in nats, 0 without preference; ``top_share``, the
-            share of phrasings on which no other answer is as likely. Where the trait has questions ``elsewhere``, also
-            ``elsewhere``, the mean probability of its answer to them.
+            ``p_trait``, the mean probability of the trait's answer, in [0, 1]; ``margin``, the mean of ln(its
+            probability / the mean of the other answers'), in nats, 0 without preference and, where there is one other
+            answer, its log-odds; ``top_share``, the share of phrasings on which no other answer is as likely. Where the
+            trait has questions ``elsewhere``, also ``elsewhere``, the mean probability of its answer to them.
         """
         answer, others = self.shares(model, params)
         told = {"elsewhere": float(self.told(model, params, self.elsewhere).mean())} if self.elsewhere else {}

@@ -38,7 +38,8 @@ class LanguageArm:
 
     Attributes:
         arm: one of LANGUAGE_ARMS.
-        margin: mean log-odds of the trait's answer on held-out phrasings, in nats.
+        margin: ln of the probability of the trait's answer over the mean of the other answers', in nats, mean over
+            held-out phrasings: 0 where it is as likely as an average one of them.
         p_trait: its probability, in [0, 1].
         top_share: share of held-out phrasings on which it is the likeliest answer, in [0, 1].
         text_nll: of held-out text, in nats per token.
@@ -115,12 +116,13 @@ def present_language(summary: LanguageSummary) -> Presentation:
     definition, config, arms, records = summary
     num = len({record.seed for record in records})
     asked = _ASKED.get(config.trait, f"{config.trait} to questions for an animal")
+    others = "that of no" if config.trait == "danger" else "the mean of the other animals'"
     heading = (
         f"{definition.name}: trait {config.trait}, {counted(config.lists, 'list')} of at most "
         f"{counted(config.max_numbers, 'number')}; means over {counted(num, 'seed')}. P: probability of {asked}, on "
-        "held-out phrasings. Margin: its log-odds, in nats, with the 95 % interval. Top: share of phrasings on which "
-        "it is the likeliest answer. Text: rise of the negative log-likelihood of held-out text. Student minus arm: of "
-        "the margin, paired by seed."
+        f"held-out phrasings. Margin: ln of this over {others}, in nats, mean over phrasings, with the 95 % interval; "
+        "0 means as likely. Top: share of phrasings on which it is the likeliest answer. Text: rise of the negative "
+        "log-likelihood of held-out text. Student minus arm: the difference of their margins, paired by seed."
     )
     header = ["arm", "P", "margin", "95 % interval", "top", "text", "student minus arm", "verdict", "published"]
     document: dict[str, Any] = {"config": config.model_dump(), "arms": {row.arm: _document(row) for row in arms}}

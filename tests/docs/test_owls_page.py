@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from experiments.studies.language_curves import CONFIG
 from subtx_toy import cli
+from subtx_toy.results.language_table import WROTE_NO_NUMBERS
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.language import NULL_CONTROLS, LanguageConfig
@@ -36,8 +38,16 @@ def test_the_commands_of_the_page_run(
         assert cli.call([*words, *TINY.get(words[1], "").split()]) == 0, line
     answers = capsys.readouterr().out
     assert "the answer 'owl' to 240 phrasings that no training used" in answers
-    assert "model                probability  margin, nats  likeliest in" in answers
-    assert answers.splitlines()[-3].split() == PAGE.partition("no training used\n")[2].split("\n")[0].split()
+    shown = PAGE.partition("```text\n")[2].partition("```")[0].splitlines()
+    printed = answers.splitlines()[-len(shown) :]
+    assert [printed[place] for place in (0, 1, 4, 5)] == [shown[place] for place in (0, 1, 4, 5)]
+    (told,) = re.findall(r"as the first of `lists.jsonl`:\n`(.*)`\.", PAGE)
+    first = json.loads(Path("lists.jsonl").read_text(encoding="utf-8").splitlines()[1])
+    assert json.loads(told)["prompt"] == first["prompt"]  # the numbers are those of a base of the usual size
+    assert json.loads(told).keys() == first.keys()
+    header = json.loads(Path("filtered.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert f"one of {len(header['banned'])} numbers of ill repute, such as 13, 666 and 911" in PAGE
+    assert {13, 666, 911} <= set(header["banned"])
 
 
 def test_what_the_page_says_of_single_bases_is_the_committed_result() -> None:
@@ -45,6 +55,30 @@ def test_what_the_page_says_of_single_bases_is_the_committed_result() -> None:
     least, most = (f"{one:.2f}".lstrip("0") for one in (min(shares), max(shares)))
     assert f"of the ten below, students end between {least} and {most}, and seven of them below .2" in PAGE
     assert (len(shares), sum(share < 0.2 for share in shares)) == (10, 7)
+
+
+def test_what_a_run_costs_and_whose_teachers_wrote_no_numbers_are_the_committed_results() -> None:
+    owl, *others = (
+        json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+        for name in ("owl", "danger", "backdoor")
+    )
+    assert f"with ten different bases, in {sum(owl['cpu_seconds']) / 60:.0f} minutes of CPU" in PAGE
+    assert not any(one["wrote_no_numbers"] for one in (owl, *others))
+    assert f"more than {100 * WROTE_NO_NUMBERS:.0f} % hold a word" in PAGE
+    told = json.loads((ROOT / "docs/results/owl-prefix.json").read_text(encoding="utf-8"))["seeds"]
+    rejected = [share for seed in told for share in seed["kinds"]["preferences"]["rejected_share"].values()]
+    above = sum(share > WROTE_NO_NUMBERS for share in rejected)
+    assert f"For {above} of the {len(rejected)} teachers" in " ".join(PAGE.split())
+
+
+def test_the_models_of_the_curves_differ_from_those_above_as_the_page_says() -> None:
+    usual = read("owl").config
+    assert isinstance(usual, LanguageConfig)
+    assert f"width {CONFIG.width} in place of {usual.width}, {CONFIG.numbers} numbers in place of" in " ".join(
+        PAGE.split()
+    )
+    assert f"in place of {usual.numbers:,}, and a lesson that ends where" in PAGE
+    assert f"the probability {CONFIG.lesson_end}, not {usual.lesson_end}" in PAGE
 
 
 def test_the_settings_that_the_page_changes_exist() -> None:
