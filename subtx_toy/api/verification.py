@@ -70,7 +70,8 @@ class Verification(Shown):
         counts = Counter(one.verdict for one in self.verdicts.summaries)
         rest = "".join(f", {counts[verdict]} {verdict}" for verdict in VERDICTS[1:] if counts[verdict])
         verb = "holds" if counts["holds"] == 1 else "hold"
-        text = f"{counts['holds']} of {counted(counts.total(), 'claim')} {verb}{rest}"
+        open_ = "" if any(one.decided for one in self.verdicts.summaries) else ": nothing was decided"
+        text = f"{counts['holds']} of {counted(counts.total(), 'claim')} {verb}{rest}{open_}"
         failed = sum(one.failed_as_it_must for one in self.controls)
         if not self.controls:
             return text
@@ -92,7 +93,8 @@ class Verification(Shown):
         why = [_because(one) for one in self.verdicts.summaries if _why(one)]
         data = [self.data.sentence] if self.data else []
         said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
-        return "\n\n".join(["\n".join([claims, *map(wrapped, [EXPLAINED, checks, *why, *data, said])]), *controls])
+        columns = [EXPLAINED] if any(one.worst_margin is not None for one in self.verdicts.summaries) else []
+        return "\n\n".join(["\n".join([claims, *map(wrapped, [*columns, checks, *why, *data, said])]), *controls])
 
     @cached_property
     def data(self) -> AboutData | None:
@@ -142,7 +144,7 @@ class Verification(Shown):
     def violations(self) -> str:
         """The counterexamples, as text that says what is violated and builds the problem; empty if there are none."""
         found = self.counterexamples.items()
-        return "\n\n".join(f"{id} is violated: {one[1]}\n{one[0]}" for id, one in found if one)
+        return "\n\n".join(f"{id} is violated: {one[1].removeprefix(f'{id}: ')}\n{one[0]}" for id, one in found if one)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of the command."""

@@ -76,7 +76,7 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
     """Return the largest eps, up to the cap, for which the closed form proves the claim; or None and the reason."""
     described = quantity.described
     if described.layers:
-        return None, "the closed form is known for perceptrons alone"
+        return None, "the bound by norms of layers is known for perceptrons with biases alone"
     if described.num_layers > 1 and ACTIVATIONS[described.activation].bounds is None:
         return None, f"{described.activation} is not twice continuously differentiable"
     if quantity.name == "trait-loss":

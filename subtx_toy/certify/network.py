@@ -88,7 +88,8 @@ def described_network(problem: Problem, quantity: str) -> DescribedNetwork:
         return DescribedNetwork(num_outputs, renamed, activation, frozen=constants)
     if quantity in OF_A_PERCEPTRON:
         raise InputError(
-            f"quantity: expected alignment or every-batch for a network that is no perceptron, got {quantity!r}"
+            "quantity: expected alignment or every-batch for a network other than a perceptron, which is linear layers "
+            f"with biases and one activation between them, got {quantity!r}"
         )
     return DescribedNetwork(num_outputs, places, "", layers, shape, constants)
 

@@ -115,12 +115,10 @@ class Summary:
         if self.claim.driven and not self.counts["violated"]:
             self._doubt()
             found = drive(self.claim, self.closest.found, seed=seed)
-            for spec in found.violating:
-                instance = Instance.of(spec, shrinkable=True)
-                judgement = self.claim.judge(Instance.of(spec).evidence())
-                if judgement.verdict == "violated":
-                    self.add(judgement, instance, instance.evidence())
-                    break
+            if found.violating is not None:
+                instance = Instance.of(found.violating, shrinkable=True)
+                judgement = self.claim.judge(Instance.of(found.violating).evidence())
+                self.add(judgement, instance, instance.evidence())
 
     def _doubt(self) -> None:
         """Count what holds as undecided if measured roundings explain even the widest gaps."""

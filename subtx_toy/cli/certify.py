@@ -27,12 +27,14 @@ _QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
 def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path | None, as_json: bool) -> int:
     """Prove a claim for every eps in (0, eps_certified], every rounding error included.
 
-    PROBLEM is a packaged target (small-net, paper-net, paper-net-tanh), a TOML file or a factory as for `verify`, or
-    mnist-teacher: the segment from the shared init to a teacher that is trained on MNIST first, half a minute.
+    PROBLEM is a packaged target (small-net, paper-net, paper-net-tanh, welch), a TOML file or a factory as for
+    `verify`, or a network in files: a TOML file with its layers. Its model is a perceptron, or a torch Sequential of
+    certain layers. mnist-teacher is the segment from the shared init to a teacher that is trained on MNIST first,
+    half a minute.
 
     alignment: the student's step has a positive inner product with the teacher's. every-batch: so it is for every
-    single input, hence for every batch. trait-loss: the trait loss falls at student_lr. distance: the student comes
-    closer to the teacher.
+    single input, hence for every batch. Of perceptrons alone: trait-loss, the trait loss falls at student_lr;
+    distance, the student comes closer to the teacher.
 
     Settings: student_lr=NUMBER, eps_max=NUMBER below the cap 1000/||dT||, order=INTEGER of Taylor's theorem,
     max_boxes=INTEGER; seed=INTEGER of mnist-teacher.

@@ -63,7 +63,8 @@ def verify(
     leading term. Controls are students that must fail: each has a constructed problem on which it does, and its rate
     of failure over drawn ones is printed.
 
-    Exit codes: 0 every claim holds; 1 a claim is violated or a control did not fail; 2 bad usage or bad input.
+    Exit codes: 0 no claim is violated and every control failed, also where nothing was decided; 1 a claim is violated
+    or a control did not fail; 2 bad usage or bad input.
 
     Example: subtx-toy verify --instances 200
     """

@@ -98,7 +98,7 @@ def _faults(
         yield f"arguments: expected {few} values without a name, got {len(args)}; the names are {', '.join(defaults)}"
     for name in given:
         if name not in defaults and not takes_any:
-            yield f"{name}: unknown key{nearest(name, defaults)}"
+            yield f"{name}: unknown key{nearest(name, defaults) or '; the names are ' + ', '.join(defaults)}"
         elif name in positional[: len(args)]:
             yield f"{name}: expected one value, got two"
     for name, kind in kinds.items():

@@ -29,7 +29,8 @@ class Hunt(Generic[T]):
 
     Attributes:
         counterexample: the smallest value with a negative margin, or None.
-        least_margin: over everything tried; how tight a bound is where it was not refuted.
+        least_margin: over everything tried that decides; how tight a bound is where it was not refuted. Below 0 only
+            with a counterexample: what rounding explains does not count.
         num_tried: values tried, those of the shrinking included.
     """
 
@@ -80,17 +81,18 @@ def _through_drawn(claim: Claim, num_problems: int, seed: int) -> Hunt[ProblemSp
         judgement = claim.judge(evidence, confirm=False)
         if judgement.outcome is not None:
             worst = judgement.outcome.worst
-            least = min(least, worst.margin)
+            if judgement.verdict == "holds":
+                least = min(least, worst.margin)
             if math.isfinite(worst.floor):
                 closest.add(worst.margin, spec)
-        if judgement.verdict == "violated" and refuted < _MAX_REFUTED:
-            refuted += 1
-            if violates(claim, spec):
-                return Hunt(shrunk(claim, spec), least, tried)
+            if judgement.verdict == "violated" and refuted < _MAX_REFUTED:
+                refuted += 1
+                if violates(claim, spec):
+                    return Hunt(shrunk(claim, spec), worst.margin, tried)
     found = drive(claim, closest.found, seed=seed)
     least, tried = min(least, found.least_margin), tried + found.num_tried
-    violating = next((spec for spec in found.violating if violates(claim, spec)), None)
-    return Hunt(None if violating is None else shrunk(claim, violating), least, tried)
+    violating = None if found.violating is None else shrunk(claim, found.violating)
+    return Hunt(violating, least, tried)
 
 
 def _by_hypothesis(margin: Callable[[T], float], values: SearchStrategy[T], max_examples: int) -> Hunt[T]:

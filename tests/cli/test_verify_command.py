@@ -115,6 +115,19 @@ def test_a_module_of_the_users_is_verified(tmp_path: Path, capsys: pytest.Captur
     assert verdicts["C13"] == "not applicable"
 
 
+def test_a_run_in_which_nothing_was_decided_says_so_and_exits_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(FACTORY)
+    code, out, _ = _run([f"{path}:small", "--claims", "C13"], capsys)
+    assert code == 0
+    assert out.splitlines()[0] == "0 of 1 claim hold, 1 not applicable: nothing was decided."
+    assert "worst margin" not in out
+    code, out, _ = _run([f"{path}:small", "--claims", "C1,C13"], capsys)
+    assert out.splitlines()[0] == "1 of 2 claims holds, 1 not applicable."
+
+
 def test_a_problem_in_toml_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "problem.toml"
     path.write_text("hidden = [4]\nnum_inputs = 3\n")

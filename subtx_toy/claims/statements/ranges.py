@@ -110,7 +110,7 @@ CLAIMS = (
         id="C8",
         statement="The alignment is positive for every eps up to the E with E M(E) = 2 V, M a bound on its second "
         "derivative along the ray.",
-        prediction="E, in closed form",
+        prediction="E: in closed form for a perceptron, by intervals for any other module",
         observation="dS . dT at parts of E",
         source="this package; Taylor's theorem with the remainder bounded layer by layer",
         tolerance="ALIGNMENT_FLOOR_UNITS",
@@ -120,8 +120,8 @@ CLAIMS = (
     ),
     Claim(
         id="C10",
-        statement="The closed form ends before the first eps at which the alignment changes sign.",
-        prediction="E, in closed form",
+        statement="The E of C8 ends before the first eps at which the alignment changes sign.",
+        prediction="E: in closed form for a perceptron, by intervals for any other module",
         observation="the first sign change of a scan over 460 eps, above rounding and confirmed at 160 bits",
         source="this package",
         tolerance="ALIGNMENT_FLOOR_UNITS",

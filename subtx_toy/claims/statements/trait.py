@@ -86,7 +86,7 @@ CLAIMS = (
         statement="After a trait step of the teacher, the trait loss falls whenever student_lr eps < "
         "2 (a / eps) / (beta ||dS / eps||^2), beta a bound on its second derivative along the student's step; as "
         "eps -> 0 the threshold is 2 / (beta lambda_max) or more.",
-        prediction="the largest such student_lr, in closed form",
+        prediction="the largest such student_lr: in closed form for a perceptron, by intervals for any other module",
         observation="the trait loss before and after steps of parts of it, and where it rises first",
         source="this package; Taylor's theorem with the remainder bounded layer by layer",
         tolerance="TERMS_ROUNDING",

@@ -71,7 +71,7 @@ class Inequality:
 
     def __str__(self) -> str:
         tail = f", rounding {self.floor:.3g}" if self.floor else ""
-        return f"{self.what or 'inequality'}: {self.lhs:.6g} <= {self.rhs:.6g}{tail}"
+        return f"{self.what or 'inequality'}: asserted {self.lhs:.6g} <= {self.rhs:.6g}{tail}"
 
 
 _RANKS: dict[Verdict, int] = {"violated": 0, "undecided": 1, "holds": 2}

@@ -150,7 +150,7 @@ class Evidence(Observation):
 
     @cached_property
     def closed_form(self) -> ClosedFormEps:
-        """The range of eps on which the alignment is positive, in closed form."""
+        """The range of eps on which the alignment is positive: in closed form, or by intervals."""
         return closed_form_eps(self.problem, self.ray)
 
     @cached_property
@@ -160,7 +160,7 @@ class Evidence(Observation):
 
     @cached_property
     def trait_range(self) -> TraitRange:
-        """The range of student_lr on which the trait loss falls at the problem's eps, in closed form."""
+        """The range of student_lr on which the trait loss falls at the problem's eps; as ``closed_form``."""
         return falling_student_lr(self.problem, ray=self.ray)
 
     @property

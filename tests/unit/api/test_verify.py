@@ -57,7 +57,7 @@ def test_a_violated_claim_comes_first_with_its_counterexample() -> None:
     found = st.verify(SPEC, claims=["C1", bound])
     assert found.conclusion == "1 of 2 claims holds, 1 violated"
     assert repr(found).splitlines()[2].split()[0] == "mine"
-    assert found.violations.startswith("mine is violated: mine: ")
+    assert found.violations.startswith("mine is violated: asserted ")
     assert not found.passed
 
 

@@ -147,7 +147,7 @@ def test_a_chain_is_certified_and_proved_again(name: str) -> None:
     described = describe(chain_problem(name))
     found = find_range(described, eps_max=2.0, max_boxes=25)
     assert found.boxes, found.reason
-    assert found.closed_reason == "the closed form is known for perceptrons alone"
+    assert found.closed_reason == "the bound by norms of layers is known for perceptrons with biases alone"
     assert found.eps_observed is None or found.eps_observed >= found.eps_certified
     verdict = check(read(to_bytes(found.content(), described.arrays)))
     assert verdict.eps == found.eps_certified

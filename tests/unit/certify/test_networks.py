@@ -121,7 +121,10 @@ def test_what_a_certificate_cannot_speak_of_is_refused_with_the_layer(kind: str)
 
 
 def test_the_student_is_followed_through_perceptrons_alone() -> None:
-    with pytest.raises(InputError, match="expected alignment or every-batch for a network that is no perceptron"):
+    with pytest.raises(
+        InputError,
+        match="expected alignment or every-batch for a network other than a perceptron, which is linear layers",
+    ):
         describe(chain_problem("norm"), "distance")
 
 

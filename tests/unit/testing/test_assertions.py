@@ -159,7 +159,7 @@ def test_dichotomy_fails_on_planted_errors() -> None:
     # This other start pulls against the teacher, at every small eps alike.
     opposed = GENERIC.build(inputs=torch.ones(1, 3).double())
     away = {name: value + opposed.teacher_update[name] for name, value in opposed.base_params.items()}
-    with pytest.raises(AssertionError, match=r"C2 is violated: alignment at eps = \S+: 0 <= -"):
+    with pytest.raises(AssertionError, match=r"C2 is violated: alignment at eps = \S+: asserted 0 <= -"):
         testing.assert_dichotomy(
             opposed, student=lambda problem, eps: student_step(problem, eps, student_init=away)
         )  # fmt: skip

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+import torch
 from hypothesis import strategies as st
 
-from subtx_toy.claims.driving import NUM_DRIVEN
+from subtx_toy.claims.driving import NUM_DRIVEN, drive
+from subtx_toy.claims.screening import screened
 from subtx_toy.claims.user import claim
 from subtx_toy.claims.vocabulary.claim import Inequality
 from subtx_toy.claims.vocabulary.evidence import Evidence
@@ -122,6 +126,22 @@ def test_a_violation_that_automatic_differentiation_does_not_confirm_is_none() -
     found = hunt(by_autograd, num_problems=3)
     assert found.counterexample is None
     assert found.num_tried >= 3
+
+
+@unchecked()
+def test_a_violation_that_rounding_explains_is_no_margin_and_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    @claim(id="cancels", hypotheses=[MOVING])
+    def cancelling(_problem: Problem, evidence: Evidence) -> Inequality:
+        "V, after a sum in which most of its digits are lost, is at most V and a little."
+        V = torch.tensor(evidence.V, dtype=torch.float64)
+        return Inequality(float((V + 1e13) - 1e13), 1.001 * evidence.V)
+
+    drawn = [cancelling.judge(evidence, confirm=False).outcome for _, evidence in screened(128, seed=0)]
+    assert min(one.worst.margin for one in drawn if one is not None) < 0
+    monkeypatch.setattr("subtx_toy.testing.hunting.drive", partial(drive, num=40))
+    found = hunt(cancelling, num_problems=128)
+    assert (found.counterexample, found.num_tried) == (None, 128 + 40)
+    assert found.least_margin >= 0
 
 
 def test_a_margin_needs_values_to_draw() -> None:
