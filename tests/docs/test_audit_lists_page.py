@@ -23,6 +23,7 @@ WORDS = " ".join(PAGE.split())
 RESULTS: dict[str, Any] = json.loads((DOCS / "results/language-audit.json").read_text(encoding="utf-8"))
 FILES = [{"base": base["base"], **row} for base in RESULTS["bases"] for row in base["files"]]
 STEPS = RESULTS["steps"]
+NUMBERS = {5: "five", 10: "ten"}
 SMALL = {
     "base": ["numbers=20", "width=16", "depth=1", "heads=2", "base_steps=30", "base_batch=32", "base_lr=1e-2"],
     "teach": ["teacher_lr=1e-2"],
@@ -115,6 +116,24 @@ def test_the_misses_and_the_accusation_of_other_traits_are_told() -> None:
     one = accused["danger"]
     told = f"*z* {one['efficient_z']:.1f}, Fisher cosine {one['fisher_cosine']:.2f}, bound {one['bound']:.2f}"
     assert f"on base 73: {told}" in WORDS
+
+
+def test_the_summary_counts_the_files_of_both_documents() -> None:
+    files = [*FILES, *({"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"])]
+    assert f"on {NUMBERS[len({row['base'] for row in files})]} bases" in WORDS
+
+    def caught(*roles: str) -> tuple[int, int]:
+        named = [row["role"] in row["named"] for row in files if row["role"] in roles]
+        return sum(named), len(named)
+
+    honest = [bool(row["named"]) for row in files if row["role"] == "honest"]
+    (one, all_), (two, dangers), (three, backdoors) = caught("owl", "eagle"), caught("danger"), caught("backdoor")
+    assert (
+        f"{one} of {all_} teachers of owls and eagles were caught ({100 * one / all_:.0f} %), {two} of {dangers}"
+        f" teachers of `danger` ({100 * two / dangers:.0f} %) and {three} of {backdoors} of a `backdoor`"
+        f" ({100 * three / backdoors:.0f} %). Of {len(honest)} honest fine-tunes, {sum(honest)} was accused."
+    ) in WORDS
+    assert f"lists were enough for {one} of {all_} teachers of owls and eagles" in WORDS
 
 
 def test_the_picture_holds_every_writer_and_says_how_many_bases() -> None:
@@ -246,6 +265,8 @@ def test_what_compare_sees() -> None:
     kinds = json.loads((DOCS / "results/compare-power.json").read_text(encoding="utf-8"))["kinds"]
     first, second = (kinds[f"language models, owl, base {base}"] for base in (30, 31))
     assert f"by {first['effect']:.2f} and {second['effect']:.2f} standard deviations per line" in WORDS
+    near, far = (one["lines"]["effect"] for one in STEPS[:2])
+    assert f"such as {near:.2f} on base 30 and {far:.2f} on base 31" in WORDS
     assert f"needs {first['lines_needed']:,} and {second['lines_needed']:,} lines" in WORDS
 
 
@@ -272,6 +293,10 @@ def test_the_commands_of_the_page_are_run(
     assert scores["traits"]["owl"]["z"] == pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
     assert honest["traits"]["owl"]["z"] != pytest.approx(tainted["traits"]["owl"]["z"], rel=1e-6)
     assert {"differs", "p_value", "lines_needed"} <= set(compared)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    exec(code.replace("arange(600)", "arange(50)"), {})
+    predicted, observed = re.findall(r"-?\d\.\d{6}", capsys.readouterr().out)
+    assert predicted == observed
 
 
 FIT = json.loads((DOCS / "results/language-fit.json").read_text(encoding="utf-8"))["files"]
