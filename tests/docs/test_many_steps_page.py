@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.stats import estimate
 from tests.reference.annotations import unchecked
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -68,6 +69,29 @@ def test_the_tables_are_those_of_the_committed_results() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert function_space_table() in text
     assert optimizer_table() in text
+
+
+def test_what_a_transplant_adds_is_paired_by_seed_and_that_of_the_committed_results() -> None:
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    arms = [seed["arms"] for seed in _read("optimizer-state")["seeds"]]
+    numbers = [row["after"] for row in arms[0]["carried"]]
+    for after, words in ((1, "one step"), (5, "five"), (20, "twenty")):
+        at = numbers.index(after)
+        found = estimate([one["carried"][at]["coefficient"] - one["fresh"][at]["coefficient"] for one in arms])
+        shown = f"{found.mean:.4f} [{found.interval.low:.4f}, {found.interval.high:.4f}]"
+        shown = shown.replace("0.", ".").replace("-", "−")
+        assert re.search(rf"{re.escape(shown)}[^.]* after {words}|[aA]fter {words} it is {re.escape(shown)}", text)
+
+
+def test_the_isolated_modes_are_those_of_the_committed_results() -> None:
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    values = [line["eigenvalues"] for line in _read("function-space")["seeds"]]
+    isolated = [value for one in values for value in one[:3]]
+    assert f"λ of {min(isolated):.1f} to {max(isolated):.1f} above a bulk below .6" in text
+    assert max(one[3] for one in values) < 0.6
+    other = (DOCS / "linear-students.md").read_text(encoding="utf-8")
+    pairs = [value for one in _read("many-steps/modes")["seeds"] for value in one["eigenvalues"][:2]]
+    assert f"two isolated eigenvalues of {min(pairs):.1f} to {max(pairs):.1f} and then a bulk below .2" in other
 
 
 def test_committed_predictions_meet_what_the_page_says() -> None:
