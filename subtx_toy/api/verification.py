@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,7 @@ class Verification(Shown):
         """The tables as plain text, with the number of checks after that of the claims."""
         claims, *controls = (align(one.header, one.rows) for one in self.tables)
         checks = f"{counted(self.verdicts.num_checks, 'check')}, {self.verdicts.checks_per_second:.0f} per CPU second"
-        why = [_because(one) for one in self.verdicts.summaries if _why(one)]
+        why = _reasons(self.verdicts.summaries)
         data = [self.data.sentence] if self.data else []
         said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
         columns = [EXPLAINED] if any(one.worst_margin is not None for one in self.verdicts.summaries) else []
@@ -242,10 +242,19 @@ def _why(one: Summary) -> str:
     return reason + (f" (on {count} of {counted(one.instances, 'problem')})" if one.instances > 1 else "")
 
 
-def _because(one: Summary) -> str:
-    """Write the reason as a sentence; a claim that does not apply says first what it asks for."""
-    asks = "it asks that " if one.verdict == "not applicable" else ""
-    return f"{one.claim.id} is {one.verdict}: {asks}{_why(one)}"
+def _reasons(summaries: Sequence[Summary]) -> list[str]:
+    """Write each reason as a sentence, with all claims that share it; one that does not apply asks for something."""
+    sharing: dict[tuple[str, str], list[str]] = {}
+    for one in summaries:
+        if why := _why(one):
+            sharing.setdefault((one.verdict, why), []).append(one.claim.id)
+    lines = []
+    for (verdict, why), ids in sharing.items():
+        verb, asks = ("is", "it asks") if len(ids) == 1 else ("are", "they ask")
+        lines.append(
+            f"{', '.join(ids)} {verb} {verdict}: {f'{asks} that ' if verdict == 'not applicable' else ''}{why}"
+        )
+    return lines
 
 
 def _power_of_ten(value: float) -> str:

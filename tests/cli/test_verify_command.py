@@ -128,6 +128,14 @@ def test_a_run_in_which_nothing_was_decided_says_so_and_exits_0(
     assert out.splitlines()[0] == "1 of 2 claims holds, 1 not applicable."
 
 
+def test_claims_that_share_a_reason_share_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "problem.toml"
+    path.write_text('hidden = [4]\nactivation = "relu"\n')
+    _, out, _ = _run([str(path), "--claims", "C1,C4,C5,C13"], capsys)
+    assert "\nC1, C4, C13 are not applicable: they ask that the model is twice continuously differentiable: " in out
+    assert out.count("not applicable: ") == 1
+
+
 def test_a_problem_in_toml_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "problem.toml"
     path.write_text("hidden = [4]\nnum_inputs = 3\n")

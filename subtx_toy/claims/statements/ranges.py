@@ -82,10 +82,10 @@ def closed_before_observed(evidence: Evidence) -> Outcome:
     if seen.eps is not None:
         # A sign change that 160 bits do not show is no observation.
         floor = 0.0 if seen.confirmed else math.inf
-        what = "closed form <= first sign change" + (f", not confirmed: {seen.unconfirmed}" if seen.unconfirmed else "")
+        what = "E <= first sign change" + (f", not confirmed: {seen.unconfirmed}" if seen.unconfirmed else "")
         return outcome([Inequality(end, seen.eps, floor, what)], predicted=end, observed=seen.eps)
     # No sign change up to the cap contradicts no bound, however large.
-    return outcome([Inequality(0.0, math.inf, what="closed form, and no sign change up to the cap")])
+    return outcome([Inequality(0.0, math.inf, what="E, and no sign change up to the cap")])
 
 
 BOUNDED = Hypothesis(

@@ -49,7 +49,7 @@ def test_hypotheses_come_first_and_tell_why() -> None:
         hypotheses=(Hypothesis("the net is wide", lambda evidence: "" if evidence.dT_norm > 0.5 else "it is not"),),
     )  # fmt: skip
     evidence = Evidence(ProblemSpec(hidden=(2,)).build(), dT_norm=1.0)
-    assert claim.judge(evidence).reason == "two and one: 2 <= 1"
+    assert claim.judge(evidence).reason == "two and one: asserted 2 <= 1"
     assert claim.judge(evidence).verdict == "violated"
     still = claim.judge(Evidence(ProblemSpec(hidden=(2,)).build(), dT_norm=0.1))
     assert (still.verdict, still.reason) == ("not applicable", "the net is wide: it is not")

@@ -37,7 +37,7 @@ def test_what_fails_under_a_hypothesis_that_was_not_checked_is_undecided() -> No
     )
     judgement = claim.judge(Evidence(SPEC.build()))
     assert judgement.verdict == "undecided"
-    assert "it is cloudy; two: 2 <= 1" in judgement.reason
+    assert "it is cloudy; two: asserted 2 <= 1" in judgement.reason
 
 
 def test_no_claim_is_out_of_reach_for_a_model_of_more_parameters_than_a_dense_matrix_has() -> None:
