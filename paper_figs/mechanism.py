@@ -43,6 +43,8 @@ def figure(name: str) -> Figure:
         return draw_half_lives(rows, default=definition.config.num_aux)
     if name == "selection":
         return draw_points(_by_selected_share(definition), [_without_num_inputs(row) for row in rows], dataset="mnist")
+    if name == "optimisers":
+        rows = [replace(row, at={"student_optimizer": definition.config.optimizer, **row.at}) for row in rows]
     if name == "shared-share":
         rows = [_along_the_share(row) for row in rows]
     return draw_points(definition, rows, dataset="mnist")

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from paper_figs.drawings.defence_axes import FAMILIES
@@ -112,6 +113,23 @@ def test_the_two_untreated_students_with_fifty_logits_differ_in_their_inputs() -
 
 def _short(number: str) -> str:
     return number.replace("0.", ".", 1) if number.startswith(("0.", "-0.")) else number
+
+
+def test_the_nats_of_a_line_are_those_of_the_study() -> None:
+    document = json.loads((RESULTS / "line-evidence.json").read_text(encoding="utf-8"))
+    assert len(document["seeds"]) >= 10
+    nats = {
+        (kind, name): _short(f"{np.mean(values):.3f}")
+        for kind, rows in document["nats_per_line"].items()
+        for name, values in rows.items()
+    }
+    text = " ".join(PAGE.split())
+    noise, images = ([nats[kind, str(num)] for num in (10, 100, 1000)] for kind in ("uniform", "images"))
+    assert f"average {noise[0]} to {noise[-1]} nats likelier" in text
+    assert f"and {float(images[0]):.2f} to {float(images[-1]):.2f} on images" in text
+    kept = [nats["selected", share] for share in ("0.5", "0.2", "0.1", "0.05")]
+    assert f"symbols are {', '.join(kept[:3])} and {kept[3]} nats likelier" in text
+    assert f"those it writes itself {nats['uniform', '50']}." in text
 
 
 def test_every_picture_of_the_page_is_committed() -> None:
