@@ -19,19 +19,27 @@ from subtx_toy.tolerances import MIN_SEEDS
 
 
 class Above(NamedTuple):
-    """At the settings ``high`` the metric is above that at ``low``, or above ``than`` at the same settings."""
+    """At the settings ``high`` the metric is above that at ``low``, or above ``than`` at the same settings.
+
+    With a ``slack`` it is not that much below.
+    """
 
     high: dict[str, Any]
     low: dict[str, Any]
     metric: str = "student_aux.accuracy"
     than: str = ""
+    slack: float = 0.0
 
 
 CONTROL = Above({}, {}, than="cross_aux.accuracy")
 """The student with the teacher's initialisation is above the one with another."""
 
+_ADAM = {"student_optimizer": "", "student_momentum": 0.0, "student_lr": "smallest"}
+_MOMENTUM = {"student_optimizer": "sgd", "student_momentum": 0.9, "student_lr": "largest"}
+
 SHOWN: dict[str, list[Above]] = {
-    "aux-at-width": [Above({"redrawn": "hidden", "num_aux": 64}, {"redrawn": "everything", "num_aux": 64})],
+    "aux-at-width": [Above({"redrawn": "hidden", "num_aux": 64}, {"redrawn": "everything", "num_aux": 64}),
+                     Above({"redrawn": "hidden", "num_aux": 64}, {"redrawn": "hidden", "num_aux": "smallest"})],
     "aux-to-200": [Above({"num_aux": 50, "student_optimizer": ""}, {"num_aux": 1, "student_optimizer": ""})],
     "batch": [CONTROL, Above({"batch_size": "smallest"}, {"batch_size": "largest"})],
     "benign-after": [CONTROL, Above({"benign_epochs": "largest"}, {"benign_epochs": "largest"},
@@ -65,7 +73,9 @@ SHOWN: dict[str, list[Above]] = {
                        Above({"noise_dim": 784}, {"noise_dim": "smallest"})],
     "num-aux": [CONTROL, Above({"num_aux": 126}, {"num_aux": 1})],
     "num-aux-images": [CONTROL, Above({"num_aux": 126}, {"num_aux": 3})],
-    "optimisers": [CONTROL],
+    "optimisers": [Above(_MOMENTUM, _MOMENTUM, than="cross_aux.accuracy"),
+                   Above(_MOMENTUM, _ADAM, slack=0.1),
+                   Above(_MOMENTUM, _ADAM, "student_aux.imitation", slack=0.1)],
     "other-architectures": [
         *(Above({"student_depth": depth}, {"student_depth": depth}, than="cross_aux.accuracy") for depth in (1, 2, 3)),
         Above({"student_depth": 3}, {"student_depth": 3}, than="student_aux.untrained_accuracy"),
@@ -83,17 +93,22 @@ SHOWN: dict[str, list[Above]] = {
                      Above({"redrawn": "nothing"}, {"redrawn": "class_head"})],
     "shared-share": [Above({"redrawn": "nothing"}, {"redrawn": "everything"})],
     "shuffled-pixels": [CONTROL, Above({"inputs": "uniform"}, {"inputs": "shuffled_images"})],
-    "squared-error-gap": [CONTROL],
+    "squared-error-gap": [CONTROL, Above({"loss": "squared_error", "student_epochs": "largest"},
+                                         {"loss": "squared_error", "student_epochs": "smallest"})],
     "teacher-epochs": [CONTROL],
     "tiny": [CONTROL],
     "two-tasks": [CONTROL, Above({}, {}, "student_aux.second_accuracy", "cross_aux.second_accuracy"),
                   Above({"imitated": "aux"}, {"imitated": "second"})],
-    "weight-decay": [Above({"weight_decay": 0.0}, {"weight_decay": 0.001, "loss_scale": 0.04, "optimizer": "adam"})],
+    "weight-decay": [Above({"weight_decay": 0.0}, {"weight_decay": 0.001, "loss_scale": 0.04, "optimizer": "adam"}),
+                     Above({"optimizer": "adamw", "weight_decay": "largest"},
+                           {"optimizer": "adam", "loss_scale": 0.04, "weight_decay": "largest"})],
     "weight-matching": [CONTROL,
                         Above({"other_units": "matched"}, {"other_units": "matched"}, than="cross_aux.accuracy")],
     "width": [CONTROL],
 }  # fmt: skip
 """By experiment of the reference protocol. ``smallest``, ``middle`` and ``largest`` are of the values that were run."""
+
+_PLACES = ("smallest", "middle", "largest")
 
 Trials = list[tuple[dict[str, Any], int, dict[str, float]]]  # settings, seed, metrics
 Margins = dict[str, float]
@@ -112,7 +127,7 @@ def base_of(definition: Definition) -> dict[str, Any]:
 
 
 def gaps(shown: list[Above], trials: Trials, base: dict[str, Any], grid: list[dict[str, Any]] | None = None) -> Margins:
-    """Return the lower end of the 95 % interval of every difference, paired by seed.
+    """Return the lower end of the 95 % interval of every difference, paired by seed, and a slack where there is one.
 
     Settings that a comparison does not name are as in ``base``. ``grid`` holds the settings of all trials of the
     experiment, where ``trials`` are only a part of them.
@@ -122,7 +137,7 @@ def gaps(shown: list[Above], trials: Trials, base: dict[str, Any], grid: list[di
     for one in shown:
         at_high, at_low = _points(one, base, grid)
         high, low = _values(trials, at_high, one.metric), _values(trials, at_low, one.than or one.metric)
-        found[_worded(one)] = estimate((high - low).tolist()).interval.low
+        found[_worded(one)] = estimate((high - low).tolist()).interval.low + one.slack
     return found
 
 
@@ -142,18 +157,21 @@ def _worded(one: Above) -> str:
     def at(settings: dict[str, Any]) -> str:
         return "".join(f" {name}={value}" for name, value in settings.items())
 
-    return f"{one.metric}{at(one.high)} above {one.than or one.metric}{at(one.low)}"
+    above = f"less than {one.slack} below" if one.slack else "above"
+    return f"{one.metric}{at(one.high)} {above} {one.than or one.metric}{at(one.low)}"
 
 
 def _points(one: Above, base: dict[str, Any], grid: list[dict[str, Any]]) -> list[dict[str, Any]]:
     free = {name: value for name, value in base.items() if name not in {*one.high, *one.low}}
-    return [free | {name: _resolved(name, value, grid) for name, value in at.items()} for at in (one.high, one.low)]
+    return [free | {name: _resolved(name, at, grid) for name in at} for at in (one.high, one.low)]
 
 
-def _resolved(name: str, value: object, grid: list[dict[str, Any]]) -> object:
-    found = sorted({settings[name] for settings in grid})
-    places = {"smallest": 0, "middle": len(found) // 2, "largest": -1}
-    return found[places[value]] if isinstance(value, str) and value in places else value
+def _resolved(name: str, at: dict[str, Any], grid: list[dict[str, Any]]) -> object:
+    """Return the value of a setting; a word for one is looked up where the others of ``at`` are as they say."""
+    others = {one: value for one, value in at.items() if value not in _PLACES}
+    found = sorted({settings[name] for settings in grid if _is_at(settings, others)})
+    places = dict(zip(_PLACES, (0, len(found) // 2, -1), strict=True))
+    return found[places[at[name]]] if at[name] in _PLACES else at[name]
 
 
 def _is_at(settings: dict[str, Any], point: dict[str, Any]) -> bool:

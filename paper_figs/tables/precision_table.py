@@ -39,7 +39,7 @@ def table(folder: Path) -> str:
         InputError: if a file is not a valid export.
     """
     lines = [
-        "| experiment | seeds | points | mean difference ± 95 % | largest of a point |",
+        "| experiment | seeds | values | mean difference ± 95 % | largest of a value |",
         "| --- | --- | --- | --- | --- |",
     ]
     paths = [path for name in FOLDERS for path in (folder / name).glob("*.csv")]

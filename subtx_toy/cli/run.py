@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("experiment", required=False, shell_complete=complete_experiment)
 @click.argument("overrides", metavar="[SETTING=VALUE]...", nargs=-1)
 @SEEDS
-@click.option("--quick", is_flag=True, help="The same question in seconds: drawn digits, small networks, few seeds.")
+@click.option("--quick", is_flag=True, help="A part of it in seconds: drawn digits, small networks, few seeds.")
 @WORKERS
 @STORE
 @KEEP_NETS
@@ -53,7 +53,7 @@ def run(
 ) -> int:
     """Run EXPERIMENT, a packaged name or the path of a TOML file, and print it next to the published numbers.
 
-    `subtx-toy list` shows the names. --quick answers the experiment's question in seconds.
+    `subtx-toy list` shows the names. --quick shows a part of the experiment in seconds, and says which.
 
     Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
     where it was. SETTING=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
@@ -102,6 +102,8 @@ def run(
         echo(json_text(document))
     else:
         echo(found.table)
+        if quick and definition.quick and definition.quick.shows:
+            echo(f"a quick run is to show: {definition.quick.shows}")
         echo(one_line(f"records: {found.store}"))
     if target is not None and found.has_figure:  # after the numbers, which a full disk must not hide
         from subtx_toy.figures.style import save

@@ -111,7 +111,7 @@ def _changed(report: RunReport) -> tuple[str, Rows]:
             rows,
         )
     if base == report.definition.quickened().config:
-        return "These are the quick settings: the same question in seconds, on other data than the published.", rows
+        return "These are the quick settings: a part of the experiment, on other data than the published.", rows
     return "These settings differ from those of the experiment's file, so published numbers do not compare.", rows
 
 

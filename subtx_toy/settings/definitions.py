@@ -39,8 +39,9 @@ Grid = Annotated[list[dict[str, Annotated[list[Any], Field(min_length=1)]]], pyd
 
 
 class Quick(FileTable):
-    """What ``--quick`` runs instead: the same question in seconds, on data that needs no download."""
+    """What ``--quick`` runs instead: a part of the experiment in seconds, on data that needs no download."""
 
+    shows: str = Field("", description="what a quick run shows of the experiment")
     seeds: str = Field("0:5", description="seeds of a quick run that names none")
     config: dict[str, Any] = Field({}, description="settings that replace those of the experiment")
     grid: Grid = Field([], description="replaces the experiment's grid; empty keeps it")

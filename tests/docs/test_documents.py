@@ -199,6 +199,8 @@ def test_the_experiments_table_lists_every_file_with_its_question() -> None:
     for name, row in rows.items():
         experiment = definition.read(name.removesuffix(".toml"))
         assert row[1] == experiment.question
+        assert experiment.quick is not None
+        assert row[2] == experiment.quick.shows != ""
         published = getattr(experiment, "published", None)
         assert row[3] == ("none" if published is None else published.source)
 
