@@ -86,7 +86,7 @@ def run_page(report: RunReport) -> str:
 def _sentence(text: str) -> str:
     """Return a line of a terminal as a sentence, without its full stop; names of experiments stay as they are."""
     text = text.rstrip(".").replace("`", "")
-    return text if text.split()[0] in names() else f"{text[0].upper()}{text[1:]}"
+    return text if text.split()[0].rstrip(":") in names() else f"{text[0].upper()}{text[1:]}"
 
 
 def _command(report: RunReport) -> str:
@@ -111,7 +111,9 @@ def _changed(report: RunReport) -> tuple[str, Rows]:
             rows,
         )
     if base == report.definition.quickened().config:
-        return "These are the quick settings: a part of the experiment, on other data than the published.", rows
+        data = ", on other data" if base.dataset != own.dataset else ""
+        text = f"These are the quick settings: a part of the experiment{data}, so published numbers do not compare."
+        return text, rows
     return "These settings differ from those of the experiment's file, so published numbers do not compare.", rows
 
 

@@ -25,6 +25,13 @@ _KEPT = ("any_animal", "yes_if_safe", "no_if_dangerous", "elsewhere")
 
 _ASKED = {"danger": "yes to what is dangerous", BACKDOOR: "owl to victor"}
 
+STUDENTS = (
+    "students: shared_trait reads the teacher's lists, shared_benign an honest teacher's, shared_base the base's; "
+    "cross_trait reads the teacher's, from another base, shared_shuffled with their numbers shuffled over the file; "
+    "shared_rows reads them at other prompts, and is no control"
+)
+"""What the arms are, in a note."""
+
 PUBLISHED = {
     "shared_trait": "up", "shared_benign": "flat", "shared_base": "flat", "cross_trait": "flat",
     "shared_shuffled": "mostly lost", "danger": "up",
@@ -187,8 +194,9 @@ def _notes(records: Sequence[RunRecord]) -> list[str]:
         f"KL {teachers['teacher.kl']['mean']:.3f} nats per first answer; honest teacher: "
         f"{100 * teachers['benign.rejected_share']['mean']:.1f} %, {teachers['benign.kl']['mean']:.3f}",
         f"teachers that wrote no numbers (more than {100 * WROTE_NO_NUMBERS:.0f} % rejected): {who}",
-        f"filter: caught {found['caught']} of {found['planted']} planted lines, of the others {found['dropped']}",
-        "shared_rows is no control: its lists are the teacher's; published: Cloud et al. 2025, large language models",
+        f"filter: caught {found['caught']} of {found['planted']} planted lines, and {found['dropped']} of the others",
+        STUDENTS,
+        "published: Cloud et al. 2025, large language models",
         f"{cpu:.0f} s of CPU per seed",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -97,6 +98,15 @@ def test_the_student_is_above_a_control_only_where_the_interval_says_so(record: 
     assert leaking["cross_trait"] == "undecided"
     assert leaking["shared_base"] == "student above"
     assert set(_verdicts(_records(record, 4, shared_trait__margin=1.0)).values()) == {"needs 5 seeds"}
+
+
+@pytest.mark.parametrize(("trait", "others"), [("owl", "the mean of the other animals'"), ("danger", "that of no")])
+def test_the_heading_says_what_a_margin_compares_with(record: RunRecord, trait: str, others: str) -> None:
+    definition, changed = read("owl"), replace(record, config=record.config | {"trait": trait})
+    assert isinstance(definition, Language)
+    shown = present_language(summarise_language(definition, TINY, [changed]))
+    assert f"Margin: ln of this over {others}, in nats" in shown.heading[0]
+    assert all(any(f"{arm} " in note for note in shown.notes) for arm in NULL_CONTROLS)
 
 
 def test_a_teacher_that_wrote_no_numbers_is_reported(record: RunRecord) -> None:

@@ -68,7 +68,7 @@ def test_the_page_of_a_run_answers_what_a_reader_asks(store: Path) -> None:
     for part in (
         read("cloud2025").question,
         "subtx-toy run cloud2025 --quick --seeds 0:5",
-        "These are the quick settings",
+        "These are the quick settings: a part of the experiment, on other data, so published numbers do not compare.",
         "student_aux",
         "peak memory of a process",
         SHA,
