@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +11,13 @@ import pytest
 
 import subtx_toy as st
 from subtx_toy import cli
+from subtx_toy.claims.vocabulary import hypotheses
+from subtx_toy.claims.vocabulary.claim import Hypothesis
 from subtx_toy.cli.verify import verify
+from subtx_toy.problem.spec import ProblemSpec
+from subtx_toy.theory.alignment import AlignmentRay
+from subtx_toy.theory.closed_form import ClosedFormEps
+from subtx_toy.theory.curvature import DENSE_LIMIT
 from tests.reference.annotations import unchecked
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify-your-own-model.md"
@@ -69,6 +76,41 @@ def test_the_columns_of_the_table_are_explained_below_it_in_the_help_and_on_the_
         assert name in help_text.lower()
     found = st.verify(claims="C1", instances=1, controls=False)
     assert EXPLAINED[:40] in found.table
+
+
+INTERNAL = {
+    "observing", "settings", "stream", "prepare", "snippet", "many_steps", "out_of_range", "update_out_of_range",
+    "bends_everywhere",
+}  # fmt: skip
+"""What of the evidence is no quantity for a bound."""
+
+
+def test_the_table_of_the_evidence_names_all_that_it_offers_and_nothing_else() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    table = text.partition("| of the evidence |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([a-zA-Z_]\w*)", table)) - {"p", "s", "n", "m", "k"}
+    offered = {name for name in dir(st.Evidence) if not name.startswith("_")} - INTERNAL
+    assert named == offered
+    for of, attributes in ((AlignmentRay, re.findall(r"`ray\.(\w+)", table)), (ClosedFormEps, ["eps"])):
+        known = {field.name for field in dataclasses.fields(of)} | set(dir(of))
+        assert set(attributes) <= known
+    assert f"{DENSE_LIMIT:,} parameters" in table
+    constants = {name for name, value in vars(hypotheses).items() if isinstance(value, Hypothesis)}
+    assert {name for name in constants if f"`{name}`" not in text} == set()
+
+
+def test_quantities_have_the_shapes_that_the_page_gives_them() -> None:
+    problem = ProblemSpec(hidden=(3,), num_inputs=4, num_aux=2, seed=1).build()
+    one, p = st.Evidence(problem), sum(value.numel() for value in problem.base_params.values())
+    for name in ("base", "dT", "G_dT"):
+        assert getattr(one, name).shape == (p,)
+    assert one.update(0.1).shape == (p,)
+    assert one.updates([0.1, 0.2]).shape == (2, p)
+    assert one.ray.per_input(0.1).shape == (4,)
+    assert one.ray.v.shape == one.ray.outputs.shape == (4, 3)
+    assert len({part.shape for part in one.ggn_spectrum}) == 1
+    for name in ("V", "G_dT_norm", "dT_norm", "base_norm", "unit", "top_eigenvalue", "trait_before"):
+        assert isinstance(getattr(one, name), float)
 
 
 DOCS = PAGE.parent
