@@ -37,6 +37,7 @@ class Pair:
         estimate: mean difference, with its standard error.
         interval: its 95 % interval.
         paired: whether the seeds were paired.
+        same: whether both are the same trials; then there is no interval.
     """
 
     at: dict[str, object]
@@ -45,12 +46,15 @@ class Pair:
     estimate: Estimate
     interval: Interval
     paired: bool
+    same: bool = False
 
     @property
     def verdict(self) -> str:
         """Which of the two is higher, or that no difference was found; ``n`` are the pairs where there are pairs."""
         if not self.estimate.n:
             return "no value"
+        if self.same:
+            return "the same trials"
         low, high = self.interval
         found = "second is higher" if low > 0 else "first is higher" if high < 0 else "no difference found"
         return judged(found, n=self.estimate.n)
@@ -186,6 +190,9 @@ def _pair(
     images = [share_of(metric, list(values.values()), table) for table, values in (one, two)]
     first = finite_estimate(list(ours.values()), num_images=images[0])
     second = finite_estimate(list(theirs.values()), num_images=images[1])
+    if not differing and ours == theirs:
+        nothing = Estimate(0.0, 0.0, first.n)
+        return Pair(at, first, second, nothing, Interval(math.nan, math.nan), paired=True, same=True)
     common = [seed for seed in sorted(ours) if seed in theirs]
     if common and not INITIAL_SETTINGS & set(differing):
         found = finite_estimate([theirs[seed] - ours[seed] for seed in common], num_images=images[0], paired=True)

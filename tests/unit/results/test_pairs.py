@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def test_seeds_are_paired_where_the_init_is_shared(tmp_path: Path) -> None:
     assert row.paired
     assert tuple(row.interval) == pytest.approx((oracle.low, oracle.high))
     assert row.verdict == "second is higher"
+
+
+def test_a_group_against_itself_is_said_to_be_the_same_trials(tmp_path: Path) -> None:
+    found = _selection(tmp_path / "r.sqlite", {(("lr", 1e-3),): LOW, (("lr", 1e-2),): HIGH})
+    both = compare(found, _of(found, "lr < .005"))
+    (row,) = both.rows
+    assert (row.verdict, row.estimate.mean, row.document["n"]) == ("the same trials", 0.0, 8)
+    assert "the same trials" in both.conclusion
+    assert all(math.isnan(end) for end in row.interval)
+    fewer = narrowed(_of(found, "lr < .005"), Condition.parse("seed < 7"))
+    assert not compare(fewer, _of(found, "lr < .005")).rows[0].same
 
 
 def test_seeds_of_another_architecture_are_no_pairs(tmp_path: Path) -> None:
