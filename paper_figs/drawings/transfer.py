@@ -30,6 +30,17 @@ _DEFENCES = {
     "rewritten by another base": ("#cc79a7", "X"),
     "projection": ("#8c510a", "h"),
 }
+_LEGEND = {
+    "none": "nothing",
+    "temperature": "drawn at a temperature",
+    "top-k": "likeliest numbers only",
+    "filter": "numbers banned of 1,000",
+    "fewer examples": "fewer numbers in the file",
+    "label noise": "share replaced by random numbers",
+    "mixed with the base's": "share replaced by the base's numbers",
+    "rewritten by another base": "share rewritten by another base",
+    "projection": "gradient freed of the trait's direction",
+}
 _SETTINGS = {
     "temperature": "temperature of\nthe sampling",
     "top-k": "likeliest numbers\nthat may come",
@@ -142,11 +153,11 @@ def draw_defences(document: Document) -> Figure:
         panels[0].set_xticks([-30, -10, -3, -1, 0, 1], ["-30", "-10", "-3", "-1", "0", "1"])
         panels[0].minorticks_off()
         handles = [
-            panels[1].plot([], [], marker, color=colour, linestyle="", label=kind)[0]
+            panels[1].plot([], [], marker, color=colour, linestyle="", label=_LEGEND[kind])[0]
             for kind, (colour, marker) in _DEFENCES.items() if kind in places
         ]  # fmt: skip
         title = f"{document['n']:,} numbers, {document['epochs']} epochs; means over {len(document['bases'])} bases"
-        legend_above(figure, handles, title=f"{title}\nthe number at a mark is the setting", ncols=2)
+        legend_above(figure, handles, title=f"{title}\nthe number at a mark is the setting", ncols=1)
         for axes, placed in zip(panels, labels.values(), strict=True):
             place_labels(axes, placed)
     return figure
