@@ -87,6 +87,17 @@ def test_why_a_trait_is_not_named_of_a_writer_that_moved() -> None:
     assert "too few honest fine-tunes" in plain_words(found).reasons[1]
 
 
+def test_a_page_on_scores_counts_lines_and_leaves_out_the_student_that_it_has_not() -> None:
+    found = document(moved=True)
+    del found["header"]
+    assert "student shows" in audit_page(found, name="f", level=0.01)
+    found["traits"][TRAIT]["student"] = {"shows": None, "base_shows": None}
+    page = _words(audit_page(found, name="f", level=0.01))
+    assert "student shows" not in page
+    assert "The last column" not in page
+    assert "1000 lines. Excess log loss against the base 0.01 nats per line" in page
+
+
 def _words(page: str) -> str:
     return " ".join(page.replace("\N{NO-BREAK SPACE}", " ").split())
 
