@@ -129,7 +129,7 @@ class PowerPlan:
             return []
         writer = f"a writer with divergence {self.divergence:g} at cosine {self.cosine:g}"
         if self.lines_needed is not None:
-            source = "" if self.given_bound else ", the largest bound of the calibration"
+            source = "" if self.given_bound else ", the largest of the calibration; --bound takes that of your base"
             return [
                 f"Of {writer}, {counted(self.lines_needed, 'number')} {be(self.lines_needed)} needed to find it with "
                 f"probability {self.power:g}. At this divergence its cosine has to be above {self.bound:.2f}{source}."
