@@ -37,7 +37,7 @@ from subtx_toy.files.terminal_text import one_line
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word for the named sweep; may be repeated.")
 @click.option("--note", metavar="TEXT", help="A note for the named sweep.")
 @click.option("--resume", metavar="NAME", help="Go on with the sweep of that name; name no experiment.")
-@click.option("--watch", is_flag=True, help="Follow the sweep from the store, as it runs elsewhere; run nothing.")
+@click.option("--watch", is_flag=True, help="Follow a sweep that runs elsewhere; with --json, print its state once.")
 @click.option("--serve", metavar="HOST:PORT", help="The same as a page in the browser, on this machine only.")
 @click.option("--figure", type=FILE, callback=writable, help="Draw the means when it is done: .png, .pdf or .svg.")
 @WORKERS
