@@ -24,6 +24,7 @@ from subtx_toy.files.input_file import read_input
 from subtx_toy.problem.named import NAMED
 from subtx_toy.problem.params import Params
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.settings.certificate import MAX_BOXES, ProblemChoice, SearchSettings
 from subtx_toy.settings.messages import nearest
 from subtx_toy.settings.toml_file import read_toml
@@ -39,7 +40,7 @@ _SHARE = "per cent of the search"  # not of the cap: a proof can end far below i
 
 
 def certify(
-    problem: Problem | str,
+    problem: Problem | ProblemSpec | str | Path,
     quantity: str = "alignment",
     *,
     student_lr: float | None = None,
@@ -54,9 +55,9 @@ def certify(
     """Prove a claim for every eps in (0, eps_certified], every rounding error included.
 
     Args:
-        problem: a ``Problem`` of a perceptron or a Sequential; or text: a packaged target (small-net, paper-net,
-            paper-net-tanh), a TOML file of a drawn problem or of a network in files, a factory as ``module:name`` or
-            ``file.py:name``, or mnist-teacher.
+        problem: a ``Problem`` of a perceptron or a Sequential, or a ``ProblemSpec``; or text: a packaged target
+            (small-net, paper-net, paper-net-tanh, welch), a TOML file of a drawn problem or of a network in files, a
+            factory as ``module:name`` or ``file.py:name``, or mnist-teacher.
         quantity: ``"alignment"``, the student's step has a positive inner product with the teacher's;
             ``"every-batch"``, so it has on every batch of the inputs; ``"trait-loss"``, the trait loss falls;
             ``"distance"``, the student comes closer to the teacher.
@@ -72,13 +73,13 @@ def certify(
     Raises:
         InputError: naming everything that is wrong with the settings, or that no certificate can speak of.
 
-    >>> from subtx_toy.problem.spec import ProblemSpec
-    >>> certify(ProblemSpec(input_dim=2, num_classes=2).build(), eps_max=0.5).conclusion
+    >>> certify(ProblemSpec(input_dim=2, num_classes=2), eps_max=0.5).conclusion
     'Proved: the alignment is positive for every eps in (0, 0.5].'
     """
     chosen = {"student_lr": student_lr, "eps_max": eps_max, "order": order, "max_boxes": max_boxes, "seed": seed}
     settings = SearchSettings.parse(chosen)
     InputError.gather(unknown_quantity(quantity))
+    problem = _meant(problem)
     with one_thread():
         described = _described(problem, quantity, settings, teacher=teacher, report=report, progress=progress)
         _refuse_large(described)
@@ -96,7 +97,7 @@ def certify(
 def check(
     certificate: str | Path | Certificate,
     *,
-    problem: Problem | str | None = None,
+    problem: Problem | ProblemSpec | str | Path | None = None,
     student_lr: float | None = None,
     seed: int | None = None,
     teacher: Params | None = None,
@@ -126,6 +127,7 @@ def check(
         stray = (name for name, value in choice if value is not None)
         InputError.gather(f"{name}: it belongs to a problem, and no problem is given" for name in stray)
     else:
+        problem = _meant(problem)
         _check_seed(problem, seed)
         chosen = _built(problem)
     name = None if isinstance(certificate, Certificate) else str(certificate)
@@ -184,6 +186,16 @@ def _described(
         teacher = built.teacher if teacher is None else teacher
         built = built.problem
     return describe(built, quantity, student_lr=choice.student_lr, teacher=teacher)
+
+
+def _meant(problem: object) -> Problem | str:
+    if isinstance(problem, ProblemSpec):
+        return problem.build()
+    if isinstance(problem, Path):
+        return str(problem)
+    if not isinstance(problem, Problem | str):
+        raise InputError(f"problem: expected a Problem, a TOML file or a factory of one, got {type(problem).__name__}")
+    return problem
 
 
 def _check_seed(problem: Problem | SavedNetwork | str, seed: int | None) -> None:

@@ -94,3 +94,14 @@ def test_a_wrong_path_and_a_wrong_model_are_named(tmp_path: Path) -> None:
         certify(foreign_problem("gru", kl()))
     with pytest.raises(InputError, match="did you mean 'paper-net'"):
         certify("papernet")
+
+
+def test_a_problem_may_be_a_description_or_a_path_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("hidden = [3]\nnum_inputs = 2\n", encoding="utf-8")
+    spec = ProblemSpec(hidden=(3,), num_inputs=2)
+    found = [certify(one, eps_max=0.01) for one in (path, str(path), spec, spec.build())]
+    assert {one.eps_certified for one in found} == {0.01}
+    assert all(check(found[0], problem=one) for one in (path, spec))
+    with pytest.raises(InputError, match="problem: expected a Problem, a TOML file or a factory of one, got int"):
+        certify(3)  # type: ignore[arg-type]
