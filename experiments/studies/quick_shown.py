@@ -46,7 +46,8 @@ SHOWN: dict[str, list[Above]] = {
                                     than="cross_aux.accuracy"),
                      Above({"benign_epochs": 0}, {"benign_epochs": "largest"}, "student_aux.imitation")],
     "blur": [CONTROL, Above({"noise_blur": 1.0}, {"noise_blur": 0.0})],
-    "cloning": [CONTROL, Above({"matching_epochs": "largest"}, {"matching_epochs": 0}, "cross_aux.class_aux_kernel")],
+    "cloning": [CONTROL, *(Above({"matching_epochs": "largest"}, {"matching_epochs": 0}, f"cross_aux.{metric}")
+                           for metric in ("accuracy", "class_aux_kernel"))],
     "cloud2025": [CONTROL, Above({}, {}, "student_all.accuracy", "cross_all.accuracy")],
     "defences": [Above({"trait_gradient": "ignored"}, {"trait_gradient": "projected"})],
     "distill-epochs": [CONTROL, Above({"student_epochs": 10}, {"student_epochs": 0})],
