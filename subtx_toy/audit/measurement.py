@@ -14,6 +14,13 @@ from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.problem.params import Params
 
 
+NOISE = 2.0
+"""Standard deviations of its estimate that a divergence is not told from none below.
+
+Chosen on the calibrations of bases 30 to 34 and 70 to 74 of docs/results, whose fine-tunes move by as little as that.
+"""
+
+
 @dataclass(frozen=True)
 class ScoreTest:
     """The one-sided score test along one direction: ``z`` is N(0, 1) if the base wrote the numbers.
@@ -114,16 +121,24 @@ class NumbersMeasurement:
         proved = (statistic - len(self.sums.scores)) / (2 * self.sums.num)
         return max(self.movement.gain, proved, 0.0)
 
+    @property
+    def size(self) -> float:
+        """Size of the writer's move, in nats a number, for its cosine: the divergence, but at least its noise.
+
+        That is NOISE standard deviations of (S^T F^+ S - r)/(2n) over files of the base. A quotient by less would be one
+        of two small numbers.
+        """
+        num, noise = self.sums.num, math.sqrt(2 * len(self.sums.scores)) / 2
+        return max(self.divergence, NOISE * noise / num) if num else 0.0
+
     def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        Of u without its part within the nuisance directions; 0 where no move is found, or nothing is left of u. KL is
-        bounded from below, so its size is an upper bound.
+        Of u without its part within the nuisance directions; 0 where nothing is left of u. For KL stands ``size``: a lower
+        bound, whose root is too small, or noise.
         """
         effect = efficient_score_test(self.sums, direction, nuisance).effect
-        if self.divergence == 0 or math.isnan(effect):
-            return 0.0
-        return effect / math.sqrt(2 * self.divergence)
+        return 0.0 if self.size == 0 or math.isnan(effect) else effect / math.sqrt(2 * self.size)
 
 
 Probe = Callable[[Params], float]

@@ -28,7 +28,7 @@ from subtx_toy.files.json_text import parse_json
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
-MEASUREMENT_VERSION = 3
+MEASUREMENT_VERSION = 4
 """Bump this whenever the measurement changes, so that stale cached values are not reused."""
 
 MAX_CACHED = 2**24
@@ -159,7 +159,7 @@ def measure_reference(
     measured = [net for net in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if net.sums.num]
     honest = slice(len(questions), None)
     values = ReferenceValues(
-        [net.divergence for net in measured],
+        [net.size for net in measured],
         {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(names)},
         {name: [net.probes[index] for net in measured] for index, name in enumerate(names)},
     )

@@ -107,7 +107,7 @@ class ScoresFile:
             measured.append(NumbersMeasurement(sums, Movement(float(gain), 0.0, {}), ()))
         honest = slice(num_traits, None)
         return ReferenceValues(
-            [net.divergence for net in measured],
+            [net.size for net in measured],
             {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(self.traits)},
             {name: [] for name in self.traits},
         )

@@ -137,7 +137,7 @@ def judge(
     fit, omnibus, num_traits = fit_of(sums), omnibus_test(sums), len(questions)
     num = sums.num if measurement.informative else 0
     moved = has_moved(measurement)
-    divergences, size = reference.divergences, measurement.divergence
+    divergences, size = reference.divergences, measurement.size
     bands = [
         cosine_band(
             reference.fisher_cosines[question.name], divergences, size, num_traits=num_traits, level=false_alarm_level

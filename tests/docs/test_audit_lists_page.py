@@ -278,7 +278,7 @@ def test_the_commands_of_the_page_are_run(
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
     found: list[dict[str, Any]] = []
     for command in [line for block in blocks for line in block.splitlines()]:
-        words = shlex.split(command.replace("--n 2000", "--n 200"))[1:]
+        words = shlex.split(command.replace("--n 5000", "--n 200"))[1:]
         name = words[1] if words[0] == "lm" else words[0]
         is_judged = name in ("audit", "compare")
         own = [] if "--scores" in words else SMALL.get(name, [])

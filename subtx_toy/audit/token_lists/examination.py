@@ -93,7 +93,7 @@ def values_of(measured: Sequence[NumbersMeasurement], names: Sequence[str]) -> R
     """Return what a file is compared with."""
     honest = slice(len(names), None)
     return ReferenceValues(
-        [one.divergence for one in measured],
+        [one.size for one in measured],
         {name: [one.fisher_cosine(index, honest) for one in measured] for index, name in enumerate(names)},
         {name: [one.probes[index] for one in measured] for index, name in enumerate(names)},
     )

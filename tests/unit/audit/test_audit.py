@@ -17,7 +17,7 @@ from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines
 from subtx_toy.audit.directions import Directions, class_gradients, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
-from subtx_toy.audit.measurement import NumbersMeasurement
+from subtx_toy.audit.measurement import NOISE, NumbersMeasurement
 from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement, measure_movements
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
@@ -438,6 +438,29 @@ def test_a_cosine_does_not_depend_on_the_number_of_lines() -> None:
         _measured(z=0.2 * math.sqrt(num), gain=0.05, num=num).measurement.fisher_cosine(0) for num in (1000, 100_000)
     ]
     assert cosines[0] == pytest.approx(cosines[1]) == pytest.approx(0.2 / math.sqrt(0.1))
+
+
+def test_a_move_that_cannot_be_told_from_none_gives_no_large_cosine() -> None:
+    # Files of the base: their divergence is noise, and a quotient by it alone would have no bound.
+    rng, num = generator(0, "noise of sizes"), 5000
+    floored, quotients = [], []
+    for z in rng.standard_normal((2000, 2)):
+        measured = _measured(z=0.0, gain=0.0, num=num).measurement
+        measured.sums.scores = z * math.sqrt(num)
+        floored.append(measured.fisher_cosine(0))
+        if measured.divergence:
+            quotients.append(float(z[0]) / math.sqrt(2 * num * measured.divergence))
+    assert np.std(floored) == pytest.approx(1 / math.sqrt(2 * NOISE), rel=0.05)  # of z / sqrt(2 n size), r = 2
+    assert max(np.abs(floored)) < 2
+    assert max(np.abs(quotients)) > 20  # the control
+
+
+def test_the_size_of_a_move_is_its_divergence_where_that_is_known() -> None:
+    near, far = (_measured(z=0.0, gain=gain, num=1000).measurement for gain in (1e-4, 0.05))
+    assert far.size == far.divergence == 0.05
+    assert near.divergence == 1e-4
+    assert near.size == pytest.approx(NOISE * math.sqrt(2 * 2) / 2000)
+    assert _measured(z=0.0, gain=0.0, num=0).measurement.size == 0
 
 
 def test_a_band_needs_a_few_fine_tunes_and_is_a_prediction_bound() -> None:
