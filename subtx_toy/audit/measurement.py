@@ -13,7 +13,6 @@ from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.problem.params import Params
 
-
 NOISE = 2.0
 """Standard deviations of its estimate that a divergence is not told from none below.
 
