@@ -124,8 +124,8 @@ class NumbersMeasurement:
     def size(self) -> float:
         """Size of the writer's move, in nats a number, for its cosine: the divergence, but at least its noise.
 
-        That is NOISE standard deviations of (S^T F^+ S - r)/(2n) over files of the base. A quotient by less would be one
-        of two small numbers.
+        That is NOISE standard deviations of (S^T F^+ S - r)/(2n) over files of the base. A quotient by less would be
+        one of two small numbers.
         """
         num, noise = self.sums.num, math.sqrt(2 * len(self.sums.scores)) / 2
         return max(self.divergence, NOISE * noise / num) if num else 0.0
@@ -133,8 +133,8 @@ class NumbersMeasurement:
     def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        Of u without its part within the nuisance directions; 0 where nothing is left of u. For KL stands ``size``: a lower
-        bound, whose root is too small, or noise.
+        Of u without its part within the nuisance directions; 0 where nothing is left of u. For KL stands ``size``: a
+        lower bound, whose root is too small, or noise.
         """
         effect = efficient_score_test(self.sums, direction, nuisance).effect
         return 0.0 if self.size == 0 or math.isnan(effect) else effect / math.sqrt(2 * self.size)
