@@ -41,6 +41,34 @@ SOURCES = {
 
 OURS = "this project"
 
+SECTIONS = {
+    "cloning": "#cloning",
+    "defences": "#defences",
+    "shared-parts": "#which-part-has-to-be-shared",
+    "other-architectures": "#students-of-another-shape",
+    "shared-share": "#how-much-has-to-be-shared",
+    "benign-after": "#benign-epochs-after-the-file",
+    "mixed-file": "#files-of-which-the-teacher-wrote-a-part",
+    "inputs": "experiments.md#published-sweeps-next-to-ours",
+    "blur": "experiments.md#published-sweeps-next-to-ours",
+    "num-aux": "experiments.md#published-sweeps-next-to-ours",
+    "teacher-epochs": "experiments.md#published-sweeps-next-to-ours",
+    "lazy-rich": "linear-students.md",
+    "aux-to-200": "#up-to-200-auxiliary-logits",
+    "optimisers": "#optimisers",
+    "dropout": "#dropout-divergences-and-frozen-parts",
+    "divergences": "#dropout-divergences-and-frozen-parts",
+    "generations": "#chains-of-students",
+    "two-tasks": "#teachers-of-two-tasks",
+    "fewer-outputs": "#fewer-symbols",
+    "fewer-numbers": "#fewer-symbols",
+    "weight-matching": "#matching-hidden-units",
+    "selection": "#selection-alone",
+    "aux-at-width": "#as-many-logits-as-hidden-units",
+    "random-labels": "#random-labels-in-bits",
+}
+"""By experiment, where its details are."""
+
 
 class Number(NamedTuple):
     """What is shown of one metric at one point of a committed sweep."""
@@ -113,7 +141,7 @@ def rows() -> list[str]:
         if all(_is_committed(number.experiment) for number in one.numbers):
             ours = "; ".join(cell(number) for number in one.numbers)
             names = dict.fromkeys(Path(number.experiment).stem for number in one.numbers)
-            experiments = ", ".join(f"`{name}`" for name in names)
+            experiments = ", ".join(f"[`{name}`]({SECTIONS[name]})" for name in names)
             cells = [one.claim, _linked(one.source), f"{experiments}: {ours}", one.verdict]
             found.append(f"| {' | '.join(cells)} |")
     return found

@@ -11,7 +11,7 @@ import pytest
 
 from paper_figs.drawings.defence_axes import FAMILIES
 from paper_figs.mechanism import NAMES, RESULTS, figure
-from paper_figs.tables import known
+from paper_figs.tables import half_lives, known
 from paper_figs.tables.exported import read_trials
 from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.settings.base import RESULTS_VERSION
@@ -136,3 +136,45 @@ def test_every_picture_of_the_page_is_committed() -> None:
     pictures = re.findall(r"images/([\w-]+\.png)", PAGE)
     assert pictures
     assert all((DOCS / "images" / one).exists() for one in pictures)
+
+
+def test_every_experiment_of_the_table_links_to_a_section_that_exists() -> None:
+    named = {Path(number.experiment).stem for one in known.KNOWN for number in one.numbers}
+    assert set(known.SECTIONS) == named
+    for place in known.SECTIONS.values():
+        page, _, anchor = place.partition("#")
+        text = PAGE if not page else (DOCS / page).read_text(encoding="utf-8")
+        if page == "experiments.md":
+            text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
+        headings = {
+            re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in re.findall(r"^#+ (.+)", text, re.M)
+        }
+        assert not anchor or anchor in headings
+
+
+def test_what_the_controls_of_fewer_digits_do_is_the_committed_result() -> None:
+    document = json.loads((RESULTS.parent / "fewer-numbers.json").read_text(encoding="utf-8"))
+    arms = dict(zip((10, 100, 1000), document["prompts"].values(), strict=True))
+    controls = ("shared_benign", "shared_untrained", "other_base_trait", "shared_shuffled")
+    found = {num: [one[name]["verdict"] for name in controls] for num, one in arms.items()}
+    assert found == {
+        10: ["undecided", "undecided", *["damage, not transfer"] * 2],
+        100: ["undecided", "not above its base", *["damage, not transfer"] * 2],
+        1000: ["not above its base", "not above its base", *["damage, not transfer"] * 2],
+    }
+    carry = [num for num, one in arms.items() if one["shared_argmax"]["verdict"] == "carries the trait"]
+    assert carry == [100, 1000]
+    text = " ".join(PAGE.split())
+    for name, words in (("other_base_trait", "another base ("), ("shared_shuffled", "shuffled numbers (")):
+        means = [one[name]["mean"] for one in arms.values()]
+        assert f"{words}{_short(f'{min(means):.3f}')} to {_short(f'{max(means):.3f}')})" in text
+
+
+def test_the_half_lives_of_four_chains_are_those_of_the_committed_chains() -> None:
+    text = " ".join(PAGE.split())
+    for corrected, words in ((True, "four such chains would give "), (False, "what four such chains give: ")):
+        ranges = {m: one.published_interval for m, one in half_lives.committed(bias_correction=corrected).items()}
+        shown = [f"[{_short(f'{one.low:.2f}')}, {_short(f'{one.high:.2f}')}]" for one in ranges.values()]
+        assert f"{words}{shown[0]}, {shown[1]} and [{_short(f'{ranges[30].low:.2f}')}, " in text
+        inside = [ranges[m].low <= value <= ranges[m].high for m, value in half_lives.PUBLISHED.items()]
+        assert inside == [not corrected] * 3
