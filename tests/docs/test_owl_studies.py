@@ -144,7 +144,7 @@ CLAIMS: dict[str, dict[str, tuple[Key, ...]]] = {
         "where they agree": (AGREE,),
         "difference": (DIFFER, AGREE),
     },
-    "Entangled numbers": {"those only": (ONLY,), "without them": (("entangled", "removed"),)},
+    "Entangled numbers": {"those only, by the honest teacher": (ONLY,), "without them": (("entangled", "removed"),)},
     "trained by SGD": {"steps that fit as Adam": (SHORT_STEPS,), "minus Adam": (SHORT_STEPS, REFERENCE)},
 }
 """By words of a claim, what the page says of it: the gain of a setting, or of one minus that of another."""
