@@ -142,10 +142,13 @@ def sweep(
         table = done.tables[-1]
         echo(align(table.header, table.rows))
     echo(one_line(f"records: {done.store}" + ("" if figure is None else f"; figure: {figure}")))
-    if not done.groups:
-        if experiment is None:  # a sweep that was named: all of it is in its plan
-            experiment, axes = plan.words()
-            seeds, sample, sample_seed = plan.seeds, plan.sample or None, plan.sample_seed or None
-        chosen = {"seeds": seeds, "sample": sample, "sample-seed": sample_seed, "store": options["store"]}
-        echo(f"see the results by: {summary_command_of(experiment, axes, chosen)}")
+    if experiment is None:  # a sweep that was named: all of it is in its plan
+        experiment, axes = plan.words()
+        seeds, sample, sample_seed = plan.seeds, plan.sample or None, plan.sample_seed or None
+    chosen = {"seeds": seeds, "sample": sample, "sample-seed": sample_seed, "store": options["store"]}
+    echo(f"see the results by: {summary_command_of(experiment, axes, chosen)}")
+    if options["until"] is not None:
+        echo("note: the intervals of that summary do not allow for the looks; the half-widths above do")
+    if options["halving"] is not None:
+        echo("note: what was kept was chosen for its mean, which is too high; run it again with fresh seeds")
     return 0 if done.complete else 1
