@@ -72,7 +72,7 @@ def frame(table: Mapping[str, Sequence[object]] | Iterable[Mapping[str, object]]
     try:
         import pandas
     except ModuleNotFoundError:
-        raise InputError("frames need pandas; install it with: pip install 'subtx-toy[export]'") from None
+        raise InputError("frames need pandas; install it with: pip install pandas") from None
     return pandas.DataFrame(table if isinstance(table, Mapping) else list(table))
 
 

@@ -23,9 +23,9 @@ from subtx_toy.wording import counted
 
 _MIN_FREE_MIB = 500  # a data set, and a store of 10^5 trials
 _EXTRAS = {
-    "distributed": "sweeps on a cluster: pip install 'subtx-toy[dask]'",
-    "pandas": "frames of results: pip install 'subtx-toy[export]'",
-    "pyarrow": "exports to Parquet: pip install 'subtx-toy[export]'",
+    "distributed": "sweeps on a cluster: pip install distributed cryptography",
+    "pandas": "frames of results: pip install pandas",
+    "pyarrow": "exports to Parquet: pip install pyarrow",
 }
 
 State = Literal["fine", "note", "fault"]

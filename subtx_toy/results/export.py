@@ -125,8 +125,7 @@ def check_target(path: Path) -> None:
             import pyarrow  # noqa: F401
         except ModuleNotFoundError:
             raise InputError(
-                "export: expected pyarrow for Parquet, got none; write a .csv, or install it with: "
-                "pip install 'subtx-toy[export]'"
+                "export: expected pyarrow for Parquet, got none; write a .csv, or install it with: pip install pyarrow"
             ) from None
 
 

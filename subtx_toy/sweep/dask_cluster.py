@@ -53,7 +53,7 @@ class OwnCluster:
         except ImportError:
             raise WorkerError(
                 "engine: expected the package cryptography, which keeps other users of this machine out, got none; "
-                "install it with: pip install 'subtx-toy[dask]'"
+                "install it with: pip install cryptography"
             ) from None
         self._folder = tempfile.TemporaryDirectory(prefix="subtx-toy-dask-", ignore_cleanup_errors=True)
         self._settings, self._logging = contextlib.ExitStack(), os.environ.get(_LOGGING)

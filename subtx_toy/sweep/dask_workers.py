@@ -29,7 +29,7 @@ class DaskWorkers:
             import distributed
         except ModuleNotFoundError:
             raise WorkerError(
-                "engine: expected Dask to be installed, got none; install it with: pip install 'subtx-toy[dask]'"
+                "engine: expected Dask to be installed, got none; install it with: pip install distributed cryptography"
             ) from None
         self._distributed: Any = distributed
         silence()

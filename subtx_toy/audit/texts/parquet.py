@@ -23,9 +23,7 @@ def parquet_records(path: Path, content: bytes) -> tuple[list[str], Iterator[tup
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError:
-        raise InputError(
-            f"{path}: Parquet needs pyarrow, got none; install it with: pip install 'subtx-toy[export]'"
-        ) from None
+        raise InputError(f"{path}: Parquet needs pyarrow, got none; install it with: pip install pyarrow") from None
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         about = file.metadata
