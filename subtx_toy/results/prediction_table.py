@@ -22,9 +22,9 @@ PREFIX, TARGET, NAIVE = "predictor.", "transfer", "num_aux"
 LABELS = {
     "linear_student": "linearised student's accuracy, at the cost of a run",
     "sign_budget": "sign coverage x sqrt(lr x steps)",
-    "sign_coverage": "cosine of the first gradient's sign with the teacher",
-    "coverage": "cosine of the first gradient with the teacher (Madl)",
-    "curvature_cosine": "cosine of G dT with dT (claim C7)",
+    "sign_coverage": "cosine of the first gradient's sign with Δ",
+    "coverage": "cosine of the first gradient with Δ (Madl)",
+    "curvature_cosine": "cosine of G Δ with Δ (claim C7)",
     "num_aux": "auxiliary logits alone, the naive one",
 }
 """What each predictor is, in the order of the tables."""
