@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import re
@@ -19,6 +20,8 @@ from subtx_toy.claims.controls.broken_students import BROKEN
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.protocols.protocol import PROTOCOLS
+from subtx_toy.settings.experiment_file import read
+from subtx_toy.sweep.plan import Plan
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOKS = sorted((DOCS / "tutorials").glob("*.md"))
@@ -101,6 +104,17 @@ def test_every_notebook_and_generated_page_is_in_the_table_of_contents() -> None
     listed = re.findall(r"^(?:tutorials|generated)/(\w+)$", index, flags=re.MULTILINE)
     assert set(listed) == {path.stem for path in NOTEBOOKS} | set(PAGES)
     assert "\n*\n" in index, "every other page is taken in by its name"
+
+
+def test_the_sweep_of_the_first_notebook_contains_its_quick_run() -> None:
+    page = DOCS / "tutorials" / "student.md"
+    (axes,) = [cell for cell in _cells(page) if cell.startswith("axes = ")]
+    given = ast.literal_eval(axes.removeprefix("axes = ").partition("}\n")[0] + "}")
+    (quick,) = read("tiny").quickened().configs()
+    assert quick in Plan.of("tiny", given).configs
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    said = f"{quick.num_aux} auxiliary logits, {quick.student_epochs} epochs of the student, {quick.num_train:,} images"
+    assert f"{said} and {quick.num_inputs:,} inputs" in text
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
