@@ -20,6 +20,7 @@ from subtx_toy.claims.controls.broken_students import BROKEN
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.claims.vocabulary.claim import Claim
 from subtx_toy.protocols.protocol import PROTOCOLS
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.sweep.plan import Plan
 
@@ -111,6 +112,7 @@ def test_the_sweep_of_the_first_notebook_contains_its_quick_run() -> None:
     (axes,) = [cell for cell in _cells(page) if cell.startswith("axes = ")]
     given = ast.literal_eval(axes.removeprefix("axes = ").partition("}\n")[0] + "}")
     (quick,) = read("tiny").quickened().configs()
+    assert isinstance(quick, RunConfig)
     assert quick in Plan.of("tiny", given).configs
     text = " ".join(page.read_text(encoding="utf-8").split())
     said = f"{quick.num_aux} auxiliary logits, {quick.student_epochs} epochs of the student, {quick.num_train:,} images"
