@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,7 @@ from subtx_toy.channel.number_file import MAX_BYTES
 from tests.reference.examples import slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
+NUMBER = r"(?<![\w:])[+-]?\d+(?:\.\d+)?(?:e-\d+)?(?!:)"
 SMALL = {
     "base": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--width", "48", "--epochs", "60"],
     "generate": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--numbers-per-line", "1:3"],
@@ -28,6 +30,16 @@ def _commands(*, packaged: bool = False) -> list[str]:
     text = PAGE.read_text(encoding="utf-8")
     found = [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
     return [command for command in found if ("--base packaged" in command) == packaged]
+
+
+def _shown(words: str) -> list[str]:
+    """Return the outputs on the page that contain some words."""
+    outputs = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return [one for one in outputs if words in one]
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(NUMBER, "#", text))
 
 
 def _call(command: str) -> int:
@@ -91,18 +103,30 @@ def test_what_an_audit_prints_is_what_the_page_shows(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    (shown,) = [
-        one for one in re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "p Holm" in one
-    ]
+    (shown,) = _shown("p Holm")
     (command, *_) = [one for one in _commands() if one.startswith("subtx-toy audit filtered.jsonl")]
     assert _call(command.partition(" --html")[0]) == 0
     printed = capsys.readouterr().out
-    number = r"(?<![\w:])[+-]?\d+(?:\.\d+)?(?:e-\d+)?(?!:)"
-    words = [re.sub(r"\s+", " ", re.sub(number, "#", text)) for text in (printed, shown)]
-    assert words[0] == words[1]
-    found, expected = (list(map(float, re.findall(number, text))) for text in (printed, shown))
+    assert _without_numbers(printed) == _without_numbers(shown)
+    found, expected = (list(map(float, re.findall(NUMBER, text))) for text in (printed, shown))
     pairs = [pair for pair in zip(found, expected, strict=True) if pair[1] > 1e-9 or pair[1] < 0]
     assert [one for one, _ in pairs] == pytest.approx([one for _, one in pairs], rel=0.2), "another processor rounds"
+
+
+def test_what_a_stream_prints_is_what_the_page_shows_and_explains(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (shown,) = _shown("an alarm is at")
+    (command,) = [one for one in _commands() if one.endswith("--stream")]
+    assert _call(command) == 0
+    printed = capsys.readouterr().out
+    assert _without_numbers(printed) == _without_numbers(shown)
+    for text in (printed, shown):  # at which line it stops, and by how much, depends on the processor's rounding
+        _, evidence, alarm, *rows = map(float, re.findall(NUMBER, text))
+        assert evidence == pytest.approx(math.log(sum(map(math.exp, rows)) / len(rows)), abs=0.02), "the mean e-value"
+        assert alarm == pytest.approx(-math.log(0.05), abs=0.005)
+        assert evidence > alarm
 
 
 def test_two_files_are_compared_and_an_audit_is_planned_as_the_page_says(
