@@ -267,7 +267,7 @@ def test_the_table_of_what_helps_is_that_of_its_document() -> None:
         assert f"| {words} | {' | '.join(means)} |" in page
     bases = [one["base"] for one in document["bases"]]
     means = (f"{np.mean([row[name] for row in bases]):.2f}" for name in ("trait", "accuracy", "utility"))
-    assert f"| the base, untrained | {' | '.join(means)} |" in page
+    assert f"| the base itself | {' | '.join(means)} |" in page
 
 
 GREATEST_GAP = 0.02
