@@ -13,7 +13,11 @@ from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
 
 MEASURES = {"accuracy": "test accuracy on {}", "hidden_cosine": "cosine with the teacher", "probe_accuracy": "probe"}
-_MORE = {"second_accuracy": "accuracy at the second task", "bits": "bits per label"}
+_MORE = {
+    "second_accuracy": "accuracy at the second task", "bits": "bits per label",
+    "class_aux_kernel": "cosine of the class-aux kernel", "aux_kernel": "cosine of the aux kernel",
+    "aux_jacobian": "cosine of the aux Jacobian",
+}  # fmt: skip
 USUAL = "usual settings"
 """Of an experiment: the name of the point that changes none of them."""
 
