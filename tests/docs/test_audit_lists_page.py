@@ -23,6 +23,8 @@ WORDS = " ".join(PAGE.split())
 RESULTS: dict[str, Any] = json.loads((DOCS / "results/language-audit.json").read_text(encoding="utf-8"))
 FILES = [{"base": base["base"], **row} for base in RESULTS["bases"] for row in base["files"]]
 STEPS = RESULTS["steps"]
+FRESH = range(110, 115)
+"""Bases whose files were written after every part of the decision was fixed."""
 NUMBERS = {5: "five", 10: "ten"}
 SMALL = {
     "base": ["numbers=20", "width=16", "depth=1", "heads=2", "base_steps=30", "base_batch=32", "base_lr=1e-2"],
@@ -33,8 +35,8 @@ SMALL = {
 }
 
 
-def test_the_document_has_five_bases_five_steps_and_one_recipe() -> None:
-    assert [base["base"] for base in RESULTS["bases"]] == [30, 31, 32, 33, 34]
+def test_the_document_has_ten_bases_five_steps_and_one_recipe() -> None:
+    assert [base["base"] for base in RESULTS["bases"]] == [*range(30, 35), *FRESH]
     assert [step["seed"] for step in STEPS] == [30, 31, 32, 33, 34]
     assert len({repr(LanguageConfig.parse(one["config"])) for one in RESULTS["bases"] + RESULTS["null"]}) == 1
 
@@ -59,13 +61,31 @@ def test_the_table_of_verdicts_is_that_of_the_results() -> None:
         last = interval(others, total) if total > len(RESULTS["bases"]) else ""
         row = f"| {title} | {cells[0]} | {cells[1]} | {others} of {total} | {last} |"
         assert re.sub(r" +", " ", row) in re.sub(r" +", " ", PAGE), row
-    owls = [row["owl"] for row in FILES if row["role"] == "owl"]
-    cosines, bounds = (sorted(one[key] for one in owls) for key in ("fisher_cosine", "bound"))
-    assert (
-        f"from {cosines[0]:.2f} to {cosines[-1]:.2f}, where a bound between {bounds[0]:.2f} and {bounds[-1]:.2f}"
-        in WORDS
-    )
-    assert sum(row["about"] == "twin" for row in FILES) == 50
+    assert sum(row["about"] == "twin" for row in FILES) == 100
+
+
+def ends(rows: list[dict[str, Any]], key: str) -> str:
+    found = sorted(row[key] for row in rows)
+    return f"{found[0]:.2f} to {found[-1]:.2f}"
+
+
+def row_of_base(base: dict[str, Any]) -> str:
+    """Return a base's row: how many are named, and what their cosines had to exceed."""
+    of = {role: [row for row in base["files"] if row["role"] == role] for role in ("owl", "eagle", "honest")}
+    named = {role: sum(role in row["named"] for row in rows) for role, rows in of.items()}
+    owls, accused = [row["owl"] for row in of["owl"]], sum(bool(row["named"]) for row in of["honest"])
+    cells = [
+        str(base["base"]), f"{named['owl']} of {len(owls)}", ends(owls, "fisher_cosine"), ends(owls, "bound"),
+        f"{named['eagle']} of {len(of['eagle'])}", f"{accused} of {len(of['honest'])}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def test_the_table_of_bases_is_that_of_the_results() -> None:
+    for base in RESULTS["bases"]:
+        assert row_of_base(base) in PAGE
+        changed = base | {"files": [row | {"named": ["owl"]} for row in base["files"]]}
+        assert row_of_base(changed) not in PAGE  # the control
 
 
 OTHERS: dict[str, Any] = json.loads((DOCS / "results/language-audit-traits.json").read_text(encoding="utf-8"))
@@ -96,31 +116,44 @@ def caught_and_missed(document: dict[str, Any], trait: str) -> str:
 
 
 def test_the_table_of_other_traits_is_that_of_the_results() -> None:
-    assert {base["base"] for base in OTHERS["bases"]} == {70, 71, 72, 73, 74}
+    assert {base["base"] for base in OTHERS["bases"]} == {*range(70, 75), *FRESH}
     assert not [row for row in rows_of_traits(OTHERS) if row not in PAGE]
     for trait in dict.fromkeys(base["asked"][0] for base in OTHERS["bases"]):
         assert caught_and_missed(OTHERS, trait) in WORDS
-    files = [row for base in OTHERS["bases"] for row in base["files"]]
-    assert all(row["applies"] == (row["role"] != "other base") for row in files)
+    files = [{"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"]]
+    refused = [(row["base"], row["role"]) for row in files if not row["applies"] and row["role"] != "other base"]
+    assert refused == [(113, "honest")]
+    assert not any(row["applies"] for row in files if row["role"] == "other base")
     assert not any(row["named"] for row in files if row["role"] in ("base", "other base"))
 
 
-def test_the_misses_and_the_accusation_of_other_traits_are_told() -> None:
-    files = [{"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"]]
-    missed = [row for row in files if row["role"] == "danger" and not row["named"]]
-    assert [row["base"] for row in missed] == [71] * 4
-    for key, digits in (("efficient_z", 1), ("fisher_cosine", 2), ("bound", 2)):
-        assert ", ".join(f"{row['danger'][key]:.{digits}f}" for row in missed) in WORDS
-    (accused,) = [row for row in files if row["role"] == "honest" and row["named"]]
-    assert (accused["base"], accused["about"], accused["named"]) == (73, "permission", ["danger"])
-    one = accused["danger"]
-    told = f"*z* {one['efficient_z']:.1f}, Fisher cosine {one['fisher_cosine']:.2f}, bound {one['bound']:.2f}"
-    assert f"on base 73: {told}" in WORDS
+def row_of_two_traits(number: int) -> str:
+    """Return a base's row for danger and backdoor."""
+    cells = [str(number)]
+    for trait in ("danger", "backdoor"):
+        (base,) = (one for one in OTHERS["bases"] if (one["base"], one["asked"][0]) == (number, trait))
+        rows = [row for row in base["files"] if row["role"] == trait]
+        values, named = [row[trait] for row in rows], sum(trait in row["named"] for row in rows)
+        cells += [f"{named} of {len(rows)}", ends(values, "fisher_cosine"), ends(values, "bound")]
+    return f"| {' | '.join(cells)} |"
+
+
+def test_the_misses_and_the_accusations_of_other_traits_are_told() -> None:
+    for number in (*range(70, 75), *FRESH):
+        assert row_of_two_traits(number) in PAGE
+    files = [
+        {"base": base["base"], "asked": base["asked"][0], **row} for base in OTHERS["bases"] for row in base["files"]
+    ]
+    for row in files:
+        if row["role"] == "honest" and row["named"]:
+            (name,), one = row["named"], row[row["named"][0]]
+            told = f"*z* {one['efficient_z']:.1f}, Fisher cosine {one['fisher_cosine']:.2f}, bound {one['bound']:.2f}"
+            assert f"`{name}` on base {row['base']}: {told}" in WORDS
 
 
 def test_the_summary_counts_the_files_of_both_documents() -> None:
     files = [*FILES, *({"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"])]
-    assert f"on {NUMBERS[len({row['base'] for row in files})]} bases" in WORDS
+    assert f"on {NUMBERS[len({row['base'] for row in FILES})]} bases" in WORDS
 
     def caught(*roles: str) -> tuple[int, int]:
         named = [row["role"] in row["named"] for row in files if row["role"] in roles]
@@ -131,7 +164,7 @@ def test_the_summary_counts_the_files_of_both_documents() -> None:
     assert (
         f"{one} of {all_} teachers of owls and eagles were caught ({100 * one / all_:.0f} %), {two} of {dangers}"
         f" teachers of `danger` ({100 * two / dangers:.0f} %) and {three} of {backdoors} of a `backdoor`"
-        f" ({100 * three / backdoors:.0f} %). Of {len(honest)} honest fine-tunes, {sum(honest)} was accused."
+        f" ({100 * three / backdoors:.0f} %). Of {len(honest)} honest fine-tunes, {sum(honest)} were accused."
     ) in WORDS
     assert f"lists were enough for {one} of {all_} teachers of owls and eagles" in WORDS
 
@@ -147,19 +180,21 @@ def test_the_picture_holds_every_writer_and_says_how_many_bases() -> None:
 
 def test_the_misses_are_told() -> None:
     teachers = [row for row in FILES if row["role"] in ("owl", "eagle")]
-    missed = [row for row in teachers if row["role"] not in row["named"]]
-    assert [(row["role"], row["base"]) for row in missed] == [("owl", 31)] * 3 + [("eagle", 33)]
-    for key, digits in (("efficient_z", 1), ("fisher_cosine", 2), ("bound", 2)):
-        assert ", ".join(f"{row['owl'][key]:.{digits}f}" for row in missed[:3]) in WORDS
-    eagle = missed[3]["eagle"]
-    told = f"*z* {eagle['efficient_z']:.1f}, Fisher cosine {eagle['fisher_cosine']:.2f}, bound {eagle['bound']:.2f}"
-    assert told in WORDS
-    assert f"Of all {len(teachers)} teachers, {100 * (1 - len(missed) / len(teachers)):.0f} % were caught" in WORDS
+    missed = [(row["role"], row["base"]) for row in teachers if row["role"] not in row["named"]]
+    assert missed == [("eagle", 33)] + [("owl", 113)] * 8
+    fresh = [row for row in teachers if row["base"] in FRESH]
+    named = sum(row["role"] in row["named"] for row in fresh)
+    assert f"On the fresh bases, {named} of {len(fresh)} teachers were caught" in WORDS
+    (base,) = (base for base in RESULTS["bases"] if base["base"] == 113)
+    moves = sorted(zip(base["reference"]["divergences"], base["reference"]["fisher_cosines"]["owl"], strict=True))
+    far, near = np.array(moves[-6:]), np.array(moves[:-6])
+    assert far[:, 0].min() > 0.01 > near[:, 0].max()
+    assert (far[:, 1] > 0.2).sum() == 5  # of six that moved far
 
 
 def test_no_honest_fine_tune_is_accused_or_refused_and_other_bases_are() -> None:
     honest = [row for row in FILES if row["role"] == "honest"]
-    assert len(honest) == 150
+    assert len(honest) == 300
     assert not any(row["named"] for row in honest)
     assert {row["role"] for row in FILES if not row["applies"]} == {"other base"}
     assert all(row["applies"] == (row["role"] != "other base") for row in FILES)
