@@ -129,7 +129,7 @@ def sweep(
         if engine == "dask" or scheduler is not None:
             from subtx_toy.sweep.dask_workers import DaskWorkers
 
-            return DaskWorkers(num, scheduler)
+            return DaskWorkers(num, scheduler, report)
         return pools.LocalWorkers(num)
 
     with Store(path) as opened:

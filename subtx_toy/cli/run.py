@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from subtx_toy.cli.display import working
 from subtx_toy.cli.echo import echo
 from subtx_toy.cli.experiments import complete_experiment
 from subtx_toy.cli.options import DATA_DIR, FILE, JSON, KEEP_NETS, SEEDS, STORE, WORKERS, writable
+from subtx_toy.cli.selecting import summary_command_of
 from subtx_toy.files.json_text import json_text
 from subtx_toy.files.terminal_text import one_line
 
 if TYPE_CHECKING:
+    from subtx_toy.api.run_result import Run
     from subtx_toy.settings.definitions import Definition
 
 
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
 @click.option("--html", type=FILE, callback=writable, help="Report to write, as one HTML page.")
 @click.option("--no-figure", is_flag=True, help="Write no picture.")
 @JSON
-@click.option("--settings", "list_settings", is_flag=True, help="List every SETTING with what it takes, and stop.")
+@click.option(
+    "--settings", "list_settings", is_flag=True, help="List every SETTING, its value and what it takes; stop."
+)
 def run(
     experiment: str | None,
     overrides: tuple[str, ...],
@@ -57,7 +62,7 @@ def run(
 
     Every finished seed is stored at once. A repeated command uses what is stored, so an interrupted one goes on
     where it was. SETTING=VALUE changes a setting of the experiment, for example dataset, width, num_aux, lr, loss or
-    student_epochs; --settings lists them all, with or without an EXPERIMENT.
+    student_epochs; --settings lists them all with the values that this command would use.
 
     Exit codes: 0 every seed is stored; 1 some failed; 2 bad usage or bad input; 130 interrupted.
 
@@ -72,7 +77,7 @@ def run(
         raise InputError("EXPERIMENT is missing; `subtx-toy list` shows the packaged ones")
     definition = read(experiment or "cloud2025")
     if list_settings:
-        echo(_settings(definition))
+        echo(_settings(definition, overrides, quick=quick))
         return 0
     from subtx_toy.api.choice import choose  # after what needs a third of the libraries
     from subtx_toy.api.run import run as run_experiment
@@ -104,6 +109,10 @@ def run(
         echo(found.table)
         if quick and definition.quick and definition.quick.shows:
             echo(f"a quick run is to show: {definition.quick.shows}")
+        if not quick and (own := _own_metrics(found)):
+            chosen = {"seeds": seeds, "store": options["store"], "metric": own[0]}
+            command = summary_command_of(str(experiment), overrides, chosen)
+            echo(one_line(f"metric: {', '.join(own)} and those of the other arms are stored; see them by: {command}"))
         echo(one_line(f"records: {found.store}"))
     if target is not None and found.has_figure:  # after the numbers, which a full disk must not hide
         from subtx_toy.figures.style import save
@@ -118,11 +127,23 @@ def run(
     return 1 if found.failed_seeds else 0
 
 
-def _settings(definition: Definition) -> str:
+def _own_metrics(found: Run) -> list[str]:
+    """Return the names under which a metric of the user's is stored for one arm."""
+    if not getattr(found.base, "metric", ""):
+        return []
+    from subtx_toy.protocols.own_objects import TAKEN
+
+    names = [name for name in found.records[0].settled if name.startswith("student_aux.")]
+    return [name for name in names if name.partition(".")[2] not in TAKEN]
+
+
+def _settings(definition: Definition, overrides: Sequence[str], *, quick: bool) -> str:
+    """List the settings with the values that a run with these ``overrides`` would have."""
     from subtx_toy.results.presentation import align
     from subtx_toy.settings.model_faults import phrase
 
-    config = definition.config
+    with options_suggested():
+        config = (definition.quickened() if quick else definition).config.override(overrides)
     rows = [
         [name, str(getattr(config, name)), f"{field.description}: {phrase(field)}"]
         for name, field in type(config).model_fields.items()

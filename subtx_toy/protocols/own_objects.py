@@ -14,7 +14,8 @@ from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.distillation import RunConfig
 
-_TAKEN = ("accuracy", "probe_accuracy", "hidden_cosine")
+TAKEN = ("accuracy", "probe_accuracy", "hidden_cosine")
+"""Names of the package's own measurements of an arm."""
 
 
 def named(config: RunConfig, setting: str) -> str:
@@ -61,8 +62,8 @@ def metric_of(config: RunConfig, model: Model, dataset: Dataset) -> Callable[[st
             numbers = {str(key): float(cast(SupportsFloat, value)) for key, value in values.items()}
         except (TypeError, ValueError, RuntimeError):  # the last from a tensor of several numbers
             raise InputError(f"{where}: expected a number, or numbers by name, got {found!r:.200}") from None
-        if odd := [key for key in numbers if not key.isidentifier() or key in _TAKEN]:
-            raise InputError(f"{where}: expected names such as margin, none of {', '.join(_TAKEN)}, got {odd}")
+        if odd := [key for key in numbers if not key.isidentifier() or key in TAKEN]:
+            raise InputError(f"{where}: expected names such as margin, none of {', '.join(TAKEN)}, got {odd}")
         return {f"{arm}.{key}": value for key, value in numbers.items()}
 
     return measure

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
@@ -17,14 +17,18 @@ from subtx_toy.sweep.dask_cluster import OwnCluster, silence
 from subtx_toy.sweep.trial import Edition, Trial, TrialOutcome, run_batch
 
 _COUNT_SECONDS = 5.0  # between looks at how many workers there are
+_MAX_MISSED = 2  # looks without a worker until that is reported; a nanny takes a few seconds to start another
 CONNECT_SECONDS = 30.0
 """A scheduler answers within milliseconds; a login node may be slow."""
 
 
 class DaskWorkers:
-    """The workers of the Dask ``scheduler`` at an address, or of a cluster of ``num`` on 127.0.0.1 of its own."""
+    """The workers of the Dask ``scheduler`` at an address, or of a cluster of ``num`` on 127.0.0.1 of its own.
 
-    def __init__(self, num: int, scheduler: str | None = None) -> None:
+    ``report`` is called with one line when no worker is left.
+    """
+
+    def __init__(self, num: int, scheduler: str | None = None, report: Callable[[str], None] | None = None) -> None:
         try:
             import distributed
         except ModuleNotFoundError:
@@ -35,7 +39,8 @@ class DaskWorkers:
         silence()
         self._own: OwnCluster | None = None
         self._client: Any = None
-        self._num, self._counted = 1, -_COUNT_SECONDS
+        self._num, self._counted, self._missed = 1, -_COUNT_SECONDS, 0
+        self._report = report
         self._address = scheduler or "its own scheduler"
         try:
             with warnings.catch_warnings():
@@ -103,8 +108,11 @@ class DaskWorkers:
         """Threads of the workers that were there a few seconds ago at most; a cluster may grow and shrink."""
         if time.monotonic() - self._counted > _COUNT_SECONDS:
             with self._reached():
-                self._num = max(1, int(sum(self._client.nthreads().values())))
-            self._counted = time.monotonic()
+                found = int(sum(self._client.nthreads().values()))
+            self._num, self._counted = max(1, found), time.monotonic()
+            self._missed = 0 if found else self._missed + 1
+            if self._missed == _MAX_MISSED and self._report is not None:
+                self._report("no worker is left; the sweep waits for one, and Ctrl-C keeps what is stored")
         return self._num
 
     def submit(self, trials: Sequence[Trial]) -> Future[list[TrialOutcome]]:

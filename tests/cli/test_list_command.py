@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_names_are_completed() -> None:
 def test_settings_are_listed_without_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.call(["run", "--settings"]) == 0
     assert "num_aux" in capsys.readouterr().out
+
+
+def test_settings_are_listed_with_the_values_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.call(["run", "tiny", "--settings", "width=128"]) == 0
+    assert re.search(r"^width +128 ", capsys.readouterr().out, re.MULTILINE)
+    assert cli.call(["run", "cloud2025", "--settings"]) == 0
+    whole = capsys.readouterr().out
+    assert cli.call(["run", "cloud2025", "--settings", "--quick"]) == 0
+    assert re.search(r"^dataset +glyphs ", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^dataset +mnist ", whole, re.MULTILINE)
+    for wrong in ("widht=128", "width=0", "width"):
+        assert cli.call(["run", "tiny", "--settings", wrong]) == 2
+        assert wrong.partition("=")[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

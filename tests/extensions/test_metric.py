@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from subtx_toy import cli
 from subtx_toy.data.dataset import Dataset
 from subtx_toy.protocols import distillation as protocol
 from subtx_toy.protocols.distillation import run_protocol
 from subtx_toy.settings.distillation import ARMS, RunConfig
-from tests.extensions.conftest import EXAMPLES, Command, records
+from tests.extensions.conftest import EXAMPLES, SMALL, Command, records
 
 METRIC = f"metric={EXAMPLES / 'own_metric.py'}:confidence"
 
@@ -25,6 +28,18 @@ def test_a_run_stores_its_numbers_for_every_arm_and_changes_no_other(command: Co
     assert record.metrics["teacher.confidence"] != record.metrics["student_aux.confidence"]
     assert {name: record.metrics[name] for name in usual.metrics} == usual.metrics
     assert record.run_id != usual.run_id
+
+
+def test_a_run_says_which_command_shows_them(
+    store: Path, capsys: pytest.CaptureFixture[str], workers_here: None
+) -> None:
+    words = ["tiny", *SMALL, METRIC, "--seeds", "0:1", "--store", str(store), "--no-figure"]
+    assert cli.call(["run", *words]) == 0
+    out = capsys.readouterr().out
+    assert "metric: student_aux.confidence, student_aux.zeros and those of the other arms are stored" in out
+    (summary,) = re.findall("see them by: subtx-toy (results summary .*)$", out, flags=re.MULTILINE)
+    assert cli.call(shlex.split(summary)) == 0
+    assert "student_aux.confidence" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -174,6 +176,22 @@ def test_another_user_is_refused_by_an_own_cluster(cluster: DaskWorkers) -> None
     found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert found.stdout.split() == ["refused", "refused"], found.stderr
     assert cluster.num == 1, "it still answers its owner"
+
+
+def test_a_cluster_that_stays_without_workers_is_reported_once(
+    cluster: DaskWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    counts = iter([1, 0, 1, 0, 0, 0, 1, 0, 0])  # a single look without one may be between two workers
+    monkeypatch.setattr(cluster, "_client", SimpleNamespace(nthreads=lambda: {"worker": next(counts)}))
+    monkeypatch.setattr(cluster, "_report", said.append)
+    lines = []
+    for _ in range(9):
+        monkeypatch.setattr(cluster, "_counted", -math.inf)
+        assert cluster.num == 1
+        lines.append(len(said))
+    assert lines == [0, 0, 0, 0, 1, 1, 1, 1, 2]
+    assert said[0].startswith("no worker is left")
 
 
 def test_what_is_given_to_an_own_cluster_is_private(cluster: DaskWorkers) -> None:
