@@ -28,7 +28,7 @@ def gallery_page() -> str:
         caption = said.get(name, name.replace("-", " "))
         parts += [f"## {name}\n", f"![{cell(caption)}](../images/{name}.png)\n", f"{cell(caption)}\n"]
         script = script_of(name)
-        parts.append(f"```sh\npython paper_figs/{script} --out pictures\n```\n" if script else "")
+        parts.append(f"```sh\npython paper_figs/{script} --out out/pictures\n```\n" if script else "")
         if (ROOT / "docs" / "images" / f"{name}.svg").exists():
             parts.append(f"{{download}}`as SVG <../images/{name}.svg>`\n")
     return "\n".join(parts)
