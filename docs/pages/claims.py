@@ -68,7 +68,7 @@ def _section(claim: Claim, proof: str) -> str:
         ("source", claim.source),
     ]
     if claim.every > 1:
-        rows.append(("how often", f"on one drawn problem in {claim.every}, for cost"))
+        rows.append(("how often", f"on one drawn problem in {claim.every}, for cost, unless it is named"))
     # A table would make wide columns of two words; a definition list does not.
     listed = "\n".join(f"{name}\n: {cell(text)}\n" for name, text in rows)
     proof = proof or f"**Proof.** In short: {cell(claim.source)}.\n"

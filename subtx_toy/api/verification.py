@@ -46,7 +46,7 @@ class Verification(Shown):
         counterexamples: by the id of the claim, Python text of the smallest problem that violates it and the violated
             check; None where there is none.
         controls: students that must fail, where they were run.
-        rungs: what was compared at every eps of every problem, where it was asked for.
+        rungs: the alignment of every problem at every eps, where it was asked for.
         given: the problem itself, where there was one.
     """
 
@@ -92,9 +92,13 @@ class Verification(Shown):
         checks = f"{counted(self.verdicts.num_checks, 'check')}, {self.verdicts.checks_per_second:.0f} per CPU second"
         why = _reasons(self.verdicts.summaries)
         data = [self.data.sentence] if self.data else []
+        thinned = [one.claim.id for one in self.verdicts.summaries if one.instances < self.instances][:1]
+        few = [
+            f"costly claims, such as {id}, are checked on few drawn problems, or on all by --claims" for id in thinned
+        ]
         said = "what each claim says, on which hypotheses and by whom: subtx-toy verify --list"
         columns = [EXPLAINED] if any(one.worst_margin is not None for one in self.verdicts.summaries) else []
-        return "\n\n".join(["\n".join([claims, *map(wrapped, [*columns, checks, *why, *data, said])]), *controls])
+        return "\n\n".join(["\n".join([claims, *map(wrapped, [*columns, checks, *few, *why, *data, said])]), *controls])
 
     @cached_property
     def data(self) -> AboutData | None:

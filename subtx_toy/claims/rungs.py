@@ -1,4 +1,4 @@
-"""What was compared on every rung of the ladder of step sizes: predicted, exact, observed, and the rounding."""
+"""The alignment on every rung of the ladder of step sizes: predicted, exact, observed, and the rounding."""
 
 from __future__ import annotations
 

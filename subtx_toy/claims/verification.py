@@ -177,10 +177,11 @@ def verify(
     instances: Iterable[Instance],
     *,
     seed: int = 0,
+    thinned: bool = True,
     progress: Callable[[int], None] = lambda _done: None,
     visit: Callable[[Instance, Evidence], None] = lambda _instance, _evidence: None,
 ) -> Verdicts:
-    """Judge every claim on every instance; a claim's ``every`` thins the instances that it looks at.
+    """Judge every claim on every instance; where they are ``thinned``, on one of as many as the claim's ``every``.
 
     ``seed`` is of the search for violations of driven claims; ``visit`` sees each problem once it is judged.
     """
@@ -189,7 +190,7 @@ def verify(
     for done, instance in enumerate(instances, start=1):
         evidence = instance.evidence()
         for summary in summaries:
-            if instance.index % summary.claim.every == 0:
+            if not thinned or instance.index % summary.claim.every == 0:
                 summary.judge(instance, evidence)
         visit(instance, evidence)
         progress(done)

@@ -25,13 +25,22 @@ if TYPE_CHECKING:
 @click.command(short_help="Check the claims on drawn problems, or on a model of your own.")
 @click.argument("problem", required=False)
 @click.option(
-    "--claims", "chosen", metavar="LIST", help="Such as C1,C4,mine.py:my_bound. [default: all of the package]"
+    "--claims",
+    "chosen",
+    metavar="LIST",
+    help="Such as C1,C4,mine.py:my_bound. [default: all of the package, the costly ones on few of the drawn problems]",
 )
 @click.option("--instances", type=click.IntRange(1, MAX_INSTANCES), help="Problems to draw. [default: 200]")
 @click.option("--seed", type=SEED_NUMBER, default=0, show_default=True, help="Seed of the draws.")
 @click.option("--module", metavar="FILE:NAME", help="Your factory; the same as PROBLEM.")
 @click.option("--seeds", metavar="SEEDS", help="Call the factory for each, as factory(seed); such as 0:200.")
-@click.option("--csv", "csv_file", type=FILE, callback=writable, help="Write every rung: eps, predicted, observed ...")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=FILE,
+    callback=writable,
+    help="Write the alignment at each eps: eps V, exact, observed, rounding.",
+)
 @click.option("--latex", "latex_file", type=FILE, callback=writable, help="The same as a LaTeX table.")
 @click.option("--figure", type=FILE, callback=writable, help="Draw margins, and the alignment of a given problem.")
 @JSON
@@ -130,4 +139,4 @@ def _print_list(claims: Sequence[Claim], *, as_json: bool) -> None:
         echo(wrapped(f"  observes  {row['observation']}", indent=12))
         echo(wrapped(f"  source    {row['source']}", indent=12))
         if row["every"] > 1:
-            echo(f"  on one drawn problem in {row['every']}, for cost")
+            echo(f"  on one drawn problem in {row['every']}, for cost, unless it is named")

@@ -1,8 +1,9 @@
 """The claims as assertions, on any ``Problem`` and for any student.
 
 ``assert_claim`` judges a claim exactly as ``subtx-toy verify`` does; the other assertions are claims under a name of
-their own. Each takes ``student``, which computes the student's update dS at an eps: plain gradient descent of this
-package by default, or the step of your own training code.
+their own. Each takes ``student``, which computes the student's update dS of a problem at an eps: plain gradient descent
+of this package by default, or the step of your own training code. It returns minus the gradient of the loss at
+``problem.base_params``, by the names of the parameters, with the teacher at ``problem.teacher_params(eps)``.
 """
 
 from __future__ import annotations

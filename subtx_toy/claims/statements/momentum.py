@@ -78,7 +78,7 @@ CLAIMS = (
         id="C25",
         statement="With momentum the student moves by eps (I - e_K(student_lr G)) dT + O(eps^2), e_K the optimiser's "
         "error polynomial; to leading order heavy ball never points away for student_lr lambda_max <= x*(momentum), "
-        "nor Nesterov for student_lr lambda_max <= 1 + 1 / (1 + momentum)^2.",
+        "nor, as found numerically and not proved, Nesterov for student_lr lambda_max <= 1 + 1 / (1 + momentum)^2.",
         prediction=f"e_K by its recursion; x*({BETA}) = 1.5087 by bisection, and 1.2770",
         observation=f"displacements after 2, 4 and 8 steps, and the predicted sign of {_SCANNED - 1} numbers of steps",
         source="this package; Polyak 1964, USSR Comput. Math. Math. Phys. 4(5), 1-17",

@@ -145,7 +145,7 @@ class Claim:
         tolerance: name of its tolerance in ``subtx_toy.tolerances``.
         evaluate: the checks on the evidence of one problem; hypotheses are not looked at.
         hypotheses: all have to be met, else the claim is not applicable.
-        every: it is evaluated on one problem of so many, for cost.
+        every: where all claims are checked on drawn problems, this one is on one of so many, for cost.
         quick: whether two evaluations that round at random may settle a check far from their spread; not if it is of
             the logarithm of something, which rounding bounds.
         driven: whether a run on drawn problems goes on with those of the least margin, in search of a violation.

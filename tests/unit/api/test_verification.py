@@ -44,6 +44,20 @@ def test_a_factory_is_looked_at_for_every_seed_and_a_false_bound_is_found() -> N
     assert found.data is None
 
 
+def test_costly_claims_are_thinned_only_where_all_are_checked_on_drawn_problems() -> None:
+    for found in (
+        st.verify(factory, seeds="0:3", claims="C7c,C23"),
+        st.verify(factory(0), claims="C7c,C23"),
+        st.verify(instances=3, claims="C7c,C23"),
+    ):
+        assert [one.instances for one in found.verdicts.summaries] == [found.instances] * 2
+        assert "costly claims" not in found.table
+    drawn = st.verify(instances=3, controls=False)
+    seen = {one.claim.id: one.instances for one in drawn.verdicts.summaries}
+    assert (seen["C1"], seen["C7c"], seen["C23"]) == (3, 1, 1)
+    assert "costly claims, such as C4b, are checked on few drawn problems, or on all by --claims" in drawn.table
+
+
 def test_what_is_wrong_with_seeds_is_said() -> None:
     with pytest.raises(st.InputError, match="seeds: expected a factory that takes a seed"):
         st.verify(factory(0), seeds=[1])
