@@ -41,9 +41,11 @@ class Certificate(Shown, ProvedRange):
     @property
     def conclusion(self) -> str:
         """One sentence."""
+        step = f" at student_lr = {self.described.student_lr!r}" if self.quantity in OF_A_STEP else ""
+        if self.refuted:
+            return f"Refuted at every small enough eps: that {_CLAIMS[self.quantity]}{step}."
         if not self.boxes:
             return f"Nothing is proved: {self.reason}."
-        step = f" at student_lr = {self.described.student_lr!r}" if self.quantity in OF_A_STEP else ""
         return f"Proved: {_CLAIMS[self.quantity]}{step} for every eps in (0, {_proved(self.eps_certified)}]."
 
     @property
@@ -60,7 +62,7 @@ class Certificate(Shown, ProvedRange):
             ["closed form", number(self.eps_closed, self.closed_reason)],
             ["one box", number(self.eps_one_box)],
             ["certified", number(self.eps_certified) + negative],
-            ["observed", number(self.eps_observed, self.observed_reason, proved=False)],
+            ["observed", number(self.eps_observed, self.observed_reason, proved=False) + (", refuted" * self.refuted)],
             ["cap", number(self.cap, proved=False)],
         ]
         return [Table([f"{self.problem or 'problem'}: {self.quantity}", "eps"], rows)]

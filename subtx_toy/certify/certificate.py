@@ -32,8 +32,9 @@ class ProvedRange:
     The ``boxes`` go from 0 to there without gaps, ``eps_one_box`` is the end of the longest single one, and
     ``negative`` a step size beyond where the opposite sign is proved, with the bound. ``eps_closed`` is proved by the
     closed form, with rounding, and ``eps_observed`` is the first change of sign that a scan saw, confirmed at 160 bits;
-    None with the reason. Nothing is said beyond the ``cap``, 1000 / ||dT|| or the user's. ``order`` is that of Taylor's
-    theorem, ``reason`` says why the search ended, and ``seconds`` are of CPU for the search alone.
+    None with the reason, and 0 where the claim is ``refuted`` at every small enough eps. Nothing is said beyond the
+    ``cap``, 1000 / ||dT|| or the user's. ``order`` is that of Taylor's theorem, ``reason`` says why the search ended,
+    and ``seconds`` are of CPU for the search alone.
     """
 
     described: Description
@@ -56,6 +57,11 @@ class ProvedRange:
     def quantity(self) -> str:
         """What is proved positive (for trait-loss: the loss falls)."""
         return self.described.quantity
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the rate at eps = 0 is proved negative, so that the claim fails at every small enough eps."""
+        return self.eps_observed == 0
 
     @property
     def bracketed(self) -> bool:

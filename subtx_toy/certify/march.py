@@ -35,13 +35,15 @@ class March:
     """What a search found: ``boxes`` without gaps from 0 on, and why it ended after trying that many.
 
     ``one_box`` is the longest single box from 0 that was proved, 0 if none was; ``negative`` a step size a little
-    beyond the last box where the quantity is proved negative, with its upper bound.
+    beyond the last box where the quantity is proved negative, with its upper bound; ``refuted`` says that the rate at
+    eps = 0 is proved negative, so that the claim fails at every small enough eps.
     """
 
     boxes: list[ProvedBox] = field(default_factory=list)
     one_box: float = 0.0
     tried: int = 0
     negative: tuple[float, float] | None = None
+    refuted: bool = False
     reason: str = ""
 
     @property
@@ -66,7 +68,7 @@ def march(rate: Rate, *, cap: float, max_boxes: int, progress: Callable[[float],
 
     first = _first_box(proved, cap)
     if first is None:
-        found.reason = at_start(rate)
+        found.refuted, found.reason = at_start(rate)
         return found
     found.boxes.append(first)
     found.one_box = width = first.hi
@@ -109,15 +111,15 @@ def _first_box(proved: Callable[[float, float], ProvedBox | None], cap: float) -
     return best
 
 
-def at_start(rate: Rate) -> str:
-    """Say what is known of the rate at eps = 0, where no box was proved."""
+def at_start(rate: Rate) -> tuple[bool, str]:
+    """Say whether the rate at eps = 0, where no box was proved, is proved negative, and what is known of it."""
     slope = rate(Box(0.0, 0.0))
     lower, upper = float(np.min(slope.lower())), float(np.min(slope.upper()))
     if upper < 0:
-        return f"the rate at eps = 0 is proved negative, at most {upper:.3g}"
+        return True, f"the rate at eps = 0 is proved negative, at most {upper:.3g}"
     if lower <= 0:
-        return f"the rate at eps = 0 lies between {lower:.3g} and {upper:.3g}: its sign is below rounding"
-    return f"the rate at eps = 0 is at least {lower:.3g}, and no box however short is proved"
+        return False, f"the rate at eps = 0 lies between {lower:.3g} and {upper:.3g}: its sign is below rounding"
+    return False, f"the rate at eps = 0 is at least {lower:.3g}, and no box however short is proved"
 
 
 def _negative(rate: Rate, at: float, cap: float) -> tuple[float, float] | None:

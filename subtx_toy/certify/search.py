@@ -59,8 +59,12 @@ def find_range(
     if closed is not None and closed > found.eps:
         # Both are proofs; the boxes are what the file carries.
         closed, closed_reason = None, f"beyond what the boxes prove ({closed!r}), so the certificate does not carry it"
-    whole = FirstChange(None, "the sign is proved up to the cap")
-    seen = observe(described, start=found.eps, cap=cap) if found.eps < cap else whole
+    if found.refuted:
+        seen = FirstChange(0.0, "the claim fails at every small enough eps")
+    elif found.eps < cap:
+        seen = observe(described, start=found.eps, cap=cap)
+    else:
+        seen = FirstChange(None, "the sign is proved up to the cap")
     return ProvedRange(
         described=described,
         eps_certified=found.eps,

@@ -89,7 +89,8 @@ def prove_steps(
     if np.min(rate(Box(0.0, 0.0)).lower()) > 0:
         found = march(rate, cap=cap, max_boxes=max_boxes, progress=progress)
     else:  # no box is tried in vain
-        found = March(reason=at_start(rate))
+        refuted, reason = at_start(rate)
+        found = March(refuted=refuted, reason=reason)
     return ProvedSteps(
         num_steps=num_steps,
         student_lr=described.student_lr,

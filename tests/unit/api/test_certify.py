@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,16 @@ def test_a_certificate_says_first_what_is_proved_and_prints_short(certificate: C
     assert certificate.document()["boxes"] == len(certificate.to_frame()) == len(certificate.boxes)
 
 
-def test_nothing_proved_is_the_conclusion_too(problem: Problem) -> None:
+def test_a_claim_that_fails_from_the_start_is_refuted_at_0(problem: Problem) -> None:
     found = certify(problem, "distance", student_lr=1e9)
-    assert repr(found).startswith("Nothing is proved: the rate at eps = 0 is proved negative")
+    assert found.conclusion == (
+        "Refuted at every small enough eps: that the student comes closer to the teacher at student_lr = 1000000000.0."
+    )
+    assert re.search(r"^observed +0, refuted$", repr(found), flags=re.MULTILINE)
+    document = found.document()
+    assert (document["eps_one_box"], document["eps_certified"], document["eps_observed"]) == (0, 0, 0)
+    assert document["observed_reason"] == "the claim fails at every small enough eps"
+    assert document["reason"].startswith("the rate at eps = 0 is proved negative")
     verdict = check(found)
     assert not verdict
     assert verdict.document() == {
