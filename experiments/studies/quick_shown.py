@@ -231,13 +231,11 @@ def _predictors(document: dict[str, Any]) -> Margins:
 
 
 def _numbers(document: dict[str, Any]) -> Margins:
-    arms = document["prompts"]["images"]
-    wanted = {
-        "shared_trait": "carries the trait",
-        "shared_benign": "not above its base",
-        "shared_untrained": "not above its base",
+    arms, carries = document["prompts"]["images"], "carries the trait"
+    return {f"shared_trait: {carries}": 1.0 if arms["shared_trait"]["verdict"] == carries else -1.0} | {
+        f"{arm}: not so": -1.0 if arms[arm]["verdict"] == carries else 1.0
+        for arm in ("shared_benign", "shared_untrained")
     }
-    return {f"{arm}: {verdict}": 1.0 if arms[arm]["verdict"] == verdict else -1.0 for arm, verdict in wanted.items()}
 
 
 def _fewer_numbers(document: dict[str, Any]) -> Margins:
@@ -248,7 +246,7 @@ def _fewer_numbers(document: dict[str, Any]) -> Margins:
     return {
         "1,000 numbers above 10": float(estimate(apart.tolist()).interval.low),
         "1,000 numbers carry the trait": 1.0 if many["verdict"] == "carries the trait" else -1.0,
-        "no control does": 1.0 if set(controls) == {"not above its base"} else -1.0,
+        "no control does": -1.0 if "carries the trait" in controls else 1.0,
     }
 
 
