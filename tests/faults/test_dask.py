@@ -292,7 +292,7 @@ def test_the_documented_scheduler_needs_tls_and_listens_where_it_is_told_only(tm
     for line in (command, worker):
         assert "--host" in line
         assert "--no-dashboard --dashboard-address 127.0.0.1:0" in line
-    command = command.replace("LOGIN", "127.0.0.2").replace("--port 8786", "--port 0")
+    command = command.removesuffix(" &").replace("LOGIN", "127.0.0.2").replace("--port 8786", "--port 0")
     command = command.replace("dask scheduler", f"exec {shlex.quote(sys.executable)} -m distributed.cli.dask_scheduler")
     usual = {name: value for name, value in os.environ.items() if not name.startswith("DASK_")}
     process = subprocess.Popen(
