@@ -73,10 +73,9 @@ class Prediction(Shown):
                 f"{self.config.dataset_title}. The table has {counted(table.num_train, 'image')} of {table.dataset}, "
                 "so no place among its settings is given."
             )
-        share = table.ranks[name].share_below(mean)
         return (
-            f"By {name}, {mean:.3g}, this setting stands above {share:.0%} of the {table.num_settings} settings of the "
-            f"rank table, where rho with transfer is {_rho(table, name)}. A rank is predicted, not a value."
+            f"By {name}, {mean:.3g}, this setting stands above {self._above(name):.0%} of the {table.num_settings} "
+            f"settings of the rank table, where rho with transfer is {_rho(table, name)}. A rank is predicted, not a value."
         )
 
     @property
@@ -84,12 +83,16 @@ class Prediction(Shown):
         """One row for each predictor, the best of the rank table first."""
         table, rows = self.rank_table, []
         for name, values in sorted(self.values.items(), key=lambda item: -table.ranks[item[0]].rho):
-            mean = finite_estimate(values)
-            share = table.ranks[name].share_below(mean.mean) if self._like_the_table else math.nan
-            rows.append([name, unless_nan(mean.mean, ".4g"), interval_text(mean, ".3g"), unless_nan(share, ".0%"),
+            mean, above = finite_estimate(values), unless_nan(self._above(name), ".0%")
+            rows.append([name, unless_nan(mean.mean, ".4g"), interval_text(mean, ".3g"), above,
                          _rho(table, name), LABELS[name]])  # fmt: skip
         header = ("predictor", "mean", "95 % interval", "above", "rho, 95 % interval", "what it is")
         return [Table(header, rows)]
+
+    def _above(self, name: str) -> float:
+        """Return the share of the rank table's settings with a smaller value, nan if they are of another size."""
+        mean = finite_estimate(self.values[name]).mean
+        return self.rank_table.ranks[name].share_below(mean) if self._like_the_table else math.nan
 
     @property
     def _like_the_table(self) -> bool:
@@ -112,7 +115,7 @@ class Prediction(Shown):
                     "rho": table.ranks[name].rho,
                     "ci95": list(table.ranks[name].interval),
                     "rho_given_num_aux": table.ranks[name].rho_given_num_aux,
-                    "share_below": finite(table.ranks[name].share_below(finite_estimate(values).mean)),
+                    "share_below": finite(self._above(name)),
                 }
                 for name, values in self.values.items()
             ],

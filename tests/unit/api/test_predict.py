@@ -69,7 +69,7 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
         assert (one["rho"], Interval(*one["ci95"])) == (known.rho, known.interval)
         assert one["value"] == pytest.approx(np.mean(one["values"]))
         assert len(one["values"]) == 2
-        assert 0 <= one["share_below"] <= 1
+        assert one["share_below"] is None  # the settings of the rank table are of another size
     assert document["predictors"][-1]["value"] == 3
     assert len(found.to_frame()) == 2
 
@@ -87,6 +87,8 @@ def test_a_place_in_the_rank_table_is_given_to_settings_of_its_size_only(changes
     table = found.tables[0]
     assert [row[0] for row in table.rows] == ["sign_coverage", "num_aux"]  # the best of the rank table first
     assert all((row[3] != "") == like for row in table.rows)
+    shares = [one["share_below"] for one in found.document()["predictors"]]
+    assert all((share is not None and 0 < share < 1) == like for share in shares)
 
 
 def test_a_setting_is_checked_by_itself_and_not_with_every_point_of_the_grid() -> None:
