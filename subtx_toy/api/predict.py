@@ -75,7 +75,8 @@ class Prediction(Shown):
             )
         return (
             f"By {name}, {mean:.3g}, this setting stands above {self._above(name):.0%} of the {table.num_settings} "
-            f"settings of the rank table, where rho with transfer is {_rho(table, name)}. A rank is predicted, not a value."
+            f"settings of the rank table, where rho with transfer is {_rho(table, name)}. A rank is predicted, not a "
+            "value."
         )
 
     @property
