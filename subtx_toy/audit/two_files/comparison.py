@@ -65,8 +65,9 @@ class FileComparison:
             return f"No difference was found ({p_value}): whichever lines are exchanged, the counts stay the same."
         if not self.differs:
             return (
-                f"No difference was found ({p_value}). Files of this size would have shown one of about "
-                f"{self.smallest_effect:.2g} standard deviations a line nine times in ten; less is not excluded."
+                f"No difference was found ({p_value}). Files of this size would have shown nine times in ten one of "
+                f"about {self.smallest_effect:.2g} standard deviations a line, in the eyes of somebody who knows both "
+                "writers' laws; less is not excluded."
             )
         text = f"The files differ ({p_value}): one writer under one setting did not write both, or its prompts differ."
         if self.exchange.unit == WITHIN:
