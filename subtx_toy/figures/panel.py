@@ -23,11 +23,18 @@ _ABOVE_ONE = ("bits",)  # measures that are no shares
 _LOWEST_DRAWN = -0.3  # a measure that can be negative may have no lower bound
 _MARKERS = "os^vP<"
 MAX_UPRIGHT = 6  # names that fit side by side
+_MAX_LETTERS = 90  # of these names together, each as long as the longest line
 _NUDGE = 3.0  # points between the bars of lines at one place of an axis of numbers
 _ROOM = 0.6  # of the distance between two names, for the marks of one; shared by its lines, each with ours and theirs
 _PUBLISHED: dict[str, Any] = dict(
     fmt="D", color="0.25", markerfacecolor="white", markersize=5, capsize=2, linewidth=0.8, zorder=4
 )
+
+
+def fit_side_by_side(names: Sequence[object]) -> bool:
+    """Return whether the names of an axis can stand next to one another without touching."""
+    longest = max((len(line) for name in names for line in str(name).split("\n")), default=0)
+    return len(names) <= MAX_UPRIGHT and longest * len(names) <= _MAX_LETTERS
 
 
 def fill_panel(

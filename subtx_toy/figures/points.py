@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from subtx_toy.figures import style
 from subtx_toy.figures.axis_places import USUAL, arranged
-from subtx_toy.figures.panel import MAX_UPRIGHT, fill_panel, highest, lowest, set_places
+from subtx_toy.figures.panel import fill_panel, fit_side_by_side, highest, lowest, set_places
 from subtx_toy.figures.picture import Picture
 from subtx_toy.figures.setting_list import draw_list
 from subtx_toy.results.comparison import Comparison
@@ -31,7 +31,7 @@ def draw_points(
     places = arranged(definition, rows, base)
     if len({(row.metric, rest) for row, rest in zip(rows, places.rests, strict=True)}) > _MAX_LINES:
         return _draw_panels(definition, rows, places.rests, dataset=dataset, base=base)
-    if len(places.names) > MAX_UPRIGHT and not places.is_numeric and not any(places.rests):
+    if not fit_side_by_side(places.names) and not places.is_numeric and not any(places.rests):
         return draw_list(definition, rows, places, dataset=dataset)
     with mpl.rc_context(style.paper(aspect=0.62)):
         figure = Picture(layout="constrained")

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 from subtx_toy.figures import style
+from subtx_toy.figures.panel import fit_side_by_side
 from subtx_toy.figures.points import draw_points
 from subtx_toy.protocols.protocol import protocol_of
 from subtx_toy.results.comparison import TrialMetrics, compare_sweep
@@ -223,3 +224,10 @@ def test_a_measure_that_is_no_share_has_a_panel_as_high_as_it_goes() -> None:
     ]
     (axes,) = draw_points(sweep, compare_sweep(sweep, found), dataset="mnist").axes
     assert axes.get_ylim()[1] > 2.4
+
+
+def test_long_names_are_a_list_too() -> None:
+    assert fit_side_by_side(["usual settings", "weight_decay=0.001", "optimizer=adamw\nweight_decay=0.001"])
+    assert not fit_side_by_side([f"student_optimizer=sgd\nstudent_lr={number}" for number in range(5)])
+    assert not fit_side_by_side(list(range(7)))
+    assert fit_side_by_side([])
