@@ -25,6 +25,10 @@ FP64_FORMULA = 1e-12
 """Two float64 evaluations of one formula, or of one gradient, in another order of summation: sums of up to about
 a thousand terms of size 1 differ by 1e-13 at most, errors of a formula by far more."""
 
+GRADIENT_ROUNDING = 4096.0
+"""Units of rounding, of the largest entry, by which one gradient differs from itself in another order of summation: in
+float64 that is 9e-13, near FP64_FORMULA, and for the same reason. Another direction differs by far more."""
+
 SLOPE_OF_LAZINESS = 0.5
 """By how much a factor of ten between distances may be off: the model of output scale a lies within O(1/a) of the
 linearised one, and the next order is 1/a^2, one per cent at a = 100."""

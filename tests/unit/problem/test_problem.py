@@ -105,6 +105,38 @@ def test_teacher_update_is_minus_the_trait_gradient_unless_given() -> None:
     assert not Problem(**given()).is_trait_step
 
 
+@pytest.mark.parametrize("size", [1.0, 1e200, 1e-200])
+def test_a_trait_step_is_one_up_to_rounding_and_no_farther(size: float) -> None:
+    """Another number of threads adds in another order, and the claims are checked with one."""
+    plain = squared_error_trait(X, torch.zeros(4, 2).double())
+    trait = TraitLoss(X, lambda outputs: size * plain.value(outputs))
+    update = Problem(**given(teacher_update={}, trait_loss=trait)).teacher_update["t"]
+    for change, is_one in ((1e-14, True), (1e-9, False), (-2.0, False)):
+        changed = update.clone()
+        changed[0, 0] *= 1 + change
+        assert Problem(**given(teacher_update={"t": changed}, trait_loss=trait)).is_trait_step == is_one
+
+
+def test_the_claims_see_a_trait_step_that_was_made_with_another_number_of_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.manual_seed(0)
+        layers = [nn.Linear(4, 16), nn.Tanh(), nn.LayerNorm(16), nn.Linear(16, 5)]
+        images, labels = torch.randn(32, 4).double(), torch.randint(3, (32,))
+        problem = Problem(
+            model=nn.Sequential(*layers).double(), inputs=torch.randn(64, 4).double(), distillation_loss=kl(),
+            distilled_logits="aux", num_classes=3, eps=0.01, student_lr=0.5,
+            trait_loss=cross_entropy_trait(images, labels, class_logits=slice(0, 3)),
+        )  # fmt: skip
+    finally:
+        torch.set_num_threads(1)
+    try:
+        assert problem.is_trait_step
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_problem_and_its_steps_can_be_had_where_gradients_are_switched_off() -> None:
     fields = given(teacher_update={}, trait_loss=squared_error_trait(X, torch.zeros(4, 2).double()))
     problem = Problem(**fields)
