@@ -95,3 +95,13 @@ def test_no_formula_is_torn_into_a_list(page: Path) -> None:
 
 def test_a_torn_formula_is_found() -> None:
     assert TORN.search("moves by ε dT\n+ O(ε²), later")
+
+
+COMMENT = re.compile(r"^[ \t]*%(?!\S*=)", re.MULTILINE)
+"""A line that begins with a percent sign, which the site takes for a comment and leaves out."""
+
+
+def test_no_line_is_taken_for_a_comment() -> None:
+    more = [ROOT / "CHANGELOG.md", ROOT / "experiments" / "README.md", ROOT / "CONTRIBUTING.md"]
+    assert [page.name for page in [*PAGES, *more] if COMMENT.search(page.read_text(encoding="utf-8"))] == []
+    assert COMMENT.search("a share of 1\n% of them")  # the control
