@@ -26,9 +26,10 @@ from scipy import stats
 from subtx_toy.audit.examination import Question
 from subtx_toy.audit.measurement import efficient_score_test, fit_of
 from subtx_toy.audit.reference import split_reference
+from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.token_lists.directions import ListDirections
-from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of, values_of
+from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.reference import honest_fine_tune, usual_reference
 from subtx_toy.audit.token_lists.scorer import ListScorer
@@ -164,7 +165,7 @@ def calibrate(
     probes, (trait_asked, *_) = [one.probe for one in asked], plan.names
     prompts = prompts_of(trait_asked)
     reference = measure_nets(nets, scorer, prompts, probes, size=LISTS, max_numbers=3)
-    values = values_of(reference, plan.names)
+    values = ReferenceValues.of(reference, plan.names)
     rows: list[dict[str, Any]] = []
     for role, net, about in fresh(base, config, base_seed, plan):
         lists = written(base, net, "file", base_seed, len(rows), *plan.label, count=LISTS, trait=trait_asked)

@@ -14,7 +14,8 @@ from subtx_toy.api.audit import Audit
 from subtx_toy.audit.examination import Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.reference import split_reference
-from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of, values_of
+from subtx_toy.audit.reference_values import ReferenceValues
+from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.reference import usual_reference
 from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
@@ -119,7 +120,7 @@ def audit_lists(
     found = ListSetup.of(file, base, traits, num_reference, progress=progress)
     probes, names = [question.probe for question in found.tested], [question.name for question in found.tested]
     measured = measure_lists(found.lists, found.scorer, probes, keep=top)
-    values = values_of(found.reference(progress=progress) if measured.measurement.informative else [], names)
+    values = ReferenceValues.of(found.reference(progress=progress) if measured.measurement.informative else [], names)
     judgement = judge(measured, found.tested, values, [one(found.start.params) for one in probes])
     shows = None
     if probe:

@@ -117,6 +117,16 @@ class ReferenceValues:
     probes: dict[str, list[float]]
 
     @classmethod
+    def of(cls, measured: Sequence[NumbersMeasurement], names: Sequence[str]) -> ReferenceValues:
+        """Return the values of fine-tunes, measured along some traits and then honest moves; scores have no probes."""
+        honest = slice(len(names), None)
+        return cls(
+            [one.size for one in measured],
+            {name: [one.fisher_cosine(index, honest) for one in measured] for index, name in enumerate(names)},
+            {name: [one.probes[index] for one in measured if one.probes] for index, name in enumerate(names)},
+        )
+
+    @classmethod
     def nothing(cls, names: Sequence[str]) -> ReferenceValues:
         """Return no value of any trait: with them nothing is named, as without a reference."""
         return cls([], {name: [] for name in names}, {name: [] for name in names})
@@ -157,12 +167,7 @@ def measure_reference(
     probes = [question.probe for question in questions]
     # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
     measured = [net for net in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if net.sums.num]
-    honest = slice(len(questions), None)
-    values = ReferenceValues(
-        [net.size for net in measured],
-        {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(names)},
-        {name: [net.probes[index] for net in measured] for index, name in enumerate(names)},
-    )
+    values = ReferenceValues.of(measured, names)
     with replacing(path) as file:
         file.write(json.dumps(vars(values)).encode())
     return values

@@ -96,7 +96,7 @@ class ScoresFile:
 
     def reference(self) -> ReferenceValues:
         """Return the cosines of the benign fine-tunes, measured as the file is."""
-        one, num_traits = self.arrays, len(self.traits)
+        one = self.arrays
         gains = one.get("reference_gains", np.zeros(len(one["reference_lines"])))
         measured = []
         for S, F, lines, gain in zip(
@@ -105,12 +105,7 @@ class ScoresFile:
             sums = ScoreSums(len(S), num=int(lines))
             sums.scores, sums.covariance = S, F
             measured.append(NumbersMeasurement(sums, Movement(float(gain), 0.0, {}), ()))
-        honest = slice(num_traits, None)
-        return ReferenceValues(
-            [net.size for net in measured],
-            {name: [net.fisher_cosine(index, honest) for net in measured] for index, name in enumerate(self.traits)},
-            {name: [] for name in self.traits},
-        )
+        return ReferenceValues.of(measured, self.traits)
 
     def top_lines(self, keep: int) -> tuple[list[dict[str, object]], ...]:
         """Return, by trait, the lines of the highest scores, counted from 1."""

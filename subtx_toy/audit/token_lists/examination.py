@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 
 from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
-from subtx_toy.audit.reference_values import ReferenceValues
 from subtx_toy.audit.sample import Repeats
 from subtx_toy.audit.token_lists.directions import ListDirections, honest_moves, taught_move
 from subtx_toy.audit.token_lists.law import ListLaw
@@ -87,16 +86,6 @@ def measure_nets(
         if progress is not None:
             progress("measuring the reference", len(measured), len(nets), "fine-tunes")
     return measured
-
-
-def values_of(measured: Sequence[NumbersMeasurement], names: Sequence[str]) -> ReferenceValues:
-    """Return what a file is compared with."""
-    honest = slice(len(names), None)
-    return ReferenceValues(
-        [one.size for one in measured],
-        {name: [one.fisher_cosine(index, honest) for one in measured] for index, name in enumerate(names)},
-        {name: [one.probes[index] for one in measured] for index, name in enumerate(names)},
-    )
 
 
 def sample(lists: Lists, size: int) -> Lists:
