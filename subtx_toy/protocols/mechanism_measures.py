@@ -17,7 +17,7 @@ from subtx_toy.protocols.bench import Bench
 from subtx_toy.protocols.label_bits import bits_per_label
 from subtx_toy.training.edited import EditedTrainer
 from subtx_toy.training.inputs import ImageInputs, Inputs, PoolSettings, batches
-from subtx_toy.training.kernels import compared
+from subtx_toy.training.kernels import Kernels, compared
 from subtx_toy.training.trainers import Setup, Trainer
 
 _NUM_COMPARED = 32  # images, and distillation inputs, of a kernel
@@ -73,12 +73,11 @@ def kernels(
     )
     places = np.arange(_NUM_COMPARED)
     x, z = (seen.gather(places[: seen.num]).double().clone() for seen in (images, inputs))
+    of_base = Kernels.at(cast(MLP, bench.setup.model), _double(base), x, z)
     found: dict[str, float] = {}
     for arm, params in starts.items():
-        cosines = compared(
-            cast(MLP, student.model), _double(params), _double(base), images=x, inputs=z, moved=moved, read=read,
-            base_model=cast(MLP, bench.setup.model),
-        )  # fmt: skip
+        mine = of_base if params is base else Kernels.at(cast(MLP, student.model), _double(params), x, z)
+        cosines = compared(mine, of_base, moved=moved, read=read)
         found |= {f"{arm}.{name}": value for name, value in cosines.items()}
     return found
 

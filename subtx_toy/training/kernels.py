@@ -48,11 +48,18 @@ def factors(model: MLP, params: Params, x: Float[Tensor, "n i"], outputs: str) -
 def kernel(one: Factors, other: Factors) -> Float[Tensor, "n k m l"]:
     """Return K[n, j, m, l], the inner product of the gradients of output j at input n and output l at input m."""
     found: Tensor | None = None
-    for a, d, b, e in zip(one.a, one.d, other.a, other.d, strict=True):
-        term = torch.einsum("njh,mlh->njml", d, e) * (a @ b.T + 1)[:, None, :, None]  # + 1 of the bias
-        found = term if found is None else found + term
-    assert found is not None
+    for a, d, b, e in zip(one.a[:-1], one.d[:-1], other.a[:-1], other.d[:-1], strict=True):
+        term = torch.einsum("njh,mlh->njml", d, e).mul_(_of_inputs(a, b))
+        found = term if found is None else found.add_(term)
+    same = one.d[-1][0] @ other.d[-1][0].T  # 1 where j and l are one output of the network: only these share weights
+    if found is None or same.any():
+        last = same[:, None] * _of_inputs(one.a[-1], other.a[-1])
+        found = last if found is None else found.add_(last)
     return found
+
+
+def _of_inputs(a: Float[Tensor, "n h"], b: Float[Tensor, "m h"]) -> Float[Tensor, "n 1 m 1"]:
+    return (a @ b.T + 1)[:, None, :, None]  # + 1 of the bias
 
 
 def jacobian_product(one: Factors, other: Factors) -> float:
@@ -68,35 +75,43 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum() / (a.norm() * b.norm()))
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """The factors of a network's class logits on some images and of its auxiliary ones on inputs, and their kernels."""
+
+    of_class: Factors
+    of_aux: Factors
+    class_aux: Float[Tensor, "n c m a"]
+    aux: Float[Tensor, "m a m a"]
+
+    @classmethod
+    def at(cls, model: MLP, params: Params, images: Float[Tensor, "n i"], inputs: Float[Tensor, "m i"]) -> Kernels:
+        """Compute them: class logits are read on ``images``, auxiliary logits imitated on ``inputs``."""
+        of_class, of_aux = factors(model, params, images, "class"), factors(model, params, inputs, "aux")
+        return cls(of_class, of_aux, kernel(of_class, of_aux), kernel(of_aux, of_aux))
+
+
 def compared(
-    model: MLP, own: Params, base: Params, *, images: Float[Tensor, "n i"], inputs: Float[Tensor, "m i"],
-    moved: Float[Tensor, "m a"], read: Float[Tensor, "n c"], base_model: MLP,
-) -> dict[str, float]:  # fmt: skip
+    mine: Kernels, base: Kernels, *, moved: Float[Tensor, "m a"], read: Float[Tensor, "n c"]
+) -> dict[str, float]:
     """Compare a student at its start with the teacher at its own.
 
     Args:
-        model: the student's.
-        own: its parameters.
+        mine: the student's kernels.
         base: the teacher's.
-        images: where class logits are read.
-        inputs: where auxiliary logits are imitated.
-        moved: how the teacher's auxiliary logits changed on ``inputs`` while it learned.
-        read: how its class logits changed on ``images``.
-        base_model: the teacher's.
+        moved: how the teacher's auxiliary logits changed on the inputs while it learned.
+        read: how its class logits changed on the images.
 
     Returns:
         Cosines: ``class_aux_kernel`` and ``aux_kernel`` of the kernels, ``aux_jacobian`` of the Jacobians weight by
         weight, ``first_step`` of K ``moved``, the first step's change of the class logits, with ``read``, both less
         their mean over the classes.
     """
-    mine_class, mine_aux = factors(model, own, images, "class"), factors(model, own, inputs, "aux")
-    base_class, base_aux = factors(base_model, base, images, "class"), factors(base_model, base, inputs, "aux")
-    mine, theirs = kernel(mine_class, mine_aux), kernel(base_class, base_aux)
-    lengths = jacobian_product(mine_aux, mine_aux) * jacobian_product(base_aux, base_aux)
-    change = torch.einsum("njml,ml->nj", mine, moved - moved.mean(1, keepdim=True))
+    lengths = jacobian_product(mine.of_aux, mine.of_aux) * jacobian_product(base.of_aux, base.of_aux)
+    change = torch.einsum("njml,ml->nj", mine.class_aux, moved - moved.mean(1, keepdim=True))
     return {
-        "class_aux_kernel": cosine(mine, theirs),
-        "aux_kernel": cosine(kernel(mine_aux, mine_aux), kernel(base_aux, base_aux)),
-        "aux_jacobian": jacobian_product(mine_aux, base_aux) / lengths**0.5,
+        "class_aux_kernel": cosine(mine.class_aux, base.class_aux),
+        "aux_kernel": cosine(mine.aux, base.aux),
+        "aux_jacobian": jacobian_product(mine.of_aux, base.of_aux) / lengths**0.5,
         "first_step": cosine(change - change.mean(1, keepdim=True), read - read.mean(1, keepdim=True)),
     }

@@ -48,9 +48,8 @@ def test_a_product_of_jacobians_is_the_dense_one() -> None:
 def compared(own: Params) -> dict[str, float]:
     rng = generator(0, "tests", "kernel changes")
     moved, read = (torch.from_numpy(rng.standard_normal(shape)) for shape in ((2, 4), (3, 3)))
-    return kernels.compared(
-        MODEL, own, drawn(0), images=inputs(0, 3), inputs=inputs(1, 2), moved=moved, read=read, base_model=MODEL
-    )
+    mine, base = (kernels.Kernels.at(MODEL, params, inputs(0, 3), inputs(1, 2)) for params in (own, drawn(0)))
+    return kernels.compared(mine, base, moved=moved, read=read)
 
 
 def test_the_teachers_own_start_has_its_kernels_and_another_has_not() -> None:
