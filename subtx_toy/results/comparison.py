@@ -45,6 +45,7 @@ class Comparison:
         equivalence: ``equivalent`` within that margin, even if a difference was found; else ``differs`` if it was, or
             ``undecided``, as where a seed diverged; or the verdict where nothing was judged.
         undefined: how many seeds have no value although the arm did not diverge, as of a quotient of two zeros.
+        lent: whether the published mean has the spread of ours, since its source prints none.
     """
 
     metric: str
@@ -61,6 +62,7 @@ class Comparison:
     equivalent: Equivalence = _UNTESTED
     equivalence: str = ""
     undefined: int = 0
+    lent: bool = False
 
     @property
     def arm(self) -> str:
@@ -169,6 +171,7 @@ def _compared(
         verdict=verdict,
         equivalent=same,
         equivalence=verdict,
+        lent=lent,
         **where,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 import re
@@ -253,6 +254,19 @@ def test_the_table_of_bfloat16_is_that_of_the_committed_sweeps() -> None:
     assert precision_table.insert(page, ROOT / "docs/results/sweeps") == page, (
         "run python paper_figs/check_table.py --out experiments/README.md"
     )
+
+
+def test_the_page_says_which_sweeps_were_computed_in_float32() -> None:
+    page = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
+    assert "are in float32: `inputs` and the values of `squared-error-gap` with five seeds, which ran before" in page
+    assert "which ran before the rest, and `num-aux-images`," in page
+    floats = {}
+    for path in (ROOT / "docs/results/sweeps").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            found = [int(row["seed"]) for row in csv.DictReader(file) if row["precision"] == "fp32"]
+        if found:
+            floats[path.stem] = max(found) + 1
+    assert floats == {"inputs": 25, "squared-error-gap": 5, "num-aux-images": 25}
 
 
 def test_every_committed_sweep_is_of_a_packaged_experiment() -> None:

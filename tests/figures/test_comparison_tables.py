@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from paper_figs.tables import comparison_tables as check_table
 from paper_figs.tables import precision_table
 from paper_figs.tables.comparison_tables import insert, read_checked, tables
 from paper_figs.tables.exported import read_sweep, read_trials
 from subtx_toy.errors import InputError
+from subtx_toy.results.comparison import Comparison
 from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import run_id
 from subtx_toy.settings.definitions import DistillationSweep
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.stats import Estimate
 
 START, END = "<!-- check table -->", "<!-- end of the check table -->"
 SHA = "ab" * 32
@@ -104,7 +108,25 @@ def test_the_tables_hold_every_value_and_its_verdict(folder: Path) -> None:
     assert "| `loss` | 5 | 3 | " in text
     assert "| `loss` | loss=kl temperature=1.0 | student_aux | 0.451 ± 0.032 | 0.420 ± 0.020 | 5 | " in text
     assert text.count("\n| `loss` | ") == 4
-    assert "| 0.03 | 0 | 3 | 0 |" in text  # none is equivalent within .03, whatever .03 of the published means allow
+    assert "| 0.03 | 0 | 3 | 2 |" in text  # none is equivalent within .03, and two of three models could not be
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_with_endless_seeds_the_published_error_alone_is_left(lent: bool) -> None:
+    ours = Estimate(0.5, 0.02, 25)
+    error = ours.standard_error * math.sqrt(25 / 3) if lent else 0.037
+    row = Comparison(
+        metric="student_aux.accuracy",
+        values=(),
+        ours=ours,
+        theirs=Estimate(0.6, error, 3),
+        standard_errors=1.0,
+        p_value=1.0,
+        verdict="agrees",
+        lent=lent,
+    )
+    quantile = stats.norm.ppf(0.95) if lent else stats.t.ppf(0.95, 2)
+    assert check_table.least_margin(row) == pytest.approx(quantile * error, rel=1e-6)
 
 
 def test_tables_are_put_between_the_marks_and_stay_the_same_when_put_again(folder: Path) -> None:
