@@ -16,9 +16,11 @@ from paper_figs.tables.exported import read_trials
 from subtx_toy.results.comparison import compare_sweep
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.definitions import Mechanism
+from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.stats import finite_estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "known.md").read_text(encoding="utf-8")
@@ -48,6 +50,45 @@ def test_numbers_of_other_pages_are_theirs() -> None:
     assert f"over {re.findall(r'draws ([0-9]+) settings', ranks)[0]} settings" in row
     steps = (DOCS / "many-steps.md").read_text(encoding="utf-8")
     assert "5 % of what the student has by then" in " ".join(steps.split())
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("Which part has to be shared", "shared-parts"),
+        ("How much has to be shared", "shared-share"),
+        ("Benign epochs after the file", "benign-after"),
+        ("Files of which the teacher wrote a part", "mixed-file"),
+        ("Up to 200 auxiliary logits", "aux-to-200"),
+        ("Teachers of two tasks", "two-tasks"),
+    ],
+)
+def test_the_numbers_of_a_section_are_means_or_ends_of_intervals(heading: str, name: str) -> None:
+    text = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    values: dict[tuple[RunConfig, str], list[float]] = {}
+    for trial in read_trials(RESULTS / f"{name}.csv", MechanismConfig):
+        for metric, value in trial.metrics.items():
+            values.setdefault((trial.config, metric), []).append(value)
+    committed = set[str]()
+    for (config, metric), found in values.items():
+        shares = None if metric.endswith("imitation") else config.num_test
+        mean = finite_estimate(found, num_images=shares)
+        committed |= {_short(f"{number:.3f}") for number in (mean.mean, *mean.interval)}
+    shown = set(re.findall(r"(?<!\w)-?\.\d{3}(?!\d)", text))
+    assert shown
+    assert shown <= committed, f"{name}.csv has no {sorted(shown - committed)}"
+
+
+def test_the_sweeps_of_the_table_are_run_as_the_page_says() -> None:
+    text = " ".join(PAGE.split())
+    assert "numbers: `inputs`, `blur`, `num-aux` and `teacher-epochs` with `--seeds 0:25`, the last three " in text
+    assert "`--seeds 0:25`, the last three also with `precision=bf16`." in text
+    found = {}
+    for name in {number.experiment for row in known.KNOWN for number in row.numbers if "sweeps/" in number.experiment}:
+        trials = read_trials(RESULTS.parent / f"{name}.csv")
+        found[name.removeprefix("sweeps/")] = {one.config.precision for one in trials}
+        assert {one.seed for one in trials} == set(range(25))
+    assert found == {"inputs": {"fp32"}, "blur": {"bf16"}, "num-aux": {"bf16"}, "teacher-epochs": {"bf16"}}
 
 
 def test_another_number_is_another_table() -> None:
