@@ -7,6 +7,7 @@ import os
 import sys
 
 import rich_click as click
+from click.shell_completion import shell_complete
 
 from subtx_toy import __version__
 from subtx_toy.cli import interrupts, last_words, streams
@@ -92,6 +93,8 @@ def call(arguments: list[str]) -> int:
     """Run the command line on ``arguments`` and return its exit code."""
     interrupts.forget()
     try:
+        if asked := os.environ.get("_SUBTX_TOY_COMPLETE"):  # by a shell; within main click would end the process
+            return shell_complete(cli, {}, "subtx-toy", "_SUBTX_TOY_COMPLETE", asked)
         status = cli.main(arguments, prog_name="subtx-toy", standalone_mode=False)
     except BaseException as error:
         # click says Abort for an interrupt, and for an end of file inside some library
