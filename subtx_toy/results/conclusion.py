@@ -41,7 +41,7 @@ def _of_arms(rows: Mapping[str, Comparison]) -> str:
         words += f", the one with another initialisation {in_words(other.ours)}"
         if len(ours.values) != len(other.values) or (paired := gap(ours, other)).n < MIN_SEEDS:
             return words  # in too few seeds neither of the two diverged
-        return f"{words}: {_judged_gap(paired)}"
+        return f"{words}: compared seed by seed, {_judged_gap(paired)}"
     return ""
 
 

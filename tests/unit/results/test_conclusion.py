@@ -26,7 +26,7 @@ def _row(arm: str, values: list[float], *, place: str = "", verdict: str = "not 
 def test_a_student_above_its_control_shows_transfer() -> None:
     text = conclude([_row("student_aux", HIGH), _row("cross_aux", LOW)])
     assert text.startswith("The student with the teacher's initialisation reaches .51 ±")
-    assert text.endswith("the trait came over with the shared initialisation.")
+    assert text.endswith(": compared seed by seed, the trait came over with the shared initialisation.")
 
 
 @pytest.mark.parametrize(
