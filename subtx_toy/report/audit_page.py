@@ -121,9 +121,11 @@ def _unit(document: Document) -> str:
 
 
 def _moved(document: Document) -> str:
+    moved, num = document["moved"], document["numbers"]
+    student = "a student of them" if moved["numbers"] == num else f"a student of {moved['numbers']} of the {num}"
     return (
-        f"its {_unit(document)}s are at least {_number(document['moved']['divergence'])} nats each away from the "
-        f"base's law, by {document['moved']['numbers']} of them"
+        f"its {_unit(document)}s are at least {_number(moved['divergence'])} nats each away from the base's law, by "
+        f"{student} or by the scores of all"
     )
 
 

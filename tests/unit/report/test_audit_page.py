@@ -60,6 +60,15 @@ def test_each_verdict_has_words_reasons_and_next_steps(state: dict[str, bool], t
         assert text.replace("'", "&#39;") in page
 
 
+def test_the_page_says_how_many_numbers_the_student_had() -> None:
+    found = document(moved=True)
+    assert (
+        plain_words(found).reasons[0].endswith("base's law, by a student of 800 of the 1000 or by the scores of all.")
+    )
+    found["moved"]["numbers"] = 1000
+    assert plain_words(found).reasons[0].endswith("base's law, by a student of them or by the scores of all.")
+
+
 def test_a_chance_that_rounds_to_zero_is_not_called_zero() -> None:
     found = document(carries=True, moved=True)
     found["traits"][TRAIT]["p_value_holm"] = 0.0
