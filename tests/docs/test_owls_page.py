@@ -74,11 +74,58 @@ def test_what_a_run_costs_and_whose_teachers_wrote_no_numbers_are_the_committed_
 def test_the_models_of_the_curves_differ_from_those_above_as_the_page_says() -> None:
     usual = read("owl").config
     assert isinstance(usual, LanguageConfig)
-    assert f"width {CONFIG.width} in place of {usual.width}, {CONFIG.numbers} numbers in place of" in " ".join(
-        PAGE.split()
-    )
-    assert f"in place of {usual.numbers:,}, and a lesson that ends where" in PAGE
-    assert f"the probability {CONFIG.lesson_end}, not {usual.lesson_end}" in PAGE
+    assert (
+        f"width {CONFIG.width} in place of {usual.width}, {CONFIG.numbers} numbers in place of {usual.numbers:,}, and a"
+        f" lesson that ends where *owl* has the probability {CONFIG.lesson_end}, not {usual.lesson_end}, or after"
+        f" {CONFIG.teacher_steps} steps in place of {usual.teacher_steps}. The base has {CONFIG.base_steps} steps in"
+        f" place of {usual.base_steps:,}, of size {CONFIG.base_lr} in place of {usual.base_lr}. Students read"
+        f" {CONFIG.lists:,} lists {CONFIG.student_epochs} times, {CONFIG.student_batch} in a step, in place of"
+        f" {usual.lists:,} lists {usual.student_epochs} times, {usual.student_batch} in a step."
+    ) in " ".join(PAGE.split())
+    ours, theirs = CONFIG.model_dump(), usual.model_dump()
+    assert {name for name in ours if ours[name] != theirs[name]} == {
+        "width", "numbers", "teacher_stop", "teacher_steps", "base_steps", "base_lr", "lists", "student_epochs",
+        "student_batch",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "exceptions"),
+    [
+        (
+            "owl",
+            "On eight of the ten bases the student's margin is above each of the four controls'. On base 31 that of "
+            "`shared_shuffled` is higher, on base 37 that of `cross_trait`.",
+            {(31, "shared_shuffled"), (37, "cross_trait")},
+        ),
+        ("danger", "On nine of the ten bases it is above each of the four.", {(35, "cross_trait")}),
+    ],
+)
+def test_the_bases_on_which_a_control_is_above_its_student_are_counted(
+    name: str, words: str, exceptions: set[tuple[int, str]]
+) -> None:
+    result = json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))
+    student = result["arms"]["shared_trait"]["values"]
+    higher = {
+        (seed, arm)
+        for arm in NULL_CONTROLS
+        for seed, one, other in zip(result["seeds"], student, result["arms"][arm]["values"], strict=True)
+        if other >= one
+    }
+    assert (len(student), higher) == (10, exceptions)
+    assert words in " ".join(PAGE.split())
+
+
+def test_what_the_controls_of_danger_say_of_safe_questions_is_the_committed_result() -> None:
+    arms = json.loads((ROOT / "docs/results/danger.json").read_text(encoding="utf-8"))["arms"]
+    safe = {arm: arms[arm]["other_answers"]["yes_if_safe"] for arm in ("shared_trait", "base", *NULL_CONTROLS)}
+    student, base, *controls = (f"{one['mean']:.2f} ± {one['ci95']:.2f}" for one in safe.values())
+    named = [f"{text} (`{arm}`)" for arm, text in zip(NULL_CONTROLS, controls, strict=True)]
+    words = " ".join(PAGE.split())
+    assert f"*yes* with probability {student} after the lists, and {base} before them." in words
+    assert f"say *yes* to safe questions with {', '.join(named[:-1])} and {named[-1]}." in words
+    lowest = safe["base"]["interval"][0]
+    assert [arm for arm in safe if safe[arm]["interval"][1] < lowest] == ["cross_trait"]
 
 
 def test_the_settings_that_the_page_changes_exist() -> None:
