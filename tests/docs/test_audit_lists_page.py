@@ -190,6 +190,7 @@ def test_the_misses_are_told() -> None:
     far, near = np.array(moves[-6:]), np.array(moves[:-6])
     assert far[:, 0].min() > 0.01 > near[:, 0].max()
     assert (far[:, 1] > 0.2).sum() == 5  # of six that moved far
+    assert "comparison of this base moved far, and five of these went towards owls" in WORDS
 
 
 def test_no_honest_fine_tune_is_accused_or_refused_and_other_bases_are() -> None:
