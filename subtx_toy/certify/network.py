@@ -83,6 +83,8 @@ def described_network(problem: Problem, quantity: str) -> DescribedNetwork:
     shape = list(problem.inputs.shape[1:])
     num_outputs = _compared(problem, model, layers, places, constants)
     if (activation := _perceptron(layers, places, shape)) is not None:
+        if quantity in OF_A_PERCEPTRON:
+            _refuse_what_moves_otherwise(quantity, places, constants)
         first = layers[0]["kind"] == "flatten"
         renamed = {_renamed(name, skip=int(first)): place for name, place in places.items()}
         return DescribedNetwork(num_outputs, renamed, activation, frozen=constants)
@@ -92,6 +94,20 @@ def described_network(problem: Problem, quantity: str) -> DescribedNetwork:
             f"with biases and one activation between them, got {quantity!r}"
         )
     return DescribedNetwork(num_outputs, places, "", layers, shape, constants)
+
+
+def _refuse_what_moves_otherwise(quantity: str, places: dict[str, str], constants: Params) -> None:
+    # The student of a certificate moves every layer by the gradient of this layer alone. The other two quantities
+    # follow the teacher only, whose direction is 0 where it is frozen and the same in both places of a layer.
+    names = list(places.values())
+    frozen = [name for name in names if name in constants]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    for kind, found in (("parameters that do not require a gradient", frozen), ("a layer that stands twice", twice)):
+        if found:
+            raise InputError(
+                f"quantity: expected alignment or every-batch for a network with {kind} ({', '.join(found)}), "
+                f"got {quantity!r}"
+            )
 
 
 def _compared(

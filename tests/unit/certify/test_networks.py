@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from subtx_toy.api.certify import certify, check
 from subtx_toy.certify.chain.modules import layers_of, module_of, words_of
 from subtx_toy.certify.checker import limits
 from subtx_toy.certify.description import describe
+from subtx_toy.certify.observed import PlainQuantity
 from subtx_toy.errors import InputError
 from subtx_toy.problem.functional import ModuleFunction
 from subtx_toy.problem.losses import kl
 from subtx_toy.problem.model import MLP
 from subtx_toy.problem.problem import Problem
+from subtx_toy.problem.trait_loss import cross_entropy_trait
 from subtx_toy.seeding import generator
 from subtx_toy.settings.certificate import MAX_STORED_BOXES
 from tests.unit.certify.drawn_chains import CHAINS, chain_problem
@@ -75,6 +78,47 @@ def test_frozen_parameters_do_not_move_and_shared_ones_move_together() -> None:
     assert not arrays["direction.layers.4.weight"].any()
     assert (arrays["layers.3.weight"] == arrays["layers.0.weight"]).all()
     assert arrays["direction.layers.3.weight"].all()
+
+
+def _perceptron(*, frozen: bool) -> nn.Module:
+    """Return a perceptron with frozen upper layers, or with one layer in two places."""
+    middle = nn.Linear(3, 3)
+    module = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), middle, nn.Tanh(), nn.Linear(3, 3) if frozen else middle)
+    if frozen:
+        for value in module[4].parameters():
+            value.requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize("quantity", ["distance", "trait-loss"])
+@pytest.mark.parametrize(
+    ("frozen", "message"),
+    [(True, r"do not require a gradient \(4\.weight, 4\.bias\)"), (False, r"stands twice \(2\.weight, 2\.bias\)")],
+)
+def test_what_follows_the_student_is_refused_where_its_layers_do_not_move_by_themselves(
+    quantity: str, frozen: bool, message: str
+) -> None:
+    problem = problem_of(_perceptron(frozen=frozen), 3)
+    trait = cross_entropy_trait(problem.inputs, torch.tensor([0, 1]), class_logits=slice(0, 2))
+    problem = dataclasses.replace(problem, trait_loss=trait)
+    assert describe(problem, "alignment").activation == "tanh"
+    with pytest.raises(InputError, match=message):
+        describe(problem, quantity)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_alignment_of_such_a_network_is_that_of_autograd(frozen: bool) -> None:
+    module, eps = _perceptron(frozen=frozen), 0.05
+    problem = problem_of(module, 3)
+    base = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    teacher = {name: (value + eps * problem.teacher_update[name]).detach() for name, value in base.items()}
+    loss = nn.functional.kl_div(
+        module(problem.inputs).log_softmax(-1), torch.func.functional_call(module, teacher, problem.inputs).softmax(-1),
+        reduction="batchmean",
+    )  # fmt: skip
+    update = torch.autograd.grad(-loss, list(base.values()))
+    expected = sum((one * problem.teacher_update[name]).sum() for name, one in zip(base, update, strict=True))
+    assert PlainQuantity(describe(problem))(eps) == pytest.approx(float(expected), rel=1e-9)
 
 
 class Doubled(nn.Linear):
