@@ -118,12 +118,14 @@ def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
             )  # fmt: skip
         elif settings.name == "sign":
             _sign_step(theta, theta.grad, lr=settings.lr, weight_decay=settings.decay_to_zero)
-        else:
+        elif settings.name in ("adam", "adamw"):
             adam(
                 [theta], [theta.grad], [means], [squares], [], [num_steps], fused=True, lr=settings.lr,
                 beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=settings.decay_to_zero,
                 decoupled_weight_decay=settings.name == "adamw", amsgrad=False, maximize=False,
             )  # fmt: skip
+        else:
+            raise NotImplementedError(f"optimizer: {settings.name!r} has no fused step")
 
     return step
 

@@ -110,6 +110,14 @@ def test_the_settings_name_the_optimisers_of_the_table() -> None:
     assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
 
 
+def test_an_optimiser_without_a_fused_step_of_its_own_takes_no_other_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adagrad", torch.optim.Adagrad)
+    theta = torch.zeros(3)
+    theta.grad = torch.ones(3)
+    with pytest.raises(NotImplementedError, match="'adagrad' has no fused step"):
+        fused_step(OptimizerSettings("adagrad"), theta)()
+
+
 STEPS = """
 import sys, torch
 from subtx_toy.training.optimizers import OptimizerSettings, fused_step
