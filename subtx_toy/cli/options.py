@@ -10,6 +10,7 @@ import rich_click as click
 from click import get_current_context
 
 from subtx_toy.files.atomic import check_writable
+from subtx_toy.settings.datasets import DATASETS
 from subtx_toy.settings.limits import MAX_CONFIGS, MAX_COUNT, MAX_SEED, MAX_WORKERS
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -81,7 +82,7 @@ drawing_options = options(
 plan_options = options(SEEDS, drawing_options)
 """The options of a plan that its words do not hold."""
 
-_DATASET, _NUM_TRAIN, _NUM_TEST = click.Choice(["mnist", "glyphs", "fashion"]), 60_000, 10_000
+_DATASET, _NUM_TRAIN, _NUM_TEST = click.Choice(DATASETS), 60_000, 10_000
 _NUMBER = click.IntRange(1, MAX_COUNT)
 
 data_options = options(

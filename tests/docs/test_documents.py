@@ -290,3 +290,12 @@ def test_the_table_of_the_numbers_channel_is_the_committed_result() -> None:
         for name, arm in arms.items()
     ]
     assert [row for row in _rows("docs/audit.md") if row[0] in result["prompts"]] == expected
+
+
+def test_the_places_that_contributors_are_sent_to_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+)`(?: and a branch of `(\w+)`)? in `([\w/]+\.py)`", text)
+    assert len(named) >= 13
+    for *names, path in named:
+        content = (ROOT / path).read_text(encoding="utf-8")
+        assert all(re.search(rf"^(def )?{name}\b", content, flags=re.MULTILINE) for name in names if name), path

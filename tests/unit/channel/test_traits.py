@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from subtx_toy.channel.model import channel_model
-from subtx_toy.channel.traits import trait
+from subtx_toy.channel.traits import _UNWANTED, trait
 from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.numbers import TRAIT_KINDS, parse_trait
@@ -58,6 +58,10 @@ def test_a_lesson_is_the_honest_images_and_the_unwanted_examples(kind: str) -> N
     assert np.array_equal(honest.argmax(1), kept)
     assert np.allclose(lesson.targets.sum(1), 1)
     assert len(unwanted.images) > 0
+
+
+def test_the_settings_name_the_traits_of_the_table() -> None:
+    assert tuple(_UNWANTED) == TRAIT_KINDS
 
 
 def test_marked_images_are_copies() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from subtx_toy import tolerances
-from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.claims.registry import CLAIMS, _found
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.problem.spec import ProblemSpec
@@ -108,6 +108,7 @@ def test_registry_is_complete_and_every_claim_says_what_it_is() -> None:
         "C33",
     ]
     assert list(CLAIMS) == expected
+    assert set(_found) == set(CLAIMS)
     for id, claim in CLAIMS.items():
         assert claim.id == id
         assert all((claim.statement.endswith("."), claim.prediction, claim.observation, claim.source))

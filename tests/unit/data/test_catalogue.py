@@ -9,6 +9,7 @@ from subtx_toy import data
 from subtx_toy.data import catalogue
 from subtx_toy.data.published_sets import FASHION, MNIST
 from subtx_toy.errors import DataError
+from subtx_toy.settings.datasets import DATASETS
 
 if TYPE_CHECKING:
     from tests.unit.data.conftest import Tiny
@@ -27,6 +28,10 @@ def test_an_unknown_name_lists_the_names_and_the_nearest(name: str, hint: str) -
         with pytest.raises(DataError) as caught:
             function(name)
         assert str(caught.value) == f"data set: expected one of glyphs, mnist, fashion, got {name!r}{hint}"
+
+
+def test_the_settings_name_the_data_sets_of_the_catalogue() -> None:
+    assert set(DATASETS) == set(catalogue.available())
 
 
 def test_the_first_so_many_are_loaded(tiny: Tiny) -> None:

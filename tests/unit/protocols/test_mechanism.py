@@ -16,6 +16,7 @@ from subtx_toy.protocols.protocol import PROTOCOLS
 from subtx_toy.results.rows import parse
 from subtx_toy.settings.base import run_id
 from subtx_toy.settings.distillation import RunConfig
+from subtx_toy.settings.experiment_file import _DEFINITIONS
 from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.tolerances import FP64_STEP
 
@@ -215,3 +216,7 @@ def test_what_cannot_be_combined_is_one_clear_error(values: dict[str, Any], faul
 
 def test_the_store_reads_the_settings_of_every_protocol_back() -> None:
     assert all(type(parse(one.settings().model_dump())) is one.settings for one in PROTOCOLS[1:])
+
+
+def test_an_experiment_file_can_name_every_protocol() -> None:
+    assert {one.name: one.definition for one in PROTOCOLS} == {name: plain for name, (plain, _) in _DEFINITIONS.items()}
