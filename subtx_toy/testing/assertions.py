@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from subtx_toy.claims.registry import find_claim
+from subtx_toy.claims.registry import CLAIMS, find_claim
 from subtx_toy.claims.vocabulary.claim import Claim, Judgement
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.observation import StudentStep
@@ -41,9 +41,35 @@ def assert_claim(claim: str | Claim, problem: Problem, *, student: StudentStep =
 
     Raises:
         AssertionError: with the violated check, the problem, and predicted, observed and observed / predicted.
-        InputError: if no claim has that id, or the problem is not in float64.
+        InputError: if no claim has that id, the problem is not in float64, or a ``student`` is given to a claim that
+            does not look at it: C10, C13, C14, C33, or one of your own that holds without a call of it.
     """
-    _assert(claim, Evidence(problem, student_step=student))
+    claim = find_claim(claim)
+    if student is student_step:
+        _assert(claim, Evidence(problem))
+        return
+    if claim.own_students:
+        raise InputError(_unseen(claim))
+    noted = _Noted(student)
+    judgement = _assert(claim, Evidence(problem, student_step=noted))
+    if judgement.verdict.startswith("holds") and not noted.is_called:
+        raise InputError(_unseen(claim))
+
+
+class _Noted:
+    """A student that knows whether it was called."""
+
+    def __init__(self, step: StudentStep) -> None:
+        self.step, self.is_called = step, False
+
+    def __call__(self, problem: Problem, eps: float) -> Params:
+        self.is_called = True
+        return self.step(problem, eps)
+
+
+def _unseen(claim: Claim) -> str:
+    seeing = ", ".join(one.id for one in CLAIMS.values() if not one.own_students)
+    return f"student: {claim.id} does not look at the step that is given; these do: {seeing}"
 
 
 def assert_aligned_to_first_order(problem: Problem, *, student: StudentStep = student_step) -> None:

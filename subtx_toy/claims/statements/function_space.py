@@ -112,6 +112,7 @@ CLAIMS = (
         source="Chizat et al. 2019, arXiv:1812.07956, for one net; this package for the pair",
         tolerance="REMAINDER_GROWTH",
         evaluate=scaled_limit,
+        own_students=True,
         hypotheses=(*MANY_STEPS, STANDARD_LOSS),
         every=EVERY,
     ),

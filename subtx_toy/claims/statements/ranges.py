@@ -126,6 +126,7 @@ CLAIMS = (
         source="this package",
         tolerance="ALIGNMENT_FLOOR_UNITS",
         evaluate=closed_before_observed,
+        own_students=True,
         hypotheses=(MOVING, SMOOTH, STANDARD_LOSS, SEEN, BOUNDED),
         every=32,
     ),

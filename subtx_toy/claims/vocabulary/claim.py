@@ -149,6 +149,7 @@ class Claim:
         quick: whether two evaluations that round at random may settle a check far from their spread; not if it is of
             the logarithm of something, which rounding bounds.
         driven: whether a run on drawn problems goes on with those of the least margin, in search of a violation.
+        own_students: whether it looks only at students of its own or at none, so that it says nothing of one's step.
     """
 
     id: str
@@ -162,6 +163,7 @@ class Claim:
     every: int = 1
     driven: bool = False
     quick: bool = True
+    own_students: bool = False
 
     def __repr__(self) -> str:
         return f"Claim({self.id}: {self.statement})"

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from subtx_toy import testing
 from subtx_toy.claims.registry import CLAIMS
+from subtx_toy.claims.user import claim
+from subtx_toy.claims.vocabulary.claim import Inequality
+from subtx_toy.claims.vocabulary.evidence import Evidence
 from subtx_toy.errors import InputError
 from subtx_toy.problem.losses import kl, squared_error
 from subtx_toy.problem.params import Params
@@ -234,9 +237,31 @@ def test_every_claim_can_be_asserted_and_fails_on_a_student_that_flees(id: str) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", testing.HypothesisWarning)
         testing.assert_claim(id, problem)
-        if id in ("C1", "C1b", "C2", "C3", "C4", "C4b", "C5", "C7", "C8", "C15", "C16", *MANY_STEPS):
+        if CLAIMS[id].own_students:
+            with pytest.raises(InputError, match=f"^student: {id} does not look at the step"):
+                testing.assert_claim(id, problem, student=scaled(-1.0))
+        elif id != "C6":  # which has an outcome on teachers of the last layer alone
             with pytest.raises(AssertionError, match=f"^{id} is violated: "):
                 testing.assert_claim(id, problem, student=scaled(-1.0))
+
+
+def test_a_student_that_flees_fails_the_claim_about_teachers_of_the_last_layer() -> None:
+    problem = dataclasses.replace(GENERIC, teacher="last_layer").build()
+    testing.assert_claim("C6", problem)
+    with pytest.raises(AssertionError, match=r"^C6 is violated: "):
+        testing.assert_claim("C6", problem, student=scaled(-1.0))
+
+
+def test_a_bound_that_holds_without_a_call_of_the_student_says_nothing_of_it() -> None:
+    @claim(id="curved")
+    def curved(_problem: Problem, evidence: Evidence) -> Inequality:
+        return Inequality(0.0, evidence.V)
+
+    testing.assert_claim(curved, GENERIC.build())
+    with pytest.raises(
+        InputError, match=r"^student: curved does not look at the step that is given; these do: C1, C1b, "
+    ):
+        testing.assert_claim(curved, GENERIC.build(), student=scaled(-1.0))
 
 
 def test_a_message_names_check_problem_and_numbers() -> None:
