@@ -32,7 +32,7 @@ class Pair:
 
     Attributes:
         at: the settings that both have, among those that vary.
-        first: mean over the seeds of the first.
+        first: mean over the seeds of the first; where seeds are paired, over those with a value in both.
         second: the same of the second.
         estimate: mean difference, with its standard error.
         interval: its 95 % interval.
@@ -195,7 +195,11 @@ def _pair(
         return Pair(at, first, second, nothing, Interval(math.nan, math.nan), paired=True, same=True)
     common = [seed for seed in sorted(ours) if seed in theirs]
     if common and not INITIAL_SETTINGS & set(differing):
-        found = finite_estimate([theirs[seed] - ours[seed] for seed in common], num_images=images[0], paired=True)
+        differences = {seed: theirs[seed] - ours[seed] for seed in common}
+        found = finite_estimate(list(differences.values()), num_images=images[0], paired=True)
+        if kept := [seed for seed, value in differences.items() if math.isfinite(value)]:
+            first = finite_estimate([ours[seed] for seed in kept], num_images=images[0])
+            second = finite_estimate([theirs[seed] for seed in kept], num_images=images[1])
         return Pair(at, first, second, found, found.interval, paired=True)
     error = math.hypot(first.standard_error, second.standard_error)
     found = Estimate(second.mean - first.mean, error, min(first.n, second.n))

@@ -120,8 +120,15 @@ def test_a_verdict_counts_the_pairs_and_not_the_seeds_of_either_group(tmp_path: 
     gap = [np.nan] * 4
     found = _selection(tmp_path / "r.sqlite", {(("lr", 1e-3),): [*gap, *LOW], (("lr", 1e-2),): [*HIGH, *gap]})
     (row,) = compare(_of(found, "lr < .005"), _of(found, "lr > .005")).rows
-    assert (row.first.n, row.second.n, row.estimate.n) == (8, 8, 4)
+    assert (row.first.n, row.second.n, row.estimate.n) == (4, 4, 4)
     assert row.verdict == "needs 5 seeds"
+
+
+def test_the_means_of_paired_seeds_give_their_difference(tmp_path: Path) -> None:
+    found = _selection(tmp_path / "r.sqlite", {(("lr", 1e-3),): LOW[:6], (("lr", 1e-2),): HIGH})
+    (row,) = compare(_of(found, "lr < .005"), _of(found, "lr > .005")).rows
+    assert (row.first.mean, row.second.mean) == pytest.approx((np.mean(LOW[:6]), np.mean(HIGH[:6])))
+    assert row.estimate.mean == pytest.approx(row.second.mean - row.first.mean)
 
 
 @pytest.mark.parametrize("name", ["lr", "width"], ids=["paired", "apart"])
