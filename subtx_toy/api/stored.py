@@ -18,7 +18,7 @@ from subtx_toy.settings.definitions import Definition
 from subtx_toy.settings.messages import quoted
 from subtx_toy.store import Store
 from subtx_toy.store.inspection import is_results
-from subtx_toy.store.merging import Merged, merge, remove
+from subtx_toy.store.merging import Merged, merge, merge_into, remove
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.wording import counted
 
@@ -118,8 +118,7 @@ def merge_stores(sources: Sequence[str | Path], into: str | Path | None = None) 
     for path in paths:
         if not is_results(path):
             raise InputError(f"sources: expected a results database, got none at {path}")
-    with Store(store_path(into)) as opened:
-        return merge(opened, list(dict.fromkeys(paths)))
+    return merge_into(store_path(into), list(dict.fromkeys(paths)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,10 +9,11 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from subtx_toy.errors import InputError, StoreError
 from subtx_toy.files.atomic import is_same_file
-from subtx_toy.store.inspection import damaged
+from subtx_toy.store.inspection import damaged, is_results
 from subtx_toy.store.record import RunRecord
 from subtx_toy.store.records import Store, takes_store
 from subtx_toy.store.schema import index_result
@@ -41,6 +42,14 @@ class Merged:
         return {**totals, "sources": {name: {key: asdict(self)[key][name] for key in totals} for name in self.added}}
 
 
+class _Taken(NamedTuple):
+    """Of one source: the keys to copy, and how many others have equal values already."""
+
+    path: Path
+    keys: list[str]
+    equal: int
+
+
 @takes_store
 def merge(store: Store, sources: Sequence[Path], *, only: Collection[str] | None = None) -> Merged:
     """Copy the records of other databases into ``store``, bit by bit, in one transaction.
@@ -59,12 +68,29 @@ def merge(store: Store, sources: Sequence[Path], *, only: Collection[str] | None
         if is_same_file(path, store.path):
             raise StoreError(f"store: expected other databases to merge into {store.path}, got it as a source too")
     chosen = None if only is None else set(only)
+    return _write(store, _compared(store, sources, chosen), chosen)
+
+
+def merge_into(path: Path, sources: Sequence[Path]) -> Merged:
+    """Merge other databases into that at ``path`` as ``merge`` does; a new one is made only when they agree."""
+    compared = None if is_results(path) else _compared(None, sources, None)
+    with Store(path) as store:
+        if compared is None or store.count():  # another process has written there in the meantime
+            return merge(store, sources)
+        return _write(store, compared, None)
+
+
+def _compared(target: Store | None, sources: Sequence[Path], chosen: Collection[str] | None) -> list[_Taken]:
     known: dict[str, bytes] = {}
-    taken: list[tuple[Path, list[str], int]] = []
+    taken = []
     for path in sources:
         with Store(path, read_only=True) as source:
-            taken.append((path, *_new(source, store, known, chosen)))
-    names = [str(path) for path in sources]
+            taken.append(_Taken(path, *_new(source, target, known, chosen)))
+    return taken
+
+
+def _write(store: Store, taken: Sequence[_Taken], chosen: Collection[str] | None) -> Merged:
+    names = [str(path) for path, _, _ in taken]
     failed = dict.fromkeys(names, 0)
     with store.connection.transaction() as connection:
         for path, keys, _equal in taken:
@@ -77,14 +103,14 @@ def merge(store: Store, sources: Sequence[Path], *, only: Collection[str] | None
 
 
 def _new(
-    source: Store, target: Store, known: dict[str, bytes], chosen: Collection[str] | None
+    source: Store, target: Store | None, known: dict[str, bytes], chosen: Collection[str] | None
 ) -> tuple[list[str], int]:
     """Return the keys of a source that are in no earlier one, and how many others have equal values there."""
     new, equal, conflicts = [], 0, []
     for record in _records(source, chosen):
         digest = _digest(record)
         if record.run_id not in known:
-            there = target.get([record.run_id]).get(record.run_id)
+            there = None if target is None else target.get([record.run_id]).get(record.run_id)
             if there is None:
                 known[record.run_id] = digest
                 new.append(record.run_id)
