@@ -150,5 +150,6 @@ def sweep(
     if options["until"] is not None:
         echo("note: the intervals of that summary do not allow for the looks; the half-widths above do")
     if options["halving"] is not None:
-        echo("note: what was kept was chosen for its mean, which is too high; run it again with fresh seeds")
+        echo("note: what was dropped has fewer seeds in that summary; "
+             "what was kept was chosen for its mean, which is too high: run it again with fresh seeds")  # fmt: skip
     return 0 if done.complete else 1

@@ -91,7 +91,7 @@ def test_looks_and_rungs_are_told_with_what_they_spend(capsys: pytest.CaptureFix
     assert sorted((one["seeds"], one["settled"]) for one in found["configurations"]) == [(2, False), (4, True)]
     assert all(story["biased"] for one in found["configurations"] for story in one["story"])
     until = ("--seeds", "0:10", "--until", "teacher.accuracy.ci95<.3")
-    for words, note in ((until, "half-widths above do"), (("--seeds", "0:4", "--halving", "2"), "fresh seeds")):
+    for words, note in ((until, "half-widths above do"), (("--seeds", "0:4", "--halving", "2"), "has fewer seeds")):
         _, out, _ = _call(capsys, "sweep", *WORDS, *words)  # all of it is stored
         (summary,) = re.findall("^see the results by: subtx-toy (.*)$", out, flags=re.MULTILINE)
         assert all(cell["n"] >= 4 for cell in _json(capsys, *shlex.split(summary))["cells"])
