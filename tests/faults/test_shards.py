@@ -61,6 +61,32 @@ def _run_all(folder: Path, num_parts: int) -> None:
         assert task.returncode == 0, err
 
 
+@pytest.mark.parametrize("status", [0, 1, 2, 124])
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_task_ends_with_the_status_of_its_sweep_and_loses_nothing(tmp_path: Path, status: int, is_full: bool) -> None:
+    commands = {
+        "subtx-toy": f'[ $1 = doctor ] && exec cp "$3" "$5"; for last; do :; done; echo more >>"$last"; exit {status}',
+        "cp": f'case $2 in *.new) echo half >"$2"; exit 1;; esac; exec {shutil.which("cp")} "$@"' if is_full else "",
+    }
+    for name, text in commands.items():
+        if text:
+            (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+            (tmp_path / name).chmod(0o755)
+    part, node = tmp_path / "part1.sqlite", tmp_path / "node"
+    part.write_text("older\n")
+    node.mkdir()
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    task = subprocess.run(
+        ["bash", str(_script(tmp_path, 2))], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {"PATH": path, "TMPDIR": str(node), "SLURM_ARRAY_TASK_ID": "1"},
+    )  # fmt: skip
+    kept = list(node.glob("*/part1.sqlite"))
+    assert task.returncode == (status or int(is_full)), task.stderr
+    assert part.read_text() == ("older\n" if is_full else "older\nmore\n")
+    assert [one.read_text() for one in kept] == ["older\nmore\n"] * is_full
+    assert all(str(one.parent) in task.stdout for one in kept)
+
+
 def _merge(folder: Path) -> int:
     """Put the stores together as the page says."""
     line = next(line for line in PAGE.read_text().split("`") if line.startswith("subtx-toy results merge part*"))
