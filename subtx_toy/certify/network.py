@@ -91,7 +91,7 @@ def described_network(problem: Problem, quantity: str) -> DescribedNetwork:
     if quantity in OF_A_PERCEPTRON:
         raise InputError(
             "quantity: expected alignment or every-batch for a network other than a perceptron, which is linear layers "
-            f"with biases and one activation between them, got {quantity!r}"
+            f"with biases and the same activation between any two of them, got {quantity!r}"
         )
     return DescribedNetwork(num_outputs, places, "", layers, shape, constants)
 

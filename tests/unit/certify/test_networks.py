@@ -57,7 +57,8 @@ def test_a_perceptron_in_a_sequential_is_a_perceptron_of_the_package(flatten: bo
     model = MLP((4, 3, 3), "tanh", num_classes=2)
     linear = [nn.Linear(4, 3), nn.Linear(3, 3)]
     begin = [nn.Flatten()] if flatten else []
-    module = nn.Sequential(*begin, linear[0], nn.Identity(), nn.Tanh(), nn.Dropout(0.5), linear[1]).eval()
+    nested = nn.Sequential(nn.Tanh(), nn.Dropout(0.5))
+    module = nn.Sequential(*begin, linear[0], nn.Identity(), nested, linear[1]).eval()
     problem = problem_of(module, *((2, 2) if flatten else (4,)))
     own = {f"layers.{at}.{kind}": getattr(one, kind) for at, one in enumerate(linear) for kind in ("weight", "bias")}
     twin = Problem(
@@ -170,6 +171,15 @@ def test_the_student_is_followed_through_perceptrons_alone() -> None:
         match="expected alignment or every-batch for a network other than a perceptron, which is linear layers",
     ):
         describe(chain_problem("norm"), "distance")
+
+
+@pytest.mark.parametrize("between", [(nn.Tanh(), nn.Sigmoid()), (nn.Identity(), nn.Identity())])
+def test_a_perceptron_has_one_and_the_same_activation_between_its_layers(between: tuple[nn.Module, nn.Module]) -> None:
+    first, second = between
+    problem = problem_of(nn.Sequential(nn.Linear(3, 2), first, nn.Linear(2, 2), second, nn.Linear(2, 2)), 3)
+    assert describe(problem, "alignment").layers
+    with pytest.raises(InputError, match="the same activation between any two of them"):
+        describe(problem, "distance")
 
 
 def test_nothing_is_certified_that_its_check_would_reject_for_its_size() -> None:
