@@ -98,7 +98,7 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
     V is a certificate's business.
 
     Of any other model the second derivative is enclosed over [0, E] through the operations that it runs, see
-    ``taylor.ranges.aligned_eps``; a piecewise linear one, such as ReLU, up to its first kink.
+    ``taylor.ranges.aligned_eps``; of one with ReLU, LeakyReLU or abs up to its first kink.
     """
     loss = problem.distillation_loss
     unknown = "" if loss.formula else f"no bound is known for the distillation loss {loss.name!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -157,10 +158,11 @@ def test_what_is_not_a_number_proves_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert falling_student_lr(problem).student_lr is None
 
 
-def test_a_piecewise_linear_model_is_bounded_up_to_its_first_kink() -> None:
-    # relu(t) with t = 1 - s: the slope is lost at s = 1, and the model is affine before.
+@pytest.mark.parametrize("kinked", [torch.relu, nn.functional.leaky_relu, torch.abs])
+def test_a_piecewise_linear_model_is_bounded_up_to_its_first_kink(kinked: Callable[..., torch.Tensor]) -> None:
+    # kinked(t) with t = 1 - s: the slope changes at s = 1, and the model is affine before.
     problem = Problem(
-        model=lambda params, x: torch.relu(params["t"]) * x,
+        model=lambda params, x: kinked(params["t"]) * x,
         base_params={"t": torch.ones(1, dtype=torch.float64)},
         inputs=torch.ones(1, 1, dtype=torch.float64),
         distillation_loss=squared_error(),
