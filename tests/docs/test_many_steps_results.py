@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,19 @@ def test_the_committed_curves_are_of_ten_seeds() -> None:
         assert away[optimizer, 0.03] == 0
         assert f"{optimizer} in {away[optimizer, 1.0]}" in page
     assert all(num == 0 for (optimizer, _), num in away.items() if optimizer in ("gd", "heavy_ball", "nesterov"))
+
+
+def test_the_least_cosines_with_what_is_left_are_those_of_the_page() -> None:
+    students = students_of(json.loads((RESULTS / "many-steps.json").read_text(encoding="utf-8")))
+    page = (DOCS / "linear-students.md").read_text(encoding="utf-8")
+    least = {(one.config.optimizer, one.config.student_step): one.metrics["min_restoring"].min() for one in students}
+    overshooting = min(least[optimizer, 1.0] for optimizer in ("adam", "rmsprop", "sign"))
+    assert f"is above {math.floor(overshooting * 1e4) / 10}e-3 for these overshooting" in page
+    assert {optimizer for (optimizer, _), value in least.items() if value < 0} == {"gd", "nesterov"}
+    curves = [one.curves["restoring"] for one in students]
+    first = min(step for one in curves for step, low in zip(one.steps, one.low, strict=True) if low < 0)
+    lowest = f"{min(least.values()) * 1e5:.1f}e-5".replace("-", "−", 1)
+    assert f"fall below 0, from step {first:g} on, to {lowest} at the lowest" in page
 
 
 @pytest.mark.parametrize("name", ["crossings", "modes", "thresholds"])

@@ -133,6 +133,17 @@ def test_no_committed_teacher_contradicts_the_criterion() -> None:
                 assert net["holds"]
 
 
+def test_linear_students_have_the_order_of_parts_of_real_ones_where_the_page_says_so() -> None:
+    found = _read("heads-and-hidden")
+
+    def order(row: dict[str, Any], kind: str) -> list[str]:
+        means = {part: accuracies(found, row, kind, part).mean for part in row["seeds"][0][kind]}
+        return sorted(means, key=means.__getitem__)
+
+    same = [row["num_aux"] for row in found["rows"] if order(row, "real") == order(row, "linear")]
+    assert f"the same order of parts at m = {' and '.join(map(str, same))}," in _page("linear-students")
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_can_be_drawn(name: str) -> None:
     assert many_steps.FIGURES[name]().axes
