@@ -135,10 +135,7 @@ class Audit(Shown):
             [
                 wrapped(self.verdict),
                 wrapped(f"{counted(content['numbers'], unit)}: {_surprise(fit, unit)}"),
-                wrapped(
-                    f"the writer moved from the base by a divergence of at least "
-                    f"{_number(content['moved']['divergence'])} nats per {unit}"
-                ),
+                *([wrapped(_move(content["moved"], unit))] if self.applies else []),
                 self.table,
                 *([wrapped(SHOWN)] if any(_shows(row["student"]) for row in content["traits"].values()) else []),
                 *map(wrapped, content["notes"]),
@@ -192,6 +189,18 @@ def _surprise(fit: Mapping[str, Any], unit: str) -> str:
         f"{_number(abs(excess))} nats per {unit} {side} surprising to the base than its own "
         f"({_number(fit['z'], '+.1f')} standard errors; the test applies up to {_number(fit['limit'])} more)"
     )
+
+
+def _move(moved: Mapping[str, Any], unit: str) -> str:
+    """Say how far the writer moved, by an estimate, or that no move is shown.
+
+    >>> _move({"moved": False, "divergence": 0.009}, "number")
+    'estimated divergence from the base: 0.009 nats per number, not shown to be above 0'
+    """
+    divergence = f"{_number(moved['divergence'])} nats per {unit}"
+    if moved["moved"]:
+        return f"the writer moved from the base by a divergence of {divergence}, by estimate"
+    return f"estimated divergence from the base: {divergence}, not shown to be above 0"
 
 
 def _shows(student: Mapping[str, Any]) -> str:

@@ -113,12 +113,15 @@ class NumbersMeasurement:
 
     @property
     def divergence(self) -> float:
-        """Lower bound of KL(writer || base) a number, in nats: the student's gain or (S^T F^+ S - r)/(2n)."""
+        """Estimate of KL(writer || base) a number, in nats: the larger of the student's gain and (S^T F^+ S - r)/(2n).
+
+        At least 0, and no bound: of a file that the base wrote, whose KL is 0, it is often above 0.
+        """
         if not self.sums.num:
             return 0.0
         statistic, _ = omnibus_test(self.sums)
-        proved = (statistic - len(self.sums.scores)) / (2 * self.sums.num)
-        return max(self.movement.gain, proved, 0.0)
+        by_scores = (statistic - len(self.sums.scores)) / (2 * self.sums.num)
+        return max(self.movement.gain, by_scores, 0.0)
 
     @property
     def size(self) -> float:
@@ -133,8 +136,8 @@ class NumbersMeasurement:
     def fisher_cosine(self, direction: int, nuisance: slice | Sequence[int] = ()) -> float:
         """Return (mean score) / (||u||_F sqrt(2 KL)), the cosine of u and the writer's move in the Fisher metric.
 
-        Of u without its part within the nuisance directions; 0 where nothing is left of u. For KL stands ``size``: a
-        lower bound, whose root is too small, or noise.
+        Of u without its part within the nuisance directions; 0 where nothing is left of u. For KL stands ``size``:
+        an estimate, which is mostly too small for a writer that moved, or its noise.
         """
         effect = efficient_score_test(self.sums, direction, nuisance).effect
         return 0.0 if self.size == 0 or math.isnan(effect) else effect / math.sqrt(2 * self.size)

@@ -124,8 +124,8 @@ def _moved(document: Document) -> str:
     moved, num = document["moved"], document["numbers"]
     student = "a student of them" if moved["numbers"] == num else f"a student of {moved['numbers']} of the {num}"
     return (
-        f"its {_unit(document)}s are at least {_number(moved['divergence'])} nats each away from the base's law, by "
-        f"{student} or by the scores of all"
+        f"its {_unit(document)}s are an estimated {_number(moved['divergence'])} nats each away from the base's law, "
+        f"by {student} or by the scores of all"
     )
 
 

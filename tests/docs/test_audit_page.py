@@ -108,7 +108,7 @@ def test_what_an_audit_prints_is_what_the_page_shows(
     assert _call(command.partition(" --html")[0]) == 0
     printed = capsys.readouterr().out
     assert _without_numbers(printed) == _without_numbers(shown)
-    (moved,) = re.findall(r"at least (\S+) nats", shown)
+    (moved,) = re.findall(r"divergence of (\S+) nats", shown)
     (bound,) = re.findall(r"backdoor:0 +\S+ +\S+ +\S+ +(\S+)", shown)
     assert f"`--bound {bound}:{moved}`" in PAGE.read_text(encoding="utf-8"), "the plan takes both from that output"
     found, expected = (list(map(float, re.findall(NUMBER, text))) for text in (printed, shown))

@@ -59,6 +59,10 @@ def test_a_shift_along_a_trait_is_named_and_noise_is_not(tmp_path: Path, capsys:
     assert top[0]["score"] == max(row["score"] for row in top)
     quiet = _written(tmp_path / "b.npz", _arrays(1))
     assert st.audit_scores(quiet).verdict == "consistent with the base"
+    assert "nats per line, by estimate" in str(found)
+    for text in (str(st.audit_scores(quiet)), " ".join(st.audit_scores(quiet).page().split())):
+        assert "nats per line, not shown to be above 0" in text.replace("\N{NO-BREAK SPACE}", " ")
+        assert "moved from" not in text
     assert cli.call(["audit", "--scores", str(tmp_path / "a.npz"), "--json", "--fail-on", "carries"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["status"], document["base"]) == ("carries", None)
