@@ -1,9 +1,11 @@
 """Scores of a file for `subtx-toy audit --scores`, from a Hugging Face model with LoRA adapters.
 
-You need a base, and adapters of it that you trained: one for each trait to look for, two or three honest fine-tunes as
-honest directions, and at least five more honest fine-tunes that each wrote a file like the audited one.
+You need a base, and adapters of it that you trained: one for each trait to look for, ten honest fine-tunes as honest
+directions, and twenty more that each wrote a file like the audited one. With fewer than five of them no trait is
+named, and with five hardly any.
 
-    scores = file_scores(model, ids, answer, ["owls", "honest-1", "honest-2"])
+    directions = ["owls", *(f"honest-{number}" for number in range(1, 11))]
+    scores = file_scores(model, ids, answer, directions)
     benign = [file_scores(model, *lines, directions) for lines in files_of_honest_finetunes]
     save("scores.npz", ["owls"], scores, benign)
 

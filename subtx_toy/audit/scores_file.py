@@ -50,7 +50,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
 """The arrays and their shapes; t <= r, and the directions after the first t are honest moves."""
 
 OPTIONAL: dict[str, tuple[str, ...]] = {"gain": (), "log_evidence": (), "reference_gains": ("m",)}
-"""What a student of one half of the lines gains on the other; 0 without it."""
+"""Log-likelihood ratio of a student of one half of the lines, on the other: mean a line, sum, means; 0 without it."""
 
 _NOT_NEGATIVE = ("log_loss", "entropy", "log_loss_variance", "uniform_log_loss")
 
