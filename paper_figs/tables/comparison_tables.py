@@ -93,10 +93,18 @@ def _notes(checked: Checked) -> Iterator[str]:
                 shared.setdefault(note, []).append(f"`{name}`")
     for note, places in shared.items():
         yield f"- {', '.join(places)}: {note}."
-    for name, (_sweep, rows) in checked.items():
+    for name, (sweep, rows) in checked.items():
         for row in rows:
-            if row.source:
-                yield f"- `{name}`: the published value at {row.place} is of {row.source}."
+            if row.source and row.theirs:
+                points = sweep.published.points if sweep.published else []
+                told = any(point.n for point in points if point.source == row.source)
+                assumed = "" if told else f"; that it is of {row.theirs.n} models too is assumed"
+                yield f"- `{name}`: the published value at {row.place} is of {row.source}{assumed}."
+    compared = [row for _sweep, rows in checked.values() for row in rows if row.theirs]
+    distinct = {(row.metric, row.theirs and row.theirs.mean, row.values) for row in compared}
+    if len(distinct) < len(compared):
+        counted = f"The {len(compared)} values of this table and the next are {len(distinct)} distinct comparisons"
+        yield f"- {counted}: some stand in several experiments."
 
 
 def _margins(checked: Checked) -> str:

@@ -256,6 +256,13 @@ def test_the_table_of_bfloat16_is_that_of_the_committed_sweeps() -> None:
     )
 
 
+def test_the_page_names_the_rows_of_bfloat16_that_leave_out_no_change() -> None:
+    table = precision_table.table(ROOT / "docs/results/sweeps")
+    found = re.findall(r"^\| `(.+?)` .* \| ([+-]\S+) ± (\S+) \| (\S+) \|$", table, re.MULTILINE)
+    apart = {name: largest for name, mean, half, largest in found if abs(float(mean)) > float(half)}
+    assert apart == {"blur": "+0.006", "num-aux-images": "+0.028"}, "the paragraph above the table names them"
+
+
 def test_the_page_says_which_sweeps_were_computed_in_float32() -> None:
     page = " ".join((ROOT / "experiments/README.md").read_text(encoding="utf-8").split())
     assert "are in float32: `inputs` and the values of `squared-error-gap` with five seeds, which ran before" in page
