@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
 from subtx_toy.settings.numbers import NumbersConfig
-from subtx_toy.stats import finite_estimate
+from subtx_toy.stats import Estimate, estimate, finite_estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "known.md").read_text(encoding="utf-8")
@@ -52,6 +54,108 @@ def test_numbers_of_other_pages_are_theirs() -> None:
     assert "5 % of what the student has by then" in " ".join(steps.split())
 
 
+CLONE, IMITATION, KERNEL = "cross_aux.accuracy", "student_aux.imitation", "cross_aux.class_aux_kernel"
+_MOMENTUM = {"student_optimizer": "sgd", "student_momentum": 0.9, "student_lr": 0.1}
+_SIGN = {"student_optimizer": "sign", "student_lr": 0.0003}
+_INK, _PARITY = {"second_task": "ink"}, {"second_task": "parity"}
+_HEADINGS = {
+    "cloning": "Cloning",
+    "other-architectures": "Students of another shape",
+    "shared-share": "How much has to be shared",
+    "benign-after": "Benign epochs after the file",
+    "defences": "Defences",
+    "optimisers": "Optimisers",
+    "divergences": "Dropout, divergences and frozen parts",
+    "aux-to-200": "Up to 200 auxiliary logits",
+    "two-tasks": "Teachers of two tasks",
+    "weight-matching": "Matching hidden units",
+}
+_DEPTH = {"num_aux": 250, "student_depth": 2}
+_CONVOLUTIONS = {"student_body": "convolutions"}
+
+
+def _mixed(share: float, **others: str) -> Mapping[str, Any]:
+    return {"redrawn": "everything", "redrawn_as": "mixture", "redrawn_share": share, **others}
+
+
+def _drawn(share: float) -> Mapping[str, Any]:
+    return {"redrawn": "everything", "redrawn_share": share}
+
+
+PAIRED: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
+    ("cloning", {"matching_epochs": 100}, {"matching_epochs": 60}, CLONE),
+    ("cloning", {"matching_epochs": 300}, {"matching_epochs": 100}, CLONE),
+    ("cloning", {"matching_epochs": 60, "matching_inputs": "images"}, {"matching_epochs": 0}, CLONE),
+    ("cloning", {"matching_epochs": 100}, {"matching_epochs": 30}, KERNEL),
+    ("cloning", {"matching_epochs": 300}, {"matching_epochs": 100}, KERNEL),
+    *(("other-architectures", _DEPTH, {**_DEPTH, "student_depth": depth}, "") for depth in (1, 3, 4)),
+    *(("other-architectures", {**_CONVOLUTIONS, "num_aux": num, "noise_blur": 1.0}, {**_CONVOLUTIONS, "num_aux": num},
+       "") for num in (50, 250)),
+    ("shared-share", {}, _drawn(0.05), ""),
+    ("shared-share", {}, _mixed(0.05), ""),
+    *(("shared-share", _mixed(share), _drawn(share), "") for share in (0.05, 0.1, 0.2, 0.4)),
+    ("benign-after", {"benign_epochs": 4, "restart_optimizer": True}, {"benign_epochs": 4}, ""),
+    ("defences", {"clip_gradient": 0.01}, {}, ""),
+    ("defences", {}, {"trait_gradient": "projected"}, IMITATION),
+    ("optimisers", {"student_lr": 0.0003}, _MOMENTUM, ""),
+    ("optimisers", _SIGN, {"student_lr": 0.0003}, ""),
+    *(("divergences", {"loss": loss}, {}, "") for loss in ("reverse_kl", "jensen_shannon", "squared_error")),
+    ("divergences", {"frozen": "aux_head"}, {}, ""),
+    ("aux-to-200", {"num_aux": 200}, {"num_aux": 50}, ""),
+    ("two-tasks", {**_PARITY, "num_aux": 2}, {**_PARITY, "imitated": "second"}, ""),
+    ("two-tasks", _INK, {**_INK, "imitated": "second"}, ""),
+    *(("weight-matching", _mixed(share, other_units="matched"), _mixed(share, other_units="drawn"), "")
+      for share in (0.2, 0.4)),
+]  # fmt: skip
+"""Differences within a seed that the page gives: experiment, the two students, and the metric if not the accuracy."""
+
+
+def _paired(name: str, one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> Estimate:
+    base, metric = read(name).config, metric or "student_aux.accuracy"
+    first, second = (
+        {trial.seed: trial.metrics[metric] for trial in known._trials(f"mechanism/{name}") if trial.config == at}
+        for at in (base.changed(one), base.changed(other))
+    )
+    assert len(first) >= 10
+    assert first.keys() == second.keys()
+    images = 2_000 if metric.endswith("accuracy") else None
+    return estimate([first[seed] - second[seed] for seed in first], num_images=images, paired=True)
+
+
+def _shown(found: Estimate) -> str:
+    mean, low, high = (_short(f"{number:.3f}") for number in (found.mean, *found.interval))
+    return f"{mean} [{low}, {high}]"
+
+
+@pytest.mark.parametrize(("name", "one", "other", "metric"), PAIRED)
+def test_differences_of_students_of_one_seed_are_paired(
+    name: str, one: Mapping[str, Any], other: Mapping[str, Any], metric: str
+) -> None:
+    section = PAGE.partition(f"## {_HEADINGS[name]}\n")[2].partition("\n## ")[0]
+    assert _shown(_paired(name, one, other, metric)) in " ".join(section.split())
+
+
+def test_students_of_one_seed_are_not_compared_by_their_own_intervals() -> None:
+    text = " ".join(PAGE.split())
+    for words in (
+        "within their intervals",
+        "intervals of the two",
+        "intervals overlap",
+        "interval meets",
+        "do not overlap",
+    ):
+        assert words not in text, "give the interval of the difference within a seed"
+
+
+def test_the_bounds_of_the_verdicts_are_ends_of_paired_intervals() -> None:
+    verdicts = {one.claim: one.verdict for one in known.KNOWN}
+    text = "\n".join(verdicts.values())
+    for row in (PAIRED[2], next(one for one in PAIRED if one[1] == {"loss": "squared_error"})):
+        assert _shown(_paired(*row)) in text
+    assert f"gain of more than {_short(f'{_paired(*PAIRED[1]).interval.high:.3f}')} is excluded" in text
+    assert _paired(*PAIRED[-1]).interval.high < 0.12, "a gain of more than .12 is excluded"
+
+
 @pytest.mark.parametrize(
     ("heading", "name"),
     [
@@ -74,6 +178,7 @@ def test_the_numbers_of_a_section_are_means_or_ends_of_intervals(heading: str, n
         shares = None if metric.endswith("imitation") else config.num_test
         mean = finite_estimate(found, num_images=shares)
         committed |= {_short(f"{number:.3f}") for number in (mean.mean, *mean.interval)}
+    committed |= {part for row in PAIRED if row[0] == name for part in re.findall(r"-?\.\d{3}", _shown(_paired(*row)))}
     shown = set(re.findall(r"(?<!\w)-?\.\d{3}(?!\d)", text))
     assert shown
     assert shown <= committed, f"{name}.csv has no {sorted(shown - committed)}"
