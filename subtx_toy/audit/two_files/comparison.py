@@ -66,8 +66,8 @@ class FileComparison:
         if not self.differs:
             return (
                 f"No difference was found ({p_value}). Files of this size would have shown nine times in ten one of "
-                f"about {self.smallest_effect:.2g} standard deviations a line, in the eyes of somebody who knows both "
-                "writers' laws; less is not excluded."
+                f"about {self.smallest_effect:.2g} standard deviations a line in how often tokens occur, in the eyes "
+                "of somebody who knows both writers' laws. Less is not excluded, nor is a difference in anything else."
             )
         text = f"The files differ ({p_value}): one writer under one setting did not write both, or its prompts differ."
         if self.exchange.unit == WITHIN:
@@ -95,6 +95,11 @@ class FileComparison:
         }[self.exchange.unit]
         alone = ", ".join(f"{name} {value:.3f}" for name, value in self.test.p_values.items())
         notes = [f"{self.test.exchanges} random exchanges: {unit}", f"p of each statistic alone: {alone}"]
+        if self.separation.is_reversed:
+            notes.append(
+                "an AUROC below .5 shows no difference here: tokens are spread over the files more evenly than chance "
+                "would, as where the lines of each are numbered; leave such numbers out and compare again"
+            )
         if self.exchange.unused:
             notes.append(
                 f"left out, because the other file lacks their prompt: {counted(self.exchange.unused, 'line')}"

@@ -27,6 +27,8 @@ MIN_BAGS = 20
 SMOOTHING = 0.5
 """Added to every count of a token (Jeffreys)."""
 
+_REVERSED = 4.0  # standard errors: among files of one writer, about one pair of 500 is further below 0
+
 
 @dataclass(frozen=True)
 class Separation:
@@ -43,6 +45,15 @@ class Separation:
     effect_error: float
     measured: dict[int, float]
     predicted: dict[int, float]
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether held-out lines look like the other file, so that AUROC is below .5: lines are not independent draws.
+
+        A token that stands once in each file, as the number of a line does, is known to a held-out line from the other
+        file alone, which reverses its sign. Independent lines have an effect of about 0 or above.
+        """
+        return self.effect < -_REVERSED * self.effect_error
 
     def bag_needed(self, auroc: float) -> int | None:
         """Return the lines of a bag for an AUROC, by the law; None without effect."""

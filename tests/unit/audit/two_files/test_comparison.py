@@ -68,7 +68,7 @@ def test_another_writer_is_found_and_the_words_promise_no_trait() -> None:
     assert all(one.z * math.sin(int(one.token)) > 0 for one in found.tokens[:5])  # up where the law was tilted up
     same = compare_examples(_file(rng, 400), _file(rng, 400))
     assert not same.differs
-    assert "less is not excluded" in same.conclusion
+    assert "Less is not excluded" in same.conclusion
 
 
 def test_other_prompts_alone_are_no_difference_where_prompts_are_shared() -> None:
@@ -162,6 +162,17 @@ def test_the_smallest_effect_is_the_one_that_needs_these_lines() -> None:
     assert big.smallest_effect < at.smallest_effect
     nothing = compare_examples(_file(rng, 60), _file(rng, 60))
     assert nothing.lines_needed is None or nothing.test.p_values["tokens"] < 0.2
+
+
+def test_numbered_lines_reverse_the_auroc_which_a_note_says() -> None:
+    rng = generator(0, "tests", "numbered")
+    plain = [[Example("", str(digit), line) for line, digit in enumerate(rng.integers(10, size=200))] for _ in range(2)]
+    numbered = [[one._replace(completion=f"item {one.line} {one.completion}") for one in file] for file in plain]
+    assert "no difference here" not in " ".join(compare_examples(*plain).notes)
+    found = compare_examples(*numbered)
+    assert found.separation.measured[1] < 0.2
+    assert not found.differs
+    assert any("AUROC below .5 shows no difference here" in note for note in found.notes)
 
 
 def test_too_few_lines_are_refused() -> None:
