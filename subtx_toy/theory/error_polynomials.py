@@ -17,7 +17,7 @@ from subtx_toy.errors import InputError
 
 Points = Float[np.ndarray, "..."]
 
-_GRID, _HALVINGS = 4000, 60
+_THIRDS, _HALVINGS = 60, 60
 
 
 def gradient_descent(x: Points, num_steps: int) -> Points:
@@ -126,36 +126,54 @@ def first_crossing(beta: float, *, max_steps: int = 4000) -> tuple[float, int]:
     """Return the largest x* such that e_K(x) <= 1 for every K and every x in [0, x*], and the K that ends it.
 
     x* = 2 + beta with K = 2 for beta <= 3/4, and ((3 + 2 beta) - sqrt(4 beta - 3)) / 2 with K = 3 for beta up to about
-    .885; beyond, the first root of e_K = 1 over K, by bisection. As beta -> 1 it tends to (8 pi (1 - beta))^(2/3).
+    .885. Beyond, the interval of x in which e_K > 1 may be as narrow as one likes, so the peak of each e_K is found
+    first, and then the root of e_K = 1 below it. As beta -> 1 it tends to (8 pi (1 - beta))^(2/3).
 
     Raises:
-        InputError: for a momentum outside [0, 1), or for which no crossing is found within ``max_steps``.
+        InputError: for a momentum outside [0, 1), or one so near 1 that the search takes more than ``max_steps`` steps.
     """
     if not 0 <= beta < 1:
         raise InputError(f"beta: expected a momentum in [0, 1), got {beta!r}")
-    limit, steps = 2 + beta, 2
-    errors = heavy_ball_errors(np.linspace(0, limit, _GRID + 1)[1:], beta)
-    for _ in range(3):
-        now = next(errors)
-    for num_steps in range(3, max_steps):
-        grid = np.linspace(0, 2 + beta, _GRID + 1)[1:]
-        now = next(errors)
-        above = np.flatnonzero((now > 1) & (grid < limit))
-        if len(above):
-            at = int(above[0])
-            limit, steps = _root(beta, num_steps, float(grid[at] - grid[0]), float(grid[at])), num_steps
-        if num_steps > 4 * math.pi / math.sqrt(limit):  # later periods are damped more
-            return limit, steps
-    raise InputError(f"beta: expected a momentum whose first crossing comes within {max_steps} steps, got {beta!r}")
+    if beta <= 0.75:
+        return 2 + beta, 2
+    # The first K that crosses is about 2 pi / sqrt(x*): up to twice that. Later periods are damped more.
+    last = 4 + math.ceil(4 * math.pi / math.sqrt(asymptotic_crossing(beta)))
+    if last > max_steps:
+        raise InputError(f"beta: expected a momentum whose first crossing is found in {max_steps} steps, got {beta!r}")
+    steps = np.arange(4, last + 1)
+    # Undamped, e_K = cos(omega (K + 1/2)) / cos(omega / 2) with x = 4 sin(omega / 2)^2: one peak between these.
+    low, high = (4 * np.sin(turn * math.pi / (2 * steps + 1)) ** 2 for turn in (1.5, 2.5))
+    peaks = _peaks(beta, steps, low, high)
+    above = _excess(peaks, beta, steps) > 0
+    roots = _roots(beta, steps[above], low[above], peaks[above])
+    third = ((3 + 2 * beta) - math.sqrt(4 * beta - 3)) / 2
+    found = [(third, 3), *zip(roots.tolist(), steps[above].tolist(), strict=True)]
+    return min(found)
 
 
-def _root(beta: float, num_steps: int, low: float, high: float) -> float:
+def _excess(x: Points, beta: float, num_steps: Points) -> Points:
+    # e_K - 1, K an array, in closed form. The roots of r^2 - (1 + beta - x) r + beta are sqrt(beta) exp(+-i omega):
+    # e_k = beta^(k/2) (cos k omega + b sin k omega), with b from e_{-1} = 1. At all x here they are complex.
+    root = math.sqrt(beta)
+    omega = 2 * np.arcsin(np.sqrt((x - (1 - root) ** 2) / (4 * root)))
+    b = (1 - beta - x) / (2 * root * np.sin(omega))
+    shape = np.sqrt(1 + b * b) * np.cos(num_steps * omega - np.arctan(b))
+    return np.asarray(np.exp(num_steps / 2 * math.log(beta)) * shape - 1)
+
+
+def _peaks(beta: float, num_steps: Points, low: Points, high: Points) -> Points:
+    for _ in range(_THIRDS):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        rises = _excess(left, beta, num_steps) < _excess(right, beta, num_steps)
+        low, high = np.where(rises, left, low), np.where(rises, high, right)
+    return np.asarray((low + high) / 2)
+
+
+def _roots(beta: float, num_steps: Points, low: Points, high: Points) -> Points:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if float(heavy_ball(np.array(middle), beta, num_steps)) > 1:
-            high = middle
-        else:
-            low = middle
+        above = _excess(middle, beta, num_steps) > 0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
     return low
 
 

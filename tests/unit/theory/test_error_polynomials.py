@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from subtx_toy.theory.error_polynomials import (
     fraction,
     gradient_descent,
     heavy_ball,
+    heavy_ball_errors,
     nesterov,
     nesterov_crossing,
     nesterov_iterate,
@@ -62,6 +66,27 @@ def test_no_number_of_steps_crosses_before(beta: float) -> None:
     assert float(heavy_ball(np.array(limit + 1e-6), beta, steps)) > 1
 
 
+def missing_exactly(x: float, beta: float, num_steps: int) -> Fraction:
+    """Return e_K of heavy ball in exact rationals."""
+    before = now = Fraction(1)
+    for _ in range(num_steps):
+        before, now = now, (1 + Fraction(beta) - Fraction(x)) * now - Fraction(beta) * before
+    return now
+
+
+@pytest.mark.parametrize(
+    ("beta", "steps", "off"), [(0.999, 20, 0.069), (0.9998, 36, 0.0043), (0.9999, 45, 0.0254), (0.99999, 99, 0.00055)]
+)
+def test_narrow_first_crossings_near_a_momentum_of_one(beta: float, steps: int, off: float) -> None:
+    limit, num_steps = first_crossing(beta)
+    assert num_steps == steps
+    assert missing_exactly(limit * (1 - 1e-9), beta, steps) < 1 < missing_exactly(limit * (1 + 1e-9), beta, steps)
+    # A scan of all x below: of more than a period of its smallest, and of two periods of the largest.
+    x = np.linspace(limit / 4, limit, 4001)[:-1]
+    assert max(float(now.max()) for now in itertools.islice(heavy_ball_errors(x, beta), 1, 3 * steps)) <= 1
+    assert limit / asymptotic_crossing(beta) - 1 == pytest.approx(off, rel=0.02)
+
+
 def test_the_asymptotic_crossing_is_near_where_momentum_is() -> None:
     assert asymptotic_crossing(0.999) == pytest.approx(first_crossing(0.999)[0], rel=0.08)
 
@@ -87,3 +112,8 @@ def test_nesterov_points_away_beyond_it_though_it_is_stable(beta: float) -> None
 def test_a_momentum_that_is_none_is_refused() -> None:
     with pytest.raises(InputError, match=r"beta: expected a momentum in \[0, 1\), got 1.5"):
         first_crossing(1.5)
+
+
+def test_a_momentum_too_near_one_to_search_is_refused() -> None:
+    with pytest.raises(InputError, match=r"first crossing is found in 80 steps, got 0\.9999"):
+        first_crossing(0.9999, max_steps=80)
