@@ -54,12 +54,13 @@ LABELS, START_LABELS, NUMBER_LABELS = (
 _DATASETS = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 
 _OF_A_WINDOW = ("backend", "interactive", "toolbar", "tk.", "webagg.", "keymap.", "macosx.", "figure.raise_window")
-_WIDTH_INCHES = 5.5  # the text width of a one-column article
+WIDTH_INCHES = 5.5
+"""The text width of a one-column article."""
 COLUMN_INCHES = 4.0
 """Of figures whose panels stand above one another: on a telephone's page, 7 points are still 9 pixels high."""
 
 
-def paper(*, aspect: float = 0.6, width: float = _WIDTH_INCHES) -> dict[Any, Any]:
+def paper(*, aspect: float = 0.6, width: float = WIDTH_INCHES) -> dict[Any, Any]:
     """Return the rcParams of a figure ``width`` inches wide, ``aspect`` times as high, in fonts of 7 to 9 points.
 
     The width is that of the text of an article, if nothing else is said.

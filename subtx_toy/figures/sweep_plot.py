@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +22,9 @@ _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _MARKERS = "os^vDP*X"
 _CROWDED = 6  # names that fit side by side
 _MAX_WRITTEN = 150  # cells of a map in which a number still fits
+_LEGEND_LETTERS = 80  # of a line of the legend that is as wide as the figure
+_LEGEND_INCHES = 0.17  # the height of such a line
+_LETTER_INCHES = 0.055  # the width of a letter of the smallest font, with some space
 
 
 def draw_lines(layout: Layout, *, label: str) -> Figure:
@@ -70,8 +75,21 @@ def _finish(axes: mpl.axes.Axes, layout: Layout, label: str) -> None:
         axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(layout.x)
     axes.set_ylabel(label)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=2)
+    handles, names = axes.get_legend_handles_labels()
+    if names:
+        _name_lines(axes, handles, names)
+
+
+def _name_lines(axes: mpl.axes.Axes, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """Write the names of the lines above the axes: side by side, or below one another; the figure grows with them."""
+    ncols = 2 if max(map(len, names)) <= _LEGEND_LETTERS // 2 - 4 else 1
+    texts = [textwrap.fill(name, _LEGEND_LETTERS) for name in names]
+    height = sum(text.count("\n") + 1 for text in texts) / ncols
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    width, whole = figure.get_size_inches()
+    figure.set_size_inches(width, whole + _LEGEND_INCHES * max(0.0, height - _CROWDED / 2))
+    axes.legend(handles, texts, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="small", ncols=ncols)
 
 
 def _name_ticks(axes: mpl.axes.Axes, values: Sequence[object]) -> None:
@@ -111,14 +129,19 @@ def draw_map(cells: Sequence[Cell], *, x: str | None, by: str | None, label: str
 def draw_parallel(cells: Sequence[Cell], *, label: str) -> Figure:
     """Draw every configuration as a line through its settings to its mean; each setting has its share of the variance.
 
-    Values stand in their order at equal distances. The colour is the mean.
+    Values stand in their order at equal distances. The colour is the mean. The figure is as wide as the names need.
     """
     kept = [cell for cell in cells if cell.estimate.n]
     shares = importance(kept)
     values = {name: sorted({cell.axes.get(name): None for cell in kept}, key=order) for name in shares}
     means = np.array([cell.estimate.mean for cell in kept])
     low, span = means.min(), max(np.ptp(means), 1e-300)
-    with mpl.rc_context(style.paper(aspect=0.6)):
+    names = [f"{name}\n{shares[name]:.0%} of variance" for name in values]
+    ends = label.replace(" ", "\n", 1)
+    written = [*(setting_text(value) for found in values.values() for value in found), *names, ends]
+    letters = max(len(line) for text in written for line in text.split("\n"))
+    width = max(style.WIDTH_INCHES, _LETTER_INCHES * letters * (len(values) + 1))
+    with mpl.rc_context(style.paper(aspect=0.6 * style.WIDTH_INCHES / width, width=width)):
         figure = Picture(layout="constrained")
         axes = figure.add_subplot()
         for index in np.argsort(means):
@@ -140,9 +163,8 @@ def draw_parallel(cells: Sequence[Cell], *, label: str) -> Figure:
                 f"{value:.3g}", (len(values), height), xytext=(4, 0), textcoords="offset points", va="center",
                 fontsize="x-small",
             )  # fmt: skip
-        names = [f"{name}\n{shares[name]:.0%} of variance" for name in values]
-        axes.set_xticks(range(len(values) + 1), [*names, label.replace(" ", "\n", 1)], fontsize="x-small")
+        axes.set_xticks(range(len(values) + 1), [*names, ends], fontsize="x-small")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.margins(x=0.12)
+        axes.margins(x=min(0.12, 0.5 / len(values)))
     return figure
