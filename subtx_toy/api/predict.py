@@ -58,7 +58,7 @@ class Prediction(Shown):
 
     @property
     def conclusion(self) -> str:
-        """Where the setting stands among those of the rank table, or that it is of another size than they are."""
+        """Where the setting stands among those of the rank table, or why it has no place among them."""
         table, name = self.rank_table, "sign_coverage"
         mean = finite_estimate(self.values[name]).mean
         if math.isnan(mean):
@@ -66,12 +66,15 @@ class Prediction(Shown):
                 f"{name} is not defined here: the teacher diverged or did not move, or no gradient of the auxiliary "
                 "logits reaches the student. Nothing is predicted."
             )
-        if not self._like_the_table:
+        if outside := self._outside:
+            images = (self.config.dataset, self.config.num_train)
+            has = f"{counted(table.num_train, 'image')} of {table.dataset}"
+            if images == (table.dataset, table.num_train):
+                has = " and ".join([", ".join(outside[:-1]), outside[-1]] if outside[1:] else outside)
             return (
                 f"{name} is {mean:.3g}: the higher, the more transfer, with rho {_rho(table, name)} in the rank table. "
                 f"Compare it with other settings of {counted(self.config.num_train, 'image')} of "
-                f"{self.config.dataset_title}. The table has {counted(table.num_train, 'image')} of {table.dataset}, "
-                "so no place among its settings is given."
+                f"{self.config.dataset_title}. The table has {has}, so no place among its settings is given."
             )
         return (
             f"By {name}, {mean:.3g}, this setting stands above {self._above(name):.0%} of the {table.num_settings} "
@@ -91,15 +94,14 @@ class Prediction(Shown):
         return [Table(header, rows)]
 
     def _above(self, name: str) -> float:
-        """Return the share of the rank table's settings with a smaller value, nan if they are of another size."""
+        """Return the share of the rank table's settings with a smaller value, nan if none are like this one."""
         mean = finite_estimate(self.values[name]).mean
-        return self.rank_table.ranks[name].share_below(mean) if self._like_the_table else math.nan
+        return self.rank_table.ranks[name].share_below(mean) if not self._outside else math.nan
 
     @property
-    def _like_the_table(self) -> bool:
-        """Whether the images are those of the rank table, in name and number."""
-        table = self.rank_table
-        return (self.config.dataset, self.config.num_train) == (table.dataset, table.num_train)
+    def _outside(self) -> list[str]:
+        """What the rank table has where the setting is outside of it."""
+        return self.rank_table.outside(self.config.model_dump())
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of the command."""

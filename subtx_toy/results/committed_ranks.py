@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from subtx_toy.results.presentation import setting_text
 from subtx_toy.settings.packaged import FOLDER
 from subtx_toy.stats import Interval
 
@@ -35,13 +36,46 @@ class CommittedRank:
 
 @dataclass(frozen=True)
 class RankTable:
-    """The ranks by predictor, and over how many settings and seeds of which data they were found."""
+    """The ranks by predictor, and over how many settings and seeds of which data they were found.
+
+    ``values`` has for each setting of the reference protocol the different values in the table.
+    """
 
     ranks: Mapping[str, CommittedRank]
     num_settings: int
     num_seeds: int
     dataset: str
     num_train: int
+    values: Mapping[str, tuple[Any, ...]]
+
+    def outside(self, config: Mapping[str, object]) -> list[str]:
+        """Return what the table has in each setting in which ``config`` is outside of it.
+
+        A number is inside between the smallest and the largest of the table, anything else where the table has it.
+        """
+        return [
+            f"{name}={_range_text(known)}"
+            for name, known in self.values.items()
+            if name not in _NOT_RANKED
+            and (name != "student_noise_unit" or config.get("student_noise"))
+            and name in config
+            and not _is_inside(config[name], known)
+        ]
+
+
+_NOT_RANKED = {"num_test", "students", "probe", "metric"}  # neither a predictor nor the transfer depends on them
+
+
+def _is_inside(value: object, known: Sequence[Any]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value in known
+    return bool(min(known) <= value <= max(known))
+
+
+def _range_text(known: Sequence[Any]) -> str:
+    if len(known) == 1 or not all(isinstance(one, int | float) for one in known):
+        return " or ".join(map(setting_text, known))
+    return f"{setting_text(min(known))} to {setting_text(max(known))}"
 
 
 @functools.cache
@@ -58,4 +92,6 @@ def rank_table() -> RankTable:
         for one in found["predictors"]
     }
     config = found["config"]
-    return RankTable(ranks, found["num_settings"], found["num_seeds"], config["dataset"], config["num_train"])
+    points = [setting["at"] for setting in found["settings"]]
+    values = {name: tuple(dict.fromkeys(point.get(name, value) for point in points)) for name, value in config.items()}
+    return RankTable(ranks, found["num_settings"], found["num_seeds"], config["dataset"], config["num_train"], values)

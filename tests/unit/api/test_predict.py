@@ -20,7 +20,7 @@ from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.experiment_file import read
 from subtx_toy.settings.mechanism import MechanismConfig
-from subtx_toy.settings.prediction import unpredictable
+from subtx_toy.settings.prediction import reference_settings, unpredictable
 from subtx_toy.stats import Interval
 
 TINY: dict[str, Any] = {
@@ -69,21 +69,38 @@ def test_a_prediction_has_every_predictor_with_its_rank(monkeypatch: pytest.Monk
         assert (one["rho"], Interval(*one["ci95"])) == (known.rho, known.interval)
         assert one["value"] == pytest.approx(np.mean(one["values"]))
         assert len(one["values"]) == 2
-        assert one["share_below"] is None  # the settings of the rank table are of another size
+        assert one["share_below"] is None  # the settings of the rank table are others
     assert document["predictors"][-1]["value"] == 3
     assert len(found.to_frame()) == 2
 
 
 @pytest.mark.parametrize(
-    ("changes", "like"), [({}, True), ({"num_train": 3999}, False), ({"dataset": "glyphs"}, False)], ids=str
+    ("changes", "known"),
+    [
+        ({}, ""),
+        (
+            {"num_aux": 4, "width": 100, "num_test": 1000, "students": "all"},
+            "",
+        ),  # between those of the table, or unseen
+        ({"student_noise_unit": "absolute"}, ""),  # the unit of no noise
+        ({"student_noise_unit": "absolute", "student_noise": 0.1}, "student_noise_unit=parameter_sd"),
+        ({"num_train": 3999}, "4000 images of mnist"),
+        ({"dataset": "glyphs", "width": 512}, "4000 images of mnist"),
+        ({"num_inputs": 60_000, "student_epochs": 30}, "student_epochs=1 to 6 and num_inputs=4000"),
+        ({"loss": "squared_error", "width": 16}, "width=32 to 128"),
+        ({"optimizer": "sgd"}, "optimizer=adam"),
+    ],
+    ids=str,
 )
-def test_a_place_in_the_rank_table_is_given_to_settings_of_its_size_only(changes: dict[str, Any], like: bool) -> None:
-    config = RunConfig.parse({"dataset": "mnist", "num_train": 4000, "num_aux": 10} | changes)
+def test_a_place_in_the_rank_table_is_given_to_settings_like_its_own_only(changes: dict[str, Any], known: str) -> None:
+    base = read("predictors").config
+    assert isinstance(base, RunConfig)
+    config, like = reference_settings(base).override(changes), not known
     values: dict[str, tuple[float, ...]] = {"num_aux": (10.0, 10.0), "sign_coverage": (0.2, 0.22)}
     found = Prediction("own", config, (0, 1), values, (0.9, 0.9), (0.1, 0.1), (1.0, 1.0))
     assert ("this setting stands above" in found.conclusion) == like
     assert ("A rank is predicted, not a value." in found.conclusion) == like
-    assert ("no place among its settings is given" in found.conclusion) != like
+    assert (f"The table has {known}, so no place among its settings is given." in found.conclusion) != like
     table = found.tables[0]
     assert [row[0] for row in table.rows] == ["sign_coverage", "num_aux"]  # the best of the rank table first
     assert all((row[3] != "") == like for row in table.rows)
