@@ -19,6 +19,7 @@ from subtx_toy.settings.messages import quoted
 from subtx_toy.store import Store
 from subtx_toy.store.inspection import is_results
 from subtx_toy.store.merging import Merged, merge, merge_into, remove
+from subtx_toy.store.trials import experiments_of
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.wording import counted
 
@@ -74,6 +75,13 @@ def doomed(
         raise InputError("failed: expected no axes, seeds or condition with it; name an experiment, or nothing")
     name = experiment if experiment is None else Plan.of(experiment).definition.name
     return [one.run_id for one in failed_trials(name, store=store)]
+
+
+def trials_text(keys: Sequence[str], store: str | Path | None = None) -> str:
+    """Say how many trials these are and of which experiments, as far as the store knows."""
+    with Store(store_path(store), read_only=True) as opened:
+        names = experiments_of(opened, keys)
+    return counted(len(keys), "trial") + (f" of {' and '.join(names)}" if names else "")
 
 
 def archive_trials(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,7 @@ def delete_command(experiment: str | None, axes: tuple[str, ...], *, yes: bool, 
     from subtx_toy.sweep.plan import Plan
 
     plan = None if experiment is None else Plan.read(experiment, axes)
-    num = len(doomed(plan, **selected))
-    if _agreed(num, "deleted for good", yes):
+    if _agreed(doomed(plan, **selected), selected["store"], "deleted for good", yes):
         num = delete_trials(plan, **selected)
         echo(f"{counted(num, 'trial')} deleted")
 
@@ -154,7 +154,7 @@ def archive_command(target: Path, experiment: str | None, axes: tuple[str, ...],
     from subtx_toy.sweep.plan import Plan
 
     plan = None if experiment is None else Plan.read(experiment, axes)
-    if _agreed(len(doomed(plan, **selected, what="archive")), f"moved to {target}", yes):
+    if _agreed(doomed(plan, **selected, what="archive"), selected["store"], f"moved to {target}", yes):
         num = archive_trials(target, plan, **selected)
         echo(one_line(f"{counted(num, 'trial')} moved to {target}"))
 
@@ -181,15 +181,17 @@ def merge_command(sources: tuple[Path, ...], *, store: str | None, as_json: bool
         echo(one_line(f"{name}: {found.added[name]} new, {found.equal[name]} equal{failed}"))
 
 
-def _agreed(num: int, what: str, yes: bool) -> bool:
-    """Ask on a terminal whether to go on; say that there is nothing to do."""
+def _agreed(keys: Sequence[str], store: str | None, what: str, yes: bool) -> bool:
+    """Ask on a terminal whether to go on with these trials; say that there are none."""
+    from subtx_toy.api.stored import trials_text
     from subtx_toy.errors import InputError
 
-    if not num:
+    if not keys:
         echo("no such trials are stored")
         return False
     if yes:
         return True
+    trials = one_line(trials_text(keys, store))
     if not sys.stdin.isatty():
-        raise InputError(f"yes: expected --yes, since nobody can be asked; {counted(num, 'trial')} would be {what}")
-    return click.confirm(f"{counted(num, 'trial')} will be {what}. Go on?", err=True)
+        raise InputError(f"yes: expected --yes, since nobody can be asked; {trials} would be {what}")
+    return click.confirm(f"{trials} will be {what}. Go on?", err=True)

@@ -44,6 +44,14 @@ def states(store: Store, run_ids: Sequence[str]) -> dict[str, str]:
 
 
 @takes_store
+def experiments_of(store: Store, run_ids: Sequence[str]) -> list[str]:
+    """Return the names under which some trials were planned here, in their order; empty if one never was."""
+    query = "SELECT experiment, COUNT(*) FROM trials WHERE run_id IN (SELECT value FROM json_each(?)) GROUP BY 1"
+    found = {str(name): num for name, num in store.connection.rows(query, json.dumps(list(run_ids)))}
+    return sorted(found) if sum(found.values()) == len(set(run_ids)) else []
+
+
+@takes_store
 def failure(store: Store, run_id: str) -> str | None:
     """Return the traceback of a failed trial, or None if it has not failed, or without one."""
     query = "SELECT error FROM trials WHERE run_id = ? AND state = 'failed' AND error IS NOT NULL"
