@@ -117,7 +117,7 @@ def best_command(
 @click.command("compare")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--experiment", metavar="NAME", help="Compare its configurations only.")
+@click.option("--experiment", metavar="NAME", help="Compare its configurations only; or the TOML file of a plan.")
 @_METRIC
 @STORE
 @JSON
@@ -133,8 +133,10 @@ def compare_command(
     """
     from subtx_toy.api.stored import compare_results
     from subtx_toy.results.presentation import wrapped
+    from subtx_toy.sweep.plan import Plan
 
-    found = compare_results(first, second, experiment=experiment, metric=metric, store=store)
+    plan = None if experiment is None else Plan.read(experiment)
+    found = compare_results(first, second, experiment=plan, metric=metric, store=store)
     echo(json_text(found.document()) if as_json else f"{wrapped(found.conclusion)}\n{found.table}")
     for note in [] if as_json else found.pairs.notes:
         echo(wrapped(note), err=True)
@@ -161,11 +163,13 @@ def plot_command(
     """
     from subtx_toy.api.plots import plot_selection
     from subtx_toy.figures.style import save
+    from subtx_toy.sweep.plan import Plan
 
     drawing = {name: options.pop(name) for name in ("x", "by", "heat", "parallel")}
     check_file(options["store"], out, what="out")
     selection = select(experiment, axes, **options)
-    found = plot_selection(selection, experiment=experiment, metric=metric, **drawing)
+    plan = None if experiment is None else Plan.read(experiment)
+    found = plot_selection(selection, experiment=plan, metric=metric, **drawing)
     save(found.figure, out)
     document = {**found.document(), "figure": str(out)}
     echo(json_text(document) if as_json else one_line(f"{found.conclusion}\nfigure: {out}".replace("\n", " ")))

@@ -12,6 +12,7 @@ import pytest
 from subtx_toy import cli
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.store import Store
+from subtx_toy.sweep.plan import Plan
 from tests.unit.store.test_merging import _fail
 from tests.unit.store.test_schema import _record
 
@@ -99,6 +100,21 @@ def test_a_published_point_is_drawn_where_it_is_of_the_same_settings(capsys: pyt
     assert [one["at"] for one in found["published"]] == [config.num_aux for config in configs]
 
 
+def test_a_plan_in_a_file_chooses_the_trials_of_a_figure_and_of_a_comparison(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("plan.toml").write_text('experiment = "tiny"\n[axes]\nwidth = [16, 32]\nnum_aux = [3]\n')
+    configs = [one for one in Plan.read("plan.toml").configs if isinstance(one, RunConfig)]
+    with Store("plan.sqlite") as store:
+        store.add_all([_record(seed, config) for config in configs for seed in range(2)])
+    for words in ([], ["--parallel"]):
+        assert len(_json(capsys, "plot", "plan.toml", "--out", "p.svg", "--store", "plan.sqlite", *words)["cells"]) == 2
+    found = _json(
+        capsys, "compare", "width == 16", "width == 32", "--experiment", "plan.toml", "--store", "plan.sqlite"
+    )
+    assert len(found["rows"]) == 1
+
+
 def test_rows_and_curves_go_to_files_and_to_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = _call(capsys, "export", "-", "--where", "seed == 3", "--metric", "teacher.accuracy")
     assert "teacher.accuracy" in out.splitlines()[0]
@@ -123,6 +139,7 @@ def test_failed_trials_are_listed_with_cause_and_signal(capsys: pytest.CaptureFi
     _, out, _ = _call(capsys, "failed", "--lines", "2")
     assert out.startswith("1 trial failed.")
     assert "signal 11" in out
+    assert "1 trial of tiny would be deleted for good" in _call(capsys, "delete", "--failed")[2]
     assert _call(capsys, "delete", "--failed", "--yes")[1] == "1 trial deleted\n"
     assert _json(capsys, "failed")["failed"] == []
 
