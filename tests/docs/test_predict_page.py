@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from subtx_toy import cli
+from subtx_toy.results.committed_ranks import rank_table
 from subtx_toy.settings.experiment_file import read
 
-PAGE = (Path(__file__).parents[2] / "docs" / "predict.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "predict.md").read_text(encoding="utf-8")
 
 
 def test_the_output_shown_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,5 +31,16 @@ def test_the_output_shown_is_what_the_command_prints(capsys: pytest.CaptureFixtu
 
 
 def test_the_settings_that_a_value_is_ranked_among_are_of_the_size_that_the_page_names() -> None:
-    assert {config.num_train for config in read("predictors").configs()} == {4000}
-    assert "Those settings were trained on 4,000 images of MNIST." in PAGE
+    known = rank_table().values
+    assert (known["dataset"], known["num_train"], known["num_inputs"]) == (("mnist",), (4000,), (4000,))
+    ends = [min(known["width"]), max(known["width"]), min(known["student_epochs"]), max(known["student_epochs"])]
+    assert (min(known["teacher_epochs"]), max(known["teacher_epochs"])) == tuple(ends[2:])
+    assert "widths of {} to {} and {} to {} epochs".format(*ends) in PAGE
+    assert "4,000 images of MNIST, 4,000 inputs" in PAGE
+    assert not rank_table().outside(read("predictors").config.model_dump() | {"num_aux": 10})
+
+
+def test_the_cost_of_the_runs_behind_the_table_is_what_they_took() -> None:
+    with (DOCS / "results" / "many-steps" / "predictors.csv").open(encoding="utf-8", newline="") as file:
+        seconds = [float(row["cpu_seconds"]) for row in csv.DictReader(file)]
+    assert f"The runs behind the table took {f'{sum(seconds) / len(seconds):.1f}'.lstrip('0')} s a" in PAGE

@@ -53,7 +53,7 @@ def test_the_second_day_runs_from_the_command_line_and_from_python(
 ) -> None:
     pytest.importorskip("pandas", reason="an optional extra")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SUBTX_TOY_STORE", str(tmp_path / "results.sqlite"))
+    monkeypatch.setenv("SUBTX_TOY_STORE", str(tmp_path / "of-yesterday.sqlite"))
     text = (DOCS / "second-day.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
     for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.DOTALL):
@@ -61,10 +61,16 @@ def test_the_second_day_runs_from_the_command_line_and_from_python(
             if language == "python":
                 exec(compile(block, "second-day.md", "exec"), names)
             for line in block.splitlines() if language == "sh" else ():
+                if line.startswith("export "):
+                    name, _, value = line.removeprefix("export ").partition("=")
+                    monkeypatch.setenv(name, value.replace("$PWD", str(tmp_path)))
+                    continue
                 assert cli.call(shlex.split(line)[1:]) == 0, line
         if "--dry-run" in block:
             assert "10 of 30 are new: num_aux=30" in out.getvalue()
-    assert {"lines.png", "map.png", "settings.png", "done.png"} <= {path.name for path in tmp_path.iterdir()}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"lines.png", "map.png", "settings.png", "done.png", "second-day.sqlite"} <= written
+    assert "of-yesterday.sqlite" not in written
 
 
 @pytest.mark.parametrize("page", ["clusters.md", "store.md"])
