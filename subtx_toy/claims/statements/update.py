@@ -12,6 +12,7 @@ from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, ONE_STEP, SEEN, STANDARD_LOSS
 from subtx_toy.claims.vocabulary.observation import norms
 from subtx_toy.claims.vocabulary.orders import order_above_rounding, second_order_check
+from subtx_toy.claims.vocabulary.rounding import NoBoundError
 from subtx_toy.theory.cosine import Eigenvalue, largest_kantorovich, rayleigh_bound
 from subtx_toy.theory.step_predictions import FittedOrder
 from subtx_toy.tolerances import LIMIT_ROUNDING
@@ -43,7 +44,8 @@ def second_order(evidence: Evidence) -> Outcome:
 def bounded_remainder(evidence: Evidence) -> Outcome:
     """Check ||dS - eps G dT|| <= eps^2 K / 2 on the rungs that K was proved for."""
     bound = evidence.remainder
-    assert not isinstance(bound, str)  # a hypothesis
+    if isinstance(bound, str):  # a hypothesis, but for the rounding
+        raise NoBoundError(bound)
     checks = [
         Inequality(size, bound.constant * eps**2 / 2, evidence.update_rounding, f"remainder at eps = {eps:.3g}")
         for eps, size in zip(evidence.ladder, _remainders(evidence), strict=True)

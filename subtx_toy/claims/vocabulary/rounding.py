@@ -23,6 +23,10 @@ Evaluate = Callable[[Evidence], Outcome]
 T = TypeVar("T")
 
 
+class NoBoundError(Exception):
+    """A bound that a hypothesis asks for is not known, for the reason that this carries: rounding decides it."""
+
+
 class RoundedEvidence(Evidence):
     """Evidence by plain automatic differentiation whose roundings are measured by Monte Carlo arithmetic.
 
@@ -104,7 +108,13 @@ def explained(evaluate: Evaluate, evidence: Evidence, first: Outcome, *, quick: 
         if evidence.step is student_step or evaluate(plain).worst.is_nan:
             return first, f"what is not a number in float64 decides nothing: {first.worst}"
         return first, ""
-    found = with_measured_floors(evaluate, evidence, first, quick=quick)
+    try:
+        found = with_measured_floors(evaluate, evidence, first, quick=quick)
+    except NoBoundError as error:
+        return (
+            first,
+            f"undecided in float64 by rounding inside the model; rounded at random, no bound is proved: {error}",
+        )
     if found.worst.verdict == "violated":
         return found, ""
     return found, (
