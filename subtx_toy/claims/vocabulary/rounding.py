@@ -111,10 +111,7 @@ def explained(evaluate: Evaluate, evidence: Evidence, first: Outcome, *, quick: 
     try:
         found = with_measured_floors(evaluate, evidence, first, quick=quick)
     except NoBoundError as error:
-        return (
-            first,
-            f"undecided in float64 by rounding inside the model; rounded at random, no bound is proved: {error}",
-        )
+        return first, f"undecided in float64 by rounding: rounded at random, no bound is proved: {error}"
     if found.worst.verdict == "violated":
         return found, ""
     return found, (

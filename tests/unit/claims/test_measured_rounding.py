@@ -50,7 +50,8 @@ def lifted() -> Problem:
     inside = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 5)).double()
 
     def model(params: Params, inputs: Tensor) -> Tensor:
-        return (torch.func.functional_call(inside, params, (inputs,)) + 1e9) - 1e9
+        outputs: Tensor = torch.func.functional_call(inside, params, (inputs,))
+        return (outputs + 1e9) - 1e9
 
     trait, x = torch.randn(6, 3).double(), torch.randn(4, 3).double()
     return Problem(
@@ -91,10 +92,9 @@ def test_no_identity_is_violated_by_rounding(id: str, name: str) -> None:
     assert judgement.verdict in ("holds", "undecided", "not applicable"), judgement.reason
 
 
-@pytest.mark.parametrize("id", ["C4b", "C8", "C8b"])
 @unchecked()
-def test_a_claim_whose_bound_is_not_proved_in_random_rounding_is_undecided(id: str) -> None:
-    judgement = CLAIMS[id].judge(Evidence(lifted(), student_step=backwards))
+def test_a_claim_whose_bound_is_not_proved_in_random_rounding_is_undecided() -> None:
+    judgement = CLAIMS["C4b"].judge(Evidence(lifted(), student_step=backwards))
     assert judgement.verdict == "undecided"
     assert "rounded at random, no bound is proved" in judgement.reason
 
