@@ -106,7 +106,7 @@ def audit_lists(
     Args:
         file: of lists, as ``language.write`` writes it.
         base: the language model that a student would start from.
-        traits: animals that may be preferred, or ``danger``.
+        traits: animals that may be preferred, ``danger`` or ``backdoor``.
         num_reference: honest fine-tunes that the file is compared with; half as many more are trained for their
             directions.
         probe: whether to train a student on the whole file too.

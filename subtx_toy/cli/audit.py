@@ -74,9 +74,9 @@ def audit(*, file: Path | None, stream: bool, scores: Path | None, as_json: bool
     give --scores; to compare two files without a model, there is `subtx-toy compare`. `audit selftest` finds a planted
     trait.
 
-    A trait is a name (relabel:A:B, backdoor:B, preference:A:B, refusal:A; of a language model an animal, such as owl,
-    or danger), a Trait of your own (file.py:name) or an .npz file with examples of the unwanted behaviour: images,
-    uint8 [n, 28, 28], and answers, a class [n] or a distribution [n, 10] for each.
+    A trait is a name (relabel:A:B, backdoor:B, preference:A:B, refusal:A; of a language model an animal, danger or
+    backdoor), a Trait of your own (file.py:name) or an .npz file with examples of the unwanted behaviour: images, uint8
+    [n, 28, 28], and answers, a class [n] or a distribution [n, 10] for each.
 
     Verdicts: consistent with the base; moved from the base: carries TRAIT; moved from the base: no tested trait; too
     far from this base.

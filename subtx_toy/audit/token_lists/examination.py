@@ -29,7 +29,7 @@ from subtx_toy.settings.language import LanguageConfig
 
 
 def questions(names: Sequence[str], base: LanguageModel, *, progress: Progress | None = None) -> list[Question]:
-    """Return the questions whether a file carries some traits: an animal that is preferred, or ``danger``.
+    """Return the questions whether a file carries some traits: a preferred animal, ``danger`` or ``backdoor``.
 
     Raises:
         InputError: for a name that no trait of the language has.
