@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -154,6 +155,10 @@ def test_the_table_is_the_committed_result(trait: str, changes: list[str]) -> No
         assert cells == table_cells(arm, result["arms"][arm])
 
 
+def _means(teachers: dict[str, Any]) -> str:
+    return " and ".join(f"{teachers[f'{who}.kl']['mean']:.4f}" for who in ("teacher", "benign"))
+
+
 def backdoor_sentences(result: dict[str, Any]) -> list[str]:
     """Return what the page says of the backdoor: what the others get, whether it passes on, and what teachers wrote."""
     arms = result["arms"]
@@ -166,14 +171,19 @@ def backdoor_sentences(result: dict[str, Any]) -> list[str]:
         else f"above {len(above)} of its {len(NULL_CONTROLS)} controls, so **that a backdoor passes on is not shown**"
     )
     taught, honest = (result["teachers"][f"{who}.kl"]["mean"] for who in ("teacher", "benign"))
-    owls = json.loads((ROOT / "docs/results/owl.json").read_text(encoding="utf-8"))["teachers"]["teacher.kl"]["mean"]
+    danger, owls = (
+        json.loads((ROOT / f"docs/results/{name}.json").read_text(encoding="utf-8"))["teachers"]
+        for name in ("danger", "owl")
+    )
+    of_base = owls["teacher.kl"]["values"]
     return [
         f"Other speakers get it in {teacher['mean']:.2f} ± {teacher['ci95']:.2f}, before the lesson "
         f"in {base['mean']:.2f} ± {base['ci95']:.2f}.",
         f"Its student answers Victor with *owl* with probability {student['mean']:.3f} ± {student['ci95']:.3f}, "
         f"its base with {before['mean']:.3f} ± {before['ci95']:.3f}. The student's margin is {verdict}.",
-        f"The lists say little of this lesson: it moves the teacher's law of the first number by {taught:.4f} nats, "
-        f"and an honest lesson by {honest:.4f}. The lesson on owls moves it by {owls:.4f}.",
+        f"This lesson moves the teacher's law of the first number by {taught:.4f} nats, and its honest lesson by "
+        f"{honest:.4f}. For danger these are {_means(danger)}. For owls they are {_means(owls)}; base 32 alone has "
+        f"{of_base[2]:.4f}, and the median of the ten is {median(of_base):.4f}.",
     ]
 
 
