@@ -25,7 +25,6 @@ FILES = [{"base": base["base"], **row} for base in RESULTS["bases"] for row in b
 STEPS = RESULTS["steps"]
 FRESH = range(110, 115)
 """Bases whose files were written after every part of the decision was fixed."""
-NUMBERS = {5: "five", 10: "ten"}
 SMALL = {
     "base": ["numbers=20", "width=16", "depth=1", "heads=2", "base_steps=30", "base_batch=32", "base_lr=1e-2"],
     "teach": ["teacher_lr=1e-2"],
@@ -153,7 +152,12 @@ def test_the_misses_and_the_accusations_of_other_traits_are_told() -> None:
 
 def test_the_summary_counts_the_files_of_both_documents() -> None:
     files = [*FILES, *({"base": base["base"], **row} for base in OTHERS["bases"] for row in base["files"])]
-    assert f"on {NUMBERS[len({row['base'] for row in FILES})]} bases" in WORDS
+    fresh, traits = {*FRESH}, {base["base"] for base in OTHERS["bases"]}
+    assert {row["base"] for row in FILES} == {*range(30, 35)} | fresh
+    assert traits == {*range(70, 75)} | fresh
+    assert "on bases 30 to 34 and 110 to 114, the two other traits on bases 70 to 74 and 110 to 114" in WORDS
+    assert len({row["base"] for row in files}) == 15
+    assert "Fifteen bases show that the audit works on more than one" in WORDS
 
     def caught(*roles: str) -> tuple[int, int]:
         named = [row["role"] in row["named"] for row in files if row["role"] in roles]
