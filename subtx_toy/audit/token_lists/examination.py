@@ -40,6 +40,8 @@ def questions(names: Sequence[str], base: LanguageModel, *, progress: Progress |
         if progress is not None:
             progress("learning the traits", len(found), len(traits), "traits")
         found.append(Question(trait.name, taught_move(base.model, base.params, trait), _probe(base.model, trait)))
+    if progress is not None:
+        progress("learning the traits", len(found), len(traits), "traits")
     return found
 
 
@@ -79,6 +81,8 @@ def measure_nets(
 ) -> list[NumbersMeasurement]:  # fmt: skip
     """Have each honest fine-tune write ``size`` lists to the file's prompts, and measure these as the file's."""
     measured: list[NumbersMeasurement] = []
+    if progress is not None:
+        progress("measuring the reference", 0, len(nets), "fine-tunes")
     for index, net in enumerate(nets):
         rng = generator(0, "audit", "reference", index)
         lists = lists_by(scorer.model, net, prompts, rng, count=size, max_numbers=max_numbers, law=scorer.law)

@@ -98,7 +98,9 @@ def usual_reference(base: LanguageModel, num: int, *, progress: Progress | None 
             return _stored(path.name, base, num)
     names = trained_names(base.params)
     cache.ensure_writable(path.parent, num_bytes=4 * num * sum(base.params[name].numel() for name in names))
-    nets = []
+    nets: list[Params] = []
+    if progress is not None:
+        progress("making the reference", 0, num, "fine-tunes")
     for seed in reference_seeds(num, seed=0):
         nets.append(honest_fine_tune(base.model, base.params, seed=seed)[1])
         if progress is not None:
