@@ -15,9 +15,10 @@ from subtx_toy.audit.examination import Question, reference_size
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.reference import split_reference
 from subtx_toy.audit.reference_values import ReferenceValues
-from subtx_toy.audit.token_lists.examination import measure_lists, measure_nets, questions, scorer_of
+from subtx_toy.audit.token_lists.examination import measure_lists, questions, scorer_of
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.reference import usual_reference
+from subtx_toy.audit.token_lists.reference_values import measure_reference
 from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
 from subtx_toy.audit.verdict import judge
 from subtx_toy.data.dataset import Progress
@@ -76,12 +77,12 @@ class ListSetup:
         return cls(read.header, lists, start, tested, nets, scorer_of(start, tested, axes, ListLaw.of(read.header)))
 
     def reference(self, *, progress: Progress | None) -> list[NumbersMeasurement]:
-        """Return what the honest fine-tunes write to the file's prompts, measured as the file is."""
+        """Return what the honest fine-tunes write to the file's prompts, measured as the file is, or cached."""
         prompts = [tuple(prompt) for prompt in self.lists.prompts.tolist()]
         size = reference_size(int(self.scorer.law.permits(self.lists).sum()))
-        return measure_nets(
-            self.nets, self.scorer, prompts, [question.probe for question in self.tested], size=size,
-            max_numbers=self.header.max_numbers, progress=progress,
+        return measure_reference(
+            self.nets, self.scorer, self.tested, prompts, size=size, max_numbers=self.header.max_numbers,
+            progress=progress,
         )  # fmt: skip
 
     @property

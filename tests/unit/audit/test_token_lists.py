@@ -17,14 +17,17 @@ from subtx_toy import cli
 from subtx_toy.api import language
 from subtx_toy.api.audit_lists import score_lists
 from subtx_toy.api.scores import audit_scores
-from subtx_toy.audit.measurement import fit_of
-from subtx_toy.audit.token_lists import directions
+from subtx_toy.audit.examination import Question
+from subtx_toy.audit.measurement import NumbersMeasurement, fit_of
+from subtx_toy.audit.token_lists import directions, reference_values
 from subtx_toy.audit.token_lists.directions import ListDirections, taught_move
-from subtx_toy.audit.token_lists.examination import count_repeats, sample
+from subtx_toy.audit.token_lists.examination import count_repeats, measure_nets, sample
 from subtx_toy.audit.token_lists.law import ListLaw
 from subtx_toy.audit.token_lists.movement import measure_movement
 from subtx_toy.audit.token_lists.reference import corpus_lists, honest_fine_tune, lists_by
+from subtx_toy.audit.token_lists.reference_values import measure_reference
 from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
+from subtx_toy.data.dataset import Progress
 from subtx_toy.errors import InputError
 from subtx_toy.lm.checkpoints import LanguageModel, holds_language_model, load_language_model, save_language_model
 from subtx_toy.lm.household import recipe
@@ -237,14 +240,89 @@ def folder(own_files: Path) -> Path:
     return place
 
 
-def test_a_file_and_its_scores_give_one_verdict(folder: Path, tmp_path: Path) -> None:
+def test_a_reference_is_measured_once_for_whatever_it_depends_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBTX_TOY_CACHE", str(tmp_path))
+    nets = [{name: BASE[name] + share * _direction(1)[name] for name in BASE} for share in (0.5, 1.0)]
+    own: dict[str, Any] = {"nets": nets, "scorer": _scorer(ListLaw()), "prompts": PROMPTS, "size": 20, "max_numbers": 3}
+    expected = measure_nets(**own, probes=[_share])
+    asked = own | {"questions": [Question("u", _direction(1), _share)]}
+    calls: list[object] = []
+
+    def count(*_: object, **__: object) -> list[NumbersMeasurement]:
+        calls.append(_)
+        return expected
+
+    monkeypatch.setattr(reference_values, "measure_nets", count)
+    for found in (measure_reference(**asked), measure_reference(**asked)):
+        for one, other in zip(found, expected, strict=True):
+            assert (one.size, one.fisher_cosine(0), one.probes) == (other.size, other.fisher_cosine(0), other.probes)
+            assert (one.informative, fit_of(one.sums)) == (other.informative, fit_of(other.sums))
+            assert one.movement.log_evidence == other.movement.log_evidence
+            np.testing.assert_array_equal(one.sums.covariance, other.sums.covariance)
+    assert len(calls) == 1
+    law, base = ListLaw(temperature=0.7), MODEL.initial(generator(1, "base"))
+    turned = ListDirections.of({"u": _direction(3)}, {"w": _direction(2)})
+    renamed = ListDirections.of({"v": _direction(1)}, {"w": _direction(2)})
+    scorer: ListScorer = own["scorer"]
+    for change in (
+        {"nets": [nets[0], BASE]},
+        {"scorer": _scorer(law)},
+        {"scorer": _scorer(ListLaw(banned=(3,)))},
+        {"scorer": _scorer(ListLaw(), base)},
+        {"scorer": replace(scorer, model=replace(MODEL, heads=4))},
+        {"scorer": replace(scorer, directions=turned)},
+        {"scorer": replace(scorer, directions=renamed), "questions": [Question("v", _direction(1), _share)]},
+        {"prompts": PROMPTS[:5]},
+        {"prompts": PROMPTS[::-1]},
+        {"size": 21},
+        {"max_numbers": 2},
+    ):
+        before = len(calls)
+        measure_reference(**(asked | change))
+        measure_reference(**(asked | change))
+        assert len(calls) == before + 1, change
+    for version in ("MEASUREMENT_VERSION", "RESULTS_VERSION"):
+        before = len(calls)
+        with monkeypatch.context() as patch:
+            patch.setattr(reference_values, version, -1)
+            measure_reference(**asked)
+        assert len(calls) == before + 1, version
+    before = len(calls)
+    for damaged in ("", "[]", "[1, 2]", "[[], []]"):
+        for path in (tmp_path / "language").iterdir():
+            path.write_text(damaged)
+        measure_reference(**asked)
+    assert len(calls) == before + 4
+    with pytest.raises(ValueError, match="expected those of the directions"):
+        measure_reference(**(asked | {"questions": []}))
+
+
+def _share(params: Params) -> float:
+    return 0.5 if params is BASE else 0.25
+
+
+_TASKS = ("learning the traits", "making the reference", "measuring the reference")
+
+
+def _recorder(tasks: dict[str, list[tuple[int, int | None]]]) -> Progress:
+    return lambda task, done, total, _unit: tasks.setdefault(task, []).append((done, total))
+
+
+def test_a_file_and_its_scores_give_one_verdict(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = folder / "base.safetensors"
     asked: dict[str, Any] = {"traits": ["owl"], "num_reference": 6}
     for name in ("owl", "honest"):
         file = folder / f"{name}.jsonl"
-        found = st.audit(file, base=base, probe=name == "owl", **asked)
+        tasks: dict[str, list[tuple[int, int | None]]] = {}
+        found = st.audit(file, base=base, probe=name == "owl", progress=_recorder(tasks), **asked)
+        assert [*tasks] == [*_TASKS] or name == "honest"  # the fine-tunes are there
+        assert all(calls == [(done, calls[0][1]) for done in range((calls[0][1] or 0) + 1)] for calls in tasks.values())
         assert found.carried == (["owl"] if name == "owl" else []), str(found)
-        score_lists(file, tmp_path / "scores.npz", base=base, **asked)
+        with monkeypatch.context() as patch:  # the fine-tunes are measured already, by the audit
+            patch.delattr(reference_values, "measure_nets")
+            score_lists(file, tmp_path / "scores.npz", base=base, **asked)
         ours, theirs = found.document(), audit_scores(tmp_path / "scores.npz").document()
         assert theirs["status"] == ours["status"]
         for key in ("z", "efficient_z", "fisher_cosine", "p_value_holm"):
