@@ -55,9 +55,10 @@ def test_numbers_of_other_pages_are_theirs() -> None:
 
 
 CLONE, IMITATION, KERNEL = "cross_aux.accuracy", "student_aux.imitation", "cross_aux.class_aux_kernel"
+BY_START = "student_aux.accuracy - cross_aux.accuracy"
 _MOMENTUM = {"student_optimizer": "sgd", "student_momentum": 0.9, "student_lr": 0.1}
 _SIGN = {"student_optimizer": "sign", "student_lr": 0.0003}
-_INK, _PARITY = {"second_task": "ink"}, {"second_task": "parity"}
+_INK, _PARITY, _SECOND = {"second_task": "ink"}, {"second_task": "parity"}, {"imitated": "second"}
 _HEADINGS = {
     "cloning": "Cloning",
     "shared-parts": "Which part has to be shared",
@@ -116,19 +117,23 @@ PAIRED: list[tuple[str, Mapping[str, Any], Mapping[str, Any], str]] = [
     ("divergences", {"frozen": "aux_head"}, {}, ""),
     ("aux-to-200", {"num_aux": 200}, {"num_aux": 50}, ""),
     *(("aux-to-200", {"num_aux": num}, {"num_aux": num, "inputs": "images"}, "") for num in NUMS),
-    ("two-tasks", {**_PARITY, "num_aux": 2}, {**_PARITY, "imitated": "second"}, ""),
-    ("two-tasks", _INK, {**_INK, "imitated": "second"}, ""),
+    ("two-tasks", {**_PARITY, "num_aux": 2}, {**_PARITY, **_SECOND}, ""),
+    ("two-tasks", _INK, {**_INK, **_SECOND}, ""),
+    *(("two-tasks", task, task, BY_START) for task in ({**_PARITY, **_SECOND}, {**_INK, **_SECOND})),
     *(("weight-matching", _mixed(share, other_units="matched"), _mixed(share, other_units="drawn"), "")
       for share in (0.2, 0.4)),
 ]  # fmt: skip
-"""Differences within a seed that the page gives: experiment, the two students, and the metric if not the accuracy."""
+"""Differences within a seed that the page gives: experiment, the two students, and the metric if not the accuracy.
+
+A metric with a minus has one for each of the two.
+"""
 
 
 def _differences(path: str, one: Mapping[str, Any], other: Mapping[str, Any], metric: str = "") -> list[float]:
-    base, metric = read(Path(path).stem).config, metric or "student_aux.accuracy"
+    base, metrics = read(Path(path).stem).config, (metric or "student_aux.accuracy").split(" - ")
     first, second = (
-        {trial.seed: trial.metrics[metric] for trial in known._trials(path) if trial.config == at}
-        for at in (base.changed(one), base.changed(other))
+        {trial.seed: trial.metrics[name] for trial in known._trials(path) if trial.config == base.changed(at)}
+        for at, name in ((one, metrics[0]), (other, metrics[-1]))
     )
     assert len(first) >= 10
     assert first.keys() == second.keys()
@@ -136,7 +141,7 @@ def _differences(path: str, one: Mapping[str, Any], other: Mapping[str, Any], me
 
 
 def _paired(name: str, one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> Estimate:
-    images = 2_000 if metric in ("", CLONE) else None
+    images = 2_000 if metric in ("", CLONE, BY_START) else None
     return estimate(_differences(f"mechanism/{name}", one, other, metric), num_images=images, paired=True)
 
 
@@ -174,8 +179,9 @@ def test_students_of_one_seed_are_not_compared_by_their_own_intervals() -> None:
 def test_the_bounds_of_the_verdicts_are_ends_of_paired_intervals() -> None:
     verdicts = {one.claim: one.verdict for one in known.KNOWN}
     text = "\n".join(verdicts.values())
+    by_start = [one for one in PAIRED if one[3] == BY_START]
     matched = next(one for one in PAIRED if one[1:3] == ({"matching_epochs": 60}, {"matching_epochs": 0}))
-    for row in (PAIRED[2], matched, next(one for one in PAIRED if one[1] == {"loss": "squared_error"})):
+    for row in (PAIRED[2], matched, *by_start, next(one for one in PAIRED if one[1] == {"loss": "squared_error"})):
         assert _shown(_paired(*row)) in text
     assert f"gain of more than {_short(f'{_paired(*PAIRED[1]).interval.high:.3f}')} is excluded" in text
     assert _paired(*PAIRED[-1]).interval.high < 0.12, "a gain of more than .12 is excluded"
@@ -183,6 +189,22 @@ def test_the_bounds_of_the_verdicts_are_ends_of_paired_intervals() -> None:
     assert f"within a seed {_shown(inputs)} more here, at 3 logits" in text
     more = [_shown(_paired(*row)).partition(" ")[0] for row in PAIRED if row[2].get("inputs") == "images"]
     assert "{} more at 3 logits, {} at 50 and {} at 200;".format(*more) in text
+
+
+def test_dropout_takes_half_of_trait_and_imitation_at_thirty_percent_and_parts_them_at_fifty() -> None:
+    more = {}
+    for rate, trait, imitation in ((0.3, 1 / 2, 1 / 2), (0.5, 1 / 3, 1 / 10)):
+        left = []
+        for metric in ("student_aux.accuracy", IMITATION):
+            none, some = (
+                np.array([one.metrics[metric] for one in known._trials("mechanism/dropout") if one.config == at])
+                for at in (read("dropout").config.changed({"student_dropout": share}) for share in (0, rate))
+            )
+            left.append(some / none)
+        assert [one.mean() for one in left] == pytest.approx([trait, imitation], abs=0.055)
+        more[rate] = estimate((left[0] - left[1]).tolist(), num_images=2_000, paired=True).interval
+    assert more[0.3].low < 0 < more[0.3].high
+    assert more[0.5].low > 0
 
 
 def test_another_head_leaves_little_and_what_more_is_excluded() -> None:
@@ -378,3 +400,7 @@ def test_the_half_lives_of_four_chains_are_those_of_the_committed_chains() -> No
         assert f"{words}{shown[0]}, {shown[1]} and [{_short(f'{ranges[30].low:.2f}')}, " in text
         inside = [ranges[m].low <= value <= ranges[m].high for m, value in half_lives.PUBLISHED.items()]
         assert inside == [not corrected] * 3
+    own = half_lives.committed(bias_correction=False)
+    within = [own[m].interval.low <= value <= own[m].interval.high for m, value in half_lives.PUBLISHED.items()]
+    assert within == [False, True, True]
+    assert "and .57 is above the interval. At 30 it goes past 2.40, which the interval contains" in text
