@@ -1,4 +1,4 @@
-"""Which operations of torch a model runs on its parameters, and the decisions that they take by the numbers' sizes."""
+"""Which operations of torch a model runs on its parameters, the decisions that they take, and what Python reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from subtx_toy.problem.params import Params
@@ -31,6 +32,38 @@ _SIGNED = frozenset(
 _CUT = frozenset(
     re.findall(r"\w+", "clamp clamp_min clamp_max amax amin maximum minimum fmax fmin max min median nan_to_num")
 )
+_READING = frozenset(
+    re.findall(
+        r"\w+", "item tolist numpy __array__ __dlpack__ __float__ __int__ __bool__ __index__ __complex__ __contains__"
+    )
+)
+
+
+class Reads(TorchFunctionMode):
+    """Note which methods of ``depending`` tensors hand their numbers to Python, where a model may branch on them.
+
+    Some of them, such as ``tolist`` and ``numpy``, are no operations for a dispatch mode to see.
+    """
+
+    def __init__(self, depending: Callable[[Tensor], bool]) -> None:
+        super().__init__()
+        self._depending = depending
+        self.found: list[str] = []
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[Any], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run one function of torch and look at its name."""
+        name = getattr(func, "__name__", "")
+        if name in _READING and self._depending(args[0]):
+            self.found.append(name.strip("_"))
+        return func(*args, **(kwargs or {}))
+
+
+def reads_number(name: str, out: Any) -> str:
+    """Return the name of an operation of aten whose result is a number and no tensor; empty for others."""
+    is_number = isinstance(out, bool | int | float | complex)
+    return ("item" if name == "_local_scalar_dense" else name) if is_number else ""
 
 
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -39,6 +72,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Attributes:
         kinked: names of operations of KINKED, in order.
         num: operations that saw the tensors.
+        reads: names of what hands numbers that depend on them to Python, such as ``item``.
         switches: names of operations that decide by comparing, such as ``abs``, ``where``, ``clamp`` and ``sort``.
     """
 
@@ -49,6 +83,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._hash = hashlib.blake2b(digest_size=16)
         self.kinked: list[str] = []
         self.switches: list[str] = []
+        self.reads: list[str] = []
         self.num = 0
 
     @property
@@ -72,7 +107,11 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._seen |= {_address(one) for one in made}
         self._held += made
         self.num += 1
-        self._look(func._schema.name.rpartition("::")[2].removesuffix("_"), given, made)
+        name = func._schema.name.rpartition("::")[2]
+        if reads_number(name, out):
+            self.reads.append(reads_number(name, out))
+        with torch._C.DisableTorchFunction():  # what is read here, the model does not read
+            self._look(name.removesuffix("_"), given, made)
         return out
 
     def _look(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
@@ -95,8 +134,10 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def operations(function: Callable[[Params], Tensor], params: Params) -> tuple[Operations, Tensor]:
     """Return what a function of parameters ran on them, and its value; nothing is differentiated."""
     leaves = {name: value.detach().clone() for name, value in params.items()}
-    with torch.no_grad(), Operations(list(leaves.values())) as seen:
+    seen = Operations(list(leaves.values()))
+    with torch.no_grad(), Reads(seen.saw) as reads, seen:
         value = function(leaves)
+    seen.reads = reads.found or seen.reads
     return seen, value
 
 

@@ -62,7 +62,11 @@ def _smoothness(problem: Problem) -> Finding:
         if jump:
             return Finding(f"it runs {', '.join(dict.fromkeys(seen.switches))}, and {jump}")
     found = derivatives(problem)
-    if found.unmet or found.unchecked or seen.saw(outputs):
+    if found.unmet or found.unchecked:
+        return found
+    if seen.reads:
+        return Finding(unchecked=f"Python reads numbers that depend on its parameters, by {seen.reads[0]}")
+    if seen.saw(outputs):
         return found
     return Finding(unchecked="what it computes on its parameters is not done by operations of torch")
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from subtx_toy.problem.operations import Reads, reads_number
 from subtx_toy.problem.params import Params
 from subtx_toy.theory.taylor.ball import Ball
 from subtx_toy.theory.taylor.jet import Jet
@@ -20,6 +21,7 @@ from subtx_toy.theory.taylor.operations import OPERATIONS, Unbounded
 _OF_A_SHAPE = frozenset(
     ["zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"]
 )
+_OF_A_SIZE = frozenset(["nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive"])
 _SAME = 1e-9
 _KINKED = frozenset(["relu", "leaky_relu", "abs", "clamp", "clamp_min"])
 
@@ -57,7 +59,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in _OF_A_SHAPE:
             return func(*args, **kwargs)
         given = _tensors((args, kwargs))
-        depends = any(_storage(one) in self._sharing for one in given)
+        depends = any(map(self.depends, given))
         if any(id(one) in self.stale for one in given):
             self.obstacle = self.obstacle or f"{name}, which reads what was written over"
         if any(_storage(one) in self._sharing and id(one) not in self.known for one in given):
@@ -68,6 +70,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         if not depends:
             return out
+        if reads_number(name, out):
+            self.obstacle = self.obstacle or _read(reads_number(name, out))
+        masks = [one for one in given if name == "index" and one.dtype == torch.bool and self.depends(one)]
+        if name in _OF_A_SIZE or masks:
+            self.obstacle = self.obstacle or f"{name}, whose result has a size that depends on the parameters"
         writes = any(one.alias_info is not None and one.alias_info.is_write for one in func._schema.arguments)
         made = list(out) if isinstance(out, tuple | list) else [out]
         if writes:
@@ -84,6 +91,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         numbers = tuple(id(one) if isinstance(one, Tensor) else 0 for one in made)
         self.steps.append(_Step(name, *frozen, numbers))
         return out
+
+    def depends(self, value: Tensor) -> bool:
+        """Whether a tensor has the memory of one that depends on the first ones."""
+        return _storage(value) in self._sharing
 
     def _remember(self, value: Tensor) -> None:
         self.held.append(value)
@@ -119,11 +130,12 @@ class Tape:
         """Run the function once and write down its operations."""
         leaves = {name: value.detach().clone() for name, value in params.items()}
         try:
-            with torch.no_grad(), _Recorder(list(leaves.values())) as seen:
+            seen = _Recorder(list(leaves.values()))
+            with torch.no_grad(), Reads(seen.depends) as reads, seen:
                 value = function(leaves)
         except (RuntimeError, TypeError, NotImplementedError) as error:
             return cls((), (), (), 0, f"its operations cannot be recorded: {type(error).__name__}", ())
-        obstacle = seen.obstacle
+        obstacle = _read(reads.found[0]) if reads.found else seen.obstacle
         if any(one._version != version for one, version in seen.constants):
             obstacle = obstacle or "an operation that writes into a constant"
         if id(value) in seen.stale:
@@ -207,6 +219,10 @@ def _looked_up(value: Any, jets: dict[int, Any], missing: dict[int, str]) -> Any
     if value.number not in jets:
         raise Unbounded(missing[value.number])
     return jets[value.number]
+
+
+def _read(name: str) -> str:
+    return f"{name}, which reads a number that depends on the parameters"
 
 
 def _storage(value: Tensor) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
 
@@ -17,6 +19,7 @@ from subtx_toy.problem.problem import Problem
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.problem.trait_loss import cross_entropy_trait
 from subtx_toy.seeding import generator, torch_stream
+from tests.verdicts.module_corpus import Net, problem_of
 
 UNKNOWN = Hypothesis("the moon is full", lambda _evidence: "", lambda _evidence: "it is cloudy")
 SPEC = ProblemSpec(hidden=(2,))
@@ -38,6 +41,14 @@ def test_what_fails_under_a_hypothesis_that_was_not_checked_is_undecided() -> No
     judgement = claim.judge(Evidence(SPEC.build()))
     assert judgement.verdict == "undecided"
     assert "it is cloudy; two: asserted 2 <= 1" in judgement.reason
+
+
+@pytest.mark.parametrize("read", [lambda x: x.sum().item(), lambda x: x.tolist()[0][0]])
+def test_a_model_whose_numbers_python_reads_may_not_be_smooth(read: Callable[[torch.Tensor], float]) -> None:
+    problem = problem_of(lambda: Net(lambda x: torch.tanh(x) * (-1.0 if read(x) > 1e9 else 1.0)))
+    judgement = CLAIMS["C1"].judge(Evidence(problem))
+    assert judgement.verdict == "holds, hypothesis not checked"
+    assert "Python reads numbers that depend on its parameters" in judgement.reason
 
 
 def test_no_claim_is_out_of_reach_for_a_model_of_more_parameters_than_a_dense_matrix_has() -> None:

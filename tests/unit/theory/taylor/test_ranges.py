@@ -182,13 +182,41 @@ def test_a_piecewise_linear_model_is_bounded_up_to_its_first_kink(kinked: Callab
         ("straight through", "what autograd differentiates otherwise than the outputs change"),
         ("max_pool", "max_pool2d_with_indices"),
         ("relu by where", "where"),
-        ("hidden in numpy", "outside of the operations that were recorded"),
+        ("hidden in numpy", "numpy, which reads a number"),
     ],
 )
 def test_what_has_no_bound_is_said(name: str, reason: str) -> None:
     found = closed_form_eps(MODULES[name].build())
     assert found.eps is None
     assert reason in found.reason
+
+
+READS: dict[str, Callable[[torch.Tensor], object]] = {
+    "item": lambda x: x.sum().item() > 1e9,
+    "float": lambda x: float(x.sum().detach()) > 1e9,
+    "int": lambda x: int(1e3 * x.sum().detach()) == 10**9,
+    "bool": lambda x: bool(x.sum() > 1e9),
+    "tolist": lambda x: x.tolist()[0][0] > 1e9,
+    "numpy": lambda x: x.sum().detach().numpy() > 1e9,
+    "equal": lambda x: torch.equal(x, 2 * x),
+    "nonzero": lambda x: len((x > 1e9).nonzero()) > 0,
+    "index": lambda x: x[x > 1e9].numel() > 0,
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_no_range_is_proved_where_python_reads_what_depends_on_the_parameters(name: str) -> None:
+    problem = problem_of(lambda: Net(lambda x: torch.tanh(x) * (-1.0 if READS[name](x) else 1.0)))
+    found = closed_form_eps(problem)
+    assert found.eps is None
+    assert f"{name}, wh" in found.reason
+    assert "depends on the parameters" in falling_student_lr(problem).reason
+
+
+def test_numbers_of_constants_may_be_read() -> None:
+    two = torch.tensor([2.0])
+    found = closed_form_eps(problem_of(lambda: Net(lambda x: torch.tanh(x) * two.item() * two.tolist()[0])))
+    assert found.eps is not None
 
 
 class WritesElsewhere(nn.Module):
