@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from subtx_toy.audit.texts.example import Example
-from subtx_toy.audit.two_files.exchange import LINES, WHOLE, WITHIN, Exchange, exchange_of
+from subtx_toy.audit.two_files.exchange import WITHIN, Exchange, exchange_of
 from subtx_toy.audit.two_files.lines import lines_of
 from subtx_toy.audit.two_files.power import TokenPower
 from subtx_toy.audit.two_files.separation import Separation, TokenDifference, separation, token_differences
@@ -87,14 +87,11 @@ class FileComparison:
     @property
     def notes(self) -> list[str]:
         """What a reader has to know of the comparison."""
-        shared = f"{self.exchange.shared:.0%} of the smaller file's lines have a prompt of the other"
-        unit = {
-            WITHIN: f"only {WITHIN} are exchanged; {shared}",
-            WHOLE: f"{WHOLE} are exchanged; {shared}, so a difference between the prompts shows too",
-            LINES: "single lines are exchanged, as no prompt is repeated or there is none; different prompts show too",
-        }[self.exchange.unit]
         alone = ", ".join(f"{name} {value:.3f}" for name, value in self.test.p_values.items())
-        notes = [f"{self.test.exchanges} random exchanges: {unit}", f"p of each statistic alone: {alone}"]
+        notes = [
+            f"{self.test.exchanges} random exchanges: {self.exchange.words}",
+            f"p of each statistic alone: {alone}",
+        ]
         if self.separation.is_reversed:
             notes.append(
                 "an AUROC below .5 shows no difference here: tokens are spread over the files more evenly than chance "

@@ -26,7 +26,8 @@ class Exchange:
     """How lines are exchanged.
 
     Attributes:
-        unit: WITHIN, WHOLE, or LINES where no line has a prompt, or none is repeated.
+        unit: WITHIN; where the files share too few prompts, WHOLE, or LINES if neither repeats one; LINES where all
+            lines have one prompt, or none.
         lines: those that take part.
         shared: the share of the smaller file's lines whose prompt the other has too.
         unused: lines of either file that take no part, because the other file lacks their prompt.
@@ -36,6 +37,18 @@ class Exchange:
     lines: Lines
     shared: float
     unused: int
+
+    @property
+    def words(self) -> str:
+        """What is exchanged, and why."""
+        shared = f"{self.shared:.0%} of the smaller file's lines have a prompt of the other"
+        if self.unit == WITHIN:
+            return f"only {WITHIN} are exchanged; {shared}"
+        if self.shared == 1:  # and not WITHIN
+            return f"{LINES} are exchanged; all have one prompt, or none"
+        return (
+            f"{self.unit} are exchanged; {shared}, too few for {WITHIN}, so a difference between the prompts shows too"
+        )
 
     def labels(self, num: int, *, seed: int) -> Float[np.ndarray, "n b"]:
         """Return ``num`` random assignments of the lines to the files, 1 for the second; the same for equal seeds.

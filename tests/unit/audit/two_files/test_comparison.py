@@ -98,6 +98,25 @@ def test_repeated_lines_of_other_prompts_are_exchanged_together() -> None:
     assert stats.chi2.sf(token_statistic(counts, counts.second[:, None].astype(float))[0], VALUES - 1) < LEVEL
 
 
+def test_half_of_the_lines_have_to_share_their_prompt() -> None:
+    def exchanged(shared: int, repeats: int) -> str:
+        """Twenty prompts a file."""
+        first, second = (
+            [Example(f"prompt {at}", str(at), at) for at in range(start, start + 20)] * repeats
+            for start in (0, 20 - shared)
+        )
+        return exchange_of(lines_of(first, second)).words
+
+    of = "of the smaller file's lines have a prompt of the other"
+    few = "too few for lines of the same prompt, so a difference between the prompts shows too"
+    assert exchanged(10, 1) == f"only lines of the same prompt are exchanged; 50% {of}"
+    assert exchanged(9, 1) == f"single lines are exchanged; 45% {of}, {few}"
+    assert exchanged(9, 2) == f"whole prompts are exchanged; 45% {of}, {few}"
+    assert exchanged(0, 1) == f"single lines are exchanged; 0% {of}, {few}"
+    blind = [Example("", str(at), at) for at in range(20)]
+    assert exchange_of(lines_of(blind, blind)).words == "single lines are exchanged; all have one prompt, or none"
+
+
 def test_exchanges_keep_the_numbers_of_lines_and_are_named_by_the_seed() -> None:
     rng = generator(0, "tests", "exchange")
     exchange = exchange_of(lines_of(_file(rng, 50), _file(rng, 70)))
