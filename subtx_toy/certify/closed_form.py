@@ -17,6 +17,7 @@ from subtx_toy.problem.sign_change import last_holding
 
 _SLACK = 1 + 1e-9  # a sum of a million terms errs by 1.2e-10 of itself at most, and a layer has few of them
 _HALVINGS = 40
+_TEMPERATURES = 1e-90, 1e90  # whose cubes are float64 numbers, with room for what is divided by them
 _UNUSED = ActivationBounds(1.0, 0.0)  # of a network without hidden layers
 
 
@@ -81,6 +82,8 @@ def closed_form(quantity: Quantity, *, cap: float) -> tuple[float | None, str]:
         return None, f"{described.activation} is not twice continuously differentiable"
     if quantity.name == "trait-loss":
         return None, "the closed form takes the direction for minus the exact trait gradient, which no float64 array is"
+    if not _TEMPERATURES[0] < described.temperature < _TEMPERATURES[1]:
+        return None, f"the temperature {described.temperature:g} is not between 1e-90 and 1e90, where its cube is safe"
     form = ClosedForm(quantity)
     with np.errstate(all="ignore"):
         eps = last_holding(np.vectorize(lambda eps: form.rate(eps) > 0), halvings=_HALVINGS, cap=cap)

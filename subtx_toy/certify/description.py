@@ -20,6 +20,7 @@ from subtx_toy.problem.trait_loss import LabelledCrossEntropy, TargetedSquaredEr
 from subtx_toy.settings.messages import nearest
 
 QUANTITIES = ("alignment", "every-batch", "trait-loss", "distance")
+_LEAST, _MOST, _FARTHEST = 1e-140, 1e140, 1e300
 CAP = 1000.0
 """How far a search goes, in units of 1/||dT||: a teacher that far has left any regime the theory speaks of."""
 
@@ -73,10 +74,15 @@ class Description:
     def cap(self) -> float:
         """Return 1000 / ||dT||, to rounding."""
         parts = [value.ravel() for name, value in self.arrays.items() if name.startswith("direction.")]
-        norm = float(np.linalg.norm(np.concatenate(parts)))
-        if norm == 0:
+        flat = np.concatenate(parts)
+        top = float(np.abs(flat).max())
+        if top == 0:
             raise InputError("teacher_update: expected a direction to certify along, got zero")
-        return CAP / norm
+        with np.errstate(over="ignore"):
+            norm = float(np.linalg.norm(flat))
+        if not _LEAST < norm < _MOST:  # squares underflow or overflow
+            norm = top * float(np.linalg.norm(flat / top))
+        return min(CAP / norm, _FARTHEST)
 
     def settings(self) -> dict[str, object]:
         """Return everything but the quantity and the arrays, as JSON values."""

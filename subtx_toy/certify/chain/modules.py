@@ -39,10 +39,12 @@ def obstacles(module: nn.Module) -> list[str]:
         if type(part) not in _PLAIN:
             found.append(f"{name}: expected a perceptron or a Sequential of {KNOWN}, got {kind}")
         elif reason := _unusual(part):
-            found.append(f"{name}: expected {reason}, got {part}")
+            found.append(f"{name}: expected {reason}, got {part}{_hidden_option(part)}")
     for name, part in module.named_modules():
-        if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
-            found.append(f"model.{name}: expected a {type(part).__name__} as torch has it, got one with hooks")
+        hooks = part._forward_hooks, part._forward_pre_hooks, part._backward_hooks, part._backward_pre_hooks
+        if any(hooks) or "forward" in vars(part):
+            place, what = f"model.{name}".rstrip("."), "hooks" if any(hooks) else "a forward of its own"
+            found.append(f"{place}: expected a {type(part).__name__} as torch has it, got one with {what}")
     return found
 
 
@@ -52,17 +54,27 @@ def _unusual(part: nn.Module) -> str:
             return "padding with zeros"
         return "" if _padding(part) is not None else "the same padding on both sides"
     if isinstance(part, nn.AvgPool2d):
-        if part.ceil_mode or part.divisor_override or not (part.count_include_pad or _pair(part.padding) == [0, 0]):
-            return "means of whole windows, padding included"
-    elif isinstance(part, nn.Flatten):
+        return "means of whole windows, padding included" if _hidden_option(part) else ""
+    if isinstance(part, nn.Flatten):
         return "" if (part.start_dim, part.end_dim) == (1, -1) else "all axes but the first to be flattened"
-    elif isinstance(part, nn.GELU):
+    if isinstance(part, nn.GELU):
         return "" if part.approximate == "none" else "no approximation"
-    elif isinstance(part, nn.Softplus):
+    if isinstance(part, nn.Softplus):
         return "" if part.beta == 1 else "beta = 1"
-    elif isinstance(part, nn.LayerNorm):
+    if isinstance(part, nn.LayerNorm):
         return "" if part.eps > 0 and math.isfinite(part.eps) else "a finite eps > 0"
     return ""
+
+
+def _hidden_option(part: nn.Module) -> str:
+    # What torch leaves out where it prints a layer.
+    if not isinstance(part, nn.AvgPool2d):
+        return ""
+    if part.ceil_mode:
+        return " with ceil_mode=True"
+    if part.divisor_override:
+        return f" with divisor_override={part.divisor_override}"
+    return "" if part.count_include_pad or _pair(part.padding) == [0, 0] else " with count_include_pad=False"
 
 
 def words_of(part: nn.Module) -> Words:

@@ -16,6 +16,7 @@ _HALF, _ONE, _ZERO = arb(0.5), arb(1), arb(0)
 _THIRD, _SIXTH = _ONE / 3, _ONE / 6
 _UNIT = arb(0.5, 0.5)  # [0, 1]
 _BOTH = arb(0, 1)  # [-1, 1]
+_FAR = arb(-1000)
 
 # Third derivatives: that of tanh is -2 s (1 - 3 y^2), s = 1 - y^2, so at most 4 s in size, and (log s)' = -2 y, so s
 # grows at most by e^(1/8) < 1.134 within 1/16. That of the logistic function p is s (1 - 6 s), s = p (1 - p), so at
@@ -78,6 +79,9 @@ def _ends(function: Callable[[arb], arb], z: arb) -> arb:
 
 
 def _sigmoid_point(z: arb) -> arb:
+    if z < _FAR:  # where e^(-z) may be beyond the range of arb, but e^z is not
+        power = z.exp()
+        return power / (_ONE + power)
     return _ONE / (_ONE + (-z).exp())
 
 

@@ -40,6 +40,12 @@ def test_a_third_derivative_that_is_too_small_is_noticed(name: str) -> None:
     assert _missed(unit._replace(half_third=lambda first, second: third(first, second) * 0.2), samples=500) > 0
 
 
+@pytest.mark.parametrize("name", SMOOTH)
+def test_values_and_slopes_of_huge_numbers_are_finite(name: str) -> None:
+    for z in (arb(1e40), arb(-1e40)):
+        assert all(one.is_finite() for given in UNITS[name].at([z]) for one in given)
+
+
 def _missed_around(unit: Unit, *, samples: int) -> int:
     rng = np.random.default_rng(1)
     missed = 0

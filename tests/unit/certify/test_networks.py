@@ -133,16 +133,30 @@ def _hooked() -> nn.Module:
     return module
 
 
+def _hooked_backward() -> nn.Module:
+    module = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    module[1].register_full_backward_hook(lambda *_: None)
+    return module
+
+
+def _replaced() -> nn.Module:
+    module = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    module.forward = module[0].forward  # type: ignore[method-assign]
+    return module
+
+
 REFUSED: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
     "a subclass": (nn.Sequential(Doubled(3, 2), nn.LayerNorm(2)), (3,), r"model\.0: expected .* got Doubled"),
     "a hook": (_hooked(), (3,), r"model\.0: expected a Linear as torch has it, got one with hooks"),
+    "a backward hook": (_hooked_backward(), (3,), r"model\.1: expected a LayerNorm .* got one with hooks"),
+    "another forward": (_replaced(), (3,), r"model: expected a Sequential .* got one with a forward of its own"),
     "reflecting": (
         nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), nn.Flatten()), (1, 3, 3),
         r"model\.0: expected padding with zeros",
     ),
     "ceiling": (
         nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Flatten(), nn.Linear(4, 2)), (1, 3, 3),
-        r"model\.0: expected means of whole windows",
+        r"model\.0: expected means of whole windows, .* with ceil_mode=True",
     ),
     "approximation": (
         nn.Sequential(nn.Linear(3, 2), nn.GELU("tanh"), nn.Linear(2, 2)), (3,), r"model\.1: expected no approximation",

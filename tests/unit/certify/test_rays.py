@@ -205,6 +205,10 @@ def test_what_no_certificate_can_speak_of_is_refused_by_name() -> None:
     still = {name: torch.zeros_like(value) for name, value in problem.base_params.items()}
     with pytest.raises(InputError, match="expected a direction to certify along, got zero"):
         find_range(describe(SMALL.build(teacher_update=still)))
+    for size in (1e-170, 1e200):  # whose squares are no float64 numbers
+        some = {name: torch.full_like(value, size) for name, value in problem.base_params.items()}
+        num_entries = sum(value.numel() for value in some.values())
+        assert describe(SMALL.build(teacher_update=some)).cap() == pytest.approx(1000 / size / num_entries**0.5)
 
 
 @at_most(2)
@@ -240,6 +244,14 @@ def test_the_closed_form_is_below_the_enclosed_rate(activation: str, loss: str) 
         eps, reason = closed_form(proof, cap=10.0)
         assert eps is not None, reason
         assert float(np.min(proof.rate(Box(0.0, eps), 3).lower())) > 0
+
+
+@pytest.mark.parametrize("temperature", [1e-200, 1e150])
+def test_a_temperature_far_from_one_has_no_closed_form(temperature: float) -> None:
+    proof = Quantity(describe(SMALL.build(distillation_loss=kl(temperature)), "alignment"))
+    eps, reason = closed_form(proof, cap=10.0)
+    assert eps is None
+    assert "is not between 1e-90 and 1e90" in reason
 
 
 def test_a_linear_model_is_certified_up_to_the_cap_in_one_box() -> None:
