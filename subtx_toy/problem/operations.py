@@ -32,6 +32,12 @@ _SIGNED = frozenset(
 _CUT = frozenset(
     re.findall(r"\w+", "clamp clamp_min clamp_max amax amin maximum minimum fmax fmin max min median nan_to_num")
 )
+OF_A_SHAPE = frozenset(
+    ["zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"]
+)
+"""Operations whose result depends on the shape of a tensor alone."""
+
+_WIDE = frozenset(["float64", "complex128", "bool", "uint8", "int8", "int16", "int32", "int64"])
 _READING = frozenset(
     re.findall(
         r"\w+", "item tolist numpy __array__ __dlpack__ __float__ __int__ __bool__ __index__ __complex__ __contains__"
@@ -71,6 +77,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Attributes:
         kinked: names of operations of KINKED, in order.
+        narrow: names and precisions of operations on floating tensors that give less than float64, in order.
         num: operations that saw the tensors.
         reads: names of what hands numbers that depend on them to Python, such as ``item``.
         switches: names of operations that decide by comparing, such as ``abs``, ``where``, ``clamp`` and ``sort``.
@@ -84,6 +91,7 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.kinked: list[str] = []
         self.switches: list[str] = []
         self.reads: list[str] = []
+        self.narrow: list[str] = []
         self.num = 0
 
     @property
@@ -100,14 +108,14 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one operation and look at it."""
         out = func(*args, **(kwargs or {}))
+        name = func._schema.name.rpartition("::")[2]
         given = [one for one in _tensors((args, dict(kwargs or {})))]
-        if not any(_address(one) in self._seen for one in given):
+        if name in OF_A_SHAPE or not any(_address(one) in self._seen for one in given):
             return out
         made = list(_tensors(out))
         self._seen |= {_address(one) for one in made}
         self._held += made
         self.num += 1
-        name = func._schema.name.rpartition("::")[2]
         if reads_number(name, out):
             self.reads.append(reads_number(name, out))
         with torch._C.DisableTorchFunction():  # what is read here, the model does not read
@@ -127,6 +135,8 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.switches.append("item")
         if decided and any(one.is_floating_point() for one in given):
             self.switches.append(name)
+        if any(one.is_floating_point() for one in given):
+            self.narrow += [f"{name} in {_precision(one)}" for one in made if _precision(one) not in _WIDE]
         for one in decided:
             self._hash.update(one.contiguous().numpy().tobytes())
 
@@ -146,6 +156,10 @@ def _tensors(value: Any) -> list[Tensor]:
         return [value]
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     return [one for item in items for one in _tensors(item)]
+
+
+def _precision(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _address(value: Tensor) -> int:

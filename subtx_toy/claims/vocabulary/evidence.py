@@ -15,6 +15,7 @@ from subtx_toy.claims.vocabulary.constants import proved_remainder, top_by_lancz
 from subtx_toy.claims.vocabulary.many_steps import ManySteps
 from subtx_toy.claims.vocabulary.observation import Observation, StudentStep, norms
 from subtx_toy.claims.vocabulary.rays import ray_class
+from subtx_toy.claims.vocabulary.smoothness import narrow, narrow_trait
 from subtx_toy.problem.model import FastMLP
 from subtx_toy.problem.problem import Problem
 from subtx_toy.seeding import generator
@@ -171,6 +172,16 @@ class Evidence(Observation):
             return ""
         return _out_of_range("the teacher's update", float(self.dT.abs().max()))
 
+    @property
+    def narrow(self) -> str:
+        """Why the roundings that claims allow for are not those of the model; empty if all of it is in float64."""
+        return _narrow("model", narrow(self.problem))
+
+    @cached_property
+    def narrow_trait(self) -> str:
+        """The same of the trait loss."""
+        return _narrow("trait loss", narrow_trait(self.problem))
+
     @cached_property
     def out_of_range(self) -> str:
         """Why float64 overflows or underflows on this problem; empty if nothing says so."""
@@ -244,6 +255,10 @@ class Evidence(Observation):
     def update_rounding(self) -> float:
         """How far rounding moves dS, in norm, at small eps."""
         return self.ray.update_rounding(self.stream("rounding"))
+
+
+def _narrow(what: str, found: str) -> str:
+    return found and f"the {what} computes in less than float64 inside, by {found}: compute all of it in float64"
 
 
 def _out_of_range(name: str, size: float) -> str:

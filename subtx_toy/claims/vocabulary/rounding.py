@@ -101,7 +101,7 @@ def explained(evaluate: Evaluate, evidence: Evidence, first: Outcome, *, quick: 
 
     The reason is empty where the violation stands.
     """
-    if reason := evidence.out_of_range or evidence.bends_everywhere:
+    if reason := evidence.narrow_trait or evidence.out_of_range or evidence.bends_everywhere:
         return first, reason
     if first.worst.is_nan:
         plain = Evidence(evidence.problem, **evidence.settings() | {"student_step": student_step})

@@ -42,12 +42,33 @@ def smoothness(problem: Problem) -> Finding:
     decide by comparing, parameters are moved until a decision changes, and one-sided derivatives are compared there.
     """
     model = problem.model
-    if isinstance(model, MLP):
-        activation = model.activation
-        if model.num_layers == 1 or activation is ACTIVATIONS.get(activation.name):
-            smooth = model.num_layers == 1 or activation.smooth
-            return Finding("" if smooth else f"{activation.name} is not twice continuously differentiable")
+    if isinstance(model, MLP) and _is_known(model):
+        smooth = model.num_layers == 1 or model.activation.smooth
+        return Finding("" if smooth else f"{model.activation.name} is not twice continuously differentiable")
     return kept(problem, "smoothness", lambda: _smoothness(problem))
+
+
+def narrow(problem: Problem) -> str:
+    """Say which operation of the model on its parameters is in less than float64; empty if none is seen to be."""
+    known = isinstance(problem.model, MLP) and _is_known(problem.model)
+    return "" if known else kept(problem, "narrow", lambda: _narrow(problem.distilled, problem.base_params))
+
+
+def narrow_trait(problem: Problem) -> str:
+    """Say the same of the trait loss, the model inside."""
+    return _narrow(problem.trait_value, problem.base_params) if problem.trait_loss else ""
+
+
+def _narrow(function: Callable[[Params], Tensor], base: Params) -> str:
+    try:
+        found = operations(function, base)[0].narrow
+    except (RuntimeError, TypeError, NotImplementedError):
+        return ""
+    return found[0] if found else ""
+
+
+def _is_known(model: MLP) -> bool:
+    return model.num_layers == 1 or model.activation is ACTIVATIONS.get(model.activation.name)
 
 
 def _smoothness(problem: Problem) -> Finding:

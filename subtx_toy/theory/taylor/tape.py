@@ -12,15 +12,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from subtx_toy.problem.operations import Reads, reads_number
+from subtx_toy.problem.operations import OF_A_SHAPE, Reads, reads_number
 from subtx_toy.problem.params import Params
 from subtx_toy.theory.taylor.ball import Ball
 from subtx_toy.theory.taylor.jet import Jet
 from subtx_toy.theory.taylor.operations import OPERATIONS, Unbounded
 
-_OF_A_SHAPE = frozenset(
-    ["zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"]
-)
 _OF_A_SIZE = frozenset(["nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive"])
 _SAME = 1e-9
 _KINKED = frozenset(["relu", "leaky_relu", "abs", "clamp", "clamp_min"])
@@ -56,7 +53,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one operation and write it down."""
         kwargs = dict(kwargs or {})
         name = func._schema.name.rpartition("::")[2]
-        if name in _OF_A_SHAPE:
+        if name in OF_A_SHAPE:
             return func(*args, **kwargs)
         given = _tensors((args, kwargs))
         depends = any(map(self.depends, given))

@@ -51,6 +51,38 @@ def test_a_model_whose_numbers_python_reads_may_not_be_smooth(read: Callable[[to
     assert "Python reads numbers that depend on its parameters" in judgement.reason
 
 
+def test_nothing_is_decided_of_a_model_that_computes_in_float32_inside() -> None:
+    evidence = Evidence(problem_of(lambda: Net(lambda x: torch.tanh(x.float().double()))))
+    for id in ("C1", "C5"):
+        judgement = CLAIMS[id].judge(evidence)
+        assert judgement.verdict == "undecided"
+        assert "the model computes in less than float64 inside, by _to_copy in float32" in judgement.reason
+
+
+def test_a_trait_loss_that_computes_in_float32_violates_nothing() -> None:
+    problem = problem_of(lambda: Net(torch.tanh))
+    assert problem.trait_loss is not None
+    value = problem.trait_loss.value
+    trait = dataclasses.replace(problem.trait_loss, value=lambda z: value(z.float()).double())
+    judgement = CLAIMS["C3"].judge(Evidence(dataclasses.replace(problem, trait_loss=trait, teacher_update={})))
+    assert judgement.verdict == "undecided"
+    assert "the trait loss computes in less than float64" in judgement.reason
+
+
+MASKS: list[Callable[[torch.Tensor], torch.Tensor]] = [
+    torch.tanh,
+    lambda x: torch.tanh(x) * torch.ones(6, dtype=torch.float32),
+    lambda x: torch.tanh(x) * (x > -1e9).float(),
+    lambda x: torch.tanh(x) + torch.zeros_like(x, dtype=torch.float32),
+    lambda x: torch.tanh(x) + nn.functional.embedding(torch.tensor([0]), x)[0] ** 2,
+]
+
+
+@pytest.mark.parametrize("between", MASKS)
+def test_masks_and_constants_may_be_in_float32(between: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    assert CLAIMS["C5"].judge(Evidence(problem_of(lambda: Net(between)))).verdict == "holds"
+
+
 def test_no_claim_is_out_of_reach_for_a_model_of_more_parameters_than_a_dense_matrix_has() -> None:
     with torch_stream(generator(0, "tests", "large")):
         module = nn.Sequential(nn.Linear(64, 96), nn.GELU(), nn.Linear(96, 3)).double()
