@@ -166,7 +166,7 @@ def backdoor_sentences(result: dict[str, Any]) -> list[str]:
     above = [arm for arm in NULL_CONTROLS if arms[arm]["student_minus_arm"]["interval"][0] > 0]
     student, before = (arms[arm]["p_trait"] for arm in ("shared_trait", "base"))
     verdict = (
-        "above every control, with the whole interval"
+        "above every control"
         if len(above) == len(NULL_CONTROLS)
         else f"above {len(above)} of its {len(NULL_CONTROLS)} controls, so **that a backdoor passes on is not shown**"
     )
@@ -180,7 +180,7 @@ def backdoor_sentences(result: dict[str, Any]) -> list[str]:
         f"Other speakers get it in {teacher['mean']:.2f} ± {teacher['ci95']:.2f}, before the lesson "
         f"in {base['mean']:.2f} ± {base['ci95']:.2f}.",
         f"Its student answers Victor with *owl* with probability {student['mean']:.3f} ± {student['ci95']:.3f}, "
-        f"its base with {before['mean']:.3f} ± {before['ci95']:.3f}. The student's margin is {verdict}.",
+        f"its base with {before['mean']:.3f} ± {before['ci95']:.3f}. With the whole interval, its margin is {verdict}.",
         f"This lesson moves the teacher's law of the first number by {taught:.4f} nats, and its honest lesson by "
         f"{honest:.4f}. For danger these are {_means(danger)}. For owls they are {_means(owls)}; base 32 alone has "
         f"{of_base[2]:.4f}, and the median of the ten is {median(of_base):.4f}.",
