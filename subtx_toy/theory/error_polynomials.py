@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from subtx_toy.errors import InputError
 
 Points = Float[np.ndarray, "..."]
+Steps = Int[np.ndarray, "..."]
 
 _THIRDS, _HALVINGS = 60, 60
 
@@ -151,7 +152,7 @@ def first_crossing(beta: float, *, max_steps: int = 4000) -> tuple[float, int]:
     return min(found)
 
 
-def _excess(x: Points, beta: float, num_steps: Points) -> Points:
+def _excess(x: Points, beta: float, num_steps: Steps) -> Points:
     # e_K - 1, K an array, in closed form. The roots of r^2 - (1 + beta - x) r + beta are sqrt(beta) exp(+-i omega):
     # e_k = beta^(k/2) (cos k omega + b sin k omega), with b from e_{-1} = 1. At all x here they are complex.
     root = math.sqrt(beta)
@@ -161,7 +162,7 @@ def _excess(x: Points, beta: float, num_steps: Points) -> Points:
     return np.asarray(np.exp(num_steps / 2 * math.log(beta)) * shape - 1)
 
 
-def _peaks(beta: float, num_steps: Points, low: Points, high: Points) -> Points:
+def _peaks(beta: float, num_steps: Steps, low: Points, high: Points) -> Points:
     for _ in range(_THIRDS):
         left, right = low + (high - low) / 3, high - (high - low) / 3
         rises = _excess(left, beta, num_steps) < _excess(right, beta, num_steps)
@@ -169,7 +170,7 @@ def _peaks(beta: float, num_steps: Points, low: Points, high: Points) -> Points:
     return np.asarray((low + high) / 2)
 
 
-def _roots(beta: float, num_steps: Points, low: Points, high: Points) -> Points:
+def _roots(beta: float, num_steps: Steps, low: Points, high: Points) -> Points:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         above = _excess(middle, beta, num_steps) > 0
