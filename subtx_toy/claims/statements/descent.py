@@ -137,8 +137,8 @@ CLAIMS = (
     Claim(
         id="C24",
         statement="On mini-batches the student moves by eps (I - prod_k (I - student_lr G_k)) dT + O(eps^2), later "
-        "factors on the left; if every student_lr lambda_max(G_k) <= 2 the alignment is >= 0 to leading order and the "
-        "distance to the teacher never grows, whatever the batches.",
+        "factors on the left; if every student_lr lambda_max(G_k) <= 2, to leading order the alignment is >= 0 and "
+        "the distance to the teacher never grows, whatever the batches.",
         prediction="products with G_k, one after the other",
         observation=f"displacements after {_EPOCHS} epochs of up to {_BATCHES} batches in a drawn order",
         source="this package; no factor is longer than 1",
