@@ -80,7 +80,7 @@ def test_the_columns_of_the_table_are_explained_below_it_in_the_help_and_on_the_
 
 INTERNAL = {
     "observing", "settings", "stream", "prepare", "snippet", "many_steps", "out_of_range", "update_out_of_range",
-    "bends_everywhere",
+    "bends_everywhere", "narrow", "narrow_trait",
 }  # fmt: skip
 """What of the evidence is no quantity for a bound."""
 
