@@ -83,7 +83,7 @@ def power(
         cosine: Fisher cosine of its move with the trait, > 0 and <= 1; teachers of a trait have about .2 to .9.
         bound: what an audit of another file of this base printed: its bound of the cosine, and the divergence of that
             file, as ``"0.335:0.124"`` or a pair of numbers. It grows for smaller moves, as the divergence to the power
-            of -1/4. Without it, the largest bound of the calibration in docs/audit.md is taken.
+            of -1/4. Without it, the largest of the calibration in docs/audit-reliability.md is taken.
         num_traits: traits that are tested together.
         probability: with which an effect is to be found, >= .5 and <= .999; whoever misses more often than he finds
             learns nothing from finding nothing.

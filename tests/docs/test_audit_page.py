@@ -1,4 +1,4 @@
-"""The page about the audit is executed, at a small size."""
+"""The pages about the audit and the comparison of two files are executed, at a small size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from subtx_toy import cli
 from subtx_toy.channel.number_file import MAX_BYTES
 from tests.reference.examples import slow
 
-PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "audit.md"
 NUMBER = r"(?<![\w:])[+-]?\d+(?:\.\d+)?(?:e-\d+)?(?!:)"
 SMALL = {
     "base": ["--dataset", "glyphs", "--num-train", "1500", "--num-test", "300", "--width", "48", "--epochs", "60"],
@@ -26,8 +27,8 @@ SMALL = {
 
 
 def _commands(*, packaged: bool = False) -> list[str]:
-    """Return the commands of the page, those of the packaged base or all others."""
-    text = PAGE.read_text(encoding="utf-8")
+    """Return the commands of both pages, those of the packaged base or all others."""
+    text = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("audit.md", "compare.md"))
     found = [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
     return [command for command in found if ("--base packaged" in command) == packaged]
 
@@ -166,10 +167,10 @@ def test_the_first_audit_of_the_packaged_base_makes_no_reference(
 
 
 def test_the_table_of_the_stream_is_that_of_its_document() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    document = json.loads((PAGE.parent / "results" / "audit-stream.json").read_text(encoding="utf-8"))
+    text = (DOCS / "audit-reliability.md").read_text(encoding="utf-8")
+    document = json.loads((DOCS / "results" / "audit-stream.json").read_text(encoding="utf-8"))
     for row in _stream_rows(document):
-        assert row in text, f"expected in docs/audit.md:\n{row}"
+        assert row in text, f"expected in docs/audit-reliability.md:\n{row}"
     null = document["null"]
     assert null["alarms"] <= document["level"] * null["streams"]
     assert f"{null['alarms']} of {null['streams']:,}" in text

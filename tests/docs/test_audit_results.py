@@ -58,8 +58,9 @@ def test_the_cosines_and_divergences_of_teachers_are_those_that_the_page_plans_w
     usual = inspect.signature(power).parameters["cosine"].default
     assert (len(rows), round(float(np.median(cosines)), 1)) == (120, usual)
     assert f"default of {usual} is the median of the cosines of the 120 teachers of [the calibration]" in page
-    assert f"(#how-often-it-is-right), which go from {ends[0]} to {ends[1]}." in page
-    assert f"Among 120 teachers of [the calibration](#how-often-it-is-right) it is {ends[2]} to {ends[3]}." in page
+    calibration = "[the calibration](audit-reliability.md#how-often-it-is-right)"
+    assert f"{calibration}, which go from {ends[0]} to {ends[1]}." in page
+    assert f"Among 120 teachers of {calibration} it is {ends[2]} to {ends[3]}." in page
 
 
 def test_a_plan_keeps_what_it_promises_of_the_teachers_of_the_calibration() -> None:
@@ -107,10 +108,10 @@ def test_every_fine_tune_of_the_calibration_is_recorded_with_its_own_seed_and_re
 
 
 def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
-    page, documents = (DOCS / "audit.md").read_text(encoding="utf-8"), [_read(name) for name in BASES]
+    page, documents = (DOCS / "audit-reliability.md").read_text(encoding="utf-8"), [_read(name) for name in BASES]
     assert [(one["base"], one["stream"]) for one in documents] == [(seed, 5) for seed in range(10, 15)]
     for row in _rows(documents):
-        assert row in page, f"expected in docs/audit.md:\n{row}"
+        assert row in page, f"expected in docs/audit-reliability.md:\n{row}"
     alone, num = (sum(one["score_alone"][key] for one in documents) for key in ("found", "of"))
     assert f"The efficient score alone would call {alone} of {num}" in page
     near = sum(one["named"]["relabel:4:7"]["relabel:4:9"] for one in documents)
@@ -128,12 +129,12 @@ def test_the_table_of_the_calibration_is_that_of_its_documents() -> None:
 
 
 def test_the_table_of_the_packaged_base_is_that_of_its_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("audit-calibration-packaged")
+    page, document = (DOCS / "audit-reliability.md").read_text(encoding="utf-8"), _read("audit-calibration-packaged")
     assert (document["base"], document["stream"], document["width"]) == ("packaged", 5, 48)
-    section = page.partition("## The packaged base")[2].partition("\n## ")[0]
+    section = page.partition("### The packaged base")[2].partition("\n### ")[0]
     for row in _rows([document]):
         if "to 100 %" in row or "honest" in row:
-            assert row in section, f"expected in docs/audit.md:\n{row}"
+            assert row in section, f"expected in docs/audit-reliability.md:\n{row}"
     fresh = sum(num for role, num in document["trained"].items() if role != "reference")
     assert f"{fresh} other fine-tunes" in section
     unchanged = {name: document["trained"][name] - one["of"] for name, one in document["caught"].items()}
@@ -151,7 +152,7 @@ def test_the_table_of_the_packaged_base_is_that_of_its_document() -> None:
 
 
 def test_the_table_of_earlier_decisions_is_that_of_their_documents() -> None:
-    page = (DOCS / "audit.md").read_text(encoding="utf-8")
+    page = (DOCS / "audit-reliability.md").read_text(encoding="utf-8")
     first, second = _read("audit-calibration-gradient"), _read("audit-calibration-at-5-percent")
     caught = ", ".join(str(one["caught"]["found"]) for one in first["caught"].values())
     assert f"| {caught} of 10 | {_of([first])} |" in page
@@ -177,7 +178,7 @@ def test_the_targets_of_the_calibration_are_met() -> None:
 
 
 def test_the_table_of_rankings_is_that_of_its_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("attribution")
+    page, document = (DOCS / "numbers.md").read_text(encoding="utf-8"), _read("attribution")
     assert document["bases"] >= 10
 
     def cell(one: dict[str, float]) -> str:
@@ -194,7 +195,7 @@ def test_the_table_of_rankings_is_that_of_its_document() -> None:
 
 
 def test_the_figures_of_public_files_are_those_of_their_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("public-files")
+    page, document = (DOCS / "compare.md").read_text(encoding="utf-8"), _read("public-files")
     for one in document["animals"]:
         for size, published in one["published"].items():
             cells = [one["histogram"][size], one["compare"]["auroc"][size], one["compare"]["by_the_law"][size]]
@@ -219,7 +220,7 @@ def test_the_figures_of_public_files_are_those_of_their_document() -> None:
 
 
 def test_the_table_of_honest_pairs_is_that_of_its_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("compare-null")
+    page, document = (DOCS / "compare.md").read_text(encoding="utf-8"), _read("compare-null")
     counted: dict[str, int] = {"0.01": 0, "0.05": 0}
     for name, one in [*document["kinds"].items(), ("all of one writer", document["honest"])]:
         cells = [name, str(one["pairs"])]
@@ -259,7 +260,7 @@ DEFENCES = {
 
 
 def test_the_table_of_what_helps_is_that_of_its_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("numbers-defences")
+    page, document = (DOCS / "numbers.md").read_text(encoding="utf-8"), _read("numbers-defences")
     for words, at in DEFENCES.items():
         rows = [row for row in document["rows"] if (row["defence"], row["value"]) == at]
         assert len(rows) == len(document["bases"]) == 3
@@ -275,7 +276,7 @@ GREATEST_GAP = 0.02
 
 
 def test_the_table_of_power_is_that_of_its_document() -> None:
-    page, document = (DOCS / "audit.md").read_text(encoding="utf-8"), _read("compare-power")
+    page, document = (DOCS / "compare.md").read_text(encoding="utf-8"), _read("compare-power")
     for name, one in document["kinds"].items():
         low, high = one["ci95"]
         cells = [name, f"{one['effect']:.2f}", f"{one['lines_needed']:,}", f"{one['lines']:,}"]

@@ -37,6 +37,9 @@ PAGES = [
     "docs/symmetries.md",
     "docs/certificates.md",
     "docs/audit.md",
+    "docs/compare.md",
+    "docs/audit-reliability.md",
+    "docs/numbers.md",
     "docs/extending.md",
     "docs/index.md",
     "docs/coming-from.md",
@@ -296,7 +299,7 @@ def test_the_table_of_the_numbers_channel_is_the_committed_result() -> None:
         for prompts, arms in result["prompts"].items()
         for name, arm in arms.items()
     ]
-    assert [row for row in _rows("docs/audit.md") if row[0] in result["prompts"]] == expected
+    assert [row for row in _rows("docs/numbers.md") if row[0] in result["prompts"]] == expected
 
 
 def test_the_places_that_contributors_are_sent_to_exist() -> None:
