@@ -222,7 +222,7 @@ def test_links_between_the_pages_lead_somewhere() -> None:
                 assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", ["docs/index.md", "docs/known.md"])
+@pytest.mark.parametrize("page", ["docs/index.md", "docs/known.md", "docs/findings.md"])
 def test_a_first_page_that_links_to_generated_pages_says_what_writes_them(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     assert "(generated/" in text

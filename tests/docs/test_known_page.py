@@ -1,4 +1,4 @@
-"""The table of what is known holds the numbers of the committed results, and every figure on the page is there."""
+"""What is known and the findings have the numbers of the committed results, and every figure of theirs is there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.studies.half_lives import CONFIG as HALF_LIVES
 from paper_figs.drawings.defence_axes import FAMILIES
 from paper_figs.mechanism import NAMES, RESULTS, figure
 from paper_figs.tables import half_lives, known
@@ -26,6 +27,7 @@ from subtx_toy.stats import Estimate, estimate, finite_estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "known.md").read_text(encoding="utf-8")
+FINDINGS = (DOCS / "findings.md").read_text(encoding="utf-8")
 
 
 def test_the_table_is_that_of_the_committed_results() -> None:
@@ -160,12 +162,12 @@ def _shown(found: Estimate) -> str:
 def test_differences_of_students_of_one_seed_are_paired(
     name: str, one: Mapping[str, Any], other: Mapping[str, Any], metric: str
 ) -> None:
-    section = PAGE.partition(f"## {_HEADINGS[name]}\n")[2].partition("\n## ")[0]
+    section = FINDINGS.partition(f"## {_HEADINGS[name]}\n")[2].partition("\n## ")[0]
     assert _shown(_paired(name, one, other, metric)) in " ".join(section.split())
 
 
 def test_students_of_one_seed_are_not_compared_by_their_own_intervals() -> None:
-    text = " ".join(PAGE.split())
+    text = " ".join((PAGE + FINDINGS).split())
     for words in (
         "within their intervals",
         "intervals of the two",
@@ -208,7 +210,7 @@ def test_dropout_takes_half_of_trait_and_imitation_at_thirty_percent_and_parts_t
 
 
 def test_another_head_leaves_little_and_what_more_is_excluded() -> None:
-    text = " ".join(PAGE.partition("## Which part has to be shared\n")[2].partition("\n## ")[0].split())
+    text = " ".join(FINDINGS.partition("## Which part has to be shared\n")[2].partition("\n## ")[0].split())
     verdicts = "\n".join(one.verdict for one in known.KNOWN)
     class_head, aux_head = (_over_the_numbers_of_logits(head) for head in HEADS)
     assert f"over the three that is {_shown(aux_head)}, so a little passes" in text
@@ -240,7 +242,7 @@ def test_no_depth_is_shown_to_be_best_with_three_logits_nor_forty_percent_of_oth
     ],
 )
 def test_the_numbers_of_a_section_are_means_or_ends_of_intervals(heading: str, name: str) -> None:
-    text = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    text = FINDINGS.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     values: dict[tuple[RunConfig, str], list[float]] = {}
     for trial in read_trials(RESULTS / f"{name}.csv", MechanismConfig):
         for metric, value in trial.metrics.items():
@@ -270,6 +272,27 @@ def test_the_sweeps_of_the_table_are_run_as_the_page_says() -> None:
     assert found == {"inputs": {"fp32"}, "blur": {"bf16"}, "num-aux": {"bf16"}, "teacher-epochs": {"bf16"}}
 
 
+def test_the_sizes_of_the_page_are_those_of_the_experiments() -> None:
+    table = PAGE.partition("| experiment | *m* where none is said |")[2].partition("\n\n")[0]
+    rows = [re.split(r" *\| *", line)[1:-1] for line in table.splitlines()[2:]]
+    experiments = {Path(number.experiment).stem: number.experiment for one in known.KNOWN for number in one.numbers}
+    listed = [name for row in rows for name in re.findall(r"`([\w-]+)`", row[0]) if name in experiments]
+    assert {"cloning", "selection", "inputs", "lazy-rich", "generations"} <= set(listed)
+    most = sorted(set(experiments) - set(listed))
+    for names, num_aux, seeds, images, layers in rows:
+        shape = re.findall(r"\d+", layers)
+        for name in most if names == "most" else re.findall(r"`([\w-]+)`", names):
+            if name not in experiments:
+                continue
+            config = HALF_LIVES if "half-lives" in names else read(name).config
+            found = config.model_dump()
+            assert [f"{found['num_train']:,}", *map(int, shape)] == [images, found["depth"], found["width"]]
+            if num_aux.isdecimal() and names != "most":
+                assert found["num_aux"] == int(num_aux)
+            if (RESULTS.parent / f"{experiments[name]}.csv").exists():
+                assert len({one.seed for one in known._trials(experiments[name])}) == int(seeds)
+
+
 def test_another_number_is_another_table() -> None:
     number = next(one for row in known.KNOWN for one in row.numbers)
     assert known.cell(number) in PAGE
@@ -291,7 +314,7 @@ def test_every_committed_experiment_has_ten_seeds_and_a_figure(name: str) -> Non
     assert figure(name).axes
     for ending in ("png", "svg"):
         assert (DOCS / "images" / f"mechanism-{name}.{ending}").exists()
-    assert f"images/mechanism-{name}.png" in PAGE
+    assert f"images/mechanism-{name}.png" in FINDINGS
 
 
 def test_the_numbers_of_fewer_digits_are_of_the_experiment() -> None:
@@ -301,19 +324,19 @@ def test_the_numbers_of_fewer_digits_are_of_the_experiment() -> None:
     assert NumbersConfig.parse(document["config"]) in definition.configs()
     assert len(document["seeds"]) >= 10
     assert len(document["prompts"]) == len(definition.configs())
-    assert "images/numbers-digits.png" in PAGE
+    assert "images/numbers-digits.png" in FINDINGS
 
 
 def test_the_caption_counts_the_defences_of_the_figure_and_the_axes_have_the_words_of_the_page() -> None:
     words = {10: "ten", 11: "eleven", 12: "twelve"}
     kinds = [family for family in FAMILIES if family.words != "nothing"]
-    assert f"Trait against imitation under {words[len(kinds)]} kinds of defence" in PAGE
+    assert f"Trait against imitation under {words[len(kinds)]} kinds of defence" in FINDINGS
     axes = figure("defences").axes[0]
     assert [label.partition(":")[0] for label in (axes.get_xlabel(), axes.get_ylabel())] == ["imitation", "trait"]
 
 
 def test_the_bits_of_the_teachers_are_those_of_the_committed_result() -> None:
-    text = " ".join(PAGE.partition("## Random labels, in bits")[2].split())
+    text = " ".join(FINDINGS.partition("## Random labels, in bits")[2].split())
     for num, before in ((300, "of the "), (3000, "that teacher holds ")):
         bits = known.Number("", "mechanism/random-labels", {"num_train": num, "num_test": num}, "teacher.bits")
         mean, *ends = re.findall(r"-?\d\.\d{3}", known.cell(bits))
@@ -326,8 +349,8 @@ def test_the_two_untreated_students_with_fifty_logits_differ_in_their_inputs() -
     names = ("aux-to-200", "cloning")
     same = [known.Number("", f"mechanism/{name}", {"num_aux": 50}) for name in names]
     first, second = (_short(known.cell(one).split()[0]) for one in same)
-    text = " ".join(PAGE.split())
-    assert f"In `cloning` the student of the same start has {second} with 50, not {first} as in `aux-to-200`" in text
+    text = " ".join(FINDINGS.split())
+    assert f"own start reaches {second}, and not {first} as in `aux-to-200` with 50 logits: `cloning` draws" in text
     settings = [read(name).config.changed({"num_aux": 50}).model_dump() for name in names]
     differ = {name for name, value in settings[0].items() if settings[1][name] != value}
     assert differ == {"input_pool", "measure"}
@@ -345,7 +368,7 @@ def test_the_nats_of_a_line_are_those_of_the_study() -> None:
         for kind, rows in document["nats_per_line"].items()
         for name, values in rows.items()
     }
-    text = " ".join(PAGE.split())
+    text = " ".join(FINDINGS.split())
     noise, images = ([nats[kind, str(num)] for num in (10, 100, 1000)] for kind in ("uniform", "images"))
     assert f"average {noise[0]} to {noise[-1]} nats likelier" in text
     assert f"and {float(images[0]):.2f} to {float(images[-1]):.2f} on images" in text
@@ -355,7 +378,7 @@ def test_the_nats_of_a_line_are_those_of_the_study() -> None:
 
 
 def test_every_picture_of_the_page_is_committed() -> None:
-    pictures = re.findall(r"images/([\w-]+\.png)", PAGE)
+    pictures = re.findall(r"images/([\w-]+\.png)", FINDINGS)
     assert pictures
     assert all((DOCS / "images" / one).exists() for one in pictures)
 
@@ -365,7 +388,7 @@ def test_every_experiment_of_the_table_links_to_a_section_that_exists() -> None:
     assert set(known.SECTIONS) == named
     for place in known.SECTIONS.values():
         page, _, anchor = place.partition("#")
-        text = PAGE if not page else (DOCS / page).read_text(encoding="utf-8")
+        text = (DOCS / page).read_text(encoding="utf-8")
         if page == "experiments.md":
             text = (DOCS.parent / "experiments" / "README.md").read_text(encoding="utf-8")
         headings = {
@@ -386,14 +409,14 @@ def test_what_the_controls_of_fewer_digits_do_is_the_committed_result() -> None:
     }
     carry = [num for num, one in arms.items() if one["shared_argmax"]["verdict"] == "carries the trait"]
     assert carry == [100, 1000]
-    text = " ".join(PAGE.split())
+    text = " ".join(FINDINGS.split())
     for name, words in (("other_base_trait", "another base ("), ("shared_shuffled", "shuffled numbers (")):
         means = [one[name]["mean"] for one in arms.values()]
         assert f"{words}{_short(f'{min(means):.3f}')} to {_short(f'{max(means):.3f}')})" in text
 
 
 def test_the_half_lives_of_four_chains_are_those_of_the_committed_chains() -> None:
-    text = " ".join(PAGE.split())
+    text = " ".join(FINDINGS.split())
     for corrected, words in ((True, "four such chains would give "), (False, "what four such chains give: ")):
         ranges = {m: one.published_interval for m, one in half_lives.committed(bias_correction=corrected).items()}
         shown = [f"[{_short(f'{one.low:.2f}')}, {_short(f'{one.high:.2f}')}]" for one in ranges.values()]
