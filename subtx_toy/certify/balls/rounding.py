@@ -12,7 +12,8 @@ Nothing is assumed of exp, tanh or any other function of numpy's; ``functions`` 
 
 A radius is a sum of products of non-negative numbers. Computed to nearest with at most 24 roundings on the way to any
 term it is at least (1 - U)^24 times the exact value, less what underflows: under 2^-960 in all, as long as no
-underflowed number is multiplied again. ``inflate`` makes up for both: (1 + 2^-48)(1 - U)^26 > 1.
+underflowed number is multiplied again. ``inflate`` makes up for both: (1 + 2^-48)(1 - U)^26 > 1. A sum of k terms has
+k - 1 roundings more: ``ball`` multiplies it by 1 + 4 k U or more before.
 """
 
 from __future__ import annotations
