@@ -62,6 +62,8 @@ def certify(problem: str, settings: tuple[str, ...], *, quantity: str, out: Path
         echo(wrapped(repr(found)))
         if written is not None:
             echo(wrapped(f"written to {written}: re-prove it with {shlex.join(['subtx-toy', 'check', str(written)])}"))
+        elif out is not None:
+            echo(wrapped(f"nothing is written to {out}: there is no box for `check` to prove again"))
     return 0 if found.boxes else 1
 
 

@@ -133,7 +133,9 @@ def test_what_cannot_be_proved_exits_with_1_and_writes_nothing(
 ) -> None:
     out = tmp_path / "it.cert"
     assert call(["certify", problem, "student_lr=1e9", "--quantity", "distance", "--out", str(out)]) == FAILED
-    assert "the rate at eps = 0 is proved negative" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the rate at eps = 0 is proved negative" in told
+    assert " ".join(told.split()).endswith(f"nothing is written to {out}: there is no box for `check` to prove again")
     assert not out.exists()
 
 
