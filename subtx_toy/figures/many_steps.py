@@ -16,7 +16,7 @@ from subtx_toy.wording import counted
 
 _CURVES = {
     "alignment": "cosine of displacement\nand teacher's",
-    "restoring": "cosine of a step with\nwhat is left",
+    "restoring": "cosine of minus the gradient\nwith what is left",
     "function_cosine": "cosine of the changes\nof outputs",
 }
 

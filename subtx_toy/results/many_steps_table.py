@@ -122,7 +122,7 @@ def present_many_steps(summary: ManyStepsSummary) -> Presentation:
         "step: of gd, heavy ball and nesterov times the largest eigenvalue of G; of the others over the teacher's move "
         "of a weight, root mean square",
         "alignment: cosine of the student's displacement with the teacher's; fraction: how far the student went along "
-        "it; restoring: cosine of a step with what is left to the teacher",
+        "it; restoring: cosine of minus the gradient with what is left to the teacher",
     ]
     document = {"config": base.model_dump(), "students": [_document(one) for one in students]}
     return Presentation([heading], [Table(header, rows)], notes, document, _conclusion(students))
