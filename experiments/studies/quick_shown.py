@@ -107,7 +107,7 @@ SHOWN: dict[str, list[Above]] = {
                         Above({"other_units": "matched"}, {"other_units": "matched"}, than="cross_aux.accuracy")],
     "width": [CONTROL],
 }  # fmt: skip
-"""By experiment of the reference protocol. ``smallest``, ``middle`` and ``largest`` are of the values that were run."""
+"""By experiment of ``distillation`` and ``mechanism``; ``smallest``, ``middle``, ``largest`` are of the values run."""
 
 _PLACES = ("smallest", "middle", "largest")
 
@@ -259,7 +259,7 @@ _OTHERS: dict[str, Callable[[dict[str, Any]], Margins]] = {
     "fewer-numbers": _fewer_numbers, "many-steps": _many_steps, "numbers": _numbers, "one-step": _one_step,
     "owl": _owl, "predictors": _predictors, "thresholds": _thresholds,
 }  # fmt: skip
-"""By experiment of another protocol, from its JSON document."""
+"""By experiment of the other protocols, from its JSON document."""
 
 
 def margins(name: str, run: Run) -> Margins:
