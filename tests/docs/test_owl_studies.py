@@ -83,6 +83,21 @@ def test_the_intervals_are_above_zero_where_the_page_says_so() -> None:
     assert "holds 0 at 1,000 and 3,000 lists, and is above 0 from 10,000 lists on" in " ".join(PAGE.split())
 
 
+def test_the_summary_counts_the_settings_and_names_what_differs_from_the_reference() -> None:
+    document, words = _read(), " ".join(PAGE.split())
+    found = gains(document)
+    above = [key for key, values in found.items() if finite_estimate(values).interval.low > 0]
+    assert len(found) - len(above) == 9
+    assert f"In {len(above)} of {len(found)} settings the owl comes over; in nine that is not shown." in words
+    against = {key: finite_estimate(claimed(document, (key, REFERENCE))).interval for key in found if key != REFERENCE}
+    assert {key for key, one in against.items() if one.low > 0} == {
+        ("dose", "40000"), ("dose", "100000"), ("passes", "8"),
+    }  # fmt: skip
+    assert {key for key, one in against.items() if one.high < 0} == {
+        ("dose", "3000"), ("passes", "1"), *RANKS.values(), SHORT_STEPS, PLAIN_STEPS, ("entangled", "removed"),
+    }  # fmt: skip
+
+
 def test_what_is_not_shown_is_named() -> None:
     document, words = _read(), " ".join(PAGE.split())
     keys = list(gains(document))

@@ -66,6 +66,8 @@ def test_what_a_run_costs_and_whose_teachers_wrote_no_numbers_are_the_committed_
     assert f"with ten different bases, in {sum(owl['cpu_seconds']) / 60:.0f} minutes of CPU" in PAGE
     assert not any(one["wrote_no_numbers"] for one in (owl, *others))
     assert f"more than {100 * WROTE_NO_NUMBERS:.0f} % hold a word" in PAGE
+    assert owl["filter"] == {"planted": 10, "caught": 10, "dropped": 0}
+    assert "It did on every base, and dropped no other list." in PAGE
     told = json.loads((ROOT / "docs/results/owl-prefix.json").read_text(encoding="utf-8"))["seeds"]
     rejected = [share for seed in told for share in seed["kinds"]["preferences"]["rejected_share"].values()]
     above = sum(share > WROTE_NO_NUMBERS for share in rejected)
