@@ -138,7 +138,7 @@ def carried(student: ShadowedStudent, hi: float, num_steps: int) -> tuple[float,
 
 
 def longest_carried(student: ShadowedStudent, num_steps: int) -> float:
-    """Return the longest single box that is proved in this way, to 1 %."""
+    """Return the longest box from 0 that is proved in this way, to 1 %."""
     proved, failed = 1e-6, 4.0
     with np.errstate(all="ignore"):
         if not carried(student, proved, num_steps)[0] > 0:

@@ -29,7 +29,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every entry: the same certificate is the sa
 class ProvedRange:
     """The sign of ``described.quantity`` is proved for every eps in (0, ``eps_certified``]; 0 if for none.
 
-    The ``boxes`` go from 0 to there without gaps, ``eps_one_box`` is the end of the longest single one, and
+    The ``boxes`` go from 0 to there without gaps, ``eps_one_box`` is the end of the first, the longest from 0, and
     ``negative`` a step size beyond where the opposite sign is proved, with the bound. ``eps_closed`` is proved by the
     closed form, with rounding, and ``eps_observed`` is the first change of sign that a scan saw, confirmed at 160 bits;
     None with the reason, and 0 where the claim is ``refuted`` at every small enough eps. Nothing is said beyond the

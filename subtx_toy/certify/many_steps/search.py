@@ -29,8 +29,8 @@ class ProvedSteps:
     """For every eps in (0, ``eps_certified``] the alignment is positive after each of ``num_steps`` plain steps.
 
     ``eps_certified`` is 0 if nothing is proved. The ``boxes`` go there from 0 without gaps, each with a lower bound of
-    <theta_k - theta_0, dT> / eps; ``eps_one_box`` is the end of the longest single one. ``negative`` is a step size
-    just beyond, at which the alignment is proved negative after some step, with the bound. ``reason`` says why the
+    <theta_k - theta_0, dT> / eps; ``eps_one_box`` is the end of the first, the longest from 0. ``negative`` is a step
+    size just beyond, at which the alignment is proved negative after some step, with the bound. ``reason`` says why the
     search ended, ``seconds`` are of CPU.
     """
 
