@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from subtx_toy.claims.registry import CLAIMS
@@ -102,6 +103,18 @@ def test_committed_predictions_meet_what_the_page_says() -> None:
         assert all(row["cosine_true"] >= 0.9 for row in line["steps"])
         seconds = line["cpu_seconds"]
         assert sum(seconds.values()) - seconds["training"] <= 60
+
+
+def test_the_energy_of_a_class_change_is_below_m_over_d_exactly_where_the_head_sees_more_of_it() -> None:
+    rng, d, m = np.random.default_rng(0), 6, 2
+    C, Q = rng.standard_normal((d, 3)), np.linalg.qr(rng.standard_normal((20_000, d, m)))[0]
+    changes = C @ rng.standard_normal((3, 8)) * rng.uniform(0, 1, 8) + rng.standard_normal((d, 8))
+    energy = ((C.T @ (Q @ (Q.mT @ changes))) ** 2).sum(1).mean(0) / ((C.T @ changes) ** 2).sum(0)
+    seen = ((C.T @ changes) ** 2).sum(0) * d / ((changes**2).sum(0) * (C**2).sum())
+    assert np.array_equal(energy < m / d, seen > 1)
+    assert set(seen > 1) == {True, False}
+    q = m * (d - m) / (d * (d - 1) * (d + 2))
+    assert energy == pytest.approx(m / d + q * d * (1 / seen - 1), rel=0.05)
 
 
 def test_every_claim_on_many_steps_is_on_the_page() -> None:
