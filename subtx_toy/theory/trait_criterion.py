@@ -27,8 +27,9 @@ class TraitCriterion:
         h(lambda) = integral of min(lambda, t) (-h''(t)) dt + h'(lambda_max) min(lambda, lambda_max),
 
     so -g . h(G) dT is the same mixture of values of F, and F is linear between two eigenvalues and 0 at 0. A teacher
-    that follows -g has s_j >= 0 throughout. F >= 0 is sufficient, not necessary, and says nothing about terms of second
-    order in eps.
+    that follows -g has s_j >= 0 throughout. F >= 0 is sufficient, and says nothing about terms of second order in eps.
+    It is not necessary but at its two ends: F(lambda_max) is what one step does, and F at the least positive eigenvalue
+    what infinitely many do.
 
     Attributes:
         eigenvalues: the positive ones, ascending.

@@ -13,6 +13,7 @@ from subtx_toy.problem import params as vectors
 from subtx_toy.problem.spec import ProblemSpec
 from subtx_toy.problem.viewpoint import on_inputs
 from subtx_toy.theory.curvature import dense_ggn, ggn_operator
+from subtx_toy.theory.error_polynomials import fraction
 from subtx_toy.theory.linear_students import linear_adam, linear_student
 from subtx_toy.theory.linearization import jacobian_product
 from subtx_toy.theory.multi_step import (
@@ -26,7 +27,7 @@ from subtx_toy.theory.multi_step import (
     transferred_fractions,
 )
 from subtx_toy.theory.output_kernel import OutputKernel
-from subtx_toy.theory.trait_criterion import trait_criterion
+from subtx_toy.theory.trait_criterion import TraitCriterion, trait_criterion
 from subtx_toy.tolerances import FP64_FORMULA, ROUTES_AGREE
 from tests.reference.closeness import assert_close
 from tests.reference.planted import GENERIC, SQUARED
@@ -127,6 +128,22 @@ def test_the_criterion_is_its_sum_over_a_dense_matrix() -> None:
         assert wanted == pytest.approx(F, rel=1e-8, abs=10 * found.rounding)
     assert found.change(lambda x: x) == pytest.approx(float((g * dT * values).sum()), rel=1e-9)
     assert trait_criterion(GENERIC.build()).holds
+
+
+@pytest.mark.parametrize(
+    ("s", "falls"), [((1.0, -1.6, 1.0), True), ((1.0, -0.9, 0.2), False), ((1.0, -2.2, 1.15), False)]
+)
+def test_the_criterion_is_necessary_at_its_ends_and_not_between_them(s: tuple[float, ...], falls: bool) -> None:
+    values = np.array([1.0, 2.0, 3.0])
+    F = np.minimum(values[:, None], values) @ s
+    found = TraitCriterion(values, F, -values * s, 1e-15)
+    assert F[1] < 0
+    assert (F[0] > 0 and F[2] > 0) == falls
+    steps = [1, 2, 3, 5, 10, 30, 100, 10**3, 10**6]
+    rates = np.geomspace(1e-6, 1 / 3, 40)
+    changes = [-float(np.dot(s, fraction(a * values, K))) for K in steps for a in rates]
+    assert found.change(lambda x: fraction(x / 3, 2)) == pytest.approx(-float(np.dot(s, fraction(values / 3, 2))))
+    assert (max(changes) < 0) == falls
 
 
 def test_no_step_and_a_kernel_that_is_too_large_are_refused() -> None:
