@@ -289,8 +289,7 @@ def test_the_sizes_of_the_page_are_those_of_the_experiments() -> None:
             assert [f"{found['num_train']:,}", *map(int, shape)] == [images, found["depth"], found["width"]]
             if num_aux.isdecimal() and names != "most":
                 assert found["num_aux"] == int(num_aux)
-            if (RESULTS.parent / f"{experiments[name]}.csv").exists():
-                assert len({one.seed for one in known._trials(experiments[name])}) == int(seeds)
+            assert seeds == ("25" if experiments[name].startswith("sweeps/") else "10")  # as other tests count them
 
 
 def test_another_number_is_another_table() -> None:
