@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 import subtx_toy as st
 from subtx_toy import cli
@@ -40,6 +41,21 @@ def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[s
             assert printed == (shown if next_language == "text" else "")
             num_shown += bool(printed)
     assert num_shown == 9
+
+
+@unchecked()
+def test_a_hypothesis_reaches_the_module_and_runs_any_model_as_the_page_says() -> None:
+    namespace: dict[str, object] = {"__name__": "page"}
+    exec(compile(next(code for language, code in BLOCKS if language == "python"), PAGE.name, "exec"), namespace)
+    factory, reader = namespace["factory"], namespace["Reader"]
+    assert callable(factory)
+    assert isinstance(reader, type)
+    mine, drawn = factory(), ProblemSpec(hidden=(3,)).build()
+    assert isinstance(mine.model.module, reader)
+    assert not hasattr(drawn.model, "module")
+    for problem in (mine, drawn):
+        assert problem.outputs(problem.base_params, problem.inputs).ndim == 2
+        assert {type(value) for value in problem.base_params.values()} == {torch.Tensor}
 
 
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
