@@ -165,7 +165,7 @@ def test_the_committed_result_is_of_the_packaged_experiment() -> None:
 def test_the_glossary_has_the_words_that_pages_use_and_every_sense_of_each() -> None:
     text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     entries = dict(re.findall(r"^([^\n:]+)\n: (.*?)(?=\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE))
-    assert {"effect", "law", "lesson", "margin", "ray", "reference", "rung", "score"} <= set(entries)
+    assert {"effect", "law", "lesson", "loss", "margin", "ray", "reference", "rung", "score", "token"} <= set(entries)
     senses = {
         "margin": ["claim", "`hunt`", f"equivalent, {EQUIVALENCE_MARGIN:g}".replace("0.", "."), "log-odds"],
         "reference": ["untrained network", "benign fine-tunes", "default setting", "*reference protocol*"],
