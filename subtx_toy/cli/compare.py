@@ -24,8 +24,8 @@ from subtx_toy.wording import counted
 def compare_command(first: Path, second: Path, *, neutral: Path | None, top: int, seed: int, as_json: bool) -> None:
     """Say whether one writer wrote A and B, from the files alone.
 
-    Files are JSON Lines with prompt and completion, question and response, or chat messages; a JSON list, CSV or
-    Parquet of these; or plain text. Each may be packed by gzip. What a file was taken for is printed.
+    Files are JSON Lines with columns such as prompt and completion, question and response, or chat messages; a JSON
+    list, CSV or Parquet of these; or plain text. Each may be packed by gzip. What a file was taken for is printed.
 
     A difference shows that something changed. Which trait, it cannot show: for that, `subtx-toy audit` needs the base.
 

@@ -11,6 +11,9 @@ LAYOUTS = (
 )  # fmt: skip
 """Names of the prompt and of the completion, the first that fit are taken."""
 
+ALONE = ("completion", "response", "text", "output")
+"""Names of a completion without a prompt."""
+
 MESSAGES = "messages"
 """The name of a chat: a list of roles with their contents."""
 
@@ -31,7 +34,7 @@ def layout_of(names: Iterable[str]) -> tuple[str, str] | None:
     for pair in LAYOUTS:
         if known.issuperset(pair):
             return pair
-    return next((("", name) for name in ("completion", "response", "text", "output") if name in known), None)
+    return next((("", name) for name in ALONE if name in known), None)
 
 
 def example_of(record: Mapping[str, Any], layout: tuple[str, str], line: int) -> Example:
