@@ -17,6 +17,7 @@ from subtx_toy.api.power import power
 from subtx_toy.audit.band import cosine_band
 from subtx_toy.audit.cosine_bound import LARGEST_CALIBRATED, SMALLEST_CALIBRATED
 from subtx_toy.audit.reference import reference_recipes, reference_seeds, split_reference, varied_recipe
+from subtx_toy.audit.texts.example import ALONE, LAYOUTS, MESSAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
 BASES = tuple(f"audit-calibration-base-{seed}" for seed in range(10, 15))
@@ -192,6 +193,24 @@ def test_the_table_of_rankings_is_that_of_its_document() -> None:
     control = document["table"]["random"]["difference"]
     assert abs(control["mean"]) < control["ci95"]
     assert len(document["rows"]) == document["bases"] * 2 * len(document["table"])
+    # What is not shown: the paired differences of rankings, over the bases.
+    students = {(row["seed"], row["writer"], row["method"]): row["shown"] for row in document["rows"]}
+
+    def surely_ahead(first: str, second: str) -> bool:
+        over = {
+            writer: np.array(
+                [students[s, writer, second] - students[s, writer, first] for s in range(document["bases"])]
+            )
+            for writer in ("teacher", "base")
+        }
+        return bool(stats.ttest_1samp(over["teacher"] - over["base"], 0.0).confidence_interval(0.95).low > 0)
+
+    means_of = {name: row["difference"]["mean"] for name, row in document["table"].items()}
+    best = sorted(means_of, key=lambda name: -means_of[name])[:2]
+    assert best == ["gradient cosine", "TRAK-like projection"]
+    assert not any(surely_ahead(name, "teacher's log-ratio") for name in best)
+    unshown = {name for name in means_of if name not in ("none", "random") and not surely_ahead(name, "random")}
+    assert unshown == {"v'Mv of the prompt", "histogram log-ratio", "gradient norm"}
 
 
 def test_the_figures_of_public_files_are_those_of_their_document() -> None:
@@ -288,4 +307,20 @@ def test_the_table_of_power_is_that_of_its_document() -> None:
             assert high >= document["power"]
         for bag in one["auroc"]:
             assert abs(bag["measured"] - bag["predicted"]) <= GREATEST_GAP
+    for words, enough in (
+        ("Where files had as many lines as needed, the difference was found", True),
+        ("With fewer it was found", False),
+    ):
+        kinds = [one for one in document["kinds"].values() if (one["lines"] == one["lines_needed"]) == enough]
+        found, pairs = (sum(one[key] for one in kinds) for key in ("found", "pairs"))
+        assert f"{words} {found} times of {pairs}." in page
     assert f"within {GREATEST_GAP:.2f}".replace("0.", ".") in page
+
+
+def test_the_columns_that_a_comparison_reads_are_those_of_the_page() -> None:
+    page = (DOCS / "compare.md").read_text(encoding="utf-8")
+    pairs = ", ".join(f"`{prompt}` and `{completion}`" for prompt, completion in LAYOUTS)
+    alone = ", ".join(f"`{name}`" for name in ALONE[:-1])
+    assert f"- `{MESSAGES}`" in page
+    assert f"- {pairs};" in page
+    assert f"- {alone} or `{ALONE[-1]}` without a prompt." in page
