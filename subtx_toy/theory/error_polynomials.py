@@ -128,7 +128,8 @@ def first_crossing(beta: float, *, max_steps: int = 4000) -> tuple[float, int]:
 
     x* = 2 + beta with K = 2 for beta <= 3/4, and ((3 + 2 beta) - sqrt(4 beta - 3)) / 2 with K = 3 for beta up to about
     .885. Beyond, the interval of x in which e_K > 1 may be as narrow as one likes, so the peak of each e_K is found
-    first, and then the root of e_K = 1 below it. As beta -> 1 it tends to (8 pi (1 - beta))^(2/3).
+    first, and then the root of e_K = 1 below it. As beta -> 1 it tends to (8 pi (1 - beta))^(2/3). For beta <= 3/4 it
+    is proved. Beyond, no K above ``last_that_may_cross`` crosses below x*, and the roots of the others are searched.
 
     Raises:
         InputError: for a momentum outside [0, 1), or one so near 1 that the search takes more than ``max_steps`` steps.
@@ -137,7 +138,7 @@ def first_crossing(beta: float, *, max_steps: int = 4000) -> tuple[float, int]:
         raise InputError(f"beta: expected a momentum in [0, 1), got {beta!r}")
     if beta <= 0.75:
         return 2 + beta, 2
-    # The first K that crosses is about 2 pi / sqrt(x*): up to twice that. Later periods are damped more.
+    # The first K that crosses is about 2 pi / sqrt(x*): up to twice that, far beyond the last that may cross.
     last = 4 + math.ceil(4 * math.pi / math.sqrt(asymptotic_crossing(beta)))
     if last > max_steps:
         raise InputError(f"beta: expected a momentum whose first crossing is found in {max_steps} steps, got {beta!r}")
@@ -150,6 +151,25 @@ def first_crossing(beta: float, *, max_steps: int = 4000) -> tuple[float, int]:
     third = ((3 + 2 * beta) - math.sqrt(4 * beta - 3)) / 2
     found = [(third, 3), *zip(roots.tolist(), steps[above].tolist(), strict=True)]
     return min(found)
+
+
+def last_that_may_cross(beta: float, x: float) -> int:
+    """Return the largest K for which heavy ball's e_K can be the first above 1 at an x up to this one, 0 if none can.
+
+    With v = e_k - e_{k-1} the recursion keeps x e_k^2 + (1 - beta - x) e_k v + beta v^2 = beta^k x. At the first
+    e_k > 1 v is positive, so x > 1 - beta, and the least value over v gives beta^k > 1 - (x - 1 + beta)^2 / (4 beta x).
+
+    Raises:
+        InputError: for a momentum outside (0, 1), or an x from (1 + sqrt(beta))^2 on, where no K is excluded.
+
+    >>> last_that_may_cross(0.9, 1.5087)
+    4
+    """
+    if not (0 < beta < 1 and x < (1 + math.sqrt(beta)) ** 2):
+        raise InputError(f"expected a momentum in (0, 1) and x < (1 + sqrt(beta))^2, got {beta!r} and {x!r}")
+    if x <= 1 - beta:
+        return 0
+    return math.ceil(math.log1p(-((x - 1 + beta) ** 2) / (4 * beta * x)) / math.log(beta)) - 1
 
 
 def _excess(x: Points, beta: float, num_steps: Steps) -> Points:

@@ -16,6 +16,7 @@ from subtx_toy.theory.error_polynomials import (
     gradient_descent,
     heavy_ball,
     heavy_ball_errors,
+    last_that_may_cross,
     nesterov,
     nesterov_crossing,
     nesterov_iterate,
@@ -64,6 +65,42 @@ def test_no_number_of_steps_crosses_before(beta: float) -> None:
     x = np.linspace(0, limit, 2001)[:-1]
     assert max(float(heavy_ball(x, beta, num_steps).max()) for num_steps in range(1, 120)) <= 1 + FP64_FORMULA
     assert float(heavy_ball(np.array(limit + 1e-6), beta, steps)) > 1
+
+
+@pytest.mark.parametrize("beta", [0.76, 0.8, 0.88, 0.9, 0.938, 0.99, 0.9998])
+def test_the_numbers_of_steps_that_may_cross_before_are_few_and_do_not(beta: float) -> None:
+    limit, steps = first_crossing(beta)
+    last = last_that_may_cross(beta, limit)
+    assert steps <= last <= steps + 2
+    x = np.linspace(0, limit, 4001)[:-1]
+    errors = itertools.islice(heavy_ball_errors(x, beta), 1, last + 1)
+    assert max(float(now.max()) for now in errors) <= 1 + FP64_FORMULA
+
+
+def test_what_keeps_a_later_crossing_out_on_a_grid() -> None:
+    # Where e_k > 1 for the first time, k is not beyond the last that may cross.
+    for beta, share in itertools.product([0.3, 0.7, 0.9, 0.97], [0.1, 0.3, 0.5, 0.7, 0.9, 0.99]):
+        x = share * (1 + beta**0.5) ** 2
+        errors = itertools.islice(heavy_ball_errors(np.array(x), beta), 400)
+        crossing = next((k for k, now in enumerate(errors) if float(now) > 1 + FP64_FORMULA), 0)
+        assert crossing <= last_that_may_cross(beta, x)
+
+
+def test_the_steps_of_the_proof_up_to_a_momentum_of_three_quarters() -> None:
+    assert all(last_that_may_cross(beta, 1 + beta) == 0 or beta > 0.5 for beta in np.linspace(0.01, 0.75, 75))
+    for beta in np.linspace(0.5, 0.75, 26):
+        assert last_that_may_cross(beta, 2 + beta) <= 4
+        assert last_that_may_cross(beta, 1.5 + beta) <= 3
+        assert heavy_ball(np.linspace(1.5, 2, 101) + beta, beta, 4).max() <= FP64_FORMULA
+    for beta in np.linspace(0.0, 0.5, 26):
+        errors = itertools.islice(heavy_ball_errors(np.linspace(1, 2, 101) + beta, beta), 2, 60)
+        assert max(float(abs(now).max()) for now in errors) <= 1 + FP64_FORMULA
+
+
+@pytest.mark.parametrize(("beta", "x"), [(0.0, 1.0), (1.0, 1.0), (0.9, 3.9)])
+def test_where_no_number_of_steps_is_excluded_none_is_returned(beta: float, x: float) -> None:
+    with pytest.raises(InputError, match=r"expected a momentum in \(0, 1\) and x < "):
+        last_that_may_cross(beta, x)
 
 
 def missing_exactly(x: float, beta: float, num_steps: int) -> Fraction:
