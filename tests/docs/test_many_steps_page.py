@@ -32,7 +32,8 @@ def _interval(cell: dict[str, Any], digits: int = 3) -> str:
 def function_space_table() -> str:
     found = _read("function-space")
     names = {
-        "cosine_true": "cosine with the trained student's class logits", "norm_ratio_true": "ratio of norms",
+        "cosine_true": "cosine of the changes of the class logits, trained and predicted",
+        "norm_ratio_true": "ratio of norms, trained over predicted",
         "cosine_linear": "cosine, targets J dT", "cosine_shuffled": "cosine, shuffled targets", "accuracy": "accuracy",
     }  # fmt: skip
     lines = [f"| K | {' | '.join(names.values())} |", "| --- " * (len(names) + 1) + "|"]
