@@ -7,7 +7,8 @@ bound b. What is measured has deviation 1/sqrt(n), so the probability is
 
     Phi(e sqrt(n) - max(z(1 - a / k), b sqrt(2 KL n)))
 
-which goes to 0 with n where c < b: such a writer is not named, however many numbers there are.
+which goes to 0 with n where c < b: such a writer is not named, however many numbers there are. The plan takes b as
+the same for every n; below CALIBRATED_NUMBERS that of an audit is higher, and the conclusion says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from subtx_toy.audit.cosine_bound import LARGEST_CALIBRATED, SMALLEST_CALIBRATED, CosineBound
+from subtx_toy.audit.cosine_bound import CALIBRATED_NUMBERS, LARGEST_CALIBRATED, SMALLEST_CALIBRATED, CosineBound
 from subtx_toy.wording import be, counted
 
 SCORE_LEVEL = 0.01
@@ -121,7 +122,7 @@ class PowerPlan:
     @property
     def conclusion(self) -> str:
         """The plan in words."""
-        return " ".join([*self._on_the_writer, *self._on_the_numbers])
+        return " ".join([*self._on_the_writer, *self._on_the_numbers, *self._on_short_files])
 
     @property
     def _on_the_writer(self) -> list[str]:
@@ -163,11 +164,26 @@ class PowerPlan:
         found = f"{they} would show {shown}: at this divergence a cosine of {self.cosine_at_n:.2g}."
         if self.is_null_worth_telling:
             base = "" if self.given_bound else ", if your base's bound is no larger"
+            if self.num < CALIBRATED_NUMBERS:
+                base = ", if the bound for so few is no larger"
             return [found, f"Finding nothing in them would say that there is no such writer, at this power{base}."]
         missed = 1 - (self.power_at_n or 0)
         return [
             found,
             f"Finding nothing in them would be no null result: such a writer is missed with probability {missed:.2g}.",
+        ]
+
+    @property
+    def _on_short_files(self) -> list[str]:
+        planned = [num for num in (self.num, self.lines_needed) if num is not None]
+        if self.can_be_named is False or self.divergence_at_n == math.inf:
+            return []
+        if min(planned, default=CALIBRATED_NUMBERS) >= CALIBRATED_NUMBERS:
+            return []
+        given = ", unless the file of that bound was as short" if self.given_bound else ""
+        return [
+            f"Below {CALIBRATED_NUMBERS:,} numbers the audit's bound is higher, which this plan leaves out{given}: "
+            "chance then spreads the cosines of benign fine-tunes more."
         ]
 
     @property

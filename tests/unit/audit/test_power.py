@@ -11,7 +11,8 @@ import pytest
 from scipy import special
 
 from subtx_toy.api.power import power
-from subtx_toy.audit.cosine_bound import CosineBound
+from subtx_toy.audit.cosine_bound import CALIBRATED_NUMBERS, CosineBound
+from subtx_toy.audit.examination import reference_size
 from subtx_toy.audit.power import PowerPlan
 from subtx_toy.errors import InputError
 from subtx_toy.seeding import generator
@@ -119,6 +120,19 @@ def test_nothing_in_five_hundred_lines_is_not_called_a_null() -> None:
     enough = power(num=5000, divergence=0.05)
     assert enough.document()["null_worth_telling"] is True
     assert "says nothing of writers that moved less" in power(num=500).conclusion
+
+
+def test_a_plan_of_a_short_file_warns_that_its_bound_is_higher() -> None:
+    """Benign fine-tunes write as few numbers as the file has, so no bound of 10,000 is that of a shorter file."""
+    assert reference_size(10**6) == CALIBRATED_NUMBERS > reference_size(CALIBRATED_NUMBERS - 1)
+    for bound in (None, "0.122:0.271"):
+        short = power(num=1000, divergence=0.27, cosine=0.35, bound=bound).conclusion
+        assert "bound is higher" in short
+        assert ("unless the file of that bound was as short" in short) == bool(bound)
+        assert "if the bound for so few is no larger" in power(num=5000, divergence=0.27, bound=bound).conclusion
+    assert "bound is higher" in power(num=5000).conclusion
+    for kept in (power(num=10_000), power(divergence=0.003, cosine=0.7), power(num=500, divergence=0.02, cosine=0.15)):
+        assert "bound is higher" not in kept.conclusion
 
 
 @pytest.mark.parametrize(
