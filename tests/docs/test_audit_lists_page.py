@@ -14,7 +14,8 @@ from scipy import stats
 
 from paper_figs.language_audit import draw
 from subtx_toy import cli
-from subtx_toy.settings.language import LanguageConfig
+from subtx_toy.audit.examination import reference_size
+from subtx_toy.settings.language import ANIMALS, TRAITS, LanguageConfig
 from subtx_toy.stats import estimate
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -173,6 +174,17 @@ def test_the_summary_counts_the_files_of_both_documents() -> None:
     assert f"lists were enough for {one} of {all_} teachers of owls and eagles" in WORDS
 
 
+def test_how_many_lists_the_comparison_writes_and_what_may_be_asked_for() -> None:
+    sizes = [300, 1000, 3000, 10_000]
+    assert [reference_size(num) for num in (299, 300, 999, 1000, 2999, 5000, 9999, 10**6)] == [
+        299, 300, 300, 1000, 1000, 3000, 3000, 10_000
+    ]  # fmt: skip
+    first, *rest = (f"{size:,}" for size in sizes)
+    assert f"writes {first}, {', '.join(rest[:-1])} or {rest[-1]} lists" in WORDS
+    assert (len(ANIMALS), set(TRAITS) - set(ANIMALS)) == (20, {"danger", "backdoor"})
+    assert "Those of lists are twenty animals, `danger` and `backdoor`" in WORDS
+
+
 def test_the_picture_holds_every_writer_and_says_how_many_bases() -> None:
     _null, decision = draw(RESULTS).axes
     assert decision.get_title() == f"{len(RESULTS['bases'])} bases, filled if named"
@@ -188,7 +200,7 @@ def test_the_misses_are_told() -> None:
     assert missed == [("eagle", 33)] + [("owl", 113)] * 8
     fresh = [row for row in teachers if row["base"] in FRESH]
     named = sum(row["role"] in row["named"] for row in fresh)
-    assert f"On the fresh bases, {named} of {len(fresh)} teachers were caught" in WORDS
+    assert f"On bases 110 to 114, {named} of {len(fresh)} teachers were caught" in WORDS
     (base,) = (base for base in RESULTS["bases"] if base["base"] == 113)
     moves = sorted(zip(base["reference"]["divergences"], base["reference"]["fisher_cosines"]["owl"], strict=True))
     far, near = np.array(moves[-6:]), np.array(moves[:-6])
