@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -14,25 +13,20 @@ from subtx_toy.audit.examination import Question, measure_pairs
 from subtx_toy.audit.measurement import NumbersMeasurement, Probe
 from subtx_toy.audit.movement import measure_movements
 from subtx_toy.audit.reference import fingerprint
+from subtx_toy.audit.reference_cache import cached_reference
 from subtx_toy.audit.score_sums import Scorer, ScoreSums
 from subtx_toy.channel.number_file import Header, Piece
 from subtx_toy.channel.prompts import choose_rows
 from subtx_toy.channel.sampler import answered, draw_numbers, first_numbers
 from subtx_toy.channel.teachers import Pairs
-from subtx_toy.data import Dataset, cache
+from subtx_toy.data import Dataset
 from subtx_toy.data.dataset import Progress
-from subtx_toy.files.atomic import replacing
-from subtx_toy.files.content_key import block_key, content_key
-from subtx_toy.files.input_file import read_text
-from subtx_toy.files.json_text import parse_json
+from subtx_toy.files.content_key import block_key
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
 MEASUREMENT_VERSION = 4
 """Bump this whenever the measurement changes, so that stale cached values are not reused."""
-
-MAX_CACHED = 2**24
-"""Bytes of cached values: 200,000 of them for each of three traits."""
 
 _PROMPTS = 2048  # that all nets are scored at together
 _STUDENTS = 5  # trained together: more of them leave the cache
@@ -158,28 +152,25 @@ def measure_reference(
     }
     sources = [question.source for question in questions]
     key |= {"sources": sources} if any(sources) else {}
-    path = cache.root() / "numbers" / f"reference-{content_key(key, size=12)}.json"
-    stored = _stored(path, names)
-    if stored is not None:
-        return stored
-    cache.ensure_writable(path.parent, num_bytes=2**16)  # before the work, not after
-    rows = choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
-    probes = [question.probe for question in questions]
-    # A net of whose numbers none is possible at the base has no cosine: 0 would say that it is far from every trait.
-    measured = [net for net in measure_nets(nets, scorer, rows, probes, seed=0, progress=progress) if net.sums.num]
-    values = ReferenceValues.of(measured, names)
-    with replacing(path) as file:
-        file.write(json.dumps(vars(values)).encode())
+
+    def measure() -> ReferenceValues:
+        rows = choose_rows(header.prompts, shown, size, generator(0, "audit", "reference", "prompts"))
+        probes = [question.probe for question in questions]
+        measured = measure_nets(nets, scorer, rows, probes, seed=0, progress=progress)
+        # A net of whose numbers none is possible at the base has no cosine: 0 would say it is far from every trait.
+        return ReferenceValues.of([net for net in measured if net.sums.num], names)
+
+    def decode(content: dict[str, Any]) -> ReferenceValues:
+        return _sound(ReferenceValues(**content), names)
+
+    return cached_reference("numbers", key, measure, num_bytes=2**16, encode=asdict, decode=decode)
+
+
+def _sound(values: ReferenceValues, names: Sequence[str]) -> ReferenceValues:
+    tables = (values.fisher_cosines, values.probes)
+    lists = [values.divergences, *(table[name] for table in tables for name in names)]
+    if not all(isinstance(one, list) and all(type(value) is float for value in one) for one in lists):
+        raise ValueError("a value of a fine-tune is no number")
+    if len({*map(len, lists)}) > 1:
+        raise ValueError("statistics of different numbers of fine-tunes")
     return values
-
-
-def _stored(path: Path, names: Sequence[str]) -> ReferenceValues | None:
-    try:
-        content = parse_json(read_text(path, limit=MAX_CACHED))
-        found = ReferenceValues(**content)
-        tables = (found.fisher_cosines, found.probes)
-        lists = [found.divergences, *(table[name] for table in tables for name in names)]
-        sound = all(isinstance(one, list) and all(type(value) is float for value in one) for one in lists)
-    except (OSError, ValueError, TypeError, KeyError):  # not there, or damaged: measured again
-        return None
-    return found if sound and len({*map(len, lists)}) == 1 else None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +12,12 @@ from subtx_toy.audit.examination import Question
 from subtx_toy.audit.measurement import NumbersMeasurement
 from subtx_toy.audit.movement import Movement
 from subtx_toy.audit.reference import fingerprint
-from subtx_toy.audit.reference_values import MAX_CACHED
+from subtx_toy.audit.reference_cache import cached_reference
 from subtx_toy.audit.score_sums import ScoreSums
 from subtx_toy.audit.token_lists.examination import measure_nets
 from subtx_toy.audit.token_lists.scorer import PER_LINE, ListScorer
-from subtx_toy.data import cache
 from subtx_toy.data.dataset import Progress
-from subtx_toy.files.atomic import replacing
-from subtx_toy.files.content_key import block_key, content_key
-from subtx_toy.files.input_file import read_text
-from subtx_toy.files.json_text import parse_json
+from subtx_toy.files.content_key import block_key
 from subtx_toy.problem.params import Params
 from subtx_toy.settings.base import RESULTS_VERSION
 
@@ -55,19 +49,20 @@ def measure_reference(
         "measurement_version": MEASUREMENT_VERSION,
         "results_version": RESULTS_VERSION,
     }
-    path = cache.root() / "language" / f"reference-{content_key(key, size=12)}.json"
     shape = len(nets), len(directions.names), len(names)
-    stored = _stored(path, shape)
-    if stored is not None:
-        return stored
-    num_values = len(nets) * (len(directions.names) + 4) ** 2
-    cache.ensure_writable(path.parent, num_bytes=_NUMBER_BYTES * num_values)  # before the work, not after
-    probes = [question.probe for question in questions]
-    measured = measure_nets(nets, scorer, prompts, probes, size=size, max_numbers=max_numbers, progress=progress)
-    rows = [_row(one) for one in measured]
-    with replacing(path) as file:
-        file.write(json.dumps(rows).encode())
-    return [_measurement(row) for row in rows]
+
+    def measure() -> list[NumbersMeasurement]:
+        probes = [question.probe for question in questions]
+        return measure_nets(nets, scorer, prompts, probes, size=size, max_numbers=max_numbers, progress=progress)
+
+    return cached_reference(
+        "language",
+        key,
+        measure,
+        num_bytes=_NUMBER_BYTES * len(nets) * (len(directions.names) + 4) ** 2,
+        encode=lambda measured: [_row(one) for one in measured],
+        decode=lambda rows: _sound([_measurement(row) for row in rows], shape),
+    )
 
 
 def _row(measured: NumbersMeasurement) -> dict[str, Any]:
@@ -94,16 +89,12 @@ def _measurement(row: Mapping[str, Any]) -> NumbersMeasurement:
     return NumbersMeasurement(sums, movement, tuple(map(float, row["probes"])))
 
 
-def _stored(path: Path, shape: tuple[int, int, int]) -> list[NumbersMeasurement] | None:
+def _sound(measured: list[NumbersMeasurement], shape: tuple[int, int, int]) -> list[NumbersMeasurement]:
     num, num_directions, num_traits = shape
-    try:
-        found = [_measurement(row) for row in parse_json(read_text(path, limit=MAX_CACHED))]
-    except (OSError, ValueError, TypeError, KeyError):  # not there, or damaged: measured again
-        return None
-    sound = len(found) == num and all(
-        one.sums.scores.shape == (num_directions,)
-        and one.sums.covariance.shape == (num_directions, num_directions)
-        and len(one.probes) == num_traits
-        for one in found
-    )
-    return found if sound else None
+    for one in measured:
+        sizes = one.sums.scores.shape, one.sums.covariance.shape, len(one.probes)
+        if sizes != ((num_directions,), (num_directions, num_directions), num_traits):
+            raise ValueError(f"expected values of {num_directions} directions and {num_traits} traits, got {sizes}")
+    if len(measured) != num:
+        raise ValueError(f"expected {num} fine-tunes, got {len(measured)}")
+    return measured

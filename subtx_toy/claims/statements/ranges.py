@@ -13,7 +13,7 @@ from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Out
 from subtx_toy.claims.vocabulary.evidence import UNIT_ROUNDOFF, Evidence
 from subtx_toy.claims.vocabulary.hypotheses import CURVED, MOVING, ONE_STEP, SEEN, SMOOTH, STANDARD_LOSS
 from subtx_toy.claims.vocabulary.observation import norms
-from subtx_toy.claims.vocabulary.rounding import NoBoundError
+from subtx_toy.claims.vocabulary.rounding import known
 from subtx_toy.theory.observed_eps import observed_eps
 from subtx_toy.theory.step_predictions import exact_distance_window
 from subtx_toy.tolerances import TERMS_ROUNDING
@@ -69,9 +69,7 @@ _FAR = 256.0  # where the closed form is infinite: teachers that have moved up t
 
 def positive_in_closed_form(evidence: Evidence) -> Outcome:
     """Check that the alignment is positive on a grid in (0, closed form]."""
-    end = evidence.closed_form.eps
-    if end is None:  # a hypothesis, but for the rounding
-        raise NoBoundError(evidence.closed_form.reason)
+    end = known(evidence.closed_form.eps, evidence.closed_form.reason)
     last = min(end, _FAR * evidence.unit)
     evidence.prepare([part * last for part in _GRID])
     return outcome(aligned(evidence, part * last, f"{part} of the closed form") for part in _GRID)
@@ -79,9 +77,8 @@ def positive_in_closed_form(evidence: Evidence) -> Outcome:
 
 def closed_before_observed(evidence: Evidence) -> Outcome:
     """Check that the closed form ends before the first sign change that a scan finds."""
-    end, seen = evidence.closed_form.eps, observed_eps(evidence.problem, evidence.ray)
-    if end is None:  # a hypothesis, but for the rounding
-        raise NoBoundError(evidence.closed_form.reason)
+    end = known(evidence.closed_form.eps, evidence.closed_form.reason)
+    seen = observed_eps(evidence.problem, evidence.ray)
     if seen.eps is not None:
         # A sign change that 160 bits do not show is no observation.
         floor = 0.0 if seen.confirmed else math.inf

@@ -9,7 +9,7 @@ import numpy as np
 from subtx_toy.claims.vocabulary.claim import Claim, Hypothesis, Inequality, Outcome, order_checks, outcome, small_eps
 from subtx_toy.claims.vocabulary.evidence import RUNG_RATIO, Evidence, rungs
 from subtx_toy.claims.vocabulary.hypotheses import MOVING, ONE_STEP, SMOOTH, TRAIT_STEP
-from subtx_toy.claims.vocabulary.rounding import NoBoundError
+from subtx_toy.claims.vocabulary.rounding import known
 from subtx_toy.problem.sign_change import bisected
 from subtx_toy.tolerances import VISIBLE
 
@@ -44,9 +44,7 @@ def trait_loss_falls(evidence: Evidence) -> Outcome:
 
 def falls_in_closed_form(evidence: Evidence) -> Outcome:
     """Check that the trait loss falls at parts of the closed form in student_lr, and find where it stops to."""
-    end, eps = evidence.trait_range.student_lr, evidence.problem.eps
-    if end is None:  # a hypothesis, but for the rounding
-        raise NoBoundError(evidence.trait_range.reason)
+    end, eps = known(evidence.trait_range.student_lr, evidence.trait_range.reason), evidence.problem.eps
     checks = []
     student_lrs = np.array(_GRID) * end
     changes = evidence.trait_changes([eps] * len(_GRID), student_lrs)

@@ -177,8 +177,8 @@ class Claim:
             return self._judge(evidence, confirm=confirm)
 
     def _judge(self, evidence: Evidence, *, confirm: bool) -> Judgement:
-        if evidence.update_out_of_range or evidence.narrow:
-            return Judgement("undecided", evidence.update_out_of_range or evidence.narrow)
+        if undecided := evidence.update_out_of_range or evidence.narrow:
+            return Judgement("undecided", undecided)
         try:
             for hypothesis in self.hypotheses:
                 reason = hypothesis.unmet(evidence)

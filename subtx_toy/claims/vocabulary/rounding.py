@@ -27,6 +27,13 @@ class NoBoundError(Exception):
     """A bound that a hypothesis asks for is not known, for the reason that this carries: rounding decides it."""
 
 
+def known(bound: float | None, reason: str) -> float:
+    """Return the bound of a claim whose hypothesis is that there is one; without it raise NoBoundError."""
+    if bound is None:
+        raise NoBoundError(reason)
+    return bound
+
+
 class RoundedEvidence(Evidence):
     """Evidence by plain automatic differentiation whose roundings are measured by Monte Carlo arithmetic.
 
