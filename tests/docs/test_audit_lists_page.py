@@ -127,6 +127,21 @@ def test_the_table_of_other_traits_is_that_of_the_results() -> None:
     assert not any(row["named"] for row in files if row["role"] in ("base", "other base"))
 
 
+def test_what_was_said_of_missed_teachers_of_other_traits() -> None:
+    teachers = [row for base in OTHERS["bases"] for row in base["files"] if row["role"] == base["asked"][0]]
+    missed = [(row["verdict"], row[row["role"]]) for row in teachers if row["role"] not in row["named"]]
+    still = [one for verdict, one in missed if verdict == "consistent with the base"]
+    others = [verdict for verdict, _one in missed if verdict.startswith("moved from the base: no tested trait")]
+    above = [one for one in still if one["fisher_cosine"] > one["bound"]]
+    assert len(still) + len(others) == len(missed)
+    assert len(above) == sum(one["fisher_cosine"] > one["bound"] for _verdict, one in missed)
+    assert (
+        f"**Of the {len(missed)} teachers that were missed**, {len(others)} were said to have moved towards no tested "
+        f"trait, and {len(still)} to be consistent with the base. Of these {len(still)}, {len(above)} have a cosine "
+        "above the bound"
+    ) in WORDS
+
+
 def row_of_two_traits(number: int) -> str:
     """Return a base's row for danger and backdoor."""
     cells = [str(number)]
