@@ -202,6 +202,6 @@ def asymptotic_crossing(beta: float) -> float:
     """Return (8 pi (1 - beta))^(2/3), the limit of ``first_crossing`` as beta -> 1.
 
     Undamped, e_k = cos(omega (k + 1/2)) / cos(omega / 2) peaks at about 1 + x / 8, and one period damps it by
-    1 - pi (1 - beta) / sqrt(x). It is 7 % off at .999 and 23 % at .9.
+    1 - pi (1 - beta) / sqrt(x). It is 6 % too small at .999, 23 % too large at .9.
     """
     return float((8 * math.pi * (1 - beta)) ** (2 / 3))

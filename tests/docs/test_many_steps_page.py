@@ -12,6 +12,7 @@ import pytest
 
 from subtx_toy.claims.registry import CLAIMS
 from subtx_toy.stats import estimate
+from subtx_toy.theory.error_polynomials import asymptotic_crossing, first_crossing
 from tests.reference.annotations import unchecked
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -65,6 +66,11 @@ def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[s
             assert printed == (shown if next_language == "text" else "")
             num_shown += bool(printed)
     assert num_shown >= 6
+
+
+def test_the_limit_near_a_momentum_of_one_is_as_far_off_as_the_page_says() -> None:
+    percent = 100 * (1 - asymptotic_crossing(0.999) / first_crossing(0.999)[0])
+    assert f"{percent:.0f} % too small at β = .999" in " ".join(PAGE.read_text(encoding="utf-8").split())
 
 
 def test_the_tables_are_those_of_the_committed_results() -> None:

@@ -124,8 +124,9 @@ def test_narrow_first_crossings_near_a_momentum_of_one(beta: float, steps: int, 
     assert limit / asymptotic_crossing(beta) - 1 == pytest.approx(off, rel=0.02)
 
 
-def test_the_asymptotic_crossing_is_near_where_momentum_is() -> None:
-    assert asymptotic_crossing(0.999) == pytest.approx(first_crossing(0.999)[0], rel=0.08)
+@pytest.mark.parametrize(("beta", "percent"), [(0.999, -6), (0.9, 23)])
+def test_the_asymptotic_crossing_is_as_far_off_as_its_description_says(beta: float, percent: int) -> None:
+    assert round(100 * (asymptotic_crossing(beta) / first_crossing(beta)[0] - 1)) == percent
 
 
 def test_nesterov_never_points_away_inside_its_limit_on_a_grid() -> None:
