@@ -240,9 +240,14 @@ def test_the_figures_of_public_files_are_those_of_their_document() -> None:
 
 def test_the_table_of_honest_pairs_is_that_of_its_document() -> None:
     page, document = (DOCS / "compare.md").read_text(encoding="utf-8"), _read("compare-null")
+    titles = {
+        "digit readers, other images": "digit readers, prompts drawn at random",
+        "digit readers, same images": "digit readers, same prompts",
+    }
+    assert titles.keys() <= document["kinds"].keys()
     counted: dict[str, int] = {"0.01": 0, "0.05": 0}
     for name, one in [*document["kinds"].items(), ("all of one writer", document["honest"])]:
-        cells = [name, str(one["pairs"])]
+        cells = [titles.get(name, name), str(one["pairs"])]
         for level, total in counted.items():
             found, (low, high) = one[f"up to {level}"]["found"], one[f"up to {level}"]["ci95"]
             cells += [str(found), f"{100 * low:.1f} to {100 * high:.1f} %"]
