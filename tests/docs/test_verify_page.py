@@ -40,7 +40,7 @@ def test_python_blocks_print_what_the_page_shows(capsys: pytest.CaptureFixture[s
             printed = capsys.readouterr().out
             assert printed == (shown if next_language == "text" else "")
             num_shown += bool(printed)
-    assert num_shown == 9
+    assert num_shown == 10
 
 
 @unchecked()
