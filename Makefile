@@ -42,7 +42,7 @@ browser: setup  ## install what the tests of pages need; without it they are ski
 test: setup  ## run the tests
 	$(PYTEST)
 
-shapes: setup  ## the tests of the routes again, with the annotated shapes of every call checked
+shapes: setup  ## the tests of problem, theory, training and claims again, with the annotated shapes of every call checked
 	SUBTX_TOY_HYPOTHESIS_PROFILE=shapes $(PYTEST) $(SHAPES) \
 		tests/unit/test_annotations.py tests/unit/problem tests/unit/theory tests/unit/training tests/unit/claims
 
