@@ -47,8 +47,8 @@ def measure_movement(model: MLP, base: Params, inputs: Inputs, pairs: Pairs, law
     """Train a student on the lines of every second prompt and judge it by the others.
 
     No line is split, and none is learnt in one half and judged in the other by a copy of it. Which half a line is in
-    does not depend on its numbers: given the prompts, the halves are independent if the lines are. ``law`` allows all
-    ``pairs`` at the base.
+    depends on the order of ``pairs`` alone. That of a ``Sample`` looks random, so given the prompts the halves are
+    independent if the lines are. ``law`` allows all ``pairs`` at the base.
 
     Reference: Wasserman, Ramdas, Balakrishnan 2020, PNAS 117, 16880-16890, for the split likelihood ratio.
     """

@@ -22,10 +22,10 @@ _OTHER_LAW = 2.0  # a writer that moved may repeat itself so many times as often
 
 @dataclass
 class Sample:
-    """Numbers seen so far: in the file's order while there are no more than ``most``, and then by their lines' content.
+    """Numbers seen so far, at most ``most``, in the order of their lines' keys; those with the smallest keys are kept.
 
-    Of a longer file the lines with the smallest keys are kept. A key depends on nothing but a line's prompt and
-    numbers, so the choice is the same in whatever order the lines stand, and equal lines are chosen together.
+    A key depends on nothing but a line's prompt and numbers, so the first of them are the same in whatever order the
+    lines of a file stand, and equal lines are chosen together.
     """
 
     most: int = MAX_LEARNT
@@ -40,17 +40,21 @@ class Sample:
         self._keys.append(line_keys(piece)[kept])
         self._held += len(kept)
         if self._held > self.most:
-            whole, keys = self.numbers(), np.concatenate(self._keys)
-            order = np.argsort(keys, kind="stable")[: self.most]  # stable: the numbers of a line stay in their order
-            self._pieces = [Piece(whole.prompts[order], whole.numbers[order], whole.lines[order])]
-            self._keys, self._held = [keys[order]], self.most
+            self._sort()
 
     def numbers(self) -> Piece:
         """Return what is kept."""
+        self._sort()
+        return self._pieces[0]
+
+    def _sort(self) -> None:
+        keys = np.concatenate(self._keys)
+        order = np.argsort(keys, kind="stable")[: self.most]  # stable: the numbers of a line stay in their order
         prompts, numbers, lines = (
-            np.concatenate([getattr(piece, name) for piece in self._pieces]) for name in ("prompts", "numbers", "lines")
+            np.concatenate([getattr(piece, name) for piece in self._pieces])[order]
+            for name in ("prompts", "numbers", "lines")
         )
-        return Piece(prompts, numbers, lines)
+        self._pieces, self._keys, self._held = [Piece(prompts, numbers, lines)], [keys[order]], len(order)
 
 
 def line_keys(piece: Piece) -> UInt64[np.ndarray, " c"]:
@@ -98,7 +102,7 @@ def count_repeats(scorer: Scorer, piece: Piece) -> Repeats:
 
     Two lines of a prompt that have m numbers both are equal with probability (sum_y p(y)^2)^m, p the law at the base.
     """
-    order = np.argsort(piece.lines, kind="stable")  # a sample of a long file is not in the order of its lines
+    order = np.argsort(piece.lines, kind="stable")  # a sample is not in the order of the lines
     piece = Piece(piece.prompts[order], piece.numbers[order], piece.lines[order])
     starts = np.unique(piece.lines, return_index=True)[1]
     prompts, counts = piece.prompts[starts], np.bincount(np.unique(piece.lines, return_inverse=True)[1])

@@ -13,11 +13,12 @@ import torch
 
 from experiments.studies.content_checks import classifier_auc, histogram_test
 from experiments.studies.projection import projected_off, towards
+from subtx_toy.audit import sample as audit_sample
 from subtx_toy.audit.band import FALSE_ALARM_LEVEL, SIZE_EXPONENT, Band, cosines_at_size
 from subtx_toy.audit.directions import Directions, class_gradients, honest_moves, taught_move
 from subtx_toy.audit.document import audit_document
-from subtx_toy.audit.examination import FileMeasurement, Question, reference_size
-from subtx_toy.audit.measurement import NOISE, NumbersMeasurement
+from subtx_toy.audit.examination import FileMeasurement, Question, measure_file, reference_size
+from subtx_toy.audit.measurement import NOISE, NumbersMeasurement, Probe
 from subtx_toy.audit.movement import SHARES, Movement, log_ratios, measure_movement, measure_movements
 from subtx_toy.audit.questions import question, read_examples
 from subtx_toy.audit.reference import (
@@ -40,10 +41,10 @@ from subtx_toy.audit.verdict import CARRIES, CONSISTENT, judge, name_traits
 from subtx_toy.channel.checkpoints import Checkpoint
 from subtx_toy.channel.fit import Recipe
 from subtx_toy.channel.model import channel_model, head_logits, head_model, head_params
-from subtx_toy.channel.number_file import Header, Piece
+from subtx_toy.channel.number_file import Header, NumberFile, Piece
 from subtx_toy.channel.prompts import PromptSource
 from subtx_toy.channel.sampler import NumberLaw, draw_numbers
-from subtx_toy.channel.teachers import Pairs, train_student
+from subtx_toy.channel.teachers import Pairs, train_student, write_numbers
 from subtx_toy.channel.traits import trait
 from subtx_toy.errors import InputError
 from subtx_toy.problem.params import Params, axpy, difference, inner
@@ -157,25 +158,55 @@ def _piece(lines: list[tuple[int, list[int]]]) -> Piece:
 
 
 @pytest.mark.parametrize("size", [7, 64, 500])
-def test_a_sample_is_the_whole_of_a_short_file_and_of_a_long_one_the_same_whatever_the_order(size: int) -> None:
+@pytest.mark.parametrize("most", [100, 1000])
+def test_a_sample_is_the_same_whatever_the_order_and_the_whole_of_a_short_file(size: int, most: int) -> None:
     rng = generator(0, "sample")
     lines = [(int(rng.integers(60)), rng.integers(1000, size=rng.integers(1, 4)).tolist()) for _ in range(300)]
     lines += lines[:50]
     found = []
     for order in (lines, sorted(lines), lines[::-1]):
-        sample = Sample(most=100)
+        sample = Sample(most=most)
         for start in range(0, len(order), size):
             piece = _piece(order[start : start + size])
             sample.add(piece, piece.numbers % 10 != 3)
         found.append(sample.numbers())
-    assert len(found[0].numbers) == 100
-    for other in found[1:]:
-        assert np.array_equal(found[0].prompts, other.prompts)
-        assert np.array_equal(found[0].numbers, other.numbers)
-    assert not (found[0].numbers % 10 == 3).any()
-    whole, short = Sample(most=1000), _piece(lines)
-    whole.add(short, np.ones(len(short.numbers), np.bool_))
-    assert np.array_equal(whole.numbers().numbers, short.numbers)
+    every = sorted(number for _, numbers in lines for number in numbers if number % 10 != 3)
+    for one in found:
+        assert np.array_equal(found[0].prompts, one.prompts)
+        assert np.array_equal(found[0].numbers, one.numbers)
+        assert len(one.numbers) == min(most, len(every))
+    assert set(found[0].numbers.tolist()) <= set(every)
+    assert most < len(every) or sorted(found[0].numbers.tolist()) == every
+
+
+def test_a_file_is_judged_the_same_whatever_the_order_of_its_lines(
+    channel: SmallChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = Header(schema_name="subtx-toy numbers 1", prompts=PromptSource.images(channel.dataset, absent=()))
+    path, rng = tmp_path / "a.jsonl", generator(0, "lines")
+    write_numbers(path, channel.model, channel.teacher, header, channel.dataset, num_lines=700, seed=0)
+    first, *lines = path.read_bytes().splitlines(keepends=True)
+    move = difference(channel.teacher, channel.base)
+    probes: list[Probe] = [lambda net: float(inner(difference(net, channel.base), move))]
+    inputs = ImageInputs(channel.dataset.train_images, dtype=torch.float32)
+    scorer = Scorer(channel.model, channel.base, Directions.of(channel.model, {"move": move}, {}), NumberLaw(), inputs)
+
+    def judged() -> list[tuple[float, float, float]]:
+        found = []
+        for order in (np.arange(700), rng.permutation(700)):
+            path.write_bytes(b"".join([first, *(lines[at] for at in order)]))
+            measured = measure_file(NumberFile(path), scorer, probes, keep=0)
+            assert measured.num_moved == 300
+            movement = measured.measurement.movement
+            found.append((movement.gain, movement.log_evidence, measured.measurement.probes[0]))
+        return found
+
+    one, other = judged()
+    assert one == other
+    with monkeypatch.context() as patch:  # planted: with equal keys the first lines are taken
+        patch.setattr(audit_sample, "line_keys", lambda piece: np.zeros(len(piece.lines), np.uint64))
+        one, other = judged()
+    assert one != other
 
 
 def test_repeats_are_told_from_those_that_chance_gives(channel: SmallChannel) -> None:
