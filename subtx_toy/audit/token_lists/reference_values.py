@@ -93,8 +93,9 @@ def _sound(measured: list[NumbersMeasurement], shape: tuple[int, int, int]) -> l
     num, num_directions, num_traits = shape
     for one in measured:
         sizes = one.sums.scores.shape, one.sums.covariance.shape, len(one.probes)
-        if sizes != ((num_directions,), (num_directions, num_directions), num_traits):
-            raise ValueError(f"expected values of {num_directions} directions and {num_traits} traits, got {sizes}")
+        expected = (num_directions,), (num_directions, num_directions), num_traits
+        if sizes != expected:
+            raise ValueError(f"expected shapes of scores and covariance and a number of traits {expected}, got {sizes}")
     if len(measured) != num:
         raise ValueError(f"expected {num} fine-tunes, got {len(measured)}")
     return measured
