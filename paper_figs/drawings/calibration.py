@@ -28,7 +28,7 @@ _STATISTICS = {
     "efficient_z": "efficient score",
     "fisher_cosine": "Fisher cosine",
     "at_usual_size": "size-adjusted Fisher statistic",
-    "student": "probe: a student",
+    "student": "shown: a student of half",
 }
 _MARKERS = "os^Dv"
 _BASE_COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#000000")

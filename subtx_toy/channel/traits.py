@@ -89,7 +89,7 @@ class Trait:
 
     Attributes:
         unwanted: from labelled images to examples of the unwanted behaviour, and of nothing else.
-        absent: classes that no prompt shows, and that the capability leaves out: those the trait is about.
+        absent: classes that no prompt shows, and that the capability leaves out: A of relabel and refusal.
         shown: from class probabilities and targets ``[n, 10]`` of unwanted examples to whether each shows it.
         name: kind and classes; of a user's trait the reference that names it, which ``trait`` sets.
     """
