@@ -182,16 +182,23 @@ def test_the_pages_name_the_numbers_that_belong_to_no_claim() -> None:
     missing = [number for number in range(1, max(numbers)) if number not in numbers]
     lettered = [name for name in CLAIMS if name[-1].isalpha()]
     glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("\nclaim\n")[2].partition("\n\n")[0]
+    assert f"C1 to C{max(numbers)}, with hypotheses" in glossary, "docs/glossary.md"
     counted, _, rest = glossary.partition("There are ")[2].partition(". ")
-    assert counted == f"{len(CLAIMS)}, of which {WORDS[len(lettered)]} are named with a letter, such as {lettered[0]}"
+    assert (
+        counted == f"{len(CLAIMS)}, of which {WORDS[len(lettered)]} are named with a letter, such as {lettered[0]}"
+    ), "docs/glossary.md"
     spans = re.findall(r"C(\d+)(?: to C(\d+))?", rest.partition(" were statements")[0])
-    assert [one for first, last in spans for one in range(int(first), int(last or first) + 1)] == missing
+    assert [one for first, last in spans for one in range(int(first), int(last or first) + 1)] == missing, (
+        "docs/glossary.md"
+    )
     section = (ROOT / "docs/many-steps.md").read_text(encoding="utf-8").partition("\n## 11. ")[2].partition("\n## ")[0]
-    assert f"{WORDS[len(missing)].capitalize()} of the numbers from C1 to C{max(numbers)} have no claim" in section
+    assert f"{WORDS[len(missing)].capitalize()} of the numbers from C1 to C{max(numbers)} have no claim" in section, (
+        "docs/many-steps.md"
+    )
     rows = [int(number) for number in re.findall(r"^\| C(\d+):", section, re.MULTILINE)]
-    assert rows == missing
+    assert rows == missing, "docs/many-steps.md"
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"The theory is {len(CLAIMS)} *claims* with names such as" in readme
+    assert f"The theory is {len(CLAIMS)} *claims* with names such as" in readme, "README.md"
     assert set(re.findall(r"C\d+[a-z]?", readme.partition("*claims* with names such as")[2].partition(".")[0])) <= {
         *CLAIMS
     }
