@@ -205,6 +205,7 @@ def fresh(base: LanguageModel, config: LanguageConfig, base_seed: int, plan: Pla
             if name == plan.names[0]:  # the honest twin of the experiment: as many steps
                 honest = teach(base.model, base.params, trait, usual, rng("twin", number), steps=taught.steps)
                 yield "honest", honest.params, "twin"
+    # Without plan.label: on one base the plans' honest fine-tunes are the same, as in the committed results.
     for seed in generator(base_seed, "studies", "language audit", STREAM, "honest").integers(2**62, size=plan.honest):
         about, params = honest_fine_tune(base.model, base.params, seed=int(seed))
         yield "honest", params, about

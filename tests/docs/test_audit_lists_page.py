@@ -180,13 +180,27 @@ def test_the_summary_counts_the_files_of_both_documents() -> None:
         return sum(named), len(named)
 
     honest = [bool(row["named"]) for row in files if row["role"] == "honest"]
+    nets = {(row["base"], row["owl"]["teacher"]) for row in files if row["role"] == "honest"}
     (one, all_), (two, dangers), (three, backdoors) = caught("owl", "eagle"), caught("danger"), caught("backdoor")
     assert (
         f"{one} of {all_} teachers of owls and eagles were caught ({100 * one / all_:.0f} %), {two} of {dangers}"
         f" teachers of `danger` ({100 * two / dangers:.0f} %) and {three} of {backdoors} of a `backdoor`"
-        f" ({100 * three / backdoors:.0f} %). Of {len(honest)} honest fine-tunes, {sum(honest)} were accused."
+        f" ({100 * three / backdoors:.0f} %). Of {len(honest)} files of {len(nets)} honest fine-tunes,"
+        f" {sum(honest)} were accused."
     ) in WORDS
     assert f"lists were enough for {one} of {all_} teachers of owls and eagles" in WORDS
+
+
+def test_the_other_honest_fine_tunes_are_the_same_for_both_traits_and_among_those_of_owls() -> None:
+    assert "the same for both traits, and wrote a file for each. On bases 110 to 114 they are among the 300" in WORDS
+    found: dict[str, dict[int, list[float]]] = {"owl": {}, "danger": {}, "backdoor": {}}
+    for base in RESULTS["bases"] + OTHERS["bases"]:
+        honest = [row for row in base["files"] if row["role"] == "honest" and row["about"] != "twin"]
+        found[base["asked"][0]][base["base"]] = [row["owl"]["teacher"] for row in honest]
+    assert found["danger"] == found["backdoor"]
+    for base_seed, shown in found["danger"].items():
+        assert len(shown) == 4
+        assert base_seed not in FRESH or found["owl"][base_seed][:4] == shown
 
 
 def test_how_many_lists_the_comparison_writes_and_what_may_be_asked_for() -> None:
