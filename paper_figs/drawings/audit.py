@@ -61,12 +61,15 @@ def draw_null(document: Document) -> Figure:
     return figure
 
 
+_UNITS = "histogram: χ², in standard\ndeviations above its mean", "classifier: area, in standard\nerrors above .5"
+
+
 def draw_content(document: Document) -> Figure:
     """Draw what a histogram and a classifier tell of files of three writers: that a model changed, not which trait."""
     with mpl.rc_context(style.paper(aspect=1.5, width=style.COLUMN_INCHES)):
         figure = Figure(layout="constrained")
         panels = figure.subplots(2, 1)
-        for axes, name, title in zip(panels, ("z", "classifier_z"), ("histogram χ²", "classifier"), strict=True):
+        for axes, name, title in zip(panels, ("z", "classifier_z"), _UNITS, strict=True):
             for writer, (label, colour) in _WRITERS.items():
                 rows = [row for row in document["rows"] if row["writer"] == writer and name in row]
                 sizes = sorted({row["n"] for row in rows})
@@ -76,7 +79,7 @@ def draw_content(document: Document) -> Figure:
             axes.axhline(document["critical_z"], color="k", linewidth=0.8, linestyle=":")
             axes.set_xscale("log")
             axes.set_xlabel("numbers in the file")
-            axes.set_ylabel(f"{title}: standard errors\nfrom a file that the base wrote", fontsize="small")
+            axes.set_ylabel(title, fontsize="small")
             axes.annotate("1 % level", (1.0, document["critical_z"]), xycoords=("axes fraction", "data"), ha="right",
                           va="bottom", fontsize="small")  # fmt: skip
         panels[0].legend(
