@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from subtx_toy.claims.registry import _MANY_STEPS
+from subtx_toy.claims.registry import _MANY_STEPS, CLAIMS
 from subtx_toy.stats import estimate
 from subtx_toy.theory.error_polynomials import asymptotic_crossing, first_crossing
 from tests.reference.annotations import unchecked
@@ -127,3 +127,11 @@ def test_the_energy_of_a_class_change_is_below_m_over_d_exactly_where_the_head_s
 def test_every_claim_on_many_steps_is_on_the_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert [id for id in _MANY_STEPS if not re.search(rf"\b{id}\b", text)] == [], PAGE.name
+
+
+def test_the_claims_that_are_checked_on_few_problems_are_those_on_many_steps() -> None:
+    (listed, every) = re.findall(r"checks claims ([^.]*?) on one in (\d+)\s", PAGE.read_text(encoding="utf-8"))[0]
+    spans = re.findall(r"C(\d+)(?: to C(\d+))?", listed)
+    named = [f"C{one}" for first, last in spans for one in range(int(first), int(last or first) + 1)]
+    assert named == [*_MANY_STEPS], PAGE.name
+    assert {CLAIMS[id].every for id in _MANY_STEPS} == {int(every)}
