@@ -98,7 +98,8 @@ def closed_form_eps(problem: Problem, ray: AlignmentRay | None = None) -> Closed
     V is a certificate's business.
 
     Of any other model the second derivative is enclosed over [0, E] through the operations that it runs, see
-    ``taylor.ranges.aligned_eps``; of one with ReLU, LeakyReLU or abs up to its first kink.
+    ``taylor.ranges.aligned_eps``; of a module with ReLU, LeakyReLU or abs up to its first kink. A perceptron of the
+    package with a kink has no bound here.
     """
     loss = problem.distillation_loss
     unknown = "" if loss.formula else f"no bound is known for the distillation loss {loss.name!r}"

@@ -129,7 +129,7 @@ class Evidence(Observation):
 
     @cached_property
     def ggn_spectrum(self) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors; zeros may be one."""
+        """Eigenvalues of G, ascending, and the components of dT along their eigenvectors; one 0 may stand for all."""
         return ggn_spectrum(self.problem)
 
     @cached_property

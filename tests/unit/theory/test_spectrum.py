@@ -43,6 +43,10 @@ def test_the_spectrum_along_the_teacher_is_that_of_the_dense_matrix(loss: str, n
     dense, dT = dense_ggn(problem), flatten(problem.teacher_update)
     wanted = torch.linalg.eigvalsh(dense)
     num = min(len(values) - 1, 6)
+    if num_inputs == 2:
+        assert values[0] == 0 < values[1]
+    else:
+        assert len(values) == len(dT)
     assert torch.allclose(values[-num:], wanted[-num:], rtol=1e-9, atol=0)
     powers = [float(values**power @ components**2) for power in range(4)]  # dT^T G^i dT
     expected = [float(dT @ torch.linalg.matrix_power(dense, power) @ dT) for power in range(4)]

@@ -175,6 +175,12 @@ def test_a_piecewise_linear_model_is_bounded_up_to_its_first_kink(kinked: Callab
     assert 0.9 < found < 1.0
 
 
+def test_a_perceptron_with_a_kink_has_a_range_of_the_student_lr_alone() -> None:
+    problem = dataclasses.replace(GENERIC, activation="relu", hidden=(6,)).build()
+    assert closed_form_eps(problem).eps is None
+    assert falling_student_lr(problem).student_lr is not None
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
