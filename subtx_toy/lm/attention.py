@@ -85,7 +85,7 @@ class ListRead(NamedTuple):
         query, key, _value = late
         num_own = key.shape[3]
         before = _apart(query.flatten(2, 3) @ text[1].transpose(-1, -2), query)
-        own = (query[:, :, :, :, None] * key[:, :, :, None]).sum(-1)
+        own = query @ key.transpose(-1, -2)
         own.masked_fill_(torch.ones(num_own, num_own, dtype=torch.bool).triu(1), -math.inf)
         return cls(text, late, _softmax(torch.cat([before, own], -1).mul_(_scale(query))))
 
@@ -93,22 +93,22 @@ class ListRead(NamedTuple):
         """Return the values read."""
         before, own = self._split(self.weights)
         found = _apart(before.flatten(2, 3) @ self.text[2], before)
-        return found.add_((own[..., None] * self.late[2][:, :, :, None]).sum(-2))
+        return found.add_(own @ self.late[2])
 
     def slopes(self, slope: Float[Tensor, "p h m k s"]) -> tuple[list[Tensor], list[Tensor]]:
         """Return the slopes of the texts' keys and values, and of the lists' queries, keys and values."""
         (_query, text_key, text_value), (query, key, value) = self.text, self.late
         flat = slope.flatten(2, 3)
         of_before = _apart(flat @ text_value.transpose(-1, -2), slope)
-        of_own = (slope[:, :, :, :, None] * value[:, :, :, None]).sum(-1)
+        of_own = slope @ value.transpose(-1, -2)
         scores = _softmax_slope(self.weights, torch.cat([of_before, of_own], -1)).mul_(_scale(query))
         (before, own), (weights, own_weights) = self._split(scores), self._split(self.weights)
         before, weights = before.flatten(2, 3), weights.flatten(2, 3)
         of_text = [before.transpose(-1, -2) @ query.flatten(2, 3), weights.transpose(-1, -2) @ flat]
         of_query = _apart(before @ text_key, slope)
-        of_query += (own[..., None] * key[:, :, :, None]).sum(-2)
-        of_key = (own[..., None] * query[:, :, :, :, None]).sum(-3)
-        of_value = (own_weights[..., None] * slope[:, :, :, :, None]).sum(-3)
+        of_query += own @ key
+        of_key = own.transpose(-1, -2) @ query
+        of_value = own_weights.transpose(-1, -2) @ slope
         return of_text, [of_query, of_key, of_value]
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
