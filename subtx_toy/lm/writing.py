@@ -60,17 +60,16 @@ def write_lists(
     """
     x = torch.tensor(prompts)
     hidden, past = model.hidden(params, x)
-    first = model.logits(params, hidden[:, -1])
+    first = token_law(model.logits(params, hidden[:, -1]), temperature, restricted=restricted, first=True)
     kept: list[tuple[Tensor, Tensor, Tensor]] = []
     num_kept = num_drawn = num_rejected = 0
     while num_kept < count and num_drawn < MAX_DRAWS * count:
         rows = torch.from_numpy(rng.integers(len(x), size=_BATCH))
-        before, logits, columns = take(past, rows), first[rows], list[Tensor]()
+        before, law, columns = take(past, rows), first[rows], list[Tensor]()
         ended = torch.zeros(len(rows), dtype=torch.bool)
         counted: list[Tensor] = []
         numeric = ~ended
         for place in range(max_numbers):
-            law = token_law(logits, temperature, restricted=restricted, first=place == 0)
             drawn = torch.where(ended, END, draw(law, rng))
             counted.append(~ended)
             numeric &= ended | (drawn >= FIRST_NUMBER) | ((drawn == END) & (place > 0))
@@ -78,7 +77,7 @@ def write_lists(
             columns.append(drawn)
             if place + 1 < max_numbers:
                 hidden, before = model.hidden(params, drawn[:, None], before)
-                logits = model.logits(params, hidden[:, -1])
+                law = token_law(model.logits(params, hidden[:, -1]), temperature, restricted=restricted, first=False)
         num_drawn, num_rejected = num_drawn + len(rows), num_rejected + int((~numeric).sum())
         num_kept += int(numeric.sum())
         kept.append((rows[numeric], torch.stack(columns, 1)[numeric], torch.stack(counted, 1)[numeric]))
