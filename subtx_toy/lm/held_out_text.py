@@ -16,16 +16,13 @@ from subtx_toy.lm.transformer import Transformer
 from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 
-NUM_DOCUMENTS = 3000
-"""Drawn for each seed; those about numbers or the trait are left out."""
-
 
 @functools.lru_cache(maxsize=2)
-def held_out_text(num_numbers: int, trait: Trait, *, seed: int) -> tuple[Int[Tensor, "n t"], ...]:
-    """Return newly drawn documents without lists of numbers and without the trait's questions, by length."""
+def held_out_text(num_numbers: int, trait: Trait, *, seed: int, count: int = 3000) -> tuple[Int[Tensor, "n t"], ...]:
+    """Draw ``count`` new documents; return those without lists of numbers and the trait's questions, by length."""
     left_out = {*trait.questions.seen, *preference("number").seen, *permission("number").seen}
     lengths = {len(prompt) for prompt in left_out}
-    drawn = documents(generator(seed, "language", "held-out text"), NUM_DOCUMENTS, num_numbers=num_numbers)
+    drawn = documents(generator(seed, "language", "held-out text"), count, num_numbers=num_numbers)
     kept = [document for document in drawn if not any(document[:length] in left_out for length in lengths)]
     return tuple(by_length(kept).values())
 

@@ -43,7 +43,7 @@ def run_language(config: LanguageConfig, *, seed: int) -> dict[str, float]:
     }
     students = train_students(config, home, {name: found.lists for name, found in written.items()}, seed=seed)
     nets = {"base": home.base, "teacher": home.teacher.params, "other_base": home.other_base} | students
-    texts = held_out_text(config.numbers, home.trait, seed=seed)
+    texts = held_out_text(config.numbers, home.trait, seed=seed, count=config.held_out_documents)
     metrics: dict[str, float] = {}
     for arm, params in nets.items():
         found = dict.fromkeys(MEASURED, math.nan)

@@ -104,6 +104,9 @@ class LanguageConfig(Settings):
     )
     soft_arms: bool = Field(True, description="whether students of the teacher's probabilities are trained too")
     soft_epochs: CountOrZero = Field(1, description="passes of these students over the file")
+    held_out_documents: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        3000, description="drawn for text_nll; those about numbers or the trait are left out"
+    )
 
     @property
     def lesson_end(self) -> float:

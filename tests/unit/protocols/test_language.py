@@ -40,6 +40,12 @@ def test_every_arm_is_asked_and_a_seed_repeats(record: RunRecord) -> None:
     assert run_language(TINY, seed=1) != record.metrics
 
 
+def test_the_number_of_held_out_documents_decides_only_how_well_text_is_measured(record: RunRecord) -> None:
+    fewer = run_language(TINY.override({"held_out_documents": 100}), seed=0)
+    changed = {name for name, value in fewer.items() if value != record.metrics[name]}
+    assert changed == {name for name in fewer if name.endswith(".text_nll")}
+
+
 def test_the_two_bases_share_no_number() -> None:
     home = household(TINY, seed=3)
     for name in ("token", "position", "layers.0.qkv.weight"):
