@@ -1,14 +1,13 @@
-"""The optimisers: torch's plain classes, the same updates fused over one flat vector, and the pull to the init."""
+"""The optimisers: torch's updates of some parameters, or fused over one flat vector, and the pull to the init."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam  # the first optimiser of torch's classes loads its compiler, two seconds of CPU
+from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
@@ -22,10 +21,12 @@ OptimizerFactory = Callable[..., object]
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """Which optimiser, by its key in OPTIMIZERS, or a user's ``factory``, which gets the step size ``lr`` only.
+    """Which optimiser, by its name in OPTIMIZER_NAMES, or a user's ``factory``, which gets the step size ``lr`` only.
 
     Weight decay is decoupled in adamw and L2 in the others, towards ``"zero"`` or the first parameters, ``"init"``.
-    ``momentum`` is of sgd (heavy ball) and of nesterov, which needs one.
+    ``momentum`` is of sgd (heavy ball) and of nesterov, which needs one. Adam and AdamW have betas (.9, .999), RMSprop
+    has alpha .99, and all three eps 1e-8. ``sign`` moves every weight by ``lr`` against the sign of its gradient
+    (Bernstein et al. 2018, arXiv:1802.04434, without momentum).
     """
 
     name: str = "adam"
@@ -41,61 +42,35 @@ class OptimizerSettings:
         return self.weight_decay if self.decay_towards == "zero" else 0.0
 
 
-class SignDescent(torch.optim.Optimizer):
-    """Every weight moves by ``lr`` against the sign of its gradient, or stays where the gradient is 0.
-
-    Reference: Bernstein et al. 2018, arXiv:1802.04434, without momentum.
-    """
-
-    def __init__(self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float = 0.0) -> None:
-        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Take one step along the ``grad`` of every parameter that has one."""
-        del closure
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    _sign_step(parameter, parameter.grad, lr=group["lr"], weight_decay=group["weight_decay"])
-
-
-def _sign_step(theta: Tensor, gradient: Tensor, *, lr: float, weight_decay: float) -> None:
-    if weight_decay:
-        gradient = gradient.add(theta, alpha=weight_decay)
-    theta.sub_(gradient.sign(), alpha=lr)
-
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-    "nesterov": partial(torch.optim.SGD, nesterov=True),
-    "rmsprop": torch.optim.RMSprop,
-    "sign": SignDescent,
-}
-"""Optimisers by name; Adam and AdamW have betas (.9, .999), RMSprop has alpha .99, and all three eps 1e-8."""
-
-
-def make_optimizer(settings: OptimizerSettings, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
-    """Return torch's optimiser of ``parameters``, or the user's."""
-    parameters = list(parameters)
-    if settings.factory is not None:
-        return _own(settings.factory, parameters, settings)
-    more = {"momentum": settings.momentum} if settings.name in MOMENTUM_OPTIMIZERS else {}
-    optimizer = OPTIMIZERS[settings.name](parameters, lr=settings.lr, weight_decay=settings.decay_to_zero, **more)
-    pull = _pull_towards_start(settings, parameters)
-    if pull is not None:
-        optimizer.register_step_pre_hook(lambda *_arguments: pull())
-    return optimizer
-
-
 def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
     """Return what takes one step of a flat vector along its ``grad``, in place.
 
     Bit for bit torch's ``fused=True`` where torch has it, its plain update elsewhere.
     """
-    assert settings.name in OPTIMIZERS, "a user's optimiser is not fused"
+    return _step(settings, theta, fused=True)
+
+
+def plain_step(settings: OptimizerSettings, parameters: Iterable[Tensor]) -> Step:
+    """Return what takes one step of every parameter that has a ``grad``, in place, bit for bit as torch's classes do.
+
+    The first of those classes loads torch's compiler, which takes seconds of CPU. A user's optimiser may be one.
+    """
+    parameters = list(parameters)
+    if settings.factory is not None:
+        optimizer = _own(settings.factory, parameters, settings)
+        return lambda: optimizer.step()
+    steps = [(parameter, _step(settings, parameter, fused=False)) for parameter in parameters]
+
+    def step() -> None:
+        for parameter, one in steps:
+            if parameter.grad is not None:
+                one()
+
+    return step
+
+
+def _step(settings: OptimizerSettings, theta: Tensor, *, fused: bool) -> Step:
+    assert settings.factory is None, "a user's optimiser takes its own steps"
     pull = _pull_towards_start(settings, [theta])
     means, squares, num_steps = torch.zeros_like(theta), torch.zeros_like(theta), torch.zeros(())
     velocity: list[Tensor | None] = [None]
@@ -107,7 +82,7 @@ def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
         assert theta.grad is not None, "a gradient has to be there"
         if settings.name in MOMENTUM_OPTIMIZERS:
             sgd(
-                [theta], [theta.grad], velocity, fused=True, lr=settings.lr, momentum=settings.momentum,
+                [theta], [theta.grad], velocity, fused=fused, foreach=False, lr=settings.lr, momentum=settings.momentum,
                 weight_decay=settings.decay_to_zero, dampening=0.0, nesterov=settings.name == "nesterov",
                 maximize=False,
             )  # fmt: skip
@@ -120,14 +95,20 @@ def fused_step(settings: OptimizerSettings, theta: Tensor) -> Step:
             _sign_step(theta, theta.grad, lr=settings.lr, weight_decay=settings.decay_to_zero)
         elif settings.name in ("adam", "adamw"):
             adam(
-                [theta], [theta.grad], [means], [squares], [], [num_steps], fused=True, lr=settings.lr,
-                beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=settings.decay_to_zero,
+                [theta], [theta.grad], [means], [squares], [], [num_steps], fused=fused, foreach=False,
+                lr=settings.lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=settings.decay_to_zero,
                 decoupled_weight_decay=settings.name == "adamw", amsgrad=False, maximize=False,
             )  # fmt: skip
         else:
-            raise NotImplementedError(f"optimizer: {settings.name!r} has no fused step")
+            raise NotImplementedError(f"optimizer: {settings.name!r} has no step")
 
     return step
+
+
+def _sign_step(theta: Tensor, gradient: Tensor, *, lr: float, weight_decay: float) -> None:
+    if weight_decay:
+        gradient = gradient.add(theta, alpha=weight_decay)
+    theta.sub_(gradient.sign(), alpha=lr)
 
 
 def _own(factory: OptimizerFactory, parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ from subtx_toy.problem.losses import Loss
 from subtx_toy.problem.model import MLP, Model
 from subtx_toy.problem.params import Params
 from subtx_toy.training.mlp_stack import MLPStack
-from subtx_toy.training.optimizers import OptimizerSettings, fused_step, make_optimizer
+from subtx_toy.training.optimizers import OptimizerSettings, fused_step, plain_step
 from subtx_toy.training.products import products
 
 _DTYPES = {"fp32": torch.float32, "fp64": torch.float64, "bf16": torch.float32}
@@ -101,7 +101,7 @@ class StackTrainer:
 
 
 class AutogradTrainer:
-    """The plain route: every member by itself, torch's autograd, torch's plain optimiser. Slower, any model."""
+    """The plain route: every member by itself, torch's autograd, torch's plain updates. Slower, any model."""
 
     def __init__(self, setup: Setup, members: Sequence[Params], loss: Loss, outputs: Sequence[str]) -> None:
         self._model, self._loss = setup.model, loss
@@ -109,16 +109,17 @@ class AutogradTrainer:
         self._members = [
             {name: value.clone().requires_grad_(True) for name, value in params.items()} for params in members
         ]
-        self._optimizers = [make_optimizer(setup.optimizer, member.values()) for member in self._members]
+        self._steps = [plain_step(setup.optimizer, member.values()) for member in self._members]
 
     def step(self, x: Float[Tensor, "n d"], targets: Sequence[Tensor]) -> list[float]:
         """Take one optimiser step on the mean loss over ``x``; return every member's loss before the step."""
         losses = []
-        for params, optimizer, columns, y in zip(self._members, self._optimizers, self._columns, targets, strict=True):
-            optimizer.zero_grad()
+        for params, take_step, columns, y in zip(self._members, self._steps, self._columns, targets, strict=True):
+            for value in params.values():
+                value.grad = None
             loss = self._loss.mean(self._model.apply(params, x)[:, columns], y)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            take_step()
             losses.append(float(loss.detach()))
         return losses
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from subtx_toy.training.optimizers import OptimizerSettings, make_optimizer
+from subtx_toy.training.optimizers import OptimizerSettings, plain_step
 from tests.extensions.conftest import EXAMPLES, Command, records
 
 OPTIMIZER = f"optimizer={EXAMPLES / 'own_optimizer.py'}:sign_descent"
@@ -36,7 +36,7 @@ def test_a_run_with_it_is_recorded_as_such_and_is_another_run(command: Command, 
 def test_a_factory_that_makes_none_is_an_error(factory: object, sentence: str) -> None:
     settings = OptimizerSettings("mine.py:factory", factory=factory)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=f"optimizer: mine.py:factory: {sentence}"):
-        make_optimizer(settings, [torch.zeros(2, requires_grad=True)])
+        plain_step(settings, [torch.zeros(2, requires_grad=True)])
 
 
 def test_its_own_settings_are_not_the_packages(command: Command) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from subtx_toy.problem.params import Params
 from subtx_toy.seeding import generator
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.tolerances import FP64_FORMULA, FP64_STEP
-from subtx_toy.training.optimizers import OptimizerSettings, make_optimizer
 from subtx_toy.training.trainers import AutogradTrainer, Setup, StackTrainer, Trainer
 from tests.reference.closeness import assert_close, assert_params_close, same_bits
 from tests.reference.setups import plain_setup
@@ -200,17 +198,3 @@ def test_logits_leave_the_parameters_alone(kind: type[StackTrainer] | type[Autog
         asked.logits(x)
         quiet.step(x, targets)
         assert all(same_bits(asked.params(at), quiet.params(at)) for at in range(2))
-
-
-def test_the_optimiser_has_the_settings_of_the_configuration() -> None:
-    weights, settings = [torch.zeros(2)], partial(OptimizerSettings, lr=0.01)
-    adam = make_optimizer(settings(weight_decay=0.1), weights)
-    assert type(adam) is torch.optim.Adam
-    assert (adam.defaults["betas"], adam.defaults["eps"]) == ((0.9, 0.999), 1e-8)
-    assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.01, 0.1)
-    adamw = make_optimizer(settings(name="adamw", weight_decay=0.2), weights)
-    assert type(adamw) is torch.optim.AdamW
-    assert adamw.defaults["weight_decay"] == 0.2
-    sgd = make_optimizer(settings(name="sgd", momentum=0.9, weight_decay=0.1), weights)
-    assert type(sgd) is torch.optim.SGD
-    assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"], sgd.defaults["lr"]) == (0.9, 0.1, 0.01)
