@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -44,6 +46,7 @@ nb_merge_streams = True
 
 smartquotes = False  # two dashes in front of an option stay two dashes
 add_module_names = False
+autodoc_preserve_defaults = True  # as they are written, not as Python prints them
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_use_ivar = True  # attributes are described with their class, once
@@ -67,11 +70,28 @@ def _lay_out(_app: Sphinx, doctree: nodes.document) -> None:
     bind_numbers(doctree)
 
 
+def _whole(self: GoogleDocstring) -> tuple[str, list[str]]:
+    """Take no part of a property's description for its type, where a sentence has a colon; types are annotated."""
+    return "", self.__class__(self._dedent(self._consume_to_end()), self._config).lines()
+
+
+GoogleDocstring._consume_inline_attribute = _whole  # type: ignore[method-assign]
+
+
 def _name_attributes(_app: Sphinx, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
     one_name_each(lines)
 
 
+def _name_defaults(
+    _app: Sphinx, _what: str, _name: str, _object: Any, _options: Any, arguments: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Name functions and classes that are defaults of a dataclass, whose signature is in no source."""
+    named = None if arguments is None else re.sub(r"<(?:function|class) '?(?:\w+\.)*(\w+)'?>", r"\1", arguments)
+    return named, result
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _name_defaults)
     app.connect("doctree-read", _lay_out)
     app.connect("autodoc-process-docstring", _name_attributes, priority=600)  # after napoleon, which is at 500

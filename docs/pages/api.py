@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import subtx_toy
@@ -41,6 +42,10 @@ def api_page() -> str:
 
 def _entry(name: str) -> str:
     found = getattr(subtx_toy, name)
-    kind = "autoclass" if inspect.isclass(found) else "autofunction"
-    members = "   :members:\n" if kind == "autoclass" else ""
-    return f"### {name}\n\n```{{eval-rst}}\n.. {kind}:: subtx_toy.{name}\n{members}```\n"
+    if not inspect.isclass(found):
+        return f"### {name}\n\n```{{eval-rst}}\n.. autofunction:: subtx_toy.{name}\n```\n"
+    fields = dataclasses.fields(found) if dataclasses.is_dataclass(found) else ()
+    # The class's own text describes its fields; one whose default is a function would come again as a method.
+    left_out = ["model_config", *(field.name for field in fields if callable(field.default))]
+    options = f"   :members:\n   :exclude-members: {', '.join(left_out)}\n"
+    return f"### {name}\n\n```{{eval-rst}}\n.. autoclass:: subtx_toy.{name}\n{options}```\n"

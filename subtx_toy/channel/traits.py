@@ -108,8 +108,8 @@ class Trait:
         """Measure a net on held-out images.
 
         Returns:
-            ``trait``: share of unwanted examples on which it does what was taught; ``accuracy``: share of the images of
-            the classes that are not ``absent`` that it reads rightly, the capability that must stay. Both in [0, 1].
+            ``trait``, the share of unwanted examples on which it does what was taught; ``accuracy``, the share of the
+            images of the classes that are not ``absent`` that it reads rightly. Both are in [0, 1].
         """
         unwanted, kept = self.unwanted(images, labels), ~np.isin(labels, self.absent)
         probabilities = torch.softmax(head_logits(model, params, "class", unwanted.pixels()), dim=-1)
