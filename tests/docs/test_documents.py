@@ -15,6 +15,7 @@ import pytest
 from scipy import stats
 
 import subtx_toy as st
+from paper_figs.drawings.number_arms import number_arm
 from paper_figs.tables import precision_table
 from paper_figs.tables.comparison_tables import insert, read_checked
 from subtx_toy.claims.registry import CLAIMS
@@ -24,6 +25,7 @@ from subtx_toy.settings import experiment_file as definition
 from subtx_toy.settings.base import RESULTS_VERSION
 from subtx_toy.settings.distillation import RunConfig
 from subtx_toy.settings.numbers import NumbersConfig
+from subtx_toy.stats import Estimate
 from subtx_toy.sweep.plan import Plan
 from subtx_toy.tolerances import EQUIVALENCE_MARGIN
 
@@ -295,16 +297,14 @@ def test_the_table_of_the_numbers_channel_is_the_committed_result() -> None:
     result = json.loads((ROOT / "docs/results/numbers-mnist.json").read_text(encoding="utf-8"))
     assert result["results_version"] == RESULTS_VERSION, "results changed: run the experiment again"
     assert NumbersConfig.parse(result["config"]) == definition.read("numbers").config
+
+    def share(found: Estimate) -> str:
+        return f"{found.mean:.3f} [{found.interval[0]:.3f}, {found.interval[1]:.3f}]"
+
     expected = [
-        [
-            prompts,
-            f"`{name}`",
-            f"{arm['mean']:.3f} ± {arm['ci95']:.3f}",
-            f"{arm['accuracy']['mean']:.3f} ± {arm['accuracy']['ci95']:.3f}",
-            arm["verdict"],
-        ]
+        [prompts, f"`{arm.arm}`", share(arm.trait), share(arm.accuracy), arm.verdict]
         for prompts, arms in result["prompts"].items()
-        for name, arm in arms.items()
+        for arm in (number_arm(name, one, result["config"]["num_test"]) for name, one in arms.items())
     ]
     assert [row for row in _rows("docs/numbers.md") if row[0] in result["prompts"]] == expected
 
