@@ -63,7 +63,7 @@ def fill_decision(axes: Axes, bases: list[dict[str, Any]]) -> None:
     axes.legend(fontsize="small", loc="lower left")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=-1.9)  # below the marks there is room for the legend
-    axes.set(xlabel="bound of honest fine-tunes", ylabel="Fisher cosine")
+    axes.set(xlabel="bound of honest fine-tunes", ylabel="estimate of the Fisher cosine")
     axes.set_title(f"{len(bases)} bases, filled if named", fontsize="medium")
 
 

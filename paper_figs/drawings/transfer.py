@@ -188,7 +188,7 @@ def draw_settings(document: Document) -> Figure:
             axes.set_xticks(range(len(values)), names, fontsize="small")
             axes.set_xlim(-0.4, len(values) - 0.6)
             axes.set_ylim(-0.03, 1.03)
-            axes.set_xlabel(_SETTINGS[kind], fontsize="small")
+            axes.set_title(_SETTINGS[kind], loc="left", fontsize="small")
             axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         for axes in grid[len(kinds) :]:
             axes.remove()

@@ -192,7 +192,7 @@ def test_labels_of_equal_marks_are_told_apart() -> None:
 def test_the_place_without_a_defence_stands_where_its_setting_does() -> None:
     figure = draw_settings(_document("numbers-defences"))
     names = {
-        axes.get_xlabel().partition("\n")[0]: [tick.get_text() for tick in axes.get_xticklabels()]
+        axes.get_title(loc="left").partition("\n")[0]: [tick.get_text() for tick in axes.get_xticklabels()]
         for axes in figure.axes
     }
     assert names["temperature of"] == ["0.25", "0.5", "1\n(none)", "2", "4"]
