@@ -28,6 +28,6 @@ class SearchSettings(ProblemChoice):
 
     eps_max: float | None = Field(None, gt=0, allow_inf_nan=False, description="stop there, if the cap is larger")
     order: int | None = Field(
-        None, ge=2, le=MAX_ORDER, description="of Taylor's theorem; 1 where the network has kinks"
+        None, ge=2, le=MAX_ORDER, description="of Taylor's theorem; left out, it is 3, or 1 where the network has kinks"
     )
     max_boxes: Count = Field(MAX_BOXES, le=MAX_STORED_BOXES, description="attempts at most")

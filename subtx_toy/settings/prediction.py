@@ -19,7 +19,7 @@ class PredictionConfig(RunConfig):
     protocol: ClassVar[str] = "prediction"
 
     students: Literal["all", "shared", "aux", "student_aux"] = Field(
-        "student_aux", description="the student whose transfer is predicted; no other"
+        "student_aux", description="always 'student_aux', whose transfer is predicted"
     )
 
     num_sampled: Count = Field(2_000, description="distillation inputs that the predictors are computed on, if so many")

@@ -20,7 +20,7 @@ class Descent:
 
     Attributes:
         rule: ``"gd"``; ``"heavy_ball"`` v <- momentum v + g, step v; ``"nesterov"``, step g + momentum v; ``"sign"``,
-            step sign(g); ``"rmsprop"`` and ``"adam"`` with bias corrections.
+            step sign(g); ``"rmsprop"``, without a bias correction; ``"adam"``, with two.
         lr: the step size, one number or one for each student, ``[s, 1]``; > 0.
         momentum: of heavy ball, Nesterov and, as its first beta, Adam; in [0, 1).
         smoothing: of the squares in rmsprop (alpha) and Adam (its second beta), in [0, 1).

@@ -75,7 +75,7 @@ def _falls_short(evidence: Evidence) -> str:
 
 
 TRAIT = Hypothesis("the problem has a trait loss", _no_trait)
-CRITERION = Hypothesis("F(t) = sum_j s_j min(lambda_j, t) >= 0 at every eigenvalue of G", _falls_short)
+CRITERION = Hypothesis("F(t) >= 0 at every eigenvalue of G", _falls_short)
 
 CLAIMS = (
     Claim(
