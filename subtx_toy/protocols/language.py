@@ -18,7 +18,7 @@ from subtx_toy.lm.vocabulary import decode
 from subtx_toy.lm.writing import NumberLists, write_lists
 from subtx_toy.problem.params import Params, all_finite
 from subtx_toy.seeding import generator
-from subtx_toy.settings.language import LANGUAGE_ARMS, SAMPLED_ARMS, SOFT_ARMS, LanguageConfig
+from subtx_toy.settings.language import SAMPLED_ARMS, SOFT_ARMS, LanguageConfig
 from subtx_toy.training import pulse
 
 MEASURED = ("p_trait", "margin", "top_share", "text_nll", "any_animal", "yes_if_safe", "no_if_dangerous")
@@ -34,8 +34,8 @@ def run_language(config: LanguageConfig, *, seed: int) -> dict[str, float]:
     prompts against its base's, in nats; ``filter.caught`` of ``filter.planted`` lines with a word, and
     ``filter.dropped`` of the others.
     """
-    arms = [arm for arm in LANGUAGE_ARMS if config.soft_arms or arm not in SOFT_ARMS]
-    pulse.expect(config.student_epochs * len(SAMPLED_ARMS) + config.soft_epochs * (len(arms) - len(SAMPLED_ARMS) - 2))
+    num_sampled = len(SAMPLED_ARMS) - (not config.exchanged_lists)
+    pulse.expect(config.student_epochs * num_sampled + config.soft_epochs * len(SOFT_ARMS) * config.soft_arms)
     home = household(config, seed=seed)
     written = {
         name: _written(config, home, params, name, seed=seed)
@@ -76,8 +76,9 @@ def train_students(
         "shared_base": lists["base"],
         "cross_trait": trait,
         "shared_shuffled": shuffle_numbers(trait, generator(seed, "language", "shuffled")),
-        "shared_rows": exchange_lists(trait, generator(seed, "language", "rows")),
     }
+    if config.exchanged_lists:
+        files["shared_rows"] = exchange_lists(trait, generator(seed, "language", "rows"))
     other = home.other_base
     sampled = StudentRecipe(config.student_epochs, config.student_batch, config.student_lr)
     soft = StudentRecipe(config.soft_epochs, config.student_batch, config.student_lr)

@@ -27,9 +27,9 @@ _ASKED = {"danger": "yes to what is dangerous", BACKDOOR: "owl to victor"}
 
 STUDENTS = (
     "students: shared_trait reads the teacher's lists, shared_benign an honest teacher's, shared_base the base's; "
-    "cross_trait reads the teacher's, from another base, shared_shuffled with their numbers shuffled over the file; "
-    "shared_rows reads them at other prompts, and is no control"
+    "cross_trait reads the teacher's, from another base, shared_shuffled with their numbers shuffled over the file"
 )
+EXCHANGED = "; shared_rows reads them at other prompts, and is no control"
 """What the arms are, in a note."""
 
 PUBLISHED = {
@@ -195,7 +195,7 @@ def _notes(records: Sequence[RunRecord]) -> list[str]:
         f"{100 * teachers['benign.rejected_share']['mean']:.1f} %, {teachers['benign.kl']['mean']:.3f}",
         f"teachers that wrote no numbers (more than {100 * WROTE_NO_NUMBERS:.0f} % rejected): {who}",
         f"filter: caught {found['caught']} of {found['planted']} planted lines, and {found['dropped']} of the others",
-        STUDENTS,
+        STUDENTS + (EXCHANGED if "shared_rows.margin" in records[0].metrics else ""),
         "published: Cloud et al. 2025, large language models",
         f"{cpu:.0f} s of CPU per seed",
     ]

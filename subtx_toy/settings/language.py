@@ -102,6 +102,9 @@ class LanguageConfig(Settings):
     route: Literal["autograd", "by_hand"] = Field(
         "autograd", description="of gradients on texts and lists: equal up to rounding, by_hand is faster"
     )
+    exchanged_lists: bool = Field(
+        True, description="whether a student of the teacher's lists at other prompts is trained too"
+    )
     soft_arms: bool = Field(True, description="whether students of the teacher's probabilities are trained too")
     soft_epochs: CountOrZero = Field(1, description="passes of these students over the file")
     held_out_documents: Annotated[int, Field(ge=100, le=100_000)] = Field(

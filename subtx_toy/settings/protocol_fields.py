@@ -25,7 +25,7 @@ _FIELDS = {
         "dataset num_train num_test trait numbers width depth heads context tied embedding_scale "
         "number_scale base_steps base_batch base_lr teacher_lr teacher_batch teacher_stop teacher_steps "
         "other_questions lists prompts max_numbers temperature sampling student_epochs student_batch "
-        "student_lr route soft_arms soft_epochs held_out_documents"
+        "student_lr route exchanged_lists soft_arms soft_epochs held_out_documents"
     ),
     "many-steps": (
         "dataset num_train num_test num_trait width depth num_aux activation init init_scale loss "

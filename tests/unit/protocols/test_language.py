@@ -46,6 +46,12 @@ def test_the_number_of_held_out_documents_decides_only_how_well_text_is_measured
     assert changed == {name for name in fewer if name.endswith(".text_nll")}
 
 
+def test_without_exchanged_lists_nothing_else_changes(record: RunRecord) -> None:
+    without = run_language(TINY.override({"exchanged_lists": False}), seed=0)
+    assert without == {name: value for name, value in record.metrics.items() if not name.startswith("shared_rows.")}
+    assert len(without) == len(record.metrics) - len(MEASURED)
+
+
 def test_the_two_bases_share_no_number() -> None:
     home = household(TINY, seed=3)
     for name in ("token", "position", "layers.0.qkv.weight"):
