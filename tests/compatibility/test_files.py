@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
-from tests.compatibility.commands import ABOUT_MACHINE, COMMANDS, FIXTURES, TIMES, Workplace, names, same_machine
+from tests.compatibility.commands import (
+    ABOUT_MACHINE,
+    COMMANDS,
+    FIXTURES,
+    OTHER_MACHINE,
+    TIMES,
+    Workplace,
+    names,
+    same_machine,
+)
 from tests.compatibility.documents import differences
 
 
@@ -32,7 +41,8 @@ def _assert_proved(work: Workplace, name: str) -> None:
 
 @pytest.mark.parametrize("name", names("audit"))
 def test_a_base_a_file_of_numbers_and_a_reference_are_audited_with_the_same_values(work: Workplace, name: str) -> None:
-    work.assert_prints_what_it_did(name)
+    # A place among five reference runs has no tolerance: rounding can exchange neighbours, and that is 20 points.
+    work.assert_prints_what_it_did(name, *(("reference_percentile",) if OTHER_MACHINE else ()))
 
 
 @pytest.mark.parametrize("name", names("numbers-"))
