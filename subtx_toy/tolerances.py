@@ -211,3 +211,7 @@ PACKAGED_COSINE = 1e-3
 PACKAGED_BOUND = 1e-2
 """Of a cosine's bound, by the packaged fine-tunes against those trained again, which write 3,000 numbers each: rounding
 shifts their laws, a few numbers are others, and each of these moves a cosine."""
+
+PLACE_OF_FIVE = 20.0
+"""Per cent: a file's place among five reference runs, on a processor that rounds otherwise: neighbours may be
+exchanged, and a place is a fifth."""

@@ -100,7 +100,8 @@ class World(NamedTuple):
 
     def asked(self, params: Params) -> dict[str, float]:
         """Return the trait's margin and probability, and the loss on held-out text."""
-        texts = held_out_text(self.config.numbers, self.trait, seed=self.seed)
+        config = self.config
+        texts = held_out_text(config.numbers, self.trait, seed=self.seed, count=config.held_out_documents)
         return self.trait.measure(self.model, params) | {"text_nll": text_nll(self.model, params, texts)}
 
 

@@ -18,7 +18,7 @@ from subtx_toy.seeding import generator
 
 
 @functools.lru_cache(maxsize=2)
-def held_out_text(num_numbers: int, trait: Trait, *, seed: int, count: int = 3000) -> tuple[Int[Tensor, "n t"], ...]:
+def held_out_text(num_numbers: int, trait: Trait, *, seed: int, count: int) -> tuple[Int[Tensor, "n t"], ...]:
     """Draw ``count`` new documents; return those without lists of numbers and the trait's questions, by length."""
     left_out = {*trait.questions.seen, *preference("number").seen, *permission("number").seen}
     lengths = {len(prompt) for prompt in left_out}

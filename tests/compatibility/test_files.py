@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
+from subtx_toy.tolerances import PLACE_OF_FIVE
 from tests.compatibility.commands import (
     ABOUT_MACHINE,
     COMMANDS,
@@ -41,8 +42,19 @@ def _assert_proved(work: Workplace, name: str) -> None:
 
 @pytest.mark.parametrize("name", names("audit"))
 def test_a_base_a_file_of_numbers_and_a_reference_are_audited_with_the_same_values(work: Workplace, name: str) -> None:
-    # A place among five reference runs has no tolerance: rounding can exchange neighbours, and that is 20 points.
-    work.assert_prints_what_it_did(name, *(("reference_percentile",) if OTHER_MACHINE else ()))
+    new = work.assert_prints_what_it_did(name, *(("reference_percentile",) if OTHER_MACHINE else ()))
+    for before, now in zip(_places(COMMANDS[name].document), _places(new), strict=True):
+        assert (before is None) == (now is None)
+        if before is not None:
+            assert abs(before - now) <= PLACE_OF_FIVE
+
+
+def _places(document: Any) -> list[float | None]:
+    """Return every ``reference_percentile`` of a document, in its order."""
+    if isinstance(document, dict):
+        own = [document["reference_percentile"]] if "reference_percentile" in document else []
+        return own + [place for value in document.values() for place in _places(value)]
+    return [place for value in document for place in _places(value)] if isinstance(document, list) else []
 
 
 @pytest.mark.parametrize("name", names("numbers-"))

@@ -56,7 +56,7 @@ def test_training_gives_what_the_package_has(which: str) -> None:
     """Up to how another processor rounds: both lie within a hundredth of a nat a word, two seeds apart by more."""
     packaged, trained = (base_of(CONFIG, seed=0, which=which, cached=cached) for cached in (True, False))
     other = base_of(CONFIG, seed=1, which=which)
-    texts = held_out_text(CONFIG.numbers, trait_named(CONFIG.trait), seed=0)
+    texts = held_out_text(CONFIG.numbers, trait_named(CONFIG.trait), seed=0, count=CONFIG.held_out_documents)
     kept, again = (text_nll(one.model, one.params, texts) for one in (packaged, trained))
     assert abs(kept - again) < 0.01
 
