@@ -213,5 +213,5 @@ PACKAGED_BOUND = 1e-2
 shifts their laws, a few numbers are others, and each of these moves a cosine."""
 
 PLACE_OF_FIVE = 20.0
-"""Per cent: a file's place among five reference runs, on a processor that rounds otherwise: neighbours may be
-exchanged, and a place is a fifth."""
+"""Percentage points, a file's place among five reference runs on a processor that rounds otherwise: neighbours may be
+exchanged, and a place is a fifth of 100."""

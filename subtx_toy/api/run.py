@@ -44,7 +44,7 @@ def run(
     Args:
         experiment: a packaged name, the path of a TOML file, or what ``read`` made of one.
         seeds: such as ``range(10)``, ``"0:10"`` or ``3``; by default the experiment's own.
-        quick: the experiment's quick settings: drawn digits, a small network, 5 seeds, done in seconds.
+        quick: the experiment's quick settings: drawn digits, a small network, 5 to 10 seeds, done in seconds.
         workers: processes of one thread each; by default as many as there are processors.
         store: the results file; by default SUBTX_TOY_STORE, or the one that `subtx-toy doctor` names.
         keep_nets: a folder for the trained nets of every trial, which ``read_net`` reads; a stored trial without its

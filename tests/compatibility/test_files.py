@@ -43,18 +43,26 @@ def _assert_proved(work: Workplace, name: str) -> None:
 @pytest.mark.parametrize("name", names("audit"))
 def test_a_base_a_file_of_numbers_and_a_reference_are_audited_with_the_same_values(work: Workplace, name: str) -> None:
     new = work.assert_prints_what_it_did(name, *(("reference_percentile",) if OTHER_MACHINE else ()))
-    for before, now in zip(_places(COMMANDS[name].document), _places(new), strict=True):
-        assert (before is None) == (now is None)
-        if before is not None:
-            assert abs(before - now) <= PLACE_OF_FIVE
+    for trait, old in COMMANDS[name].document["traits"].items():
+        _assert_near(trait, old["reference_percentile"], new["traits"][trait]["reference_percentile"])
 
 
-def _places(document: Any) -> list[float | None]:
-    """Return every ``reference_percentile`` of a document, in its order."""
-    if isinstance(document, dict):
-        own = [document["reference_percentile"]] if "reference_percentile" in document else []
-        return own + [place for value in document.values() for place in _places(value)]
-    return [place for value in document for place in _places(value)] if isinstance(document, list) else []
+def _assert_near(trait: str, before: float | None, now: float | None) -> None:
+    """Fail unless two places among five reference runs are neighbours, or there is none in either document."""
+    if before is None or now is None:
+        assert before is now, trait
+    else:
+        assert now % PLACE_OF_FIVE == 0, trait
+        assert 0 <= now <= 100, trait
+        assert abs(before - now) <= PLACE_OF_FIVE, trait
+
+
+def test_a_place_that_no_rounding_explains_is_found() -> None:
+    _assert_near("trait", 40.0, 60.0)
+    _assert_near("trait", None, None)
+    for before, now in ((40.0, 80.0), (40.0, 50.0), (100.0, 120.0), (40.0, None), (None, 40.0)):
+        with pytest.raises(AssertionError):
+            _assert_near("trait", before, now)
 
 
 @pytest.mark.parametrize("name", names("numbers-"))
