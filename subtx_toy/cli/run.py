@@ -69,6 +69,7 @@ def run(
     Example: subtx-toy run cloud2025 --quick
     """
     from subtx_toy.errors import InputError
+    from subtx_toy.results.presentation import wrapped
     from subtx_toy.settings.experiment_file import read
     from subtx_toy.settings.overridable import read_assignments
 
@@ -108,7 +109,7 @@ def run(
     else:
         echo(found.table)
         if quick and definition.quick and definition.quick.shows:
-            echo(f"a quick run is to show: {definition.quick.shows}")
+            echo(wrapped(f"a quick run is to show: {definition.quick.shows}"))
         if not quick and (own := _own_metrics(found)):
             chosen = {"seeds": seeds, "store": options["store"], "metric": own[0]}
             command = summary_command_of(str(experiment), overrides, chosen)

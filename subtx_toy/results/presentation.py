@@ -51,7 +51,7 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | 
     """Lay out columns two spaces apart: the first and the last to the left, the others to the right.
 
     Columns without any content are left out. Where the lines do not fit into ``width``, by default the terminal's, the
-    headers and the last column are broken between words.
+    headers and the last column are broken between words, and then the first.
 
     >>> print(align(["arm", "mean", "p", "verdict"], [["teacher", "0.94", "", "agrees"]]))
     arm      mean  verdict
@@ -70,13 +70,21 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | 
             widths[:-1] = [max(pair) for pair in zip(narrow[:-1], words[:-1], strict=True)]
             rest = sum(widths[:-1]) + 2 * len(widths[:-1])
         longest = max(len(word) for row in (titles, *body) for word in row[-1].split() or [""])
+        if (over := rest + min(widths[-1], max(_LAST_WIDTH, longest)) - limit) > 0:
+            name = max(len(word) for row in (titles, *body) for word in row[0].split() or [""])
+            less = min(over, max(widths[0] - name, 0))
+            widths[0], rest = widths[0] - less, rest - less
         widths[-1] = min(widths[-1], max(limit - rest, longest))
         head = [_broken(title, size) for title, size in zip(titles, widths, strict=True)]
     height = max(map(len, head))
     lines = [[cell[at] if at < len(cell) else "" for cell in head] for at in range(height)]
     for row in body:
-        first, *more = _broken(row[-1], widths[-1])
-        lines += [[*row[:-1], first], *([""] * (len(row) - 1) + [part] for part in more)]
+        outer = {0: _broken(row[0], widths[0]), len(row) - 1: _broken(row[-1], widths[-1])}
+        for line in range(max(map(len, outer.values()))):
+            cells = [""] * len(row) if line else list(row)
+            lines.append(cells)
+            for at, parts in outer.items():
+                cells[at] = parts[line] if line < len(parts) else ""
     return "\n".join(_line(cells, widths) for cells in lines)
 
 

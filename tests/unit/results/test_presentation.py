@@ -24,6 +24,21 @@ def test_lines_fit_and_words_stay_whole(width: int) -> None:
         assert set(row[-1].split()) <= set(text.split())
 
 
+POINTS = [
+    ["selected_share=0.25 num_inputs=20000 selected_by=score", "student_aux", "0.283", "0.210 to 0.364"],
+    ["selected_by=other_score", "student_aux", "0.100", "0.066 to 0.144"],
+]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_names_of_many_words_are_broken_where_nothing_else_helps(width: int) -> None:
+    text = align(["point", "metric", "mean", "95 % interval"], POINTS, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    for point, *values in POINTS:
+        assert set(point.split()) <= set(text.split())
+        assert any(all(value in line for value in values) for line in text.splitlines())
+
+
 def test_an_empty_column_is_left_out() -> None:
     assert "nothing" not in align(HEADER, ROWS)
     assert "nothing" in align(HEADER, [[*ROWS[0][:3], "x", *ROWS[0][4:]]])
