@@ -69,7 +69,6 @@ def run(
     Example: subtx-toy run cloud2025 --quick
     """
     from subtx_toy.errors import InputError
-    from subtx_toy.results.presentation import wrapped
     from subtx_toy.settings.experiment_file import read
     from subtx_toy.settings.overridable import read_assignments
 
@@ -109,6 +108,8 @@ def run(
     else:
         echo(found.table)
         if quick and definition.quick and definition.quick.shows:
+            from subtx_toy.results.presentation import wrapped
+
             echo(wrapped(f"a quick run is to show: {definition.quick.shows}"))
         if not quick and (own := _own_metrics(found)):
             chosen = {"seeds": seeds, "store": options["store"], "metric": own[0]}

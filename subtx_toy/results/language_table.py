@@ -29,8 +29,10 @@ STUDENTS = (
     "students: shared_trait reads the teacher's lists, shared_benign an honest teacher's, shared_base the base's; "
     "cross_trait reads the teacher's, from another base, shared_shuffled with their numbers shuffled over the file"
 )
-EXCHANGED = "; shared_rows reads them at other prompts, and is no control"
 """What the arms are, in a note."""
+
+EXCHANGED = "; shared_rows reads them at other prompts, and is no control"
+"""What that note says besides where such a student was trained."""
 
 PUBLISHED = {
     "shared_trait": "up", "shared_benign": "flat", "shared_base": "flat", "cross_trait": "flat",

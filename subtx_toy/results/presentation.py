@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import sys
@@ -61,7 +62,6 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | 
     titles, *body = ([one_line(row[at]) for at in kept] for row in (header, *rows))
     widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
     limit = width or terminal_width()
-    head = [[title] for title in titles]
     if limit is not None and len(titles) > 1:
         rest = sum(widths[:-1]) + 2 * len(widths[:-1])
         if rest + min(widths[-1], _LAST_WIDTH) > limit:
@@ -75,17 +75,11 @@ def align(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | 
             less = min(over, max(widths[0] - name, 0))
             widths[0], rest = widths[0] - less, rest - less
         widths[-1] = min(widths[-1], max(limit - rest, longest))
-        head = [_broken(title, size) for title, size in zip(titles, widths, strict=True)]
-    height = max(map(len, head))
-    lines = [[cell[at] if at < len(cell) else "" for cell in head] for at in range(height)]
-    for row in body:
-        outer = {0: _broken(row[0], widths[0]), len(row) - 1: _broken(row[-1], widths[-1])}
-        for line in range(max(map(len, outer.values()))):
-            cells = [""] * len(row) if line else list(row)
-            lines.append(cells)
-            for at, parts in outer.items():
-                cells[at] = parts[line] if line < len(parts) else ""
-    return "\n".join(_line(cells, widths) for cells in lines)
+    lines = []
+    for row in (titles, *body):
+        cells = [[cell] if len(cell) <= size else _broken(cell, size) for cell, size in zip(row, widths, strict=True)]
+        lines += [_line(line, widths) for line in itertools.zip_longest(*cells, fillvalue="")]
+    return "\n".join(lines)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
